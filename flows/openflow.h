@@ -1,0 +1,77 @@
+/* One bridge's OpenFlow 1.5 connection: dump, bundle, barrier (adapter).
+ *
+ * Nothing here blocks and nothing here decides: the agent says what to send
+ * and polls for what came back.  One operation is under way at a time. */
+#ifndef FLOWS_OPENFLOW_H
+#define FLOWS_OPENFLOW_H 1
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flows/flow.h"
+
+namespace pm {
+
+/* A flow read from the switch. */
+struct FlowStats {
+    Flow flow;         /* Text normalised as normalise() does. */
+    uint64_t n_packets = 0, n_bytes = 0;
+    uint32_t duration_s = 0;
+};
+
+/* Returns 'flow' with match and actions as they look after a round trip
+ * through the switch's wire format, so that equal flows have equal text.
+ * On a flow that OVS would not parse returns nullopt and sets '*error'. */
+std::optional<Flow> normalise(const Flow &flow, std::string *error);
+
+class Openflow {
+public:
+    /* 'target' as in ovs-ofctl(8): "unix:/run/openvswitch/br.mgmt". */
+    explicit Openflow(const std::string &target);
+    ~Openflow();
+    Openflow(Openflow &&) noexcept;
+    Openflow &operator=(Openflow &&) noexcept;
+
+    /* Call in each turn of the main loop; wait() arms poll_block(). */
+    void run();
+    void wait();
+
+    bool connected() const;
+    /* Rises with each new connection.  What was under way when a connection
+     * was lost never completes; the switch may have kept or lost its flows. */
+    unsigned int connection_seqno() const;
+    bool idle() const; /* Connected and nothing under way. */
+
+    /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie'.
+     * Requires idle().  take_dump() gives the answer once. */
+    void start_dump(uint64_t cookie, uint64_t cookie_mask);
+    std::optional<std::vector<FlowStats>> take_dump();
+
+    /* Sends 'edits' as one atomic, ordered bundle, with a barrier after its
+     * commit.  Requires idle().  The result arrives when the barrier's reply
+     * does: an empty string for success, else what the switch or the parser
+     * refused; on failure nothing of the bundle is in force. */
+    void start_bundle(const std::vector<FlowEdit> &edits);
+    std::optional<std::string> take_bundle_result();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/* One-shot questions to a bridge that is not ours, asked with short blocking
+ * exchanges over its management socket; used once when a NIC is first
+ * tapped.  Returns 0 or a positive errno. */
+
+/* Counts the bridge's flows that output to the reserved port 'port' ("FLOOD"
+ * or "ALL"). */
+int count_flows_to(const std::string &target, const std::string &port,
+                   uint64_t *count);
+/* Sets "no-flood" on an OpenFlow port (OpenFlow 1.0 only, ovs-ofctl(8)). */
+int set_no_flood(const std::string &target, uint32_t ofport);
+
+} // namespace pm
+
+#endif /* FLOWS_OPENFLOW_H */

@@ -1,0 +1,1 @@
+#include "flows/rule_match.h"

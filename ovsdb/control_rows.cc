@@ -1,0 +1,1 @@
+#include "ovsdb/control_rows.h"

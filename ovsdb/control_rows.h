@@ -1,0 +1,61 @@
+/* Rows of the control database <-> values (adapter).
+ *
+ * read() copies one row; pointers of the IDL die at its next run, values do
+ * not.  References are read raw, so a reference to a row that this client
+ * does not monitor still has its uuid. */
+#ifndef OVSDB_CONTROL_ROWS_H
+#define OVSDB_CONTROL_ROWS_H 1
+
+#include <optional>
+
+#include "ovsdb/ovs_c.h"
+#include "plugin/model.h"
+
+namespace pm {
+
+Uuid to_uuid(const struct uuid &);
+struct uuid to_ovs_uuid(const Uuid &);
+
+/* Each returns nullopt for a row that cannot be read whole: a text that is
+ * no address or CIDR, or a child row (rule, member) that has not arrived.
+ * For the former '*error', where not null, is a sentence naming the row,
+ * column and value; for the latter it is empty. */
+std::optional<Vpc> read(const pmrec_vpc *, std::string *error);
+std::optional<Peering> read(const pmrec_vpc_peering *, std::string *error);
+std::optional<TransitConnect> read(const pmrec_transit_vpc_connect *,
+                                   std::string *error);
+std::optional<Subnet> read(const pmrec_subnet *, std::string *error);
+std::optional<Nic> read(const pmrec_network_interface *, std::string *error);
+std::optional<LoadBalancer> read(const pmrec_load_balancer *,
+                                 std::string *error);
+std::optional<Collector> read(const pmrec_collector *, std::string *error);
+std::optional<Resource> read(const pmrec_mirror_resource *,
+                             std::string *error);
+std::optional<Filter> read(const pmrec_mirror_filter *, std::string *error);
+std::optional<Tunnel> read(const pmrec_mirror_tunnel *, std::string *error);
+std::optional<TunnelStatus> read(const pmrec_tunnel_status *,
+                                 std::string *error);
+std::optional<FilterStatus> read(const pmrec_filter_status *,
+                                 std::string *error);
+std::optional<Chassis> read(const pmrec_chassis *, std::string *error);
+std::optional<Event> read(const pmrec_event *, std::string *error);
+
+/* Reads every row of an IDL that monitors everything.  Rows that cannot be
+ * read are left out and named in '*errors'. */
+Model read_model(struct ovsdb_idl *, std::vector<std::string> *errors);
+
+/* Writes 'delta' into the IDL's open transaction: inserts, changed columns
+ * only, deletes.  'delta's new rows get the server's uuids, not the delta's.
+ * 'model' is what the IDL holds now (for child rows and references). */
+void write_delta(struct ovsdb_idl *, struct ovsdb_idl_txn *,
+                 const ModelDelta &delta);
+void write_event(struct ovsdb_idl_txn *, const Event &);
+
+/* Writes the columns of 'status' that differ from the row's. */
+void write(const pmrec_tunnel_status *row, const TunnelStatus &status);
+void write(const pmrec_filter_status *row, const FilterStatus &status);
+void write(const pmrec_chassis *row, const Chassis &chassis);
+
+} // namespace pm
+
+#endif /* OVSDB_CONTROL_ROWS_H */

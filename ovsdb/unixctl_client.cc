@@ -1,0 +1,1 @@
+#include "ovsdb/unixctl_client.h"

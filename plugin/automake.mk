@@ -1,0 +1,22 @@
+# The pure core: no OVS header, socket, clock, log or global.  The unit tests
+# link only this, so the linker keeps the rule.
+noinst_LTLIBRARIES += libpmcore.la
+libpmcore_la_SOURCES = \
+	plugin/check.cc \
+	plugin/check.h \
+	plugin/document.cc \
+	plugin/document.h \
+	plugin/lifecycle.cc \
+	plugin/lifecycle.h \
+	plugin/model.cc \
+	plugin/model.h \
+	plugin/path.h
+
+sbin_PROGRAMS += ovs-mirrord
+ovs_mirrord_SOURCES = \
+	plugin/main.cc \
+	plugin/underlay.cc \
+	plugin/underlay.h
+ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS) $(LIBNL_CFLAGS)
+ovs_mirrord_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH) $(LIBNL_LIBS)

@@ -1,0 +1,39 @@
+/* The way from this host to one destination, as a value (core). */
+#ifndef PLUGIN_PATH_H
+#define PLUGIN_PATH_H 1
+
+#include <compare>
+#include <optional>
+#include <string>
+
+#include "plugin/model.h"
+
+namespace pm {
+
+struct PathKey {
+    std::string datapath_type; /* "system", "netdev", "dummy". */
+    IpAddress destination;
+
+    auto operator<=>(const PathKey &) const = default;
+};
+
+enum class Neighbour { Unknown, Reachable, Failed };
+
+struct Path {
+    bool known = false;  /* False until the first answer. */
+    bool routed = false; /* There is a route. */
+    std::optional<IpAddress> source; /* What the route would use. */
+    std::string device;
+    bool device_up = true;
+    std::optional<int> mtu; /* Bytes, outer IP packet; absent: unknown. */
+    Neighbour neighbour = Neighbour::Unknown;
+    /* Why the VXLAN port cannot be had on this host's userspace datapath:
+     * another socket or kernel device has UDP 4789; empty when it can. */
+    std::string port_taken;
+
+    auto operator<=>(const Path &) const = default;
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_PATH_H */

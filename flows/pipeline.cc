@@ -1,0 +1,264 @@
+#include "flows/pipeline.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "flows/rule_match.h"
+
+namespace pm {
+
+namespace {
+
+constexpr uint16_t PRIORITY_DEFAULT = 0;
+constexpr uint16_t PRIORITY_NON_IP_MIRROR = 2;
+constexpr uint16_t PRIORITY_NON_IP_GUARD = 3;
+constexpr uint16_t PRIORITY_EGRESS = 100;
+constexpr uint16_t PRIORITY_TAP = 100;
+constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
+constexpr uint16_t PRIORITY_GUARD = 300;
+/* Minus the rule's number: a rule keeps its priority, and so its counters,
+ * whatever happens to the rules round it. */
+constexpr int PRIORITY_RULE_BASE = 40000;
+
+std::string
+hex(uint64_t value)
+{
+    char text[19];
+    std::snprintf(text, sizeof text, "0x%llx",
+                  static_cast<unsigned long long>(value));
+    return text;
+}
+
+int
+direction_code(Direction direction)
+{
+    return direction == Direction::Inbound ? 1 : 2;
+}
+
+std::string
+set_register(int reg, uint64_t value)
+{
+    return "set_field:" + hex(value) + "->reg" + std::to_string(reg);
+}
+
+std::string
+resubmit(FlowTable table)
+{
+    return "resubmit(," + std::to_string(table) + ")";
+}
+
+std::string
+match_registers(Direction direction, int reg, int64_t number)
+{
+    return "reg0=" + hex(direction_code(direction)) + ",reg" +
+           std::to_string(reg) + "=" + hex(number);
+}
+
+uint64_t
+cookie(FlowOwner::Kind kind, int64_t number,
+       std::optional<Direction> direction = std::nullopt, int rule = 0)
+{
+    return Cookie{{kind, static_cast<uint32_t>(number)}, direction, rule}
+        .encode();
+}
+
+} // namespace
+
+std::string
+FlowOwner::to_string() const
+{
+    switch (kind) {
+    case Base:
+        return "default drops";
+    case Tap:
+        return "tap " + std::to_string(number);
+    case Filter:
+        return "filter " + std::to_string(number);
+    case Egress:
+        return "tunnel " + std::to_string(number);
+    case Guard:
+        return "loop guard " + std::to_string(number);
+    }
+    return "unknown kind " + std::to_string(kind);
+}
+
+uint64_t
+Cookie::encode() const
+{
+    uint64_t dir = direction ? direction_code(*direction) : 0;
+    return COOKIE_PREFIX | static_cast<uint64_t>(owner.kind & 0xf) << 44 |
+           static_cast<uint64_t>(owner.number & NUMBER_MAX) << 20 |
+           dir << 16 | (rule & 0xffff);
+}
+
+std::optional<Cookie>
+Cookie::decode(uint64_t value)
+{
+    if ((value & COOKIE_PREFIX_MASK) != COOKIE_PREFIX) {
+        return std::nullopt;
+    }
+    Cookie cookie;
+    cookie.owner.kind = static_cast<FlowOwner::Kind>(value >> 44 & 0xf);
+    cookie.owner.number = value >> 20 & NUMBER_MAX;
+    int dir = value >> 16 & 0xf;
+    if (dir == 1) {
+        cookie.direction = Direction::Inbound;
+    } else if (dir == 2) {
+        cookie.direction = Direction::Outbound;
+    }
+    cookie.rule = value & 0xffff;
+    return cookie;
+}
+
+std::vector<Flow>
+base_flows()
+{
+    std::vector<Flow> flows;
+    for (uint8_t table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
+        flows.push_back({{table, PRIORITY_DEFAULT, ""},
+                         cookie(FlowOwner::Base, 0),
+                         "drop"});
+    }
+    return flows;
+}
+
+std::vector<Flow>
+tap_flows(int64_t nic, Direction direction, int ofport,
+          std::optional<int> own_tag, std::vector<TapTunnel> tunnels)
+{
+    if (tunnels.empty()) {
+        return {};
+    }
+    /* Sorted by filter, so that reg1 is set once for those that share one. */
+    std::sort(tunnels.begin(), tunnels.end());
+    std::string actions = set_register(0, direction_code(direction));
+    int64_t filter = 0;
+    for (const TapTunnel &t : tunnels) {
+        if (t.filter && t.filter != filter) {
+            actions += "," + set_register(1, t.filter);
+            filter = t.filter;
+        }
+        actions += "," + set_register(2, t.tunnel) + "," +
+                   resubmit(t.filter ? TABLE_FILTER : TABLE_EGRESS);
+    }
+
+    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
+    std::string in_port = "in_port=" + std::to_string(ofport);
+    std::vector<Flow> flows = {
+        {{TABLE_TAP, PRIORITY_TAP, in_port}, id, actions}};
+    if (own_tag) {
+        flows.push_back({{TABLE_TAP, PRIORITY_TAP_TAGGED,
+                          in_port + ",dl_vlan=" + std::to_string(*own_tag)},
+                         id,
+                         "pop_vlan," + actions});
+    }
+    return flows;
+}
+
+std::vector<Flow>
+filter_flows(int64_t filter_number, const Filter &filter)
+{
+    std::vector<Flow> flows;
+    for (Direction direction : DIRECTIONS) {
+        std::string registers =
+            match_registers(direction, 1, filter_number);
+        auto add = [&](int priority, const std::string &match, bool accept,
+                       int rule) {
+            flows.push_back(
+                {{TABLE_FILTER, static_cast<uint16_t>(priority),
+                  match.empty() ? registers : registers + "," + match},
+                 cookie(FlowOwner::Filter, filter_number, direction, rule),
+                 accept ? resubmit(TABLE_EGRESS) : "drop"});
+        };
+        for (const Rule &rule : filter.rules(direction)) {
+            for (const std::string &match : rule_matches(rule)) {
+                add(PRIORITY_RULE_BASE - rule.number, match,
+                    rule.action == RuleAction::Accept, rule.number);
+            }
+        }
+        if (filter.mirror_non_ip) {
+            /* IP that no rule decided is not mirrored; the rest is. */
+            add(PRIORITY_NON_IP_GUARD, "ip", false, 0);
+            add(PRIORITY_NON_IP_GUARD, "ipv6", false, 0);
+            add(PRIORITY_NON_IP_MIRROR, "", true, 0);
+        }
+    }
+    return flows;
+}
+
+std::vector<Flow>
+egress_flows(int64_t tunnel, const EgressSpec &spec)
+{
+    std::string actions = "drop";
+    if (!spec.count_only) {
+        std::string v6 = spec.destination.is_v6 ? "ipv6_" : "";
+        std::string port = std::to_string(spec.vxlan_port);
+        actions = "clone(set_field:" + spec.source.to_string() + "->tun_" +
+                  v6 + "src,set_field:" + spec.destination.to_string() +
+                  "->tun_" + v6 + "dst,set_field:" + hex(spec.vni) +
+                  "->tun_id,";
+        actions += spec.max_len
+                       ? "output(port=" + port + ",max_len=" +
+                             std::to_string(*spec.max_len) + "))"
+                       : "output:" + port + ")";
+    }
+    std::vector<Flow> flows;
+    for (Direction direction : DIRECTIONS) {
+        flows.push_back({{TABLE_EGRESS, PRIORITY_EGRESS,
+                          match_registers(direction, 2, tunnel)},
+                         cookie(FlowOwner::Egress, tunnel, direction),
+                         actions});
+    }
+    return flows;
+}
+
+Flow
+guard_flow(const IpAddress &source, const IpAddress &destination)
+{
+    std::string s = source.to_string(), d = destination.to_string();
+    /* FNV-1a; any stable hash does: two pairs of one number share an owner. */
+    uint32_t hash = 2166136261u;
+    for (char c : s + ">" + d) {
+        hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
+    }
+    std::string match = destination.is_v6
+                            ? "udp6,ipv6_src=" + s + ",ipv6_dst=" + d
+                            : "udp,nw_src=" + s + ",nw_dst=" + d;
+    return {{TABLE_TAP, PRIORITY_GUARD, match + ",tp_dst=4789"},
+            cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
+            "drop"};
+}
+
+int
+resubmits_of(const TapTunnel &tunnel)
+{
+    return tunnel.filter ? 2 : 1;
+}
+
+std::vector<FlowEdit>
+diff_flows(const std::vector<Flow> &actual, const std::vector<Flow> &desired)
+{
+    std::map<FlowKey, const Flow *> wanted;
+    for (const Flow &flow : desired) {
+        wanted[flow.key] = &flow;
+    }
+    std::vector<FlowEdit> edits;
+    for (const Flow &flow : actual) {
+        auto i = wanted.find(flow.key);
+        if (i == wanted.end()) {
+            edits.push_back({FlowEdit::Op::Delete, flow});
+        } else if (*i->second == flow) {
+            wanted.erase(i);
+        }
+    }
+    for (const Flow &flow : desired) {
+        auto i = wanted.find(flow.key);
+        if (i != wanted.end() && i->second == &flow) {
+            edits.push_back({FlowEdit::Op::Add, flow});
+        }
+    }
+    return edits;
+}
+
+} // namespace pm

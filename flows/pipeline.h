@@ -1,0 +1,124 @@
+/* The tables of our own bridge (core).
+ *
+ *     patch port, one a NIC and direction
+ *        |
+ *        v
+ *   +- 0 TAP ----------------------------------------------------------+
+ *   | 300  our own copies (UDP 4789, outer source -> collector): drop  |
+ *   | 200  in_port, OVS's own tag: pop it, then as below               |
+ *   | 100  in_port: reg0 = direction; for each tunnel of the NIC       |
+ *   |        reg1 = filter, reg2 = tunnel, resubmit(,1)                |
+ *   |        without a filter: reg2 = tunnel, resubmit(,2)             |
+ *   +------------------------------------------------------------------+
+ *   +- 1 FILTER, once a filter however many tunnels share it ----------+
+ *   | 40000 - N  reg0, reg1, rule N: accept resubmit(,2); reject drop  |
+ *   |         3  reg0, reg1, ip or ipv6: drop       (non_ip mirror)    |
+ *   |         2  reg0, reg1: resubmit(,2)           (non_ip mirror)    |
+ *   +------------------------------------------------------------------+
+ *   +- 2 EGRESS -------------------------------------------------------+
+ *   | 100  reg0, reg2: clone(outer addresses, VNI, output, max_len)    |
+ *   +------------------------------------------------------------------+
+ *   Every table ends in "priority 0: drop": in a fail-mode=secure bridge a
+ *   miss would cost an upcall.
+ *
+ * Everything of a copy happens inside one clone(): the Mirror runs before the
+ * guest's own output in the same translation, so what happened outside of it
+ * would happen to the guest, or to the next tunnel.
+ *
+ * Cookies say what a flow is; the layout never changes meaning:
+ *
+ *     63       48 47  44 43            20 19   16 15             0
+ *    +-----------+------+----------------+-------+----------------+
+ *    |  0x6d72   | kind |     number     |  dir  |      rule      |
+ *    +-----------+------+----------------+-------+----------------+
+ *
+ * In hexadecimal each field stands on its own digits:
+ * 0x6d72 3 000007 2 0000 is tunnel 7's egress flow for outbound frames, and
+ * "ovs-ofctl dump-flows br-mirror cookie=0x6d72300000700000/0xfffffffffff00000"
+ * shows all of it.  Numbers are kept in the Tunnel_Status and Filter_Status
+ * rows and, for NICs, in the rows of their patch ports. */
+#ifndef FLOWS_PIPELINE_H
+#define FLOWS_PIPELINE_H 1
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flows/flow.h"
+#include "plugin/model.h"
+
+namespace pm {
+
+enum FlowTable : uint8_t { TABLE_TAP = 0, TABLE_FILTER = 1, TABLE_EGRESS = 2 };
+
+/* What a flow serves.  The unit in which flows are desired and compared. */
+struct FlowOwner {
+    enum Kind : uint8_t {
+        Base = 0,   /* The default drops. */
+        Tap = 1,    /* 'number' is the NIC's. */
+        Filter = 2, /* 'number' is the filter's. */
+        Egress = 3, /* 'number' is the tunnel's. */
+        Guard = 5   /* 'number' hashes the pair of outer addresses. */
+    };
+    Kind kind = Base;
+    uint32_t number = 0; /* 24 bits. */
+
+    auto operator<=>(const FlowOwner &) const = default;
+    std::string to_string() const; /* "tunnel 7", "tap 3" ... */
+};
+
+inline constexpr uint64_t COOKIE_PREFIX = UINT64_C(0x6d72) << 48;
+inline constexpr uint64_t COOKIE_PREFIX_MASK = UINT64_C(0xffff) << 48;
+inline constexpr int64_t NUMBER_MAX = 0xffffff;
+
+struct Cookie {
+    FlowOwner owner;
+    std::optional<Direction> direction;
+    int rule = 0; /* 0: no rule. */
+
+    uint64_t encode() const;
+    /* nullopt for a cookie without our prefix. */
+    static std::optional<Cookie> decode(uint64_t);
+};
+
+/* One tunnel as the TAP table sees it. */
+struct TapTunnel {
+    int64_t filter = 0; /* Filter number; 0 without a filter. */
+    int64_t tunnel = 0; /* Tunnel number. */
+
+    auto operator<=>(const TapTunnel &) const = default;
+};
+
+/* How one tunnel's copies leave. */
+struct EgressSpec {
+    IpAddress source, destination; /* Outer; of one family. */
+    int64_t vni = 0;
+    int vxlan_port = 0; /* OpenFlow port number. */
+    /* Bytes kept of a frame; absent when no frame can be longer. */
+    std::optional<int> max_len;
+    bool count_only = false;
+
+    auto operator<=>(const EgressSpec &) const = default;
+};
+
+std::vector<Flow> base_flows();
+/* 'own_tag' is the VLAN tag that OVS adds for its own use and that the copy
+ * must not carry, if any.  'tunnels' need not be sorted. */
+std::vector<Flow> tap_flows(int64_t nic, Direction, int ofport,
+                            std::optional<int> own_tag,
+                            std::vector<TapTunnel> tunnels);
+std::vector<Flow> filter_flows(int64_t filter_number, const Filter &);
+std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
+/* Drops copies from 'source' to 'destination' that come by a tap. */
+Flow guard_flow(const IpAddress &source, const IpAddress &destination);
+
+/* Resubmits that one tunnel costs a frame, at most. */
+int resubmits_of(const TapTunnel &);
+
+/* Returns the edits that turn 'actual' into 'desired', deletions first. */
+std::vector<FlowEdit> diff_flows(const std::vector<Flow> &actual,
+                                 const std::vector<Flow> &desired);
+
+} // namespace pm
+
+#endif /* FLOWS_PIPELINE_H */

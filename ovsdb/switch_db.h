@@ -1,0 +1,44 @@
+/* The switch database (Open_vSwitch): read as facts, written as rows of ours
+ * (adapter). */
+#ifndef OVSDB_SWITCH_DB_H
+#define OVSDB_SWITCH_DB_H 1
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/switch_rows.h"
+
+namespace pm {
+
+class SwitchDb {
+public:
+    explicit SwitchDb(const std::string &remote);
+    ~SwitchDb();
+
+    void run();
+    void wait();
+
+    /* The database's content has arrived, and the lock "ovs_mirrord" is ours:
+     * of two daemons on one switch, one acts. */
+    bool ready() const;
+    /* Changes whenever read() might give something else. */
+    unsigned int seqno() const;
+    /* Reads the whole of it; a switch has hundreds of ports, not millions. */
+    SwitchFacts read() const;
+
+    /* Starts a transaction that makes 'edits' so, with content from
+     * 'desired'.  At most one is under way. */
+    bool busy() const;
+    void start(const std::vector<RowEdit> &edits, const SwitchRows &desired);
+    /* What the last transaction failed with, or "". */
+    const std::string &error() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace pm
+
+#endif /* OVSDB_SWITCH_DB_H */

@@ -1,0 +1,445 @@
+/* DesiredState, between tunnels: what they share of a bridge, and the rows and
+ * flows that serve several of them. */
+#include <algorithm>
+
+#include "plugin/desired_state.h"
+#include "plugin/slots.h"
+#include "plugin/switch_names.h"
+
+namespace pm {
+
+/* ------------------------------------------------------------------------
+ * Between tunnels. */
+
+namespace {
+
+/* Moves 'id' between the sets of 'index' for keys 'from' and 'to'. */
+template <typename Key>
+void
+move_in(std::map<Key, std::set<Uuid>> *index, const Uuid &id,
+        const std::optional<Key> &from, const std::optional<Key> &to)
+{
+    if (from == to) {
+        return;
+    }
+    if (from) {
+        auto i = index->find(*from);
+        i->second.erase(id);
+        if (i->second.empty()) {
+            index->erase(i);
+        }
+    }
+    if (to) {
+        (*index)[*to].insert(id);
+    }
+}
+
+template <typename Key>
+std::optional<Key>
+only_if(bool condition, const Key &key)
+{
+    return condition ? std::optional(key) : std::nullopt;
+}
+
+} // namespace
+
+/* Brings the indexes from what a tunnel was to what it is, and marks what it
+ * shares with others. */
+void
+DesiredState::place(const Uuid &id, const TunnelDesire &before,
+                    const TunnelDesire &after)
+{
+    move_in(&by_iface_id_, id,
+            only_if(!before.iface_id.empty(), before.iface_id),
+            only_if(!after.iface_id.empty(), after.iface_id));
+    move_in(&by_path_, id, before.path, after.path);
+    move_in(&on_bridge_, id,
+            only_if(!before.nic_bridge.empty(), before.nic_bridge),
+            only_if(!after.nic_bridge.empty(), after.nic_bridge));
+    move_in(&wanting_, id, only_if(before.wants_slot, before.iface_id),
+            only_if(after.wants_slot, after.iface_id));
+
+    if (before.wants_slot != after.wants_slot ||
+        before.wants_copy != after.wants_copy ||
+        before.nic_bridge != after.nic_bridge ||
+        before.tap != after.tap) {
+        dirty_bridges_.insert(before.nic_bridge);
+        dirty_bridges_.insert(after.nic_bridge);
+    }
+    if (before.egress != after.egress || before.tap != after.tap ||
+        before.mirror_bridge != after.mirror_bridge ||
+        before.iface_id != after.iface_id) {
+        dirty_taps_.insert(before.iface_id);
+        dirty_taps_.insert(after.iface_id);
+    }
+
+    auto filter_user = [](const TunnelDesire &d) {
+        using Key = std::pair<std::string, Uuid>;
+        return d.egress && d.filter
+                   ? std::optional<Key>({d.mirror_bridge, *d.filter})
+                   : std::nullopt;
+    };
+    auto filter_before = filter_user(before), filter_after = filter_user(after);
+    move_in(&filter_users_, id, filter_before, filter_after);
+    for (const auto &user : {filter_before, filter_after}) {
+        if (user && (filter_before != filter_after ||
+                     before.tap.filter != after.tap.filter)) {
+            dirty_filters_.insert(*user);
+        }
+    }
+
+    auto egress_key = [](const TunnelDesire &d) {
+        return OwnerKey{d.mirror_bridge,
+                        {FlowOwner::Egress,
+                         static_cast<uint32_t>(d.tap.tunnel)}};
+    };
+    if (before.egress && (!after.egress ||
+                          egress_key(before) != egress_key(after))) {
+        set_flows(egress_key(before), {});
+    }
+    if (after.egress) {
+        set_flows(egress_key(after),
+                  egress_flows(after.tap.tunnel, *after.egress));
+    }
+
+    auto guard = [](const TunnelDesire &d) {
+        using Key = std::pair<std::string, Flow>;
+        return d.egress ? std::optional<Key>(
+                              {d.mirror_bridge,
+                               guard_flow(d.egress->source,
+                                          d.egress->destination)})
+                        : std::nullopt;
+    };
+    auto guard_before = guard(before), guard_after = guard(after);
+    if (guard_before != guard_after) {
+        move_in(&guard_users_, id, guard_before, guard_after);
+        for (const auto &user : {guard_before, guard_after}) {
+            if (!user) {
+                continue;
+            }
+            const Flow &flow = user->second;
+            OwnerKey key{user->first, Cookie::decode(flow.cookie)->owner};
+            std::vector<Flow> flows = flows_[key];
+            std::erase(flows, flow);
+            if (guard_users_.count(*user)) {
+                flows.push_back(flow);
+            }
+            std::sort(flows.begin(), flows.end());
+            set_flows(key, flows);
+        }
+    }
+}
+
+/* Shares a NIC bridge's slots and budget among its tunnels; marks those for
+ * whom that changes something. */
+void
+DesiredState::share_bridge(const std::string &nic_bridge)
+{
+    auto facts = facts_.bridges.find(nic_bridge);
+    std::set<std::string> wanting, holding;
+    std::map<int64_t, int> resubmits;
+    std::map<int64_t, Uuid> by_number;
+    auto on = on_bridge_.find(nic_bridge);
+    if (on != on_bridge_.end() && facts != facts_.bridges.end()) {
+        for (const Uuid &id : on->second) {
+            const TunnelDesire &desire = tunnels_.at(id);
+            if (desire.wants_slot) {
+                wanting.insert(desire.iface_id);
+            }
+            if (desire.wants_copy) {
+                resubmits[desire.tap.tunnel] = resubmits_of(desire.tap);
+                by_number[desire.tap.tunnel] = id;
+            }
+        }
+        for (const auto &[name, mirror] : facts_.rows.mirrors) {
+            if (mirror.bridge == nic_bridge) {
+                holding.insert(mirror.mark.iface_id);
+            }
+        }
+    }
+    std::set<std::string> granted;
+    if (facts != facts_.bridges.end()) {
+        granted =
+            grant_slots(wanting, holding, facts->second.foreign_mirrors,
+                        facts_.settings.slots_reserve);
+    }
+    std::set<std::string> &had = granted_[nic_bridge];
+    if (had != granted) {
+        for (const auto &nics : {had, granted}) {
+            for (const std::string &nic : nics) {
+                if (had.count(nic) != granted.count(nic)) {
+                    dirty_taps_.insert(nic);
+                    auto i = wanting_.find(nic);
+                    if (i != wanting_.end()) {
+                        dirty_.insert(i->second.begin(), i->second.end());
+                    }
+                }
+            }
+        }
+        had = granted;
+        rows_dirty_ = true;
+    }
+    std::set<int64_t> admitted = admit_copies(resubmits);
+    std::set<int64_t> &was = admitted_[nic_bridge];
+    if (was != admitted) {
+        for (const auto &[number, id] : by_number) {
+            if (was.count(number) != admitted.count(number)) {
+                dirty_.insert(id);
+            }
+        }
+        was = admitted;
+    }
+}
+
+std::string
+DesiredState::bridge_for_type(const std::string &datapath_type)
+{
+    const std::string &plain = facts_.settings.mirror_bridge;
+    auto known = bridge_names_.find(datapath_type);
+    if (known != bridge_names_.end() &&
+        (known->second == plain ||
+         known->second == plain + "-" + datapath_type) &&
+        !facts_.taken_names.count(known->second)) {
+        return known->second;
+    }
+    /* The plain name is of the type whose bridge has it, else of the first
+     * that asks for it. */
+    bool plain_used = false;
+    for (const auto &[type, name] : bridge_names_) {
+        plain_used |= name == plain && type != datapath_type;
+    }
+    auto row = facts_.rows.bridges.find(plain);
+    if (row != facts_.rows.bridges.end()) {
+        std::string type = row->second.datapath_type;
+        plain_used |= (type.empty() ? "system" : type) != datapath_type;
+    }
+    std::string name = plain_used ? plain + "-" + datapath_type : plain;
+    if (facts_.taken_names.count(name)) {
+        return "";
+    }
+    bridge_names_[datapath_type] = name;
+    return name;
+}
+
+void
+DesiredState::set_flows(const OwnerKey &key, std::vector<Flow> flows)
+{
+    auto i = flows_.find(key);
+    if (flows.empty() ? i == flows_.end()
+                      : i != flows_.end() && i->second == flows) {
+        return;
+    }
+    changed_flows_.insert(key);
+    if (flows.empty()) {
+        flows_.erase(i);
+    } else {
+        flows_[key] = std::move(flows);
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Rows, and flows that tunnels share. */
+
+/* The rows are few (a bridge has 32 Mirrors at most): desired as a whole. */
+void
+DesiredState::desire_rows()
+{
+    /* Numbers in rows stay; the others are for those who have a grant. */
+    std::map<std::string, int64_t> numbers;
+    std::set<int64_t> used;
+    for (const auto &[name, port] : facts_.rows.ports) {
+        if (port.mark.purpose == "tap") {
+            numbers[port.mark.iface_id] = port.mark.number;
+            used.insert(port.mark.number);
+        }
+    }
+    SwitchRows rows;
+    std::set<std::string> mirror_bridges;
+    for (const auto &[nic_bridge, nics] : granted_) {
+        for (const std::string &iface_id : nics) {
+            const NicPort &nic = facts_.nics.at(iface_id);
+            std::string mirror_bridge = bridge_for_type(nic.datapath_type);
+            if (!numbers.count(iface_id)) {
+                int64_t number = 1;
+                auto had = nic_numbers_.find(iface_id);
+                if (had != nic_numbers_.end()) {
+                    number = had->second;
+                }
+                while (used.count(number)) {
+                    number++;
+                }
+                numbers[iface_id] = number;
+                used.insert(number);
+            }
+            int64_t number = numbers[iface_id];
+            Mark mark{"tap", iface_id, number};
+            for (Direction direction : DIRECTIONS) {
+                std::string tap = tap_port_name(number, direction);
+                std::string peer = nic_port_name(number, direction);
+                /* trunks: while its Mirror is not live, NORMAL would flood
+                 * other NICs' frames into the patch port; 4095 is a VLAN
+                 * that no frame has. */
+                rows.ports[tap] = {
+                    nic_bridge, "patch", {{"peer", peer}}, {4095}, 0, false, mark};
+                rows.ports[peer] = {mirror_bridge,
+                                    "patch",
+                                    {{"peer", tap}},
+                                    {},
+                                    nic_ofport(number, direction),
+                                    mark};
+                MirrorRow mirror;
+                mirror.bridge = nic_bridge;
+                (direction == Direction::Outbound ? mirror.select_src
+                                                  : mirror.select_dst) = {
+                    nic.port};
+                mirror.output_port = tap;
+                mirror.mark = mark;
+                rows.mirrors[mirror_name(number, direction)] = mirror;
+            }
+            if (mirror_bridges.insert(mirror_bridge).second) {
+                rows.bridges[mirror_bridge] = {
+                    nic.datapath_type == "system" ? "" : nic.datapath_type,
+                    false,
+                    {"bridge", "", 0}};
+                std::string vxlan = vxlan_port_name(
+                    mirror_bridge, facts_.settings.mirror_bridge,
+                    nic.datapath_type);
+                /* This form takes nothing from any production VXLAN port:
+                 * an explicit key, or key=flow, can. */
+                rows.ports[vxlan] = {mirror_bridge,
+                                     "vxlan",
+                                     {{"remote_ip", "flow"},
+                                      {"local_ip", "flow"},
+                                      {"in_key", "16777215"},
+                                      {"out_key", "flow"}},
+                                     {},
+                                     VXLAN_OFPORT,
+                                     false,
+                                     {"vxlan", "", 0}};
+            }
+        }
+    }
+    nic_numbers_ = std::move(numbers);
+    /* The default drops stay as long as the bridge does. */
+    std::set<std::string> bases;
+    for (const auto &bridges : {facts_.rows.bridges, rows.bridges}) {
+        for (const auto &[name, bridge] : bridges) {
+            bases.insert(name);
+        }
+    }
+    for (const std::string &name : bases) {
+        set_flows({name, {FlowOwner::Base, 0}}, base_flows());
+    }
+    for (const std::string &name : bases_) {
+        if (!bases.count(name)) {
+            set_flows({name, {FlowOwner::Base, 0}}, {});
+        }
+    }
+    bases_ = std::move(bases);
+    for (const auto &[bridge, nics] : granted_) {
+        dirty_taps_.insert(nics.begin(), nics.end());
+    }
+    rows_ = std::move(rows);
+}
+
+/* Whether the NIC's rows are as desired and in force, so that flows may
+ * follow: rows first, or a connection older than the rows would never be
+ * seen (OVS 3.1.0 does not look again when a Mirror row comes). */
+bool
+DesiredState::tap_is_live(int64_t number) const
+{
+    auto same = [](const auto &actual, const auto &desired,
+                   const std::string &name) {
+        auto a = actual.find(name), d = desired.find(name);
+        return a != actual.end() && d != desired.end() &&
+               a->second == d->second;
+    };
+    for (Direction direction : DIRECTIONS) {
+        std::string peer = nic_port_name(number, direction);
+        if (!same(facts_.rows.ports, rows_.ports,
+                  tap_port_name(number, direction)) ||
+            !same(facts_.rows.ports, rows_.ports, peer) ||
+            !same(facts_.rows.mirrors, rows_.mirrors,
+                  mirror_name(number, direction)) ||
+            !facts_.ofports.count(peer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+DesiredState::desire_tap(const std::string &iface_id)
+{
+    std::vector<TapTunnel> tunnels;
+    auto wanting = wanting_.find(iface_id);
+    if (wanting != wanting_.end()) {
+        for (const Uuid &id : wanting->second) {
+            const TunnelDesire &desire = tunnels_.at(id);
+            if (desire.egress) {
+                tunnels.push_back(desire.tap);
+            }
+        }
+    }
+    auto number = nic_numbers_.find(iface_id);
+    auto nic = facts_.nics.find(iface_id);
+    auto key = tap_keys_.find(iface_id);
+    std::vector<Flow> flows;
+    OwnerKey now;
+    if (!tunnels.empty() && number != nic_numbers_.end() &&
+        nic != facts_.nics.end() && tap_is_live(number->second)) {
+        now = {bridge_for_type(nic->second.datapath_type),
+               {FlowOwner::Tap, static_cast<uint32_t>(number->second)}};
+        /* Once live, a change elsewhere that vswitchd has yet to put in
+         * force does not matter. */
+        if (facts_.settled || (key != tap_keys_.end() && key->second == now)) {
+            for (Direction direction : DIRECTIONS) {
+                int ofport = facts_.ofports.at(
+                    nic_port_name(number->second, direction));
+                auto some = tap_flows(number->second, direction, ofport,
+                                      nic->second.own_tag, tunnels);
+                flows.insert(flows.end(), some.begin(), some.end());
+            }
+        }
+    }
+    if (key != tap_keys_.end() && (flows.empty() || key->second != now)) {
+        set_flows(key->second, {});
+        tap_keys_.erase(key);
+    }
+    if (!flows.empty()) {
+        set_flows(now, flows);
+        tap_keys_[iface_id] = now;
+    }
+}
+
+void
+DesiredState::desire_filters()
+{
+    std::set<std::pair<std::string, Uuid>> dirty;
+    dirty.swap(dirty_filters_);
+    for (const auto &user : dirty) {
+        const auto &[bridge, filter] = user;
+        auto users = filter_users_.find(user);
+        auto key = filter_keys_.find(user);
+        std::vector<Flow> flows;
+        OwnerKey now;
+        if (users != filter_users_.end()) {
+            int64_t number = tunnels_.at(*users->second.begin()).tap.filter;
+            now = {bridge,
+                   {FlowOwner::Filter, static_cast<uint32_t>(number)}};
+            if (const Filter *f = find(model_.filters, filter)) {
+                flows = filter_flows(number, *f);
+            }
+        }
+        if (key != filter_keys_.end() && key->second != now) {
+            set_flows(key->second, {});
+            filter_keys_.erase(key);
+        }
+        if (users != filter_users_.end()) {
+            set_flows(now, flows);
+            filter_keys_[user] = now;
+        }
+    }
+}
+
+} // namespace pm

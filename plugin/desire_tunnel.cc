@@ -1,0 +1,405 @@
+/* DesiredState, one tunnel: what it comes to on this hypervisor, and why it
+ * does not when it does not. */
+#include <algorithm>
+
+#include "plugin/desired_state.h"
+#include "plugin/lifecycle.h"
+#include "plugin/slots.h"
+#include "plugin/switch_names.h"
+
+namespace pm {
+
+namespace {
+
+/* Outer IP + UDP + VXLAN; the copied frame begins with its own Ethernet
+ * header. */
+constexpr int ENCAP_BYTES_V4 = 36, ENCAP_BYTES_V6 = 56;
+/* Ethernet header and one VLAN tag: how much longer than its MTU a NIC's
+ * frame can be. */
+constexpr int FRAME_OVERHEAD = 18;
+
+void
+degrade(TunnelDesire *desire, const std::string &code,
+        const std::string &message)
+{
+    if (desire->health == Health::Ok) {
+        desire->health = Health::Degraded;
+    }
+    desire->reasons[code] = message;
+}
+
+void
+set_condition(TunnelDesire *desire, const std::string &type,
+              ConditionStatus status, const std::string &reason = "")
+{
+    desire->conditions[type] = {status, reason};
+}
+
+/* A cause that keeps the tunnel from copying, told as reason and condition. */
+void
+fail_condition(TunnelDesire *desire, const std::string &type,
+               const std::string &code, const std::string &message)
+{
+    degrade(desire, code, message);
+    set_condition(desire, type, ConditionStatus::False,
+                  code + ": " + message);
+}
+
+} // namespace
+
+/* Follows a resource to its target.  Records what it depends on; false if
+ * rows are still on their way. */
+bool
+DesiredState::resolve_target(const Uuid &id, const Resource &resource,
+                             TunnelDesire *desire)
+{
+    auto arrived = [&](const auto &table, const Uuid &row) {
+        depend(id, row);
+        return find(table, row) != nullptr;
+    };
+    auto vpc_of_subnet_arrived = [&](const Uuid &subnet) {
+        return arrived(model_.subnets, subnet) &&
+               arrived(model_.vpcs, model_.subnets.at(subnet).vpc);
+    };
+    if (!resource.target_id) {
+        degrade(desire, "TARGET_MISSING",
+                "the target " + resource.target + " of resource " +
+                    resource.name +
+                    " is not in the inventory; add it again or delete the "
+                    "tunnel");
+        return true;
+    }
+    switch (resource.type) {
+    case ResourceType::NetworkInterface: {
+        if (!arrived(model_.nics, *resource.target_id)) {
+            return false;
+        }
+        const Nic &nic = model_.nics.at(*resource.target_id);
+        return !nic.subnet || vpc_of_subnet_arrived(*nic.subnet);
+    }
+    case ResourceType::LoadBalancer: {
+        if (!arrived(model_.load_balancers, *resource.target_id)) {
+            return false;
+        }
+        const LoadBalancer &lb =
+            model_.load_balancers.at(*resource.target_id);
+        return arrived(model_.vpcs, lb.vpc) &&
+               (!lb.subnet || vpc_of_subnet_arrived(*lb.subnet));
+    }
+    case ResourceType::Collector:
+        return arrived(model_.collectors, *resource.target_id);
+    }
+    return false;
+}
+
+/* Follows the tunnel's references.  On success gives the destination address,
+ * if its kind of delivery is there, and the configured length. */
+bool
+DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
+                      TunnelDesire *desire,
+                      std::optional<IpAddress> *destination,
+                      std::optional<int> *length)
+{
+    depend(id, tunnel.source);
+    depend(id, tunnel.destination);
+    const Resource *source = find(model_.resources, tunnel.source);
+    const Resource *dest = find(model_.resources, tunnel.destination);
+    if (tunnel.filter) {
+        depend(id, *tunnel.filter);
+        desire->filter = tunnel.filter;
+    }
+    if (!source || !dest ||
+        (tunnel.filter && !find(model_.filters, *tunnel.filter))) {
+        return false;
+    }
+    desire->active = is_accepted(model_, tunnel);
+    if (!desire->active) {
+        return true;
+    }
+    if (!resolve_target(id, *source, desire) ||
+        !resolve_target(id, *dest, desire)) {
+        return false;
+    }
+
+    desire->iface_id = source->iface_id;
+    if (source->target_id &&
+        source->type == ResourceType::NetworkInterface) {
+        desire->iface_id = model_.nics.at(*source->target_id).iface_id;
+    }
+    if (dest->target_id) {
+        if (dest->type == ResourceType::Collector) {
+            *destination = model_.collectors.at(*dest->target_id).address;
+        } else if (dest->type == ResourceType::NetworkInterface) {
+            const Nic &nic = model_.nics.at(*dest->target_id);
+            if (!nic.addresses.empty()) {
+                *destination = nic.addresses.front();
+            }
+        }
+    }
+    *length = configured_packet_length(model_, tunnel);
+    return true;
+}
+
+void
+DesiredState::check(const Uuid &id, const Tunnel &tunnel,
+                    TunnelDesire *desire)
+{
+    Problems problems;
+    check_tunnel(model_, id, "", &problems);
+    check_resource(model_, tunnel.source, "source", &problems);
+    check_resource(model_, tunnel.destination, "destination", &problems);
+    /* Only tunnels of one source can be duplicates or too many. */
+    Model siblings;
+    for (const Uuid &sibling : by_source_[tunnel.source]) {
+        siblings.tunnels[sibling] = model_.tunnels.at(sibling);
+    }
+    check_tunnel_among_others(siblings, id, Limits{}, "", &problems);
+    if (tunnel.filter) {
+        auto [i, fresh] = filter_problems_.try_emplace(*tunnel.filter);
+        if (fresh) {
+            check_filter(model_, *tunnel.filter, Limits{}, "filter",
+                         &i->second);
+        }
+        problems.insert(problems.end(), i->second.begin(), i->second.end());
+    }
+    for (const Problem &problem : problems) {
+        desire->health = Health::Error;
+        desire->reasons[problem.code] =
+            problem.path.empty() ? problem.message
+                                 : problem.path + ": " + problem.message;
+    }
+}
+
+/* Outer addresses by the path to 'destination'; false if there is no way. */
+bool
+DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
+                       EgressSpec *egress)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    const std::string to = destination.to_string();
+    desire->path = PathKey{nic.datapath_type, destination};
+    auto p = paths_.find(*desire->path);
+    if (p == paths_.end() || !p->second.known) {
+        set_condition(desire, "DestinationReachable",
+                      ConditionStatus::Unknown,
+                      "PATH_UNKNOWN: the route to " + to +
+                          " is being looked up");
+        return false;
+    }
+    const Path &path = p->second;
+    auto fail = [&](const char *code, const std::string &message) {
+        fail_condition(desire, "DestinationReachable", code, message);
+        return false;
+    };
+    if (!path.port_taken.empty()) {
+        return fail("VTEP_PORT_TAKEN",
+                    "UDP port 4789 of this host is in use by " +
+                        path.port_taken +
+                        ", which a VXLAN port on the userspace datapath "
+                        "would deafen; move or stop it");
+    }
+    if (!path.routed) {
+        return fail("NO_ROUTE", "this host has no route to " + to +
+                                    "; add one or correct the destination");
+    }
+    if (!path.device_up) {
+        return fail("LINK_DOWN", "the route to " + to + " leaves by " +
+                                     path.device +
+                                     ", which is down; bring it up");
+    }
+    if (nic.datapath_type != "system" &&
+        !facts_.bridges.count(path.device)) {
+        return fail("ROUTE_NOT_ON_BRIDGE",
+                    "the route to " + to + " leaves by " + path.device +
+                        ", which is no bridge of this switch, and the " +
+                        nic.datapath_type +
+                        " datapath sends tunnels only through its own "
+                        "bridges; put the address on a bridge");
+    }
+    const std::optional<IpAddress> &own =
+        destination.is_v6 ? facts_.settings.encap_v6
+                          : facts_.settings.encap_v4;
+    std::optional<IpAddress> source = own ? own : path.source;
+    if (!source || source->is_v6 != destination.is_v6) {
+        return fail("NO_SOURCE_ADDRESS",
+                    "this host has no address to reach " + to +
+                        " from; set external_ids:mirror-encap-ip");
+    }
+    if (path.neighbour == Neighbour::Failed) {
+        /* Copies go on: the switch asks again with each of them. */
+        fail_condition(desire, "DestinationReachable", "NEIGHBOUR_FAILED",
+                       "the next hop to " + to +
+                           " does not answer ARP or ND; check the collector "
+                           "and the link");
+    } else if (path.neighbour == Neighbour::Reachable) {
+        set_condition(desire, "DestinationReachable", ConditionStatus::True);
+    } else {
+        set_condition(desire, "DestinationReachable",
+                      ConditionStatus::Unknown,
+                      "NEIGHBOUR_UNKNOWN: the next hop to " + to +
+                          " has not been asked for yet");
+    }
+    egress->source = *source;
+    egress->destination = destination;
+    return true;
+}
+
+/* How much of a frame is kept; false if the path cannot carry the least. */
+bool
+DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
+                         TunnelDesire *desire, EgressSpec *egress)
+{
+    const Path &path = paths_.at(*desire->path);
+    std::optional<int> kept = length;
+    set_condition(desire, "MtuSufficient", ConditionStatus::True);
+    if (path.mtu) {
+        int room = *path.mtu - (egress->destination.is_v6 ? ENCAP_BYTES_V6
+                                                          : ENCAP_BYTES_V4);
+        int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
+        if (nic_mtu_or_0) {
+            need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);
+        }
+        std::string limit = "the path to " +
+                            egress->destination.to_string() + " by " +
+                            path.device + " has MTU " +
+                            std::to_string(*path.mtu);
+        if (room < PACKET_LENGTH_MIN) {
+            fail_condition(desire, "MtuSufficient", "MTU_TOO_SMALL",
+                           limit + ", too small for a copy; raise it");
+            return false;
+        }
+        if (room < need) {
+            set_condition(desire, "MtuSufficient", ConditionStatus::False,
+                          "MTU_TRUNCATES: " + limit +
+                              ", so frames are cut to " +
+                              std::to_string(room) + " bytes; raise it to " +
+                              std::to_string(need + *path.mtu - room));
+        }
+        kept = kept ? std::min(*kept, room) : room;
+    }
+    desire->effective_packet_length = kept;
+    /* Truncation costs the userspace datapath a recirculation: only where a
+     * frame can be longer. */
+    if (kept && (!nic_mtu_or_0 || nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
+        egress->max_len = kept;
+    }
+    return true;
+}
+
+TunnelDesire
+DesiredState::desire_tunnel(const Uuid &id)
+{
+    TunnelDesire desire;
+    const Tunnel *tunnel = find(model_.tunnels, id);
+    if (!tunnel) {
+        return desire;
+    }
+    std::optional<IpAddress> destination;
+    std::optional<int> length;
+    if (!resolve(id, *tunnel, &desire, &destination, &length)) {
+        auto before = tunnels_.find(id);
+        if (!complete_ && before != tunnels_.end() &&
+            before->second.active) {
+            /* Its rows are on their way: until then it stays as it is. */
+            return before->second;
+        }
+        desire.active = false;
+        desire.pending = true;
+        return desire;
+    }
+    if (!desire.active) {
+        return desire;
+    }
+    auto nic = facts_.nics.find(desire.iface_id);
+    desire.bound = !desire.iface_id.empty() && nic != facts_.nics.end();
+    check(id, *tunnel, &desire);
+    if (desire.bound) {
+        desire.nic_bridge = nic->second.bridge;
+        set_condition(&desire, "SourceBound", ConditionStatus::True);
+    } else {
+        fail_condition(&desire, "SourceBound", "NIC_UNBOUND",
+                       "the source NIC " + desire.iface_id +
+                           " is not plugged in on this hypervisor");
+    }
+    if (!tunnel->enabled) {
+        desire.health = Health::Disabled;
+        return desire;
+    }
+    if (desire.health != Health::Ok) {
+        return desire;
+    }
+    if (!vswitchd_alive_) {
+        degrade(&desire, "VSWITCHD_AWAY",
+                "ovs-vswitchd does not answer; start it");
+    }
+    if (tunnel->delivery == Delivery::Vpc || !destination) {
+        degrade(&desire, "DELIVERY_UNSUPPORTED",
+                "only underlay delivery to a collector or to a NIC with an "
+                "address is available; change the tunnel's delivery or "
+                "destination");
+        return desire;
+    }
+    desire.delivery = Delivery::Underlay;
+    const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
+    if (!bridge.unsafe.empty()) {
+        degrade(&desire, "PIPELINE_UNSAFE", bridge.unsafe);
+        return desire;
+    }
+    EgressSpec egress;
+    egress.vni = tunnel->vni;
+    egress.count_only = tunnel->mode == Mode::Count;
+    if (!find_way(*destination, &desire, &egress) ||
+        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress)) {
+        return desire;
+    }
+    desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
+    if (desire.mirror_bridge.empty()) {
+        degrade(&desire, "MIRROR_BRIDGE_TAKEN",
+                "the name " + facts_.settings.mirror_bridge +
+                    " belongs to a bridge or port that is not ours; set "
+                    "external_ids:mirror-bridge");
+        return desire;
+    }
+    desire.wants_slot = true;
+    if (!granted_[desire.nic_bridge].count(desire.iface_id)) {
+        degrade(&desire, "SLOTS_EXHAUSTED",
+                "bridge " + desire.nic_bridge +
+                    " has no pair of Mirror slots left for this NIC (" +
+                    std::to_string(MIRRORS_MAX) + " in all, " +
+                    std::to_string(bridge.foreign_mirrors) +
+                    " of others, " +
+                    std::to_string(facts_.settings.slots_reserve) +
+                    " reserved); remove Mirrors or tunnels");
+        return desire;
+    }
+
+    const TunnelStatus *status = status_of(id);
+    desire.tap.tunnel = status ? status->number : 0;
+    if (tunnel->filter) {
+        const FilterStatus *filter = filter_status_of(*tunnel->filter);
+        desire.tap.filter = filter ? filter->number : 0;
+    }
+    if (!status || (tunnel->filter && !desire.tap.filter)) {
+        return desire;
+    }
+    desire.wants_copy = true;
+    if (!admitted_[desire.nic_bridge].count(desire.tap.tunnel)) {
+        degrade(&desire, "BRIDGE_FANOUT",
+                "one frame on bridge " + desire.nic_bridge +
+                    " could cause more than " +
+                    std::to_string(COPIES_PER_FRAME_MAX) + " copies or " +
+                    std::to_string(RESUBMITS_PER_FRAME_MAX) +
+                    " resubmits; remove tunnels of its NICs");
+        return desire;
+    }
+    auto port = facts_.ofports.find(vxlan_port_name(
+        desire.mirror_bridge, facts_.settings.mirror_bridge,
+        nic->second.datapath_type));
+    if (port != facts_.ofports.end()) {
+        egress.vxlan_port = port->second;
+        desire.egress = egress;
+    }
+    return desire;
+}
+
+} // namespace pm

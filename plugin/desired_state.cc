@@ -1,0 +1,452 @@
+#include "plugin/desired_state.h"
+
+namespace pm {
+
+/* ------------------------------------------------------------------------
+ * Numbers. */
+
+int64_t
+DesiredState::Numbers::allocate(const Uuid &id,
+                                const std::set<int64_t> &busy)
+{
+    auto known = by_id.find(id);
+    if (known != by_id.end()) {
+        return known->second;
+    }
+    int64_t number = 1;
+    for (const auto &[used, owner] : by_number) {
+        while (busy.count(number) && number < used) {
+            number++;
+        }
+        if (number < used) {
+            break;
+        }
+        number = used + 1;
+    }
+    while (busy.count(number)) {
+        number++;
+    }
+    assign(id, number);
+    return number;
+}
+
+void
+DesiredState::Numbers::assign(const Uuid &id, int64_t number)
+{
+    release(id);
+    by_id[id] = number;
+    by_number[number] = id;
+}
+
+void
+DesiredState::Numbers::release(const Uuid &id)
+{
+    auto known = by_id.find(id);
+    if (known != by_id.end()) {
+        auto owner = by_number.find(known->second);
+        if (owner != by_number.end() && owner->second == id) {
+            by_number.erase(owner);
+        }
+        by_id.erase(known);
+    }
+}
+
+int64_t
+DesiredState::number_for_tunnel(const Uuid &id,
+                                const std::set<int64_t> &busy)
+{
+    return tunnel_numbers_.allocate(id, busy);
+}
+
+int64_t
+DesiredState::number_for_filter(const Uuid &id,
+                                const std::set<int64_t> &busy)
+{
+    return filter_numbers_.allocate(id, busy);
+}
+
+/* ------------------------------------------------------------------------
+ * Inputs. */
+
+namespace {
+
+template <typename Map>
+const typename Map::mapped_type *
+value_of(const Map &map, const typename Map::key_type &key)
+{
+    auto i = map.find(key);
+    return i == map.end() ? nullptr : &i->second;
+}
+
+} // namespace
+
+void
+DesiredState::depend(const Uuid &tunnel, const Uuid &on)
+{
+    dependencies_[tunnel].insert(on);
+    dependents_[on].insert(tunnel);
+}
+
+void
+DesiredState::unlink(const Uuid &tunnel)
+{
+    for (const Uuid &on : dependencies_[tunnel]) {
+        auto i = dependents_.find(on);
+        i->second.erase(tunnel);
+        if (i->second.empty()) {
+            dependents_.erase(i);
+            if (own_filter_statuses_.count(on)) {
+                maybe_idle_filters_.insert(on);
+            }
+        }
+    }
+    dependencies_.erase(tunnel);
+}
+
+void
+DesiredState::dirty_dependents(const Uuid &on)
+{
+    auto i = dependents_.find(on);
+    if (i != dependents_.end()) {
+        dirty_.insert(i->second.begin(), i->second.end());
+    }
+}
+
+void
+DesiredState::apply(const ModelDelta &delta)
+{
+    for_each_table(delta, delta, [&](const auto &changes, const auto &) {
+        for (const auto &[id, value] : changes) {
+            dirty_dependents(id);
+        }
+    });
+    /* What is found by name, not by reference. */
+    for (const auto &[id, nic] : delta.nics) {
+        const Nic *before = find(model_.nics, id);
+        for (const std::string &iface_id :
+             {nic ? nic->iface_id : "", before ? before->iface_id : ""}) {
+            auto i = by_iface_id_.find(iface_id);
+            if (i != by_iface_id_.end()) {
+                dirty_.insert(i->second.begin(), i->second.end());
+            }
+        }
+    }
+    for (const auto &[id, tunnel] : delta.tunnels) {
+        dirty_.insert(id);
+        /* Those that share its source: duplicates and limits. */
+        for (const Tunnel *t :
+             {find(model_.tunnels, id), tunnel ? &*tunnel : nullptr}) {
+            if (t) {
+                auto &siblings = by_source_[t->source];
+                dirty_.insert(siblings.begin(), siblings.end());
+            }
+        }
+        if (const Tunnel *before = find(model_.tunnels, id)) {
+            by_source_[before->source].erase(id);
+        }
+        if (tunnel) {
+            by_source_[tunnel->source].insert(id);
+        }
+    }
+    for (const auto &[id, filter] : delta.filters) {
+        filter_problems_.erase(id);
+        for (const auto &[user, tunnels] : filter_users_) {
+            if (user.second == id) {
+                dirty_filters_.insert(user);
+            }
+        }
+    }
+    apply_statuses(delta);
+    pm::apply(&model_, delta);
+}
+
+void
+DesiredState::apply_statuses(const ModelDelta &delta)
+{
+    const std::string &chassis = facts_.settings.chassis;
+    for (const auto &[id, status] : delta.tunnel_statuses) {
+        if (const TunnelStatus *before = find(model_.tunnel_statuses, id)) {
+            dirty_.insert(before->tunnel);
+            auto own = own_statuses_.find(before->tunnel);
+            if (own != own_statuses_.end() && own->second == id) {
+                own_statuses_.erase(own);
+                tunnel_numbers_.release(before->tunnel);
+            }
+            foreign_statuses_[before->tunnel].erase(id);
+        }
+        if (status) {
+            dirty_.insert(status->tunnel);
+            if (status->chassis == chassis) {
+                own_statuses_[status->tunnel] = id;
+                tunnel_numbers_.assign(status->tunnel, status->number);
+            } else {
+                foreign_statuses_[status->tunnel].insert(id);
+            }
+        }
+    }
+    for (const auto &[id, status] : delta.filter_statuses) {
+        const FilterStatus *before = find(model_.filter_statuses, id);
+        if (before) {
+            dirty_dependents(before->filter);
+            auto own = own_filter_statuses_.find(before->filter);
+            if (own != own_filter_statuses_.end() && own->second == id) {
+                own_filter_statuses_.erase(own);
+                filter_numbers_.release(before->filter);
+            }
+        }
+        if (status && status->chassis == chassis) {
+            dirty_dependents(status->filter);
+            own_filter_statuses_[status->filter] = id;
+            maybe_idle_filters_.insert(status->filter);
+            filter_numbers_.assign(status->filter, status->number);
+        }
+    }
+}
+
+void
+DesiredState::set_complete(bool complete)
+{
+    if (complete && !complete_) {
+        for (const auto &[id, desire] : tunnels_) {
+            if (desire.pending || !find(model_.tunnels, id)) {
+                dirty_.insert(id);
+            }
+        }
+        /* Those kept as they were while rows were on their way. */
+        for (const auto &[id, tunnel] : model_.tunnels) {
+            if ((tunnel.filter && !find(model_.filters, *tunnel.filter)) ||
+                !find(model_.resources, tunnel.source) ||
+                !find(model_.resources, tunnel.destination)) {
+                dirty_.insert(id);
+            }
+        }
+    }
+    complete_ = complete;
+}
+
+void
+DesiredState::set_switch(const SwitchFacts &facts)
+{
+    if (facts == facts_) {
+        return;
+    }
+    SwitchFacts before = std::move(facts_);
+    facts_ = facts;
+    rows_dirty_ = true;
+
+    auto dirty_nic = [&](const std::string &iface_id) {
+        auto i = by_iface_id_.find(iface_id);
+        if (i != by_iface_id_.end()) {
+            dirty_.insert(i->second.begin(), i->second.end());
+        }
+    };
+    if (facts.settings != before.settings) {
+        if (facts.settings.chassis != before.settings.chassis) {
+            /* Another name: other status rows are ours. */
+            ModelDelta statuses;
+            Model only;
+            only.tunnel_statuses = model_.tunnel_statuses;
+            only.filter_statuses = model_.filter_statuses;
+            statuses = diff(Model{}, only);
+            own_statuses_.clear();
+            own_filter_statuses_.clear();
+            foreign_statuses_.clear();
+            apply_statuses(statuses);
+        }
+        for (const auto &[id, tunnel] : model_.tunnels) {
+            dirty_.insert(id);
+        }
+        for (const auto &[name, bridge] : facts.bridges) {
+            dirty_bridges_.insert(name);
+        }
+    }
+    for (const auto &nics : {before.nics, facts.nics}) {
+        for (const auto &[iface_id, nic] : nics) {
+            const NicPort *was = value_of(before.nics, iface_id);
+            const NicPort *is = value_of(facts.nics, iface_id);
+            if (!was || !is || !(*was == *is)) {
+                dirty_nic(iface_id);
+                dirty_bridges_.insert(nic.bridge);
+            }
+        }
+    }
+    bool all_bridges = facts.rows.mirrors != before.rows.mirrors;
+    for (const auto &bridges : {before.bridges, facts.bridges}) {
+        for (const auto &[name, bridge] : bridges) {
+            const BridgeFacts *was = value_of(before.bridges, name);
+            const BridgeFacts *is = value_of(facts.bridges, name);
+            bool changed = !was || !is || !(*was == *is);
+            if (changed || all_bridges) {
+                dirty_bridges_.insert(name);
+            }
+            if (changed) {
+                auto on = on_bridge_.find(name);
+                if (on != on_bridge_.end()) {
+                    dirty_.insert(on->second.begin(), on->second.end());
+                }
+            }
+        }
+    }
+    /* A path's device may have become, or ceased to be, a bridge; a name may
+     * have been taken or freed; our VXLAN port may have got its number. */
+    bool bridges_came_or_went = facts.bridges.size() != before.bridges.size();
+    for (const auto &[name, bridge] : facts.bridges) {
+        bridges_came_or_went |= !before.bridges.count(name);
+    }
+    if (bridges_came_or_went || facts.taken_names != before.taken_names ||
+        facts.ofports != before.ofports ||
+        facts.rows.bridges != before.rows.bridges) {
+        for (const auto &[iface_id, tunnels] : by_iface_id_) {
+            if (facts.nics.count(iface_id)) {
+                dirty_.insert(tunnels.begin(), tunnels.end());
+            }
+        }
+    }
+    for (const auto &[bridge, nics] : granted_) {
+        dirty_taps_.insert(nics.begin(), nics.end());
+    }
+}
+
+void
+DesiredState::set_paths(const std::map<PathKey, Path> &changed)
+{
+    for (const auto &[key, path] : changed) {
+        paths_[key] = path;
+        auto i = by_path_.find(key);
+        if (i != by_path_.end()) {
+            dirty_.insert(i->second.begin(), i->second.end());
+        }
+    }
+}
+
+void
+DesiredState::set_vswitchd_alive(bool alive)
+{
+    if (alive != vswitchd_alive_) {
+        vswitchd_alive_ = alive;
+        for (const auto &[id, desire] : tunnels_) {
+            dirty_.insert(id);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Outcome. */
+
+void
+DesiredState::update()
+{
+    /* A pass over the tunnels that changed, then over what they share, until
+     * sharing changes nothing more: grants depend on what tunnels want, and
+     * wants do not depend on grants, so that is after two passes. */
+    while (!dirty_.empty() || !dirty_bridges_.empty()) {
+        std::set<Uuid> dirty;
+        dirty.swap(dirty_);
+        for (const Uuid &id : dirty) {
+            unlink(id);
+            TunnelDesire after = desire_tunnel(id);
+            TunnelDesire &before = tunnels_[id];
+            if (!(before == after)) {
+                place(id, before, after);
+                before = std::move(after);
+            }
+            if (!find(model_.tunnels, id)) {
+                tunnels_.erase(id);
+                if (!status_of(id)) {
+                    tunnel_numbers_.release(id);
+                }
+            }
+            changed_tunnels_.insert(id);
+        }
+        std::set<std::string> bridges;
+        bridges.swap(dirty_bridges_);
+        for (const std::string &bridge : bridges) {
+            share_bridge(bridge);
+        }
+    }
+    if (rows_dirty_) {
+        desire_rows();
+        rows_dirty_ = false;
+    }
+    std::set<std::string> taps;
+    taps.swap(dirty_taps_);
+    for (const std::string &iface_id : taps) {
+        desire_tap(iface_id);
+    }
+    desire_filters();
+}
+
+const std::map<OwnerKey, std::vector<Flow>> &
+DesiredState::flows() const
+{
+    return flows_;
+}
+
+std::set<Uuid>
+DesiredState::idle_filters()
+{
+    std::erase_if(maybe_idle_filters_, [&](const Uuid &filter) {
+        return dependents_.count(filter) || !filter_status_of(filter);
+    });
+    return maybe_idle_filters_;
+}
+
+std::set<PathKey>
+DesiredState::paths() const
+{
+    std::set<PathKey> keys;
+    for (const auto &[key, tunnels] : by_path_) {
+        keys.insert(key);
+    }
+    return keys;
+}
+
+const TunnelStatus *
+DesiredState::status_of(const Uuid &tunnel) const
+{
+    auto i = own_statuses_.find(tunnel);
+    return i == own_statuses_.end()
+               ? nullptr
+               : find(model_.tunnel_statuses, i->second);
+}
+
+const FilterStatus *
+DesiredState::filter_status_of(const Uuid &filter) const
+{
+    auto i = own_filter_statuses_.find(filter);
+    return i == own_filter_statuses_.end()
+               ? nullptr
+               : find(model_.filter_statuses, i->second);
+}
+
+std::set<Uuid>
+DesiredState::foreign_statuses_of(const Uuid &tunnel) const
+{
+    const std::set<Uuid> *rows = value_of(foreign_statuses_, tunnel);
+    return rows ? *rows : std::set<Uuid>();
+}
+
+std::optional<OwnerKey>
+DesiredState::tap_of(const std::string &iface_id) const
+{
+    const OwnerKey *key = value_of(tap_keys_, iface_id);
+    return key ? std::optional(*key) : std::nullopt;
+}
+
+std::set<OwnerKey>
+DesiredState::take_changed_flows()
+{
+    std::set<OwnerKey> changed;
+    changed.swap(changed_flows_);
+    return changed;
+}
+
+std::set<Uuid>
+DesiredState::take_changed_tunnels()
+{
+    std::set<Uuid> changed;
+    changed.swap(changed_tunnels_);
+    return changed;
+}
+
+} // namespace pm

@@ -1,0 +1,195 @@
+/* What should be on this switch, re-desired piece by piece (core).
+ *
+ * Inputs are values: the control database's part that concerns us, the
+ * switch's facts, the paths to destinations.  Whatever changes in one of them
+ * marks the tunnels that depend on it; update() re-desires those and no
+ * others.  A fresh DesiredState given the same inputs must agree with one
+ * that lived through every edit: tests/unit/test_desired_state.cc holds it to
+ * that.
+ *
+ * Nothing is remembered that the inputs do not say, but for two things that
+ * exist to keep the switch still: numbers handed out and not yet written to
+ * the database, and what a tunnel did before a row that it refers to went
+ * missing from an incomplete view. */
+#ifndef PLUGIN_DESIRED_STATE_H
+#define PLUGIN_DESIRED_STATE_H 1
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "flows/pipeline.h"
+#include "plugin/check.h"
+#include "plugin/model.h"
+#include "plugin/path.h"
+#include "plugin/switch_rows.h"
+
+namespace pm {
+
+/* One owner's flows on one of our bridges. */
+struct OwnerKey {
+    std::string bridge;
+    FlowOwner owner;
+
+    auto operator<=>(const OwnerKey &) const = default;
+};
+
+/* What one tunnel comes to on this hypervisor. */
+struct TunnelDesire {
+    /* Its row exists and it is accepted. */
+    bool active = false;
+    /* Rows that it refers to have not arrived. */
+    bool pending = false;
+    /* The source NIC is plugged in here. */
+    bool bound = false;
+    std::string iface_id;      /* Of the source NIC; may be empty. */
+    std::string nic_bridge;    /* Where it is plugged in. */
+    std::string mirror_bridge; /* Ours, of the same datapath type. */
+    std::optional<PathKey> path;
+
+    /* Wants a pair of Mirrors: nothing of its own stands in the way. */
+    bool wants_slot = false;
+    /* Has its slot, its number and its filter's. */
+    bool wants_copy = false;
+    /* What its flows do; absent when nothing is to be copied. */
+    std::optional<EgressSpec> egress;
+    TapTunnel tap;
+    std::optional<Uuid> filter;
+
+    /* For the status. */
+    Health health = Health::Ok;
+    std::map<std::string, std::string> reasons;  /* Code -> message. */
+    std::map<std::string, Condition> conditions; /* By type. */
+    std::optional<Delivery> delivery;
+    std::optional<int> effective_packet_length;
+
+    bool operator==(const TunnelDesire &) const = default;
+};
+
+class DesiredState {
+public:
+    /* The control database's view: rows changed, and whether the view is
+     * complete (every condition acknowledged, every reference resolved as
+     * far as the server knows). */
+    void apply(const ModelDelta &);
+    void set_complete(bool);
+    void set_switch(const SwitchFacts &);
+    void set_paths(const std::map<PathKey, Path> &changed);
+    /* vswitchd answers; set_switch() knows only what the database says. */
+    void set_vswitchd_alive(bool);
+
+    /* Re-desires what depends on the inputs that changed. */
+    void update();
+
+    /* Outcome. */
+    const std::map<OwnerKey, std::vector<Flow>> &flows() const;
+    const SwitchRows &rows() const { return rows_; }
+    const std::map<Uuid, TunnelDesire> &tunnels() const { return tunnels_; }
+    /* Filters with a status row of ours that no tunnel here names. */
+    std::set<Uuid> idle_filters();
+    std::set<PathKey> paths() const;
+    const Model &model() const { return model_; }
+    const SwitchFacts &facts() const { return facts_; }
+
+    /* This chassis' status row of a tunnel or filter, or nullptr. */
+    const TunnelStatus *status_of(const Uuid &tunnel) const;
+    const FilterStatus *filter_status_of(const Uuid &filter) const;
+    /* Other chassis' status rows of a tunnel, as far as we see them. */
+    std::set<Uuid> foreign_statuses_of(const Uuid &tunnel) const;
+    /* Where the NIC's tap flows are desired, if they are. */
+    std::optional<OwnerKey> tap_of(const std::string &iface_id) const;
+    /* The tunnel's number if it has one, else the lowest that is free both
+     * in the status rows and in 'busy' (numbers seen on the switch). */
+    int64_t number_for_tunnel(const Uuid &, const std::set<int64_t> &busy);
+    int64_t number_for_filter(const Uuid &, const std::set<int64_t> &busy);
+
+    /* What changed since the last call. */
+    std::set<OwnerKey> take_changed_flows();
+    std::set<Uuid> take_changed_tunnels();
+
+private:
+    struct Numbers { /* Handed out, and those in rows. */
+        std::map<Uuid, int64_t> by_id;
+        std::map<int64_t, Uuid> by_number;
+        int64_t allocate(const Uuid &, const std::set<int64_t> &busy);
+        void assign(const Uuid &, int64_t);
+        void release(const Uuid &);
+    };
+
+    void dirty_dependents(const Uuid &);
+    void apply_statuses(const ModelDelta &);
+    void depend(const Uuid &tunnel, const Uuid &on);
+    void unlink(const Uuid &tunnel);
+
+    /* desire_tunnel.cc: one tunnel, from values alone. */
+    TunnelDesire desire_tunnel(const Uuid &);
+    bool resolve(const Uuid &id, const Tunnel &, TunnelDesire *,
+                 std::optional<IpAddress> *destination,
+                 std::optional<int> *length);
+    bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
+    bool find_way(const IpAddress &destination, TunnelDesire *,
+                  EgressSpec *);
+    bool fit_length(std::optional<int> length, int nic_mtu_or_0,
+                    TunnelDesire *, EgressSpec *);
+    void check(const Uuid &id, const Tunnel &, TunnelDesire *);
+
+    /* desire_shared.cc: between tunnels. */
+    void place(const Uuid &id, const TunnelDesire &before,
+               const TunnelDesire &after);
+    void share_bridge(const std::string &nic_bridge);
+    std::string bridge_for_type(const std::string &datapath_type);
+    void desire_rows();
+    void desire_tap(const std::string &iface_id);
+    void desire_filters();
+    void set_flows(const OwnerKey &, std::vector<Flow>);
+    bool tap_is_live(int64_t nic_number) const;
+
+    Model model_;
+    bool complete_ = false;
+    SwitchFacts facts_;
+    bool vswitchd_alive_ = true;
+    std::map<PathKey, Path> paths_;
+
+    std::set<Uuid> dirty_;
+    std::map<Uuid, std::set<Uuid>> dependents_;   /* On -> tunnels. */
+    std::map<Uuid, std::set<Uuid>> dependencies_; /* Tunnel -> on. */
+    std::map<std::string, std::set<Uuid>> by_iface_id_;
+    std::map<PathKey, std::set<Uuid>> by_path_;
+    std::map<Uuid, std::set<Uuid>> by_source_; /* Resource -> tunnels. */
+    std::map<Uuid, Uuid> own_statuses_;        /* Tunnel -> status row. */
+    std::map<Uuid, Uuid> own_filter_statuses_; /* Filter -> status row. */
+    std::map<Uuid, std::set<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
+    std::map<Uuid, Problems> filter_problems_;
+    std::set<Uuid> maybe_idle_filters_;
+    Numbers tunnel_numbers_, filter_numbers_;
+    std::map<std::string, int64_t> nic_numbers_; /* By iface-id. */
+    std::map<std::string, OwnerKey> tap_keys_;   /* Flows, by iface-id. */
+    std::map<std::string, std::string> bridge_names_; /* By type. */
+
+    std::map<Uuid, TunnelDesire> tunnels_;
+    std::map<std::string, std::set<Uuid>> wanting_;  /* NIC -> tunnels. */
+    std::map<std::string, std::set<Uuid>> on_bridge_; /* NIC bridge ->. */
+    std::map<std::string, std::set<std::string>> granted_; /* By bridge. */
+    std::map<std::string, std::set<int64_t>> admitted_;    /* By bridge. */
+    std::set<std::string> dirty_bridges_; /* NIC bridges to share anew. */
+    std::set<std::string> dirty_taps_;    /* By iface-id. */
+    std::set<std::pair<std::string, Uuid>> dirty_filters_;
+    /* (mirror bridge, filter) -> tunnels that copy through it. */
+    std::map<std::pair<std::string, Uuid>, std::set<Uuid>> filter_users_;
+    std::map<std::pair<std::string, Uuid>, OwnerKey> filter_keys_;
+    /* (mirror bridge, guard flow) -> tunnels that need it. */
+    std::map<std::pair<std::string, Flow>, std::set<Uuid>> guard_users_;
+
+    std::set<std::string> bases_; /* Bridges with default drops. */
+    SwitchRows rows_;
+    bool rows_dirty_ = true;
+    std::map<OwnerKey, std::vector<Flow>> flows_;
+    std::set<OwnerKey> changed_flows_;
+    std::set<Uuid> changed_tunnels_;
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_DESIRED_STATE_H */

@@ -1,0 +1,222 @@
+#include "plugin/plan.h"
+
+#include <algorithm>
+
+namespace pm {
+
+namespace {
+
+const std::vector<Flow> NO_FLOWS;
+
+const std::vector<Flow> &
+actual_flows(const Actual &actual, const OwnerKey &key)
+{
+    auto bridge = actual.flows.find(key.bridge);
+    if (bridge == actual.flows.end()) {
+        return NO_FLOWS;
+    }
+    auto owner = bridge->second.find(key.owner);
+    return owner == bridge->second.end() ? NO_FLOWS : owner->second;
+}
+
+std::string
+kind_name(RowEdit::Kind kind)
+{
+    switch (kind) {
+    case RowEdit::Kind::Bridge:
+        return "bridge";
+    case RowEdit::Kind::Port:
+        return "port";
+    case RowEdit::Kind::Mirror:
+        return "mirror";
+    }
+    return "";
+}
+
+/* Appends what turns one table of rows into another. */
+template <typename Row>
+void
+diff_table(RowEdit::Kind kind, const std::map<std::string, Row> &actual,
+           const std::map<std::string, Row> &desired, bool may_delete,
+           std::vector<RowEdit> *edits)
+{
+    if (may_delete) {
+        for (const auto &[name, row] : actual) {
+            if (!desired.count(name)) {
+                edits->push_back(
+                    {RowEdit::Op::Delete, kind, name,
+                     "delete " + kind_name(kind) + " " + name +
+                         ": no tunnel needs it"});
+            }
+        }
+    }
+    for (const auto &[name, row] : desired) {
+        auto i = actual.find(name);
+        if (i == actual.end()) {
+            edits->push_back({RowEdit::Op::Put, kind, name,
+                              "create " + kind_name(kind) + " " + name});
+        } else if (!(i->second == row)) {
+            edits->push_back({RowEdit::Op::Put, kind, name,
+                              "repair " + kind_name(kind) + " " + name});
+        }
+    }
+}
+
+} // namespace
+
+bool
+Actual::flows_known() const
+{
+    return std::all_of(
+        rows.bridges.begin(), rows.bridges.end(),
+        [&](const auto &bridge) { return flows.count(bridge.first) > 0; });
+}
+
+bool
+Actual::has(const FlowOwner &owner) const
+{
+    return std::any_of(flows.begin(), flows.end(), [&](const auto &bridge) {
+        return bridge.second.count(owner) > 0;
+    });
+}
+
+bool
+Plan::empty() const
+{
+    return flows.empty() && !prove && rows.empty() && waiting.empty();
+}
+
+std::vector<std::string>
+Plan::describe() const
+{
+    std::vector<std::string> lines;
+    for (const auto &[bridge, edits] : flows) {
+        for (const FlowEdit &edit : edits) {
+            auto cookie = Cookie::decode(edit.flow.cookie);
+            lines.push_back(
+                bridge + ": " +
+                (edit.op == FlowEdit::Op::Add ? "add" : "delete") +
+                " flow of " + (cookie ? cookie->owner.to_string() : "?") +
+                ": " + edit.flow.to_string());
+        }
+    }
+    if (prove) {
+        lines.push_back(
+            "prove that no datapath flow copies for what stopped");
+    }
+    for (const RowEdit &edit : rows) {
+        lines.push_back(edit.why);
+    }
+    lines.insert(lines.end(), waiting.begin(), waiting.end());
+    return lines;
+}
+
+std::vector<RowEdit>
+diff_rows(const SwitchRows &actual, const SwitchRows &desired,
+          bool may_delete)
+{
+    std::vector<RowEdit> edits;
+    diff_table(RowEdit::Kind::Mirror, actual.mirrors, desired.mirrors,
+               may_delete, &edits);
+    diff_table(RowEdit::Kind::Port, actual.ports, desired.ports, may_delete,
+               &edits);
+    diff_table(RowEdit::Kind::Bridge, actual.bridges, desired.bridges,
+               may_delete, &edits);
+    return edits;
+}
+
+Plan
+make_plan(const Actual &actual, const DesiredState &desired,
+          std::set<OwnerKey> *outstanding)
+{
+    Plan plan;
+    bool deletions_outstanding = false;
+    for (auto i = outstanding->begin(); i != outstanding->end();) {
+        const OwnerKey &key = *i;
+        auto want = desired.flows().find(key);
+        const std::vector<Flow> &wanted =
+            want == desired.flows().end() ? NO_FLOWS : want->second;
+        if (!actual.flows.count(key.bridge)) {
+            if (!actual.rows.bridges.count(key.bridge) && wanted.empty()) {
+                /* The bridge is gone and its flows with it. */
+                i = outstanding->erase(i);
+                continue;
+            }
+            /* Not yet there, or not yet read. */
+            ++i;
+            continue;
+        }
+        std::vector<FlowEdit> edits =
+            diff_flows(actual_flows(actual, key), wanted);
+        if (edits.empty()) {
+            i = outstanding->erase(i);
+            continue;
+        }
+        deletions_outstanding |= wanted.empty();
+        std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
+        bundle.insert(bundle.end(), edits.begin(), edits.end());
+        ++i;
+    }
+    for (auto &[bridge, edits] : plan.flows) {
+        /* Two owners can hand one match from one to the other (a patch
+         * port's number used again): what goes, goes first. */
+        std::stable_sort(edits.begin(), edits.end(),
+                         [](const FlowEdit &a, const FlowEdit &b) {
+                             return a.op == FlowEdit::Op::Delete &&
+                                    b.op != FlowEdit::Op::Delete;
+                         });
+    }
+    plan.prove = !actual.unproven.empty() && !deletions_outstanding;
+    bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
+                      actual.flows_known();
+    plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
+    if (!may_delete) {
+        for (const RowEdit &edit :
+             diff_rows(actual.rows, desired.rows(), true)) {
+            if (edit.op == RowEdit::Op::Delete) {
+                plan.waiting.push_back(edit.why +
+                                       " (waits until its flows are proven "
+                                       "gone from the datapath)");
+            }
+        }
+    }
+    for (const OwnerKey &key : *outstanding) {
+        if (!actual.flows.count(key.bridge)) {
+            plan.waiting.push_back("flows of " + key.owner.to_string() +
+                                   " wait for the OpenFlow connection to " +
+                                   key.bridge);
+        }
+    }
+    if (!desired.facts().settled && !desired.rows().mirrors.empty()) {
+        plan.waiting.push_back("what starts waits until vswitchd's cur_cfg "
+                               "has reached our rows");
+    }
+    return plan;
+}
+
+void
+apply_bundle(Actual *actual, const std::string &bridge,
+             const std::vector<FlowEdit> &edits)
+{
+    auto &owners = actual->flows[bridge];
+    for (const FlowEdit &edit : edits) {
+        FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
+        std::vector<Flow> &flows = owners[owner];
+        std::erase_if(flows, [&](const Flow &flow) {
+            return flow.key == edit.flow.key;
+        });
+        if (edit.op == FlowEdit::Op::Add) {
+            flows.push_back(edit.flow);
+            if (owner.kind == FlowOwner::Egress) {
+                actual->unproven.erase(owner.number);
+            }
+        } else if (owner.kind == FlowOwner::Egress) {
+            actual->unproven.insert(owner.number);
+        }
+        if (flows.empty()) {
+            owners.erase(owner);
+        }
+    }
+}
+
+} // namespace pm

@@ -1,0 +1,76 @@
+/* What must be done to the switch, in the order in which it must be done
+ * (core).
+ *
+ *   1. status   a row that speaks for the tunnel, committed first (the flows
+ *               of a tunnel without one are not desired: status.h);
+ *   2. flows    one atomic bundle a bridge: what stops, what changes, and
+ *               what starts with its rows already in force;
+ *   3. prove    that no datapath flow still copies for what stopped;
+ *   4. rows     one transaction; deletions only when nothing is unproven;
+ *   5. wait     for vswitchd's cur_cfg; then flows again for what starts.
+ *
+ * The order is privacy and correctness, not style: OVS goes on copying for a
+ * Mirror row that is gone, and misses connections older than a row that is
+ * new, until a flow_mod makes it look again.
+ *
+ * A plan is made anew in each pass from what is actually there, so a step
+ * that failed, or that somebody undid, is simply in the next plan. */
+#ifndef PLUGIN_PLAN_H
+#define PLUGIN_PLAN_H 1
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/desired_state.h"
+
+namespace pm {
+
+/* What is in place, as far as it is ours. */
+struct Actual {
+    SwitchRows rows;
+    /* By bridge, then owner.  A bridge whose flows have not been read since
+     * it (re)connected is absent: its flows are unknown. */
+    std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;
+    /* Tunnel numbers that stopped copying without proof yet. */
+    std::set<int64_t> unproven;
+
+    /* Flows of every bridge of ours are known. */
+    bool flows_known() const;
+    /* Some bridge has flows of this owner. */
+    bool has(const FlowOwner &) const;
+};
+
+struct Plan {
+    std::map<std::string, std::vector<FlowEdit>> flows; /* By bridge. */
+    bool prove = false;
+    std::vector<RowEdit> rows;
+    /* What waits, and for what. */
+    std::vector<std::string> waiting;
+
+    bool empty() const;
+    /* One line an edit, in order. */
+    std::vector<std::string> describe() const;
+};
+
+/* Returns the edits that turn 'actual' into 'desired', in the order they must
+ * be made.  Rows without our mark are in neither and are never edited.
+ * 'may_delete' false keeps rows to be deleted for a later plan. */
+std::vector<RowEdit> diff_rows(const SwitchRows &actual,
+                               const SwitchRows &desired, bool may_delete);
+
+/* Returns the plan for the owners in 'outstanding' (whose desired or actual
+ * flows changed since they were last equal), and removes from it those that
+ * turn out to be equal. */
+Plan make_plan(const Actual &actual, const DesiredState &desired,
+               std::set<OwnerKey> *outstanding);
+
+/* Puts a bundle that the switch accepted in place: 'actual' as it is then.
+ * Tunnels whose egress flows went are unproven from there on. */
+void apply_bundle(Actual *actual, const std::string &bridge,
+                  const std::vector<FlowEdit> &edits);
+
+} // namespace pm
+
+#endif /* PLUGIN_PLAN_H */

@@ -1,0 +1,214 @@
+#include "plugin/status.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "plugin/lifecycle.h"
+
+namespace pm {
+
+namespace {
+
+constexpr size_t EVENTS_MAX = 20; /* The schema's bound. */
+
+std::string
+rfc3339(int64_t ms)
+{
+    std::time_t seconds = ms / 1000;
+    std::tm tm{};
+    gmtime_r(&seconds, &tm);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return text;
+}
+
+/* Who and what the tunnel is, for a list made when its row is gone. */
+void
+snapshot(const Uuid &id, const Tunnel &tunnel, const DesiredState &desired,
+         TunnelStatus *status)
+{
+    const Model &model = desired.model();
+    status->tunnel = id;
+    status->name = tunnel.name;
+    status->account = tunnel.account;
+    status->destination_account = destination_account(model, tunnel);
+    status->vni = tunnel.vni;
+    if (const Resource *r = find(model.resources, tunnel.source)) {
+        status->source = r->name;
+    }
+    if (const Resource *r = find(model.resources, tunnel.destination)) {
+        status->destination = r->name;
+    }
+}
+
+bool
+reported_elsewhere(const Uuid &tunnel, const DesiredState &desired)
+{
+    for (const Uuid &id : desired.foreign_statuses_of(tunnel)) {
+        const TunnelStatus *status = find(desired.model().tunnel_statuses, id);
+        if (status && status->bound) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+set_installed(TunnelStatus *status, bool installed,
+              const StatusContext &context, const TunnelDesire &desire)
+{
+    Condition &condition = status->conditions["Installed"];
+    condition = {installed ? ConditionStatus::True : ConditionStatus::False,
+                 ""};
+    if (installed) {
+        return;
+    }
+    auto refused = context.refused.find(desire.mirror_bridge);
+    if (refused != context.refused.end()) {
+        condition.reason = "SWITCH_REFUSED: " + refused->second;
+        status->reasons["SWITCH_REFUSED"] =
+            "the switch refused our flows (" + refused->second +
+            "); see the daemon's log";
+        status->health = std::max(status->health, Health::Degraded);
+    } else if (!status->reasons.empty()) {
+        condition.reason = status->reasons.begin()->first + ": " +
+                           status->reasons.begin()->second;
+    } else if (status->health == Health::Disabled) {
+        condition.reason = "DISABLED: set enabled=true to start it";
+    } else {
+        condition.reason =
+            "INSTALLING: the switch is being brought to it; wait";
+    }
+}
+
+} // namespace
+
+bool
+is_installed(const Uuid &tunnel, const DesiredState &desired,
+             const Actual &actual, const std::set<OwnerKey> &outstanding)
+{
+    auto i = desired.tunnels().find(tunnel);
+    if (i == desired.tunnels().end() || !i->second.egress) {
+        return false;
+    }
+    const TunnelDesire &desire = i->second;
+    auto in_place = [&](FlowOwner owner) {
+        return !outstanding.count({desire.mirror_bridge, owner});
+    };
+    auto tap = desired.tap_of(desire.iface_id);
+    return tap && actual.flows.count(desire.mirror_bridge) &&
+           in_place(tap->owner) && in_place({FlowOwner::Base, 0}) &&
+           in_place({FlowOwner::Egress,
+                     static_cast<uint32_t>(desire.tap.tunnel)}) &&
+           (!desire.tap.filter ||
+            in_place({FlowOwner::Filter,
+                      static_cast<uint32_t>(desire.tap.filter)}));
+}
+
+StatusEdit
+desire_status(const Uuid &id, const DesiredState &desired,
+              const Actual &actual, const std::set<OwnerKey> &outstanding,
+              int64_t number, const StatusContext &context)
+{
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    const TunnelStatus *before = desired.status_of(id);
+    auto d = desired.tunnels().find(id);
+    const TunnelDesire nothing;
+    const TunnelDesire &desire =
+        d == desired.tunnels().end() ? nothing : d->second;
+
+    FlowOwner egress{FlowOwner::Egress,
+                     static_cast<uint32_t>(before ? before->number : 0)};
+    bool silent = actual.flows_known() && !actual.has(egress) &&
+                  !actual.unproven.count(egress.number);
+    if (!tunnel || (!desire.active && !desire.pending)) {
+        /* Deleted, or never accepted: gone once that is proven. */
+        bool gone = before && silent;
+        return {gone ? StatusEdit::Op::Delete : StatusEdit::Op::Keep, {}};
+    }
+    if (desire.pending) {
+        return {};
+    }
+    if (!desire.bound) {
+        if (!before) {
+            return {};
+        }
+        if (silent && reported_elsewhere(id, desired)) {
+            return {StatusEdit::Op::Delete, {}};
+        }
+    }
+
+    TunnelStatus status = before ? *before : TunnelStatus{};
+    if (!before) {
+        status.chassis = desired.facts().settings.chassis;
+        status.number = number;
+        status.created_ms = context.now_ms;
+    }
+    snapshot(id, *tunnel, desired, &status);
+    status.iface_id = desire.iface_id;
+    status.bound = desire.bound;
+    status.delivery = desire.delivery;
+    status.effective_packet_length = desire.effective_packet_length;
+    status.health = desire.health;
+    status.reasons = desire.reasons;
+    status.conditions = desire.conditions;
+    if (context.paused && status.health == Health::Ok) {
+        status.health = Health::Degraded;
+        status.reasons["PAUSED"] =
+            "the daemon is paused; ovs-appctl -t ovs-mirrord mirror/resume";
+    }
+    bool installed = is_installed(id, desired, actual, outstanding);
+    set_installed(&status, installed, context, desire);
+    /* "Observed" is what is in force: all of it, or, once it was, nothing. */
+    if (installed ||
+        (status.observed_generation > 0 && !desire.egress && silent)) {
+        status.observed_generation = std::max<int64_t>(tunnel->generation, 1);
+        const Filter *filter =
+            tunnel->filter ? find(desired.model().filters, *tunnel->filter)
+                           : nullptr;
+        status.observed_filter_generation = filter ? filter->generation : 0;
+    }
+
+    if (before && status == *before) {
+        return {};
+    }
+    bool news = !before || before->health != status.health;
+    auto tell = [&](const std::string &what) {
+        status.events.push_back(rfc3339(context.now_ms) + " " + what);
+    };
+    if (before) {
+        for (const auto &[code, message] : status.reasons) {
+            if (!before->reasons.count(code)) {
+                tell(std::string(to_string(status.health)) + " " + code +
+                     ": " + message);
+                news = false;
+            }
+        }
+    }
+    if (news) {
+        tell(status.reasons.empty()
+                 ? std::string(to_string(status.health))
+                 : std::string(to_string(status.health)) + " " +
+                       status.reasons.begin()->first + ": " +
+                       status.reasons.begin()->second);
+    }
+    if (status.events.size() > EVENTS_MAX) {
+        status.events.erase(status.events.begin(),
+                            status.events.end() - EVENTS_MAX);
+    }
+    status.updated_ms = context.now_ms;
+    return {StatusEdit::Op::Put, status};
+}
+
+void
+count(Counters *counters, const std::string &name, int64_t value)
+{
+    int64_t &base = counters->bases[name];
+    int64_t &total = counters->values[name];
+    if (base + value < total) {
+        base = total;
+    }
+    total = base + value;
+}
+
+} // namespace pm

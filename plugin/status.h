@@ -1,0 +1,51 @@
+/* What this hypervisor says of a tunnel (core). */
+#ifndef PLUGIN_STATUS_H
+#define PLUGIN_STATUS_H 1
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "plugin/desired_state.h"
+#include "plugin/plan.h"
+
+namespace pm {
+
+/* What a status needs beside what is desired. */
+struct StatusContext {
+    int64_t now_ms = 0;
+    bool paused = false;
+    /* Why the switch last refused a bundle, by our bridge; absent if it did
+     * not. */
+    std::map<std::string, std::string> refused;
+};
+
+/* Whether all that makes the tunnel copy is on the switch. */
+bool is_installed(const Uuid &tunnel, const DesiredState &, const Actual &,
+                  const std::set<OwnerKey> &outstanding);
+
+/* What to do with the tunnel's status row: */
+struct StatusEdit {
+    enum class Op { Keep, Put, Delete } op = Op::Keep;
+    TunnelStatus status; /* For Put. */
+};
+
+/* Returns the edit that makes the tunnel's row true.  A row comes with the
+ * first activity (write-ahead: before the switch is touched) and goes when
+ * the tunnel is gone, or its NIC reported elsewhere, and removal is proven.
+ * 'number' is used for a row that is new.  Times and events are those of the
+ * row as it is, unless something else changed. */
+StatusEdit desire_status(const Uuid &tunnel, const DesiredState &,
+                         const Actual &,
+                         const std::set<OwnerKey> &outstanding,
+                         int64_t number, const StatusContext &);
+
+/* Counters: the switch's counts since the flows came, made monotonic. */
+/* Folds counts read from the switch into 'counters'.  A count lower than the
+ * last one means that the flow was made anew. */
+void count(Counters *counters, const std::string &name, int64_t value);
+
+} // namespace pm
+
+#endif /* PLUGIN_STATUS_H */

@@ -1,0 +1,64 @@
+/* Names of our rows on the switch (core).
+ *
+ * A NIC's rows carry its number, so that they stay below the fifteen
+ * characters that an interface name may have and survive a rename. */
+#ifndef PLUGIN_SWITCH_NAMES_H
+#define PLUGIN_SWITCH_NAMES_H 1
+
+#include <string>
+
+#include "plugin/model.h"
+
+namespace pm {
+
+inline std::string
+short_name(Direction direction)
+{
+    return direction == Direction::Inbound ? "in" : "out";
+}
+
+/* On the NIC's bridge: the output port of its Mirror. */
+inline std::string
+tap_port_name(int64_t nic, Direction direction)
+{
+    return "mtap-" + short_name(direction) + "-" + std::to_string(nic);
+}
+
+/* The peer of tap_port_name() on our bridge. */
+inline std::string
+nic_port_name(int64_t nic, Direction direction)
+{
+    return "mnic-" + short_name(direction) + "-" + std::to_string(nic);
+}
+
+inline std::string
+mirror_name(int64_t nic, Direction direction)
+{
+    return "mirror-" + short_name(direction) + "-" + std::to_string(nic);
+}
+
+inline std::string
+vxlan_port_name(const std::string &mirror_bridge,
+                const std::string &plain_mirror_bridge,
+                const std::string &datapath_type)
+{
+    return mirror_bridge == plain_mirror_bridge
+               ? "mirror-vxlan"
+               : ("mvxlan-" + datapath_type).substr(0, 15);
+}
+
+/* OpenFlow port numbers that we ask for, so that flows which another program
+ * saves and restores go back to the same ports. */
+inline constexpr int VXLAN_OFPORT = 1;
+inline constexpr int NIC_NUMBER_MAX = 30000;
+
+inline int
+nic_ofport(int64_t nic, Direction direction)
+{
+    return static_cast<int>(100 + 2 * nic) +
+           (direction == Direction::Inbound ? 1 : 0);
+}
+
+} // namespace pm
+
+#endif /* PLUGIN_SWITCH_NAMES_H */

@@ -1,0 +1,136 @@
+/* The switch database as values (core).
+ *
+ * SwitchRows are the rows of ours, by name: what diff() compares and the
+ * adapter writes.  SwitchFacts are all that deciding needs to know of the
+ * switch, those rows included. */
+#ifndef PLUGIN_SWITCH_ROWS_H
+#define PLUGIN_SWITCH_ROWS_H 1
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "plugin/model.h"
+
+namespace pm {
+
+/* What a row of ours bears in external_ids: "ovs-mirrord" says the purpose,
+ * for a tap's rows "ovs-mirrord-nic" the NIC's iface-id and
+ * "ovs-mirrord-number" its number.  A row without the first is not ours. */
+struct Mark {
+    std::string purpose;  /* "bridge", "vxlan", "tap". */
+    std::string iface_id; /* Tap only. */
+    int64_t number = 0;   /* Tap only. */
+
+    auto operator<=>(const Mark &) const = default;
+};
+
+/* A bridge of ours: fail_mode=secure, in-band off. */
+struct BridgeRow {
+    std::string datapath_type; /* As Bridge.datapath_type; "" is "system". */
+    bool tampered = false;     /* Anything that is not as we write it. */
+    Mark mark;
+
+    bool operator==(const BridgeRow &) const = default;
+};
+
+/* A Port of ours with its one Interface of the same name. */
+struct PortRow {
+    std::string bridge;
+    std::string type; /* "patch" or "vxlan". */
+    std::map<std::string, std::string> options;
+    std::set<int64_t> trunks;
+    int64_t ofport_request = 0; /* 0: none. */
+    bool tampered = false;      /* Anything that is not as we write it. */
+    Mark mark;
+
+    bool operator==(const PortRow &) const = default;
+};
+
+struct MirrorRow {
+    std::string bridge;
+    std::set<Uuid> select_src, select_dst; /* Port rows. */
+    std::string output_port;               /* Port's name. */
+    bool tampered = false; /* Anything that is not as we write it. */
+    Mark mark;
+
+    bool operator==(const MirrorRow &) const = default;
+};
+
+struct SwitchRows {
+    std::map<std::string, BridgeRow> bridges;
+    std::map<std::string, PortRow> ports;
+    std::map<std::string, MirrorRow> mirrors;
+
+    bool operator==(const SwitchRows &) const = default;
+};
+
+/* Where a NIC is plugged in. */
+struct NicPort {
+    std::string bridge;
+    std::string datapath_type; /* Never empty: "system" for "". */
+    Uuid port;                 /* Port row. */
+    std::string port_name;
+    /* The VLAN tag that OVS itself puts on this port's frames inside of the
+     * bridge: Port.tag of access, native-untagged and dot1q-tunnel ports. */
+    std::optional<int> own_tag;
+    std::optional<int> mtu; /* Interface.mtu. */
+
+    bool operator==(const NicPort &) const = default;
+};
+
+struct BridgeFacts {
+    std::string datapath_type; /* Never empty. */
+    bool ours = false;
+    int foreign_mirrors = 0; /* Mirror rows without our mark. */
+    std::string unsafe;      /* Why its pipeline must not be tapped, or "". */
+
+    bool operator==(const BridgeFacts &) const = default;
+};
+
+struct Settings {
+    std::string chassis; /* system-id; empty: not set. */
+    std::string remote;  /* mirror-remote. */
+    std::string mirror_bridge = "br-mirror";
+    std::optional<IpAddress> encap_v4, encap_v6;
+    int stats_interval_s = 30;
+    int slots_reserve = 4;
+
+    bool operator==(const Settings &) const = default;
+};
+
+struct SwitchFacts {
+    Settings settings;
+    std::map<std::string, NicPort> nics;        /* By iface-id. */
+    std::map<std::string, BridgeFacts> bridges; /* By name. */
+    SwitchRows rows;                            /* Ours. */
+    std::map<std::string, int> ofports;         /* Of our ports, if > 0. */
+    /* Bridges and ports, not ours, whose name begins as mirror_bridge. */
+    std::set<std::string> taken_names;
+    /* vswitchd has put in force every row that we wrote. */
+    bool settled = false;
+    std::string ovs_version;
+    std::set<std::string> datapath_types; /* Supported by vswitchd. */
+
+    bool operator==(const SwitchFacts &) const = default;
+};
+
+/* One edit of the switch database's rows of ours. */
+struct RowEdit {
+    enum class Op { Delete, Put } op = Op::Put;
+    enum class Kind { Bridge, Port, Mirror } kind = Kind::Bridge;
+    std::string name;
+    std::string why; /* In words, for the plan. */
+
+    auto operator<=>(const RowEdit &) const = default;
+};
+
+/* OVS mirrors at most this many a bridge; more are accepted and dead
+ * (ofproto/ofproto-dpif-mirror.h). */
+inline constexpr int MIRRORS_MAX = 32;
+
+} // namespace pm
+
+#endif /* PLUGIN_SWITCH_ROWS_H */

@@ -4,5 +4,8 @@ libpmcore_la_SOURCES += \
 	flows/rule_match.cc \
 	flows/rule_match.h
 libpmovs_la_SOURCES += \
+	flows/flow_codec.cc \
+	flows/flow_codec.h \
 	flows/openflow.cc \
-	flows/openflow.h
+	flows/openflow.h \
+	flows/openflow_ask.cc

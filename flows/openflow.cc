@@ -1,1 +1,336 @@
 #include "flows/openflow.h"
+
+#include <unordered_map>
+#include <utility>
+
+#include "flows/flow_codec.h"
+#include "ovsdb/ovs_c.h"
+
+VLOG_DEFINE_THIS_MODULE(mirror_openflow);
+
+namespace pm {
+
+namespace {
+
+/* A switch that says nothing for this long is asked whether it lives.  Long,
+ * since a bridge of thousands of ports is silent for seconds while it is
+ * reconfigured; a switch that ends closes the connection at once. */
+constexpr int PROBE_INTERVAL_S = 30;
+constexpr int MAX_BACKOFF_S = 1;
+
+/* Messages taken in one turn of the main loop. */
+constexpr int MESSAGES_A_RUN = 50;
+
+constexpr uint16_t BUNDLE_FLAGS = OFPBF_ATOMIC | OFPBF_ORDERED;
+
+ovs_be32
+xid_of(const Message &message)
+{
+    return header_of(message)->xid;
+}
+
+} // namespace
+
+struct Openflow::Impl {
+    /* What is under way.  A bundle is filled and a barrier's reply awaited
+     * before it is committed or discarded: a message that the switch refuses
+     * is merely left out of the bundle, which would then be committed without
+     * it. */
+    enum class Stage { Idle, Dumping, Filling, Committing, Discarding };
+
+    struct rconn *rconn;
+    unsigned int rconn_seqno; /* As of the last run(). */
+    unsigned int seqno = 0;   /* What connection_seqno() returns. */
+
+    Stage stage = Stage::Idle;
+    ovs_be32 awaited_xid = 0; /* Of the dump or the latest barrier. */
+
+    std::vector<FlowStats> dumped;
+    std::optional<std::vector<FlowStats>> dump;
+
+    uint32_t bundle_id = 0;
+    std::vector<FlowEdit> edits;
+    std::unordered_map<ovs_be32, size_t> edit_by_xid;
+    std::unordered_map<ovs_be32, const char *> control_by_xid;
+    std::string bundle_error; /* The first one. */
+    std::optional<std::string> bundle_result;
+
+    explicit Impl(const std::string &target)
+        : rconn(rconn_create(PROBE_INTERVAL_S, MAX_BACKOFF_S, 0,
+                             1u << OFP15_VERSION))
+    {
+        rconn_connect(rconn, target.c_str(), nullptr);
+        rconn_seqno = rconn_get_connection_seqno(rconn);
+    }
+    ~Impl() { rconn_destroy(rconn); }
+    Impl(const Impl &) = delete;
+    Impl &operator=(const Impl &) = delete;
+
+    ovs_be32 send(Message message);
+    void send_bundle_control(uint16_t type, const char *name);
+    void send_barrier();
+    void begin(Stage);
+    void end();
+    void notice_connection();
+    void receive(const Message &);
+    void receive_dump_part(const Message &);
+    void receive_error(const Message &);
+    void receive_barrier_reply();
+};
+
+/* Queues 'message' and returns its xid.  Should the connection be lost,
+ * notice_connection() sees it. */
+ovs_be32
+Openflow::Impl::send(Message message)
+{
+    ovs_be32 xid = xid_of(message);
+    rconn_send(rconn, message.release(), nullptr);
+    return xid;
+}
+
+void
+Openflow::Impl::send_bundle_control(uint16_t type, const char *name)
+{
+    struct ofputil_bundle_ctrl_msg control = {bundle_id, type, BUNDLE_FLAGS};
+    ovs_be32 xid = send(
+        Message(ofputil_encode_bundle_ctrl_request(OFP15_VERSION, &control)));
+    control_by_xid[xid] = name;
+}
+
+void
+Openflow::Impl::send_barrier()
+{
+    awaited_xid = send(Message(ofputil_encode_barrier_request(OFP15_VERSION)));
+}
+
+void
+Openflow::Impl::begin(Stage new_stage)
+{
+    ovs_assert(stage == Stage::Idle && rconn_is_connected(rconn));
+    stage = new_stage;
+    dump.reset();
+    bundle_result.reset();
+}
+
+void
+Openflow::Impl::end()
+{
+    stage = Stage::Idle;
+    dumped.clear();
+    edits.clear();
+    edit_by_xid.clear();
+    control_by_xid.clear();
+    bundle_error.clear();
+}
+
+/* What was under way on a connection dies with it, and so does an answer that
+ * nobody took: it says nothing about the switch any more. */
+void
+Openflow::Impl::notice_connection()
+{
+    unsigned int now = rconn_get_connection_seqno(rconn);
+    if (now == rconn_seqno) {
+        return;
+    }
+    rconn_seqno = now;
+    end();
+    dump.reset();
+    bundle_result.reset();
+    if (rconn_is_connected(rconn)) {
+        seqno++;
+    }
+}
+
+void
+Openflow::Impl::receive_dump_part(const Message &message)
+{
+    if (stage != Stage::Dumping || xid_of(message) != awaited_xid) {
+        return;
+    }
+    bool more = ofpmp_more(header_of(message));
+    if (!decode_dump_reply(message, &dumped)) {
+        VLOG_WARN("%s: the switch's flows cannot be decoded",
+                  rconn_get_name(rconn));
+        rconn_reconnect(rconn);
+    } else if (!more) {
+        dump = std::move(dumped);
+        end();
+    }
+}
+
+void
+Openflow::Impl::receive_error(const Message &message)
+{
+    enum ofperr code = ofperr_decode_msg(header_of(message), nullptr);
+    std::string name = code ? ofperr_get_name(code) : "unknown error";
+    ovs_be32 xid = xid_of(message);
+
+    if (stage == Stage::Dumping && xid == awaited_xid) {
+        VLOG_WARN("%s: the switch refuses to show its flows: %s",
+                  rconn_get_name(rconn), name.c_str());
+        rconn_reconnect(rconn);
+        return;
+    }
+    if (auto i = edit_by_xid.find(xid); i != edit_by_xid.end()) {
+        name += ": " + edits[i->second].to_string();
+    } else if (auto j = control_by_xid.find(xid); j != control_by_xid.end()) {
+        name += std::string(": ") + j->second;
+    } else {
+        VLOG_DBG("%s: stray error %s", rconn_get_name(rconn), name.c_str());
+        return;
+    }
+    if (bundle_error.empty()) {
+        bundle_error = name;
+    }
+}
+
+void
+Openflow::Impl::receive_barrier_reply()
+{
+    switch (stage) {
+    case Stage::Filling:
+        if (bundle_error.empty()) {
+            stage = Stage::Committing;
+            send_bundle_control(OFPBCT_COMMIT_REQUEST, "bundle commit");
+        } else {
+            stage = Stage::Discarding;
+            send_bundle_control(OFPBCT_DISCARD_REQUEST, "bundle discard");
+        }
+        send_barrier();
+        break;
+    case Stage::Committing:
+    case Stage::Discarding:
+        bundle_result = std::move(bundle_error);
+        end();
+        break;
+    case Stage::Idle:
+    case Stage::Dumping:
+        break;
+    }
+}
+
+void
+Openflow::Impl::receive(const Message &message)
+{
+    enum ofptype type;
+    if (ofptype_decode(&type, header_of(message))) {
+        return;
+    }
+    /* Whatever else a switch may say unasked is of no interest here. */
+    if (type == OFPTYPE_ECHO_REQUEST) {
+        send(Message(ofputil_encode_echo_reply(header_of(message))));
+    } else if (type == OFPTYPE_FLOW_STATS_REPLY) {
+        receive_dump_part(message);
+    } else if (type == OFPTYPE_ERROR) {
+        receive_error(message);
+    } else if (type == OFPTYPE_BARRIER_REPLY &&
+               xid_of(message) == awaited_xid) {
+        receive_barrier_reply();
+    }
+}
+
+Openflow::Openflow(const std::string &target)
+    : impl_(std::make_unique<Impl>(target))
+{
+}
+
+Openflow::~Openflow() = default;
+Openflow::Openflow(Openflow &&) noexcept = default;
+Openflow &Openflow::operator=(Openflow &&) noexcept = default;
+
+void
+Openflow::run()
+{
+    rconn_run(impl_->rconn);
+    impl_->notice_connection();
+    for (int i = 0; i < MESSAGES_A_RUN; i++) {
+        Message message(rconn_recv(impl_->rconn));
+        impl_->notice_connection();
+        if (!message) {
+            break;
+        }
+        impl_->receive(message);
+        impl_->notice_connection();
+    }
+}
+
+void
+Openflow::wait()
+{
+    rconn_run_wait(impl_->rconn);
+    rconn_recv_wait(impl_->rconn);
+}
+
+bool
+Openflow::connected() const
+{
+    return rconn_is_connected(impl_->rconn);
+}
+
+unsigned int
+Openflow::connection_seqno() const
+{
+    return impl_->seqno;
+}
+
+bool
+Openflow::idle() const
+{
+    return connected() && impl_->stage == Impl::Stage::Idle;
+}
+
+void
+Openflow::start_dump(uint64_t cookie, uint64_t cookie_mask)
+{
+    impl_->begin(Impl::Stage::Dumping);
+    impl_->awaited_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
+}
+
+std::optional<std::vector<FlowStats>>
+Openflow::take_dump()
+{
+    return std::exchange(impl_->dump, std::nullopt);
+}
+
+void
+Openflow::start_bundle(const std::vector<FlowEdit> &edits)
+{
+    Impl &impl = *impl_;
+    impl.begin(Impl::Stage::Filling);
+
+    std::vector<Message> flow_mods;
+    flow_mods.reserve(edits.size());
+    for (const FlowEdit &edit : edits) {
+        std::string error;
+        Message flow_mod = encode_flow_mod(edit, &error);
+        if (!flow_mod) {
+            impl.bundle_result = std::move(error);
+            impl.end();
+            /* The answer is there already: do not sleep on it. */
+            poll_immediate_wake();
+            return;
+        }
+        flow_mods.push_back(std::move(flow_mod));
+    }
+
+    impl.edits = edits;
+    impl.bundle_id++;
+    impl.send_bundle_control(OFPBCT_OPEN_REQUEST, "bundle open");
+    for (size_t i = 0; i < flow_mods.size(); i++) {
+        struct ofputil_bundle_add_msg add = {impl.bundle_id, BUNDLE_FLAGS,
+                                             header_of(flow_mods[i])};
+        ovs_be32 xid =
+            impl.send(Message(ofputil_encode_bundle_add(OFP15_VERSION, &add)));
+        impl.edit_by_xid[xid] = i;
+        flow_mods[i].reset();
+    }
+    impl.send_barrier();
+}
+
+std::optional<std::string>
+Openflow::take_bundle_result()
+{
+    return std::exchange(impl_->bundle_result, std::nullopt);
+}
+
+} // namespace pm

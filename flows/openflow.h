@@ -16,7 +16,7 @@ namespace pm {
 
 /* A flow read from the switch. */
 struct FlowStats {
-    Flow flow;         /* Text normalised as normalise() does. */
+    Flow flow; /* Text normalised as normalise() does. */
     uint64_t n_packets = 0, n_bytes = 0;
     uint32_t duration_s = 0;
 };

@@ -6,3 +6,11 @@ tests_unit_tests_SOURCES = \
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
 endif
+
+check_PROGRAMS += tests/openflow-tester
+tests_openflow_tester_SOURCES = tests/openflow-tester.cc
+tests_openflow_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_openflow_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+tests_openflow_tester_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+TESTS += tests/dummy/test_openflow.py
+EXTRA_DIST += tests/dummy/dummy_switch.py tests/dummy/test_openflow.py

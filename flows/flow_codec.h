@@ -1,0 +1,43 @@
+/* Flows as values <-> OpenFlow 1.5 messages (adapter).
+ *
+ * The wire form is the common tongue: what is added and what is read back are
+ * both turned into text by the same decoder, so that equal flows have equal
+ * text however they were spelt. */
+#ifndef FLOWS_FLOW_CODEC_H
+#define FLOWS_FLOW_CODEC_H 1
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flows/openflow.h"
+#include "ovsdb/ovs_c.h"
+
+namespace pm {
+
+struct MessageDeleter {
+    void operator()(struct ofpbuf *b) const { ofpbuf_delete(b); }
+};
+using Message = std::unique_ptr<struct ofpbuf, MessageDeleter>;
+
+inline const struct ofp_header *
+header_of(const Message &message)
+{
+    return static_cast<const struct ofp_header *>(message->data);
+}
+
+/* Encodes 'edit' as a flow_mod: an add, or a strict delete of the key.
+ * Returns null and sets '*error' if OVS cannot parse or encode it. */
+Message encode_flow_mod(const FlowEdit &edit, std::string *error);
+
+/* Encodes a request for all flows whose cookie, under 'cookie_mask', is
+ * 'cookie'. */
+Message encode_dump_request(uint64_t cookie, uint64_t cookie_mask);
+
+/* Appends the flows of 'reply', one part of a dump's answer, to '*flows'.
+ * Returns false if it cannot be decoded. */
+bool decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows);
+
+} // namespace pm
+
+#endif /* FLOWS_FLOW_CODEC_H */

@@ -1,0 +1,164 @@
+/* Drives flows/openflow.h against a running switch, for tests/dummy.
+ *
+ * Each command is one line of standard input, each answer one line or more of
+ * standard output that ends with a line "."; so one process serves a whole
+ * test. */
+#include <cinttypes>
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
+#include "flows/openflow.h"
+#include "ovsdb/ovs_c.h"
+
+namespace {
+
+using namespace pm;
+
+constexpr long long int TIME_LIMIT_MS = 30 * 1000;
+
+/* Turns the main loop until 'done' or until it has taken too long. */
+template <typename F>
+bool
+run_until(Openflow *openflow, F done)
+{
+    long long int deadline = time_msec() + TIME_LIMIT_MS;
+    for (;;) {
+        openflow->run();
+        if (done()) {
+            return true;
+        }
+        if (time_msec() >= deadline) {
+            return false;
+        }
+        openflow->wait();
+        poll_timer_wait_until(deadline);
+        poll_block();
+    }
+}
+
+/* "TABLE PRIORITY COOKIE MATCH ACTIONS"; MATCH "-" is the empty one. */
+Flow
+parse_flow(std::istream &in)
+{
+    int table, priority;
+    Flow flow;
+    in >> table >> priority >> std::hex >> flow.cookie >> std::dec >>
+        flow.key.match >> flow.actions;
+    flow.key.table = static_cast<uint8_t>(table);
+    flow.key.priority = static_cast<uint16_t>(priority);
+    if (flow.key.match == "-") {
+        flow.key.match.clear();
+    }
+    return flow;
+}
+
+void
+dump(Openflow *openflow, std::istream &in)
+{
+    uint64_t cookie, mask;
+    in >> std::hex >> cookie >> mask;
+    openflow->start_dump(cookie, mask);
+    std::optional<std::vector<FlowStats>> flows;
+    if (!run_until(openflow, [&] {
+            flows = openflow->take_dump();
+            return flows.has_value();
+        })) {
+        std::cout << "no answer\n";
+        return;
+    }
+    for (const FlowStats &flow : *flows) {
+        std::cout << flow.flow.to_string() << " n_packets=" << flow.n_packets
+                  << " n_bytes=" << flow.n_bytes << "\n";
+    }
+}
+
+void
+bundle(Openflow *openflow, const std::vector<FlowEdit> &edits)
+{
+    openflow->start_bundle(edits);
+    std::optional<std::string> result;
+    if (!run_until(openflow, [&] {
+            result = openflow->take_bundle_result();
+            return result.has_value();
+        })) {
+        result = "no answer";
+    }
+    std::cout << (result->empty() ? "ok" : *result) << "\n";
+}
+
+/* Starts a bundle, drops it unfinished, and waits for a new connection: the
+ * caller ends the switch meanwhile. */
+void
+lose(Openflow *openflow, const std::vector<FlowEdit> &edits)
+{
+    unsigned int seqno = openflow->connection_seqno();
+    openflow->start_bundle(edits);
+    std::cout << "started\n.\n" << std::flush;
+    bool back = run_until(openflow, [&] {
+        return openflow->connection_seqno() != seqno && openflow->idle();
+    });
+    std::cout << (back ? "back" : "not back") << " "
+              << (openflow->take_bundle_result() ? "answered" : "dropped")
+              << "\n";
+}
+
+} // namespace
+
+int
+main(int argc, char *argv[])
+{
+    if (argc != 2) {
+        std::cerr << "usage: openflow-tester TARGET\n";
+        return 2;
+    }
+    std::string target = argv[1];
+    set_program_name(argv[0]);
+    fatal_ignore_sigpipe();
+    vlog_set_levels(nullptr, VLF_ANY_DESTINATION, VLL_OFF);
+    Openflow openflow(target);
+    std::vector<FlowEdit> edits;
+
+    for (std::string line; std::getline(std::cin, line);) {
+        std::istringstream in(line);
+        std::string command;
+        in >> command;
+        if (command == "connect") {
+            bool ok = run_until(&openflow, [&] { return openflow.idle(); });
+            std::cout << (ok ? "connected" : "not connected") << " "
+                      << openflow.connection_seqno() << "\n";
+        } else if (command == "normalise") {
+            std::string error;
+            std::optional<Flow> flow = normalise(parse_flow(in), &error);
+            std::cout << (flow ? flow->to_string() : "error: " + error)
+                      << "\n";
+        } else if (command == "add") {
+            edits.push_back({FlowEdit::Op::Add, parse_flow(in)});
+        } else if (command == "delete") {
+            edits.push_back({FlowEdit::Op::Delete, parse_flow(in)});
+        } else if (command == "bundle") {
+            bundle(&openflow, edits);
+            edits.clear();
+        } else if (command == "lose") {
+            lose(&openflow, edits);
+            edits.clear();
+        } else if (command == "dump") {
+            dump(&openflow, in);
+        } else if (command == "count") {
+            std::string bridge, port;
+            uint64_t n = 0;
+            in >> bridge >> port;
+            int error = count_flows_to(bridge, port, &n);
+            std::cout << error << " " << n << "\n";
+        } else if (command == "no-flood") {
+            std::string bridge;
+            uint32_t port;
+            in >> bridge >> port;
+            std::cout << set_no_flood(bridge, port) << "\n";
+        } else {
+            std::cout << "unknown command\n";
+        }
+        std::cout << ".\n" << std::flush;
+    }
+    return 0;
+}

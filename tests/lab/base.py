@@ -1,0 +1,190 @@
+"""What both kinds of lab share: directories, processes, an orderly end."""
+
+import atexit
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+
+from lab.control import ControlDatabase, MirrorDaemon
+from lab.frames import Talk
+from lab.process import Process
+from lab.vxlan import decode
+from lab.waiting import wait_until
+
+SOURCE_DIR = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD_DIR = os.environ.get("OVS_MIRROR_BUILD") or os.path.join(SOURCE_DIR,
+                                                               "_build")
+# Numbers from here on mark the lab's own probes.
+FIRST_PROBE = 0xf0000000
+_open_labs = []
+
+
+class LabError(Exception):
+    """The lab cannot be built on this machine, and why."""
+
+
+@atexit.register
+def _close_all():
+    while _open_labs:
+        _open_labs[-1].close()
+
+
+def _end_orderly(number, _frame):
+    # The first signal starts the clean-up; more of them must not stop it.
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+class Guest:
+    """A VM's network interface as tests see it; 'lab' decides what it is.
+
+    Subclasses have send(*frames), received() and clear().
+    """
+
+    def __init__(self, name, index):
+        self.name = self.iface_id = name
+        self.mac = f"52:54:00:00:00:{index:02x}"
+        self.ip, self.ip6 = f"10.0.0.{index}", f"fd00:10::{index:x}"
+
+
+class CollectorBase:
+    """Where copies arrive.  Subclasses have wire(), every frame received."""
+
+    def __init__(self, name, address):
+        self.name, self.address = name, address
+
+    def copies(self):
+        """All copies addressed to this collector."""
+        decoded = (decode(frame) for frame in self.wire())
+        return [c for c in decoded if c and c.destination == self.address]
+
+    def numbered(self, vni=None):
+        """Copies of a test's own frames: those with numbers, no probes."""
+        return [c for c in self.copies() if (vni is None or c.vni == vni)
+                and c.number is not None and c.number < FIRST_PROBE]
+
+    def numbers(self, vni=None):
+        """Sorted numbers of the copies of a test's own frames."""
+        return sorted(c.number for c in self.numbered(vni))
+
+
+class Lab:
+    """Base of RealLab and DummyLab; a context manager."""
+
+    source_dir = SOURCE_DIR
+
+    def __init__(self, build_dir=None, keep=False):
+        self.build_dir = build_dir or BUILD_DIR
+        self.keep = keep
+        self.prefix = "pm" + secrets.token_hex(3)
+        self.top = tempfile.mkdtemp(prefix=self.prefix + "-")
+        os.chmod(self.top, 0o755)
+        self.processes = []
+        self.undo = contextlib.ExitStack()
+        self.switch = self.control = self.daemon = None
+        self.guests, self.collectors = {}, {}
+        self._probe = FIRST_PROBE
+        _open_labs.append(self)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _end_orderly)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends every process, removes every namespace and directory."""
+        if self not in _open_labs:
+            return
+        if self.keep:
+            _open_labs.remove(self)
+            return
+        for process in reversed(self.processes):
+            process.stop()
+        self.undo.close()
+        if os.environ.get("OVS_MIRROR_KEEP_LOGS"):
+            print(f"logs kept in {self.top}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.top, ignore_errors=True)
+        _open_labs.remove(self)
+
+    def directory(self, name):
+        path = os.path.join(self.top, name)
+        os.mkdir(path)
+        return path
+
+    def process(self, argv, log, env=None, namespace=None):
+        started = Process(argv, log, env=env, outlive=self.keep,
+                          netns=namespace.path if namespace else None)
+        self.processes.append(started)
+        return started
+
+    def built(self, name):
+        path = os.path.join(self.build_dir, name)
+        if not os.path.exists(path):
+            raise LabError(f"{path} does not exist: build first, or set "
+                           "OVS_MIRROR_BUILD to the build directory")
+        return path
+
+    def start_product(self):
+        """Control database, console and daemon on the first switch."""
+        self.control = ControlDatabase(self).start()
+        self.daemon = MirrorDaemon(self, self.switch, self.control).start()
+
+    # Guests and traffic.
+
+    def talk(self, a, b, *args, **kwargs):
+        return Talk(self.guests[a], self.guests[b], *args, **kwargs)
+
+    def probe_number(self):
+        """A number that no test uses for its own frames."""
+        self._probe += 1
+        return self._probe
+
+    def wait_link(self, a, b):
+        """Waits until frames pass from guest 'a' to guest 'b': the first
+        ones after a link comes up are lost."""
+        sender, receiver = self.guests[a], self.guests[b]
+        talk = self.talk(a, b, "other")
+
+        def passes():
+            sender.send(talk.frame(self.probe_number(), 60))
+            return any(f[12:14] == b"\x88\xb5" and f[:6] == talk.frame(0)[:6]
+                       for f in receiver.received())
+        wait_until(passes, f"a frame to pass from {a} to {b}", 20, 0.1)
+
+    def wait_copied(self, talk, collector, vni=None, timeout=15):
+        """Sends frames of 'talk' until a copy of one arrives: the collector
+        is known to the switch then and nothing more is lost."""
+        def copied():
+            talk.a.send(talk.frame(self.probe_number(), 120))
+            return any(c.number and c.number >= FIRST_PROBE
+                       for c in collector.copies()
+                       if vni is None or c.vni == vni)
+        wait_until(copied, f"a copy of a probe at {collector.name}", timeout,
+                   0.1)
+
+    def settle(self):
+        """Waits until all frames sent so far have gone where they go."""
+        raise NotImplementedError
+
+    def clear(self):
+        """Forgets everything captured so far."""
+        self.settle()
+        for place in [*self.guests.values(), *self.collectors.values()]:
+            place.clear()
+
+    def exchange(self, *sends):
+        """Sends pairs of (guest, frames) and returns when all have gone
+        where they go."""
+        for guest, frames in sends:
+            guest.send(*frames)
+        self.settle()

@@ -1,0 +1,168 @@
+"""The product itself in the lab: control database, daemon, console."""
+
+import json
+import os
+
+from lab import unixctl
+from lab.process import run
+from lab.switch import list_rows
+from lab.waiting import wait_until
+
+
+class ControlDatabase:
+    """An ovsdb-server with our schema."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.rundir = lab.directory("control")
+        self.socket = f"{self.rundir}/mirror.sock"
+        self.remote = f"unix:{self.socket}"
+        self.env = dict(os.environ, OVS_RUNDIR=self.rundir,
+                        OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir,
+                        OVS_MIRROR_DB=self.remote)
+        self._process = None
+
+    def start(self):
+        schema = os.path.join(self.lab.source_dir, "ovsdb",
+                              "packet-mirroring.ovsschema")
+        run(["ovsdb-tool", "create", f"{self.rundir}/mirror.db", schema])
+        self.restart()
+        self.ctl("init")
+        return self
+
+    def restart(self):
+        self._process = self.lab.process(
+            ["ovsdb-server", f"{self.rundir}/mirror.db",
+             f"--remote=p{self.remote}", "--pidfile",
+             "--remote=db:Packet_Mirroring,Mirror_Global,connections",
+             f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off"],
+            f"{self.rundir}/ovsdb-server.out", env=self.env)
+        wait_until(lambda: os.path.exists(self.socket),
+                   "the control database's socket")
+
+    def stop(self):
+        self._process.stop()
+
+    def ctl(self, *args, check=True, text_in=None, timeout=60):
+        """Runs ovs-mirrorctl; returns its standard output, or with
+        check=False the whole result."""
+        result = run([self.lab.built("ovs-mirrorctl"), "--timeout=30"]
+                     + list(args), env=self.env, check=check,
+                     text_in=text_in, timeout=timeout)
+        return result.stdout if check else result
+
+    def apply(self, document, *options):
+        """Applies a JSON document given as a dictionary."""
+        return self.ctl(*options, "apply", "-", text_in=json.dumps(document))
+
+    def tunnels(self):
+        """What tunnel-list shows, by name (ACCOUNT/NAME where ambiguous)."""
+        listed = json.loads(self.ctl("--format=json", "tunnel-list"))
+        return {t["name"]: t for t in listed}
+
+    def tunnel(self, name):
+        return self.tunnels().get(name)
+
+    def wait_tunnel(self, name, condition, what, timeout=15):
+        """Waits until condition(tunnel) holds; tunnel is None when gone."""
+        seen = []
+
+        def holds():
+            seen[:] = [self.tunnel(name)]
+            return condition(seen[0])
+        wait_until(holds, lambda: f"tunnel {name} {what}; it is {seen[0]}",
+                   timeout, interval=0.05)
+        return seen[0]
+
+    def wait_running(self, *names, health="ok"):
+        return [self.wait_tunnel(
+            name, lambda t: t and t["state"] == "Running"
+            and t["health"] == health
+            and t["observed_generation"] == t["generation"],
+            f"to be Running and {health}") for name in names]
+
+    def wait_gone(self, *names):
+        for name in names:
+            self.wait_tunnel(name, lambda t: t is None, "to be gone")
+
+    def rows(self, table, *columns):
+        return list_rows("ovs-vsctl", self.remote, table, columns, self.env)
+
+    def transact(self, *operations):
+        """A raw OVSDB transaction: rows that no console would write."""
+        out = run(["ovsdb-client", "transact", self.remote, json.dumps(
+            ["Packet_Mirroring"] + list(operations))]).stdout
+        results = json.loads(out)
+        for result in results:
+            if result and "error" in result:
+                raise RuntimeError(f"transaction refused: {result}")
+        return results
+
+    def select(self, table, where=()):
+        """Rows of a table in OVSDB's own JSON form."""
+        return self.transact({"op": "select", "table": table,
+                              "where": list(where)})[0]["rows"]
+
+
+class MirrorDaemon:
+    """ovs-mirrord beside one switch."""
+
+    def __init__(self, lab, switch, control):
+        self.lab, self.switch, self.control = lab, switch, control
+        self._process = None
+
+    def start(self, *options):
+        """Starts it and waits until it answers."""
+        self.switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                          "external_ids:mirror-remote="
+                          f'"{self.control.remote}"')
+        rundir = self.switch.rundir
+        self._process = self.lab.process(
+            [self.lab.built("ovs-mirrord"), "--pidfile",
+             f"--log-file={rundir}/ovs-mirrord.log", "-vconsole:off",
+             "-vfile:dbg", *options], f"{rundir}/ovs-mirrord.out",
+            env=self.switch.env, namespace=self.switch.namespace)
+
+        def answers():
+            if not self._process.alive():
+                raise RuntimeError("ovs-mirrord ended "
+                                   f"({self._process.returncode}): "
+                                   + self._process.last_words())
+            try:
+                return self.appctl("version")
+            except (OSError, ValueError):
+                return None
+        wait_until(answers, "ovs-mirrord to answer")
+        return self
+
+    def appctl(self, command, *args):
+        return unixctl.call(self.switch.rundir, "ovs-mirrord", command, *args)
+
+    def alive(self):
+        return self._process is not None and self._process.alive()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def wait_settled(self):
+        """Waits until nothing is left to do on the switch."""
+        last = []
+
+        def settled():
+            last[:] = [self.appctl("mirror/plan").strip()]
+            return not last[0]
+        wait_until(settled, lambda: f"mirror/plan to be empty: {last[0]}", 15)
+
+    def stop(self):
+        """Ends it as a service manager does; copies go on."""
+        self._process.stop()
+
+    def kill(self):
+        """Ends it as the out-of-memory killer does."""
+        self._process.kill()
+
+    def clean_up(self):
+        """exit --cleanup: returns once the process has ended."""
+        self.appctl("exit", "--cleanup")
+        self._process.wait(20)

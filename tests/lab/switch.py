@@ -1,0 +1,135 @@
+"""One Open vSwitch: its database server, its daemon, its tools."""
+
+import json
+import os
+
+from lab import unixctl
+from lab.process import run
+from lab.waiting import wait_until
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+OPENFLOW = ["-O", "OpenFlow15"]
+
+
+class Switch:
+    """ovsdb-server and ovs-vswitchd of the distribution, run privately.
+
+    In 'namespace' with the userspace datapath; without one on the dummy
+    datapath, which needs no rights.
+    """
+
+    def __init__(self, lab, name, namespace=None):
+        self.lab, self.name, self.namespace = lab, name, namespace
+        self.datapath_type = "netdev" if namespace else "dummy"
+        self.rundir = lab.directory(name)
+        self.env = dict(os.environ, OVS_RUNDIR=self.rundir,
+                        OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir,
+                        OVS_SYSCONFDIR=self.rundir)
+        self.database = f"unix:{self.rundir}/db.sock"
+        self._ovsdb = self._vswitchd = None
+
+    def start(self):
+        run(["ovsdb-tool", "create", f"{self.rundir}/conf.db", SCHEMA])
+        self._ovsdb = self._process(
+            ["ovsdb-server", f"{self.rundir}/conf.db",
+             f"--remote=p{self.database}"])
+        wait_until(lambda: os.path.exists(f"{self.rundir}/db.sock"),
+                   f"{self.name}: ovsdb-server's socket")
+        self.vsctl("--no-wait", "init")
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                   f"external_ids:system-id={self.name}")
+        self.start_vswitchd()
+        return self
+
+    def start_vswitchd(self):
+        dummy = ([] if self.namespace else
+                 ["--enable-dummy", "--disable-system",
+                  "--disable-system-route"])
+        self._vswitchd = self._process(["ovs-vswitchd", self.database] + dummy)
+        self.wait_answering()
+
+    def wait_answering(self):
+        def answers():
+            if not self._vswitchd.alive():
+                raise RuntimeError("ovs-vswitchd ended: "
+                                   + self._vswitchd.last_words())
+            try:
+                return self.appctl("version")
+            except (OSError, ValueError):
+                return None
+        wait_until(answers, f"{self.name}: ovs-vswitchd to answer")
+
+    @property
+    def vswitchd_pid(self):
+        return self._vswitchd.pid
+
+    def stop_vswitchd(self, kill=False):
+        if kill:
+            self._vswitchd.kill()
+        else:
+            self._vswitchd.stop()
+
+    def _process(self, argv):
+        name = os.path.basename(argv[0])
+        return self.lab.process(
+            argv + ["--pidfile", f"--log-file={self.rundir}/{name}.log",
+                    "-vconsole:off"],
+            f"{self.rundir}/{name}.out", env=self.env,
+            namespace=self.namespace)
+
+    def vsctl(self, *args, **kwargs):
+        """Runs ovs-vsctl, which waits for the switch to follow."""
+        argv = ["ovs-vsctl", f"--db={self.database}", "--timeout=20"]
+        return run(argv + list(args), env=self.env, **kwargs).stdout
+
+    def ofctl(self, *args, **kwargs):
+        return run(["ovs-ofctl"] + OPENFLOW + list(args), env=self.env,
+                   **kwargs).stdout
+
+    def appctl(self, command, *args):
+        return unixctl.call(self.rundir, "ovs-vswitchd", command, *args)
+
+    def purge(self):
+        """Makes the switch forget its cached datapath flows."""
+        self.appctl("revalidator/purge")
+
+    def flows(self, bridge):
+        """Flows of a bridge, without what changes by itself."""
+        return sorted(self.ofctl("--no-stats", "--no-names", "dump-flows",
+                                 bridge).splitlines()[1:])
+
+    def rows(self, table, *columns):
+        """Rows of a table of the switch's database, as dictionaries."""
+        return list_rows("ovs-vsctl", self.database, table, columns, self.env)
+
+    def log(self):
+        with open(f"{self.rundir}/ovs-vswitchd.log", encoding="utf-8",
+                  errors="replace") as f:
+            return f.read()
+
+
+def list_rows(tool, database, table, columns, env):
+    """A table's rows as dictionaries of plain Python values."""
+    argv = [tool, f"--db={database}", "--timeout=20", "--format=json",
+            "--data=json"]
+    if tool == "ovs-vsctl":
+        argv.append("--no-wait")
+    if columns:
+        argv.append("--columns=" + ",".join(columns))
+    table = json.loads(run(argv + ["list", table], env=env).stdout)
+    return [{heading: plain(value)
+             for heading, value in zip(table["headings"], row)}
+            for row in table["data"]]
+
+
+def plain(value):
+    """An OVSDB JSON value as a str, int, bool, list or dict."""
+    if isinstance(value, list) and len(value) == 2:
+        kind, content = value
+        if kind in ("uuid", "named-uuid"):
+            return content
+        if kind == "set":
+            return [plain(v) for v in content]
+        if kind == "map":
+            return {plain(k): plain(v) for k, v in content}
+    return value

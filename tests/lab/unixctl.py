@@ -1,0 +1,33 @@
+"""A client for the control sockets of OVS daemons (as ovs-appctl(8))."""
+
+import json
+import os
+import socket
+
+
+class UnixctlError(Exception):
+    """The daemon's own error reply."""
+
+
+def call(rundir, daemon, command, *args, timeout=60):
+    """Calls 'command' of the daemon found by its pidfile in 'rundir'."""
+    with open(os.path.join(rundir, f"{daemon}.pid"), encoding="ascii") as f:
+        path = os.path.join(rundir, f"{daemon}.{f.read().strip()}.ctl")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(timeout)
+        s.connect(path)
+        s.sendall(json.dumps({"method": command, "id": 0,
+                              "params": [str(a) for a in args]}).encode())
+        data = b""
+        while True:
+            piece = s.recv(1 << 20)
+            if not piece:
+                raise ConnectionError(f"{daemon} hung up on {command}")
+            data += piece
+            try:
+                reply = json.loads(data)
+            except ValueError:
+                continue
+            if reply.get("error") is not None:
+                raise UnixctlError(reply["error"])
+            return reply["result"]

@@ -6,3 +6,9 @@ tests_unit_tests_SOURCES = \
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
 endif
+check_PROGRAMS += tests/unixctl-tester
+tests_unixctl_tester_SOURCES = tests/dummy/unixctl-tester.cc tests/line_reader.h
+tests_unixctl_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_unixctl_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+tests_unixctl_tester_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+EXTRA_DIST += tests/dummy/test_unixctl.py

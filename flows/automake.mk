@@ -1,6 +1,8 @@
 libpmcore_la_SOURCES += \
 	flows/flow.cc \
 	flows/flow.h \
+	flows/pipeline.cc \
+	flows/pipeline.h \
 	flows/rule_match.cc \
 	flows/rule_match.h
 libpmovs_la_SOURCES += \

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
 #include "flows/rule_match.h"
@@ -211,6 +212,37 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
                          actions});
     }
     return flows;
+}
+
+std::optional<EgressSpec>
+parse_egress(const std::string &actions)
+{
+    auto field = [&](const std::string &name) -> std::optional<std::string> {
+        size_t end = actions.find("->" + name);
+        size_t start = end == std::string::npos
+                           ? end
+                           : actions.rfind("set_field:", end);
+        if (start == std::string::npos) {
+            return std::nullopt;
+        }
+        start += std::string("set_field:").size();
+        return actions.substr(start, end - start);
+    };
+    auto address = [&](const std::string &name) {
+        auto text = field("tun_" + name);
+        text = text ? text : field("tun_ipv6_" + name);
+        return text ? IpAddress::parse(*text) : std::nullopt;
+    };
+    auto source = address("src"), destination = address("dst");
+    auto vni = field("tun_id");
+    if (!source || !destination || !vni) {
+        return std::nullopt;
+    }
+    EgressSpec spec;
+    spec.source = *source;
+    spec.destination = *destination;
+    spec.vni = std::strtoll(vni->c_str(), nullptr, 0);
+    return spec;
 }
 
 Flow

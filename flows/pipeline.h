@@ -109,6 +109,9 @@ std::vector<Flow> tap_flows(int64_t nic, Direction, int ofport,
                             std::vector<TapTunnel> tunnels);
 std::vector<Flow> filter_flows(int64_t filter_number, const Filter &);
 std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
+/* Source, destination and VNI of an egress flow's actions, ours or as a
+ * switch gives them back; nullopt where nothing is sent. */
+std::optional<EgressSpec> parse_egress(const std::string &actions);
 /* Drops copies from 'source' to 'destination' that come by a tap. */
 Flow guard_flow(const IpAddress &source, const IpAddress &destination);
 

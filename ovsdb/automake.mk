@@ -2,11 +2,17 @@
 noinst_LTLIBRARIES += libpmovs.la
 libpmovs_la_SOURCES = \
 	ovsdb/columns.h \
+	ovsdb/conditions.cc \
+	ovsdb/conditions.h \
+	ovsdb/control_db.cc \
+	ovsdb/control_db.h \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \
 	ovsdb/control_rows_status.cc \
 	ovsdb/control_rows_write.cc \
 	ovsdb/ovs_c.h \
+	ovsdb/switch_db.cc \
+	ovsdb/switch_db.h \
 	ovsdb/unixctl_client.cc \
 	ovsdb/unixctl_client.h
 nodist_libpmovs_la_SOURCES = \

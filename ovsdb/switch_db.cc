@@ -181,6 +181,7 @@ struct SwitchDb::Impl {
     std::set<const struct ovsrec_bridge *> fresh_bridges;
     std::map<std::string, const struct ovsrec_port *> fresh_ports;
 
+    void commit();
     const struct ovsrec_port *find_port(const std::string &name,
                                         const struct ovsrec_bridge **on) const;
     const struct ovsrec_bridge *find_bridge(const std::string &name) const;
@@ -248,29 +249,34 @@ void
 SwitchDb::run()
 {
     ovsdb_idl_run(impl_->idl);
-    if (!impl_->txn) {
+    impl_->commit();
+}
+
+/* Sends the open transaction, or sees how far it has come. */
+void
+SwitchDb::Impl::commit()
+{
+    if (!txn) {
         return;
     }
-    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(impl_->txn);
+    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
     if (status == TXN_INCOMPLETE) {
         return;
     }
-    impl_->error.clear();
+    error.clear();
     if (status == TXN_SUCCESS) {
-        impl_->written_cfg =
-            ovsdb_idl_txn_get_increment_new_value(impl_->txn);
+        written_cfg = ovsdb_idl_txn_get_increment_new_value(txn);
     } else if (status == TXN_ERROR || status == TXN_NOT_LOCKED) {
-        impl_->error = status == TXN_ERROR
-                           ? ovsdb_idl_txn_get_error(impl_->txn)
-                           : "another ovs-mirrord holds the lock";
+        error = status == TXN_ERROR ? ovsdb_idl_txn_get_error(txn)
+                                    : "another ovs-mirrord holds the lock";
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
         VLOG_WARN_RL(&rl, "switch database refused our rows: %s",
-                     impl_->error.c_str());
+                     error.c_str());
     }
     /* TXN_TRY_AGAIN and TXN_UNCHANGED: the next plan starts from what is
      * there. */
-    ovsdb_idl_txn_destroy(impl_->txn);
-    impl_->txn = nullptr;
+    ovsdb_idl_txn_destroy(txn);
+    txn = nullptr;
 }
 
 void
@@ -662,6 +668,7 @@ SwitchDb::start(const std::vector<RowEdit> &edits, const SwitchRows &desired)
     put(RowEdit::Kind::Mirror, desired.mirrors, &Impl::put_mirror);
     ovsdb_idl_txn_increment(i.txn, &ovs->header_,
                             &ovsrec_open_vswitch_col_next_cfg, false);
+    i.commit();
 }
 
 } // namespace pm

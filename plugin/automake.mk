@@ -4,17 +4,38 @@ noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
+	plugin/desire_shared.cc \
+	plugin/desire_tunnel.cc \
+	plugin/desired_state.cc \
+	plugin/desired_state.h \
 	plugin/document.cc \
 	plugin/document.h \
 	plugin/lifecycle.cc \
 	plugin/lifecycle.h \
 	plugin/model.cc \
 	plugin/model.h \
-	plugin/path.h
+	plugin/path.h \
+	plugin/plan.cc \
+	plugin/plan.h \
+	plugin/slots.cc \
+	plugin/slots.h \
+	plugin/status.cc \
+	plugin/status.h \
+	plugin/switch_names.h \
+	plugin/switch_rows.h
 
 sbin_PROGRAMS += ovs-mirrord
 ovs_mirrord_SOURCES = \
+	plugin/agent.cc \
+	plugin/agent.h \
+	plugin/agent_report.cc \
+	plugin/appctl.cc \
+	plugin/appctl.h \
+	plugin/bridge_link.cc \
+	plugin/bridge_link.h \
 	plugin/main.cc \
+	plugin/prover.cc \
+	plugin/prover.h \
 	plugin/underlay.cc \
 	plugin/underlay.h
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)

@@ -47,6 +47,21 @@ fail_condition(TunnelDesire *desire, const std::string &type,
 
 } // namespace
 
+/* Whether the row that tunnel 'id' refers to is there.  One that is there but
+ * cannot be read puts the tunnel in error. */
+template <typename T>
+bool
+DesiredState::has_arrived(const Uuid &id, const Table<T> &table,
+                          const Uuid &row, TunnelDesire *desire)
+{
+    depend(id, row);
+    if (const Problem *broken = find(model_.broken, row)) {
+        desire->health = Health::Error;
+        desire->reasons[broken->code] = broken->message;
+    }
+    return find(table, row) != nullptr;
+}
+
 /* Follows a resource to its target.  Records what it depends on; false if
  * rows are still on their way. */
 bool
@@ -54,8 +69,7 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
                              TunnelDesire *desire)
 {
     auto arrived = [&](const auto &table, const Uuid &row) {
-        depend(id, row);
-        return find(table, row) != nullptr;
+        return has_arrived(id, table, row, desire);
     };
     auto vpc_of_subnet_arrived = [&](const Uuid &subnet) {
         return arrived(model_.subnets, subnet) &&
@@ -100,31 +114,34 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
                       std::optional<IpAddress> *destination,
                       std::optional<int> *length)
 {
-    depend(id, tunnel.source);
-    depend(id, tunnel.destination);
-    const Resource *source = find(model_.resources, tunnel.source);
-    const Resource *dest = find(model_.resources, tunnel.destination);
-    if (tunnel.filter) {
-        depend(id, *tunnel.filter);
-        desire->filter = tunnel.filter;
-    }
-    if (!source || !dest ||
-        (tunnel.filter && !find(model_.filters, *tunnel.filter))) {
+    bool arrived = has_arrived(id, model_.resources, tunnel.source, desire);
+    arrived &= has_arrived(id, model_.resources, tunnel.destination, desire);
+    if (!arrived) {
         return false;
     }
+    const Resource *source = find(model_.resources, tunnel.source);
+    const Resource *dest = find(model_.resources, tunnel.destination);
     desire->active = is_accepted(model_, tunnel);
     if (!desire->active) {
         return true;
     }
-    if (!resolve_target(id, *source, desire) ||
-        !resolve_target(id, *dest, desire)) {
+    desire->filter = tunnel.filter;
+    arrived = resolve_target(id, *source, desire);
+    arrived &= resolve_target(id, *dest, desire);
+    arrived &= !tunnel.filter ||
+               has_arrived(id, model_.filters, *tunnel.filter, desire);
+    if (!arrived && desire->health != Health::Error) {
         return false;
     }
 
     desire->iface_id = source->iface_id;
-    if (source->target_id &&
-        source->type == ResourceType::NetworkInterface) {
-        desire->iface_id = model_.nics.at(*source->target_id).iface_id;
+    if (source->target_id) {
+        if (const Nic *nic = find(model_.nics, *source->target_id)) {
+            desire->iface_id = nic->iface_id;
+        }
+    }
+    if (desire->health == Health::Error) {
+        return true;
     }
     if (dest->target_id) {
         if (dest->type == ResourceType::Collector) {
@@ -298,8 +315,8 @@ DesiredState::desire_tunnel(const Uuid &id)
     std::optional<int> length;
     if (!resolve(id, *tunnel, &desire, &destination, &length)) {
         auto before = tunnels_.find(id);
-        if (!complete_ && before != tunnels_.end() &&
-            before->second.active) {
+        if (!complete_ && desire.health != Health::Error &&
+            before != tunnels_.end() && before->second.active) {
             /* Its rows are on their way: until then it stays as it is. */
             return before->second;
         }
@@ -312,7 +329,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     auto nic = facts_.nics.find(desire.iface_id);
     desire.bound = !desire.iface_id.empty() && nic != facts_.nics.end();
-    check(id, *tunnel, &desire);
+    if (desire.health != Health::Error) {
+        check(id, *tunnel, &desire);
+    }
     if (desire.bound) {
         desire.nic_bridge = nic->second.bridge;
         set_condition(&desire, "SourceBound", ConditionStatus::True);
@@ -341,6 +360,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     desire.delivery = Delivery::Underlay;
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
+    if (!bridge.checked) {
+        return desire;
+    }
     if (!bridge.unsafe.empty()) {
         degrade(&desire, "PIPELINE_UNSAFE", bridge.unsafe);
         return desire;

@@ -105,6 +105,22 @@ public:
     int64_t number_for_tunnel(const Uuid &, const std::set<int64_t> &busy);
     int64_t number_for_filter(const Uuid &, const std::set<int64_t> &busy);
 
+    std::optional<Uuid> status_row_of(const Uuid &tunnel) const;
+    std::optional<Uuid> filter_status_row_of(const Uuid &filter) const;
+    /* Tunnels that 'key's flows serve. */
+    std::set<Uuid> tunnels_of(const OwnerKey &key) const;
+    std::optional<Uuid> tunnel_of_number(int64_t) const;
+    /* Tunnels whose source NIC this is. */
+    std::set<Uuid> tunnels_of_nic(const std::string &iface_id) const;
+    /* Some tunnel that is active and bound here names the filter. */
+    bool is_filter_needed(const Uuid &filter) const;
+    /* Every path that matters has been looked up at least once. */
+    bool paths_known() const;
+    /* Filter that is installed under a number. */
+    std::optional<Uuid> filter_of_number(int64_t) const;
+    /* Re-desires everything, as after a start. */
+    void refresh();
+
     /* What changed since the last call. */
     std::set<OwnerKey> take_changed_flows();
     std::set<Uuid> take_changed_tunnels();
@@ -125,6 +141,9 @@ private:
 
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);
+    template <typename T>
+    bool has_arrived(const Uuid &id, const Table<T> &, const Uuid &row,
+                     TunnelDesire *);
     bool resolve(const Uuid &id, const Tunnel &, TunnelDesire *,
                  std::optional<IpAddress> *destination,
                  std::optional<int> *length);

@@ -354,6 +354,9 @@ struct Model {
     Table<TunnelStatus> tunnel_statuses; /* Keyed by the status row's uuid. */
     Table<FilterStatus> filter_statuses;
     Table<Chassis> chassis;
+    /* Rows that are there but cannot be read, with the reason: the schema
+     * lets in texts that are no address or CIDR. */
+    Table<Problem> broken;
 
     bool operator==(const Model &) const = default;
 };
@@ -375,6 +378,7 @@ struct ModelDelta {
     TableDelta<TunnelStatus> tunnel_statuses;
     TableDelta<FilterStatus> filter_statuses;
     TableDelta<Chassis> chassis;
+    TableDelta<Problem> broken;
 
     bool empty() const;
 };
@@ -416,6 +420,7 @@ for_each_table(A &a, B &b, F f)
     f(a.tunnel_statuses, b.tunnel_statuses);
     f(a.filter_statuses, b.filter_statuses);
     f(a.chassis, b.chassis);
+    f(a.broken, b.broken);
 }
 
 } // namespace pm

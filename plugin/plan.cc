@@ -202,6 +202,12 @@ apply_bundle(Actual *actual, const std::string &bridge,
     for (const FlowEdit &edit : edits) {
         FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
         std::vector<Flow> &flows = owners[owner];
+        std::string was;
+        for (const Flow &flow : flows) {
+            if (flow.key == edit.flow.key) {
+                was = flow.actions;
+            }
+        }
         std::erase_if(flows, [&](const Flow &flow) {
             return flow.key == edit.flow.key;
         });
@@ -211,7 +217,7 @@ apply_bundle(Actual *actual, const std::string &bridge,
                 actual->unproven.erase(owner.number);
             }
         } else if (owner.kind == FlowOwner::Egress) {
-            actual->unproven.insert(owner.number);
+            actual->unproven[owner.number] = parse_egress(was);
         }
         if (flows.empty()) {
             owners.erase(owner);

@@ -33,8 +33,9 @@ struct Actual {
     /* By bridge, then owner.  A bridge whose flows have not been read since
      * it (re)connected is absent: its flows are unknown. */
     std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;
-    /* Tunnel numbers that stopped copying without proof yet. */
-    std::set<int64_t> unproven;
+    /* Tunnel numbers that stopped copying without proof yet, with what
+     * their copies looked like as far as that is known. */
+    std::map<int64_t, std::optional<EgressSpec>> unproven;
 
     /* Flows of every bridge of ours are known. */
     bool flows_known() const;

@@ -145,6 +145,12 @@ desire_status(const Uuid &id, const DesiredState &desired,
         status.created_ms = context.now_ms;
     }
     snapshot(id, *tunnel, desired, &status);
+    if (context.counters) {
+        auto counters = context.counters->find(id);
+        if (counters != context.counters->end()) {
+            status.counters = counters->second;
+        }
+    }
     status.iface_id = desire.iface_id;
     status.bound = desire.bound;
     status.delivery = desire.delivery;

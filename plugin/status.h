@@ -19,6 +19,8 @@ struct StatusContext {
     /* Why the switch last refused a bundle, by our bridge; absent if it did
      * not. */
     std::map<std::string, std::string> refused;
+    /* Counters as last read, by tunnel; absent keeps the row's. */
+    const std::map<Uuid, Counters> *counters = nullptr;
 };
 
 /* Whether all that makes the tunnel copy is on the switch. */

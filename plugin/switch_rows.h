@@ -85,6 +85,7 @@ struct BridgeFacts {
     std::string datapath_type; /* Never empty. */
     bool ours = false;
     int foreign_mirrors = 0; /* Mirror rows without our mark. */
+    bool checked = false;    /* 'unsafe' has been looked at. */
     std::string unsafe;      /* Why its pipeline must not be tapped, or "". */
 
     bool operator==(const BridgeFacts &) const = default;

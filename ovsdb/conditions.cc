@@ -1,0 +1,270 @@
+#include "ovsdb/conditions.h"
+
+#include "ovsdb/control_rows.h"
+
+namespace pm {
+
+namespace {
+
+/* "_uuid" is a column to the server, but the IDL generates none for it. */
+const struct ovsdb_idl_column *
+uuid_column()
+{
+    static char name[] = "_uuid";
+    static const struct ovsdb_idl_column column = [] {
+        struct ovsdb_idl_column c = {};
+        c.name = name;
+        ovsdb_base_type_init(&c.type.key, OVSDB_TYPE_UUID);
+        ovsdb_base_type_init(&c.type.value, OVSDB_TYPE_VOID);
+        c.type.n_min = c.type.n_max = 1;
+        return c;
+    }();
+    return &column;
+}
+
+/* Collects clauses, following references from row to row. */
+class Closure {
+public:
+    Closure(const Model &seen, const ConditionInputs &inputs)
+        : seen_(seen), inputs_(inputs)
+    {
+    }
+
+    Conditions run()
+    {
+        by_text(&pmrec_table_tunnel_status, pmrec_tunnel_status_col_chassis,
+                inputs_.chassis);
+        by_text(&pmrec_table_filter_status, pmrec_filter_status_col_chassis,
+                inputs_.chassis);
+        by_text(&pmrec_table_chassis, pmrec_chassis_col_name,
+                inputs_.chassis);
+        for (const std::string &iface_id : inputs_.local_nics) {
+            by_text(&pmrec_table_network_interface,
+                    pmrec_network_interface_col_iface_id, iface_id);
+            by_text(&pmrec_table_mirror_resource,
+                    pmrec_mirror_resource_col_iface_id, iface_id);
+        }
+        follow_local_sources();
+        follow_own_statuses();
+        for (const auto &[id, tunnel] : seen_.tunnels) {
+            follow_tunnel(tunnel);
+        }
+        return std::move(conditions_);
+    }
+
+private:
+    void by_text(const struct ovsdb_idl_table_class *table,
+                 const struct ovsdb_idl_column &column,
+                 const std::string &text)
+    {
+        conditions_[table].insert({&column, text, {}});
+    }
+    void by_reference(const struct ovsdb_idl_table_class *table,
+                      const struct ovsdb_idl_column &column, const Uuid &id)
+    {
+        conditions_[table].insert({&column, "", id});
+    }
+    void by_uuid(const struct ovsdb_idl_table_class *table, const Uuid &id)
+    {
+        conditions_[table].insert({nullptr, "", id});
+    }
+
+    bool is_local(const Resource &resource) const
+    {
+        if (inputs_.local_nics.count(resource.iface_id)) {
+            return true;
+        }
+        const Nic *nic = resource.target_id
+                             ? find(seen_.nics, *resource.target_id)
+                             : nullptr;
+        return nic && inputs_.local_nics.count(nic->iface_id);
+    }
+
+    void follow_local_sources()
+    {
+        for (const auto &[id, nic] : seen_.nics) {
+            if (inputs_.local_nics.count(nic.iface_id)) {
+                by_reference(&pmrec_table_mirror_resource,
+                             pmrec_mirror_resource_col_network_interface, id);
+            }
+        }
+        for (const auto &[id, resource] : seen_.resources) {
+            if (resource.purpose == Purpose::Source && is_local(resource)) {
+                by_reference(&pmrec_table_mirror_tunnel,
+                             pmrec_mirror_tunnel_col_source, id);
+                sources_.insert(id);
+            }
+        }
+    }
+
+    void follow_own_statuses()
+    {
+        for (const auto &[id, status] : seen_.tunnel_statuses) {
+            if (status.chassis != inputs_.chassis) {
+                continue;
+            }
+            /* Most are found by their source: a clause less for each. */
+            const Tunnel *tunnel = find(seen_.tunnels, status.tunnel);
+            if (!tunnel || !sources_.count(tunnel->source)) {
+                by_uuid(&pmrec_table_mirror_tunnel, status.tunnel);
+            }
+            /* Whether another hypervisor has its NIC now. */
+            if (!status.bound) {
+                by_reference(&pmrec_table_tunnel_status,
+                             pmrec_tunnel_status_col_tunnel, status.tunnel);
+            }
+        }
+        for (const auto &[id, status] : seen_.filter_statuses) {
+            by_uuid(&pmrec_table_mirror_filter, status.filter);
+        }
+    }
+
+    void follow_tunnel(const Tunnel &tunnel)
+    {
+        std::optional<Uuid> source_vpc = follow_resource(tunnel.source);
+        follow_resource(tunnel.destination);
+        if (source_vpc) {
+            by_reference(&pmrec_table_vpc_peering,
+                         pmrec_vpc_peering_col_from_vpc, *source_vpc);
+            by_reference(&pmrec_table_transit_vpc_connect,
+                         pmrec_transit_vpc_connect_col_vpc, *source_vpc);
+        }
+        if (tunnel.filter) {
+            by_uuid(&pmrec_table_mirror_filter, *tunnel.filter);
+            auto rules = inputs_.rules.find(*tunnel.filter);
+            if (rules != inputs_.rules.end()) {
+                for (const Uuid &rule : rules->second) {
+                    by_uuid(&pmrec_table_mirror_rule, rule);
+                }
+            }
+        }
+    }
+
+    std::optional<Uuid> follow_subnet(const std::optional<Uuid> &id)
+    {
+        if (!id) {
+            return std::nullopt;
+        }
+        by_uuid(&pmrec_table_subnet, *id);
+        const Subnet *subnet = find(seen_.subnets, *id);
+        if (!subnet) {
+            return std::nullopt;
+        }
+        by_uuid(&pmrec_table_vpc, subnet->vpc);
+        return subnet->vpc;
+    }
+
+    /* Returns the VPC of the resource's target, as far as it is known. */
+    std::optional<Uuid> follow_resource(const Uuid &id)
+    {
+        by_uuid(&pmrec_table_mirror_resource, id);
+        const Resource *resource = find(seen_.resources, id);
+        if (!resource || !resource->target_id) {
+            return std::nullopt;
+        }
+        const Uuid &target = *resource->target_id;
+        switch (resource->type) {
+        case ResourceType::Collector:
+            by_uuid(&pmrec_table_collector, target);
+            return std::nullopt;
+        case ResourceType::NetworkInterface: {
+            by_uuid(&pmrec_table_network_interface, target);
+            const Nic *nic = find(seen_.nics, target);
+            return nic ? follow_subnet(nic->subnet) : std::nullopt;
+        }
+        case ResourceType::LoadBalancer: {
+            by_uuid(&pmrec_table_load_balancer, target);
+            auto members = inputs_.members.find(target);
+            if (members != inputs_.members.end()) {
+                for (const Uuid &member : members->second) {
+                    by_uuid(&pmrec_table_load_balancer_member, member);
+                }
+            }
+            const LoadBalancer *lb = find(seen_.load_balancers, target);
+            if (!lb) {
+                return std::nullopt;
+            }
+            for (const LoadBalancerMember &member : lb->members) {
+                if (member.nic) {
+                    by_uuid(&pmrec_table_network_interface, *member.nic);
+                }
+            }
+            by_uuid(&pmrec_table_vpc, lb->vpc);
+            follow_subnet(lb->subnet);
+            return lb->vpc;
+        }
+        }
+        return std::nullopt;
+    }
+
+    const Model &seen_;
+    const ConditionInputs &inputs_;
+    std::set<Uuid> sources_;
+    Conditions conditions_;
+};
+
+void
+add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
+{
+    const struct ovsdb_idl_column *column =
+        clause.column ? clause.column : uuid_column();
+    union ovsdb_atom atom;
+    bool text = column->type.key.type == OVSDB_TYPE_STRING;
+    if (text) {
+        atom.s = ovsdb_atom_string_create(clause.text.c_str());
+    } else {
+        atom.uuid = to_ovs_uuid(clause.uuid);
+    }
+    struct ovsdb_datum datum = {};
+    datum.n = 1;
+    datum.keys = &atom;
+    /* A set or optional column "includes" what a plain one "equals". */
+    bool plain = column->type.n_min == 1 && column->type.n_max == 1;
+    ovsdb_idl_condition_add_clause(
+        condition, plain ? OVSDB_F_EQ : OVSDB_F_INCLUDES, column, &datum);
+    if (text) {
+        ovsdb_atom_destroy(&atom, OVSDB_TYPE_STRING);
+    }
+}
+
+} // namespace
+
+Conditions
+desire_conditions(const Model &seen, const ConditionInputs &inputs)
+{
+    return Closure(seen, inputs).run();
+}
+
+unsigned int
+ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
+               Conditions *asked, unsigned int seqno)
+{
+    static const std::set<Clause> none;
+    std::set<const struct ovsdb_idl_table_class *> tables;
+    for (const Conditions *c : {&conditions, &std::as_const(*asked)}) {
+        for (const auto &[table, clauses] : *c) {
+            tables.insert(table);
+        }
+    }
+    for (const struct ovsdb_idl_table_class *table : tables) {
+        auto want = conditions.find(table);
+        auto have = asked->find(table);
+        const std::set<Clause> &clauses =
+            want == conditions.end() ? none : want->second;
+        if (have != asked->end() && have->second == clauses) {
+            continue;
+        }
+        struct ovsdb_idl_condition condition;
+        ovsdb_idl_condition_init(&condition);
+        for (const Clause &clause : clauses) {
+            add_clause(&condition, clause);
+        }
+        seqno = std::max(seqno,
+                         ovsdb_idl_set_condition(idl, table, &condition));
+        ovsdb_idl_condition_destroy(&condition);
+        (*asked)[table] = clauses;
+    }
+    return seqno;
+}
+
+} // namespace pm

@@ -1,0 +1,47 @@
+/* Which rows of the control database concern a hypervisor (adapter). */
+#ifndef OVSDB_CONDITIONS_H
+#define OVSDB_CONDITIONS_H 1
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "ovsdb/ovs_c.h"
+#include "plugin/model.h"
+
+namespace pm {
+
+/* One clause of a monitor condition. */
+struct Clause {
+    const struct ovsdb_idl_column *column = nullptr; /* Null: _uuid. */
+    std::string text; /* For a string column; else 'uuid'. */
+    Uuid uuid;
+
+    auto operator<=>(const Clause &) const = default;
+};
+
+/* A table's clauses are alternatives; none means no row. */
+using Conditions =
+    std::map<const struct ovsdb_idl_table_class *, std::set<Clause>>;
+
+/* What must be known beside the model to say what else concerns us. */
+struct ConditionInputs {
+    std::string chassis;
+    std::set<std::string> local_nics; /* iface-ids. */
+    /* Child rows by parent, as far as parents have arrived. */
+    std::map<Uuid, std::set<Uuid>> rules, members;
+};
+
+/* Returns the conditions that follow from what has arrived in 'seen'.  Calling
+ * it again as rows arrive reaches a fixed point: the closure. */
+Conditions desire_conditions(const Model &seen, const ConditionInputs &);
+
+/* Asks for 'conditions' where they differ from 'asked', which it updates.
+ * Returns the sequence number after which all are in force, or 'seqno' if
+ * nothing changed. */
+unsigned int ask_conditions(struct ovsdb_idl *, const Conditions &,
+                            Conditions *asked, unsigned int seqno);
+
+} // namespace pm
+
+#endif /* OVSDB_CONDITIONS_H */

@@ -1,0 +1,536 @@
+#include "ovsdb/control_db.h"
+
+#include "ovsdb/conditions.h"
+#include "ovsdb/control_rows.h"
+#include "ovsdb/ovs_c.h"
+
+VLOG_DEFINE_THIS_MODULE(control_db);
+
+namespace pm {
+
+namespace {
+
+std::set<Uuid>
+raw_references(const struct ovsdb_idl_row &row,
+               const struct ovsdb_idl_column &column)
+{
+    std::set<Uuid> ids;
+    const struct ovsdb_datum *datum = ovsdb_idl_read(&row, &column);
+    for (unsigned int i = 0; i < datum->n; i++) {
+        ids.insert(to_uuid(datum->keys[i].uuid));
+    }
+    return ids;
+}
+
+/* The code for a row that cannot be read, from the sentence that says so:
+ * which of a rule's checks it would have failed. */
+std::string
+code_of(const std::string &sentence)
+{
+    static const struct {
+        const char *column, *code;
+    } codes[] = {{"_port", "RULE_PORT"},
+                 {"protocol", "RULE_PROTOCOL"},
+                 {"source", "RULE_CIDR"},
+                 {"destination", "RULE_CIDR"}};
+    if (sentence.find("Mirror_Rule") != std::string::npos) {
+        for (const auto &c : codes) {
+            if (sentence.find(c.column) != std::string::npos) {
+                return c.code;
+            }
+        }
+    }
+    return "SYNTAX";
+}
+
+} // namespace
+
+struct ControlDb::Impl {
+    struct ovsdb_idl *idl = nullptr;
+    struct ovsdb_idl_txn *txn = nullptr;
+    std::string remote;
+    ConditionInputs inputs;
+    Conditions asked;
+    unsigned int asked_seqno = 0;
+    unsigned int idl_seqno = 0;
+    bool complete = false;
+    bool inputs_changed = false;
+
+    Model seen;       /* What the IDL holds. */
+    ModelDelta fresh; /* Not yet taken; additions and changes. */
+    ModelDelta gone;  /* Deletions that count once the view is complete. */
+
+    void open();
+    void close();
+    void commit();
+    void collect();
+    template <typename Row, typename Value>
+    void collect_table(const struct ovsdb_idl_table_class *,
+                       const Row *(*get)(const struct ovsdb_idl *,
+                                         const struct uuid *),
+                       Table<Value> Model::*rows,
+                       TableDelta<Value> ModelDelta::*delta,
+                       const std::set<Uuid> &also);
+    /* Parents of child rows that changed, to be read again. */
+    std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
+                                   const std::map<Uuid, std::set<Uuid>> &);
+    void set_broken(const Uuid &, std::optional<Problem>);
+    void put(const std::optional<Uuid> &, const TunnelStatus &);
+    void put(const std::optional<Uuid> &, const FilterStatus &);
+    void put(const Chassis &);
+    const struct pmrec_chassis *own_chassis() const;
+};
+
+ControlDb::ControlDb() : impl_(std::make_unique<Impl>()) {}
+
+ControlDb::~ControlDb() { impl_->close(); }
+
+void
+ControlDb::Impl::open()
+{
+    idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
+    /* Followers and relays do: what we write waits for the commit anyway. */
+    ovsdb_idl_set_leader_only(idl, false);
+    static const struct ovsdb_idl_table_class *const tables[] = {
+        &pmrec_table_mirror_global,
+        &pmrec_table_vpc,
+        &pmrec_table_vpc_peering,
+        &pmrec_table_transit_vpc_connect,
+        &pmrec_table_subnet,
+        &pmrec_table_network_interface,
+        &pmrec_table_load_balancer,
+        &pmrec_table_load_balancer_member,
+        &pmrec_table_collector,
+        &pmrec_table_mirror_resource,
+        &pmrec_table_mirror_filter,
+        &pmrec_table_mirror_rule,
+        &pmrec_table_mirror_tunnel,
+        &pmrec_table_chassis,
+        &pmrec_table_tunnel_status,
+        &pmrec_table_filter_status,
+    };
+    Conditions nothing;
+    for (const struct ovsdb_idl_table_class *table : tables) {
+        ovsdb_idl_add_table(idl, table);
+        bool global = table == &pmrec_table_mirror_global;
+        for (size_t i = 0; i < table->n_columns; i++) {
+            if (!global || &table->columns[i] == &pmrec_mirror_global_col_cfg) {
+                ovsdb_idl_add_column(idl, &table->columns[i]);
+            }
+        }
+        if (!global) {
+            nothing[table] = {};
+        }
+    }
+    ovsdb_idl_track_add_all(idl);
+    /* No row until a condition asks for it. */
+    asked.clear();
+    asked_seqno = ask_conditions(idl, nothing, &asked, 0);
+    idl_seqno = ovsdb_idl_get_seqno(idl);
+    ovsdb_idl_set_remote(idl, remote.c_str(), true);
+}
+
+void
+ControlDb::Impl::close()
+{
+    if (txn) {
+        ovsdb_idl_txn_destroy(txn);
+        txn = nullptr;
+    }
+    if (idl) {
+        ovsdb_idl_destroy(idl);
+        idl = nullptr;
+    }
+}
+
+void
+ControlDb::configure(const std::string &remote, const std::string &chassis)
+{
+    Impl &i = *impl_;
+    if (remote == i.remote && chassis == i.inputs.chassis) {
+        return;
+    }
+    if (chassis == i.inputs.chassis && i.idl && !remote.empty()) {
+        /* Another way to the same database. */
+        i.remote = remote;
+        ovsdb_idl_set_remote(i.idl, remote.c_str(), true);
+        return;
+    }
+    i.close();
+    i.remote = remote;
+    i.inputs.chassis = chassis;
+    i.complete = false;
+    i.gone = diff(i.seen, Model{});
+    i.seen = Model{};
+    i.inputs.rules.clear();
+    i.inputs.members.clear();
+    i.fresh = ModelDelta{};
+    if (!remote.empty() && !chassis.empty()) {
+        i.open();
+    }
+}
+
+void
+ControlDb::set_local_nics(const std::set<std::string> &nics)
+{
+    if (nics != impl_->inputs.local_nics) {
+        impl_->inputs.local_nics = nics;
+        impl_->inputs_changed = true;
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Reading. */
+
+void
+ControlDb::Impl::set_broken(const Uuid &id, std::optional<Problem> problem)
+{
+    const Problem *was = find(seen.broken, id);
+    if (was ? problem && *problem == *was : !problem) {
+        return;
+    }
+    if (problem) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+        VLOG_WARN_RL(&rl, "%s: %s", problem->code.c_str(),
+                     problem->message.c_str());
+        seen.broken[id] = *problem;
+    } else {
+        seen.broken.erase(id);
+    }
+    fresh.broken[id] = problem;
+}
+
+template <typename Row, typename Value>
+void
+ControlDb::Impl::collect_table(
+    const struct ovsdb_idl_table_class *table,
+    const Row *(*get)(const struct ovsdb_idl *, const struct uuid *),
+    Table<Value> Model::*rows, TableDelta<Value> ModelDelta::*delta,
+    const std::set<Uuid> &also)
+{
+    std::set<Uuid> changed = also;
+    for (const struct ovsdb_idl_row *row =
+             ovsdb_idl_track_get_first(idl, table);
+         row; row = ovsdb_idl_track_get_next(row)) {
+        changed.insert(to_uuid(row->uuid));
+    }
+    for (const Uuid &id : changed) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const Row *row = get(idl, &uuid);
+        if (!row) {
+            if ((seen.*rows).erase(id)) {
+                (fresh.*delta).erase(id);
+                (gone.*delta)[id] = std::nullopt;
+            }
+            set_broken(id, std::nullopt);
+            continue;
+        }
+        std::string why;
+        std::optional<Value> value = read(row, &why);
+        if (value) {
+            set_broken(id, std::nullopt);
+            const Value *was = find(seen.*rows, id);
+            if (!was || !(*was == *value) || (gone.*delta).count(id)) {
+                (seen.*rows)[id] = *value;
+                (fresh.*delta)[id] = *value;
+                (gone.*delta).erase(id);
+            }
+        } else if (!why.empty()) {
+            /* There, but not to be read: what it was no longer holds. */
+            set_broken(id, Problem{code_of(why), "", why});
+            (seen.*rows).erase(id);
+            (fresh.*delta)[id] = std::nullopt;
+            (gone.*delta).erase(id);
+        }
+        /* Else a child is on its way: until then it stays as it was. */
+    }
+}
+
+std::set<Uuid>
+ControlDb::Impl::changed_parents(
+    const struct ovsdb_idl_table_class *table,
+    const std::map<Uuid, std::set<Uuid>> &children_of)
+{
+    std::set<Uuid> children, parents;
+    for (const struct ovsdb_idl_row *row =
+             ovsdb_idl_track_get_first(idl, table);
+         row; row = ovsdb_idl_track_get_next(row)) {
+        children.insert(to_uuid(row->uuid));
+    }
+    if (children.empty()) {
+        return parents;
+    }
+    for (const auto &[parent, ids] : children_of) {
+        for (const Uuid &id : ids) {
+            if (children.count(id)) {
+                parents.insert(parent);
+                break;
+            }
+        }
+    }
+    return parents;
+}
+
+void
+ControlDb::Impl::collect()
+{
+    /* Which children each parent has, present or not. */
+    const struct pmrec_mirror_filter *filter;
+    PMREC_MIRROR_FILTER_FOR_EACH_TRACKED (filter, idl) {
+        Uuid id = to_uuid(filter->header_.uuid);
+        if (pmrec_mirror_filter_is_deleted(filter)) {
+            inputs.rules.erase(id);
+        } else {
+            inputs.rules[id] = raw_references(
+                filter->header_, pmrec_mirror_filter_col_inbound);
+            inputs.rules[id].merge(raw_references(
+                filter->header_, pmrec_mirror_filter_col_outbound));
+        }
+    }
+    const struct pmrec_load_balancer *lb;
+    PMREC_LOAD_BALANCER_FOR_EACH_TRACKED (lb, idl) {
+        Uuid id = to_uuid(lb->header_.uuid);
+        if (pmrec_load_balancer_is_deleted(lb)) {
+            inputs.members.erase(id);
+        } else {
+            inputs.members[id] = raw_references(
+                lb->header_, pmrec_load_balancer_col_members);
+        }
+    }
+    std::set<Uuid> filters =
+        changed_parents(&pmrec_table_mirror_rule, inputs.rules);
+    std::set<Uuid> lbs =
+        changed_parents(&pmrec_table_load_balancer_member, inputs.members);
+
+#define COLLECT(RECORD, MEMBER, ALSO)                                         \
+    collect_table(&pmrec_table_##RECORD, pmrec_##RECORD##_get_for_uuid,       \
+                  &Model::MEMBER, &ModelDelta::MEMBER, ALSO)
+    COLLECT(vpc, vpcs, {});
+    COLLECT(vpc_peering, peerings, {});
+    COLLECT(transit_vpc_connect, connects, {});
+    COLLECT(subnet, subnets, {});
+    COLLECT(network_interface, nics, {});
+    COLLECT(load_balancer, load_balancers, lbs);
+    COLLECT(collector, collectors, {});
+    COLLECT(mirror_resource, resources, {});
+    COLLECT(mirror_filter, filters, filters);
+    COLLECT(mirror_tunnel, tunnels, {});
+    COLLECT(tunnel_status, tunnel_statuses, {});
+    COLLECT(filter_status, filter_statuses, {});
+    COLLECT(chassis, chassis, {});
+#undef COLLECT
+    ovsdb_idl_track_clear(idl);
+}
+
+/* Sends the open transaction, or sees how far it has come. */
+void
+ControlDb::Impl::commit()
+{
+    if (!txn) {
+        return;
+    }
+    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+    if (status == TXN_INCOMPLETE) {
+        return;
+    }
+    if (status == TXN_ERROR) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+        VLOG_WARN_RL(&rl, "control database refused our status: %s",
+                     ovsdb_idl_txn_get_error(txn));
+    }
+    ovsdb_idl_txn_destroy(txn);
+    txn = nullptr;
+}
+
+void
+ControlDb::run()
+{
+    Impl &i = *impl_;
+    if (!i.idl) {
+        return;
+    }
+    ovsdb_idl_run(i.idl);
+    i.commit();
+    unsigned int seqno = ovsdb_idl_get_seqno(i.idl);
+    bool changed = seqno != i.idl_seqno;
+    if (changed) {
+        i.idl_seqno = seqno;
+        i.collect();
+    }
+    if (changed || i.inputs_changed) {
+        i.inputs_changed = false;
+        i.asked_seqno =
+            ask_conditions(i.idl, desire_conditions(i.seen, i.inputs),
+                           &i.asked, i.asked_seqno);
+    }
+    i.complete =
+        ovsdb_idl_has_ever_connected(i.idl) &&
+        ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
+}
+
+void
+ControlDb::wait()
+{
+    if (impl_->idl) {
+        ovsdb_idl_wait(impl_->idl);
+        if (impl_->txn) {
+            ovsdb_idl_txn_wait(impl_->txn);
+        }
+    }
+}
+
+bool
+ControlDb::connected() const
+{
+    return impl_->idl && ovsdb_idl_is_connected(impl_->idl);
+}
+
+bool
+ControlDb::complete() const
+{
+    return impl_->complete;
+}
+
+int64_t
+ControlDb::cfg() const
+{
+    const struct pmrec_mirror_global *global =
+        impl_->idl ? pmrec_mirror_global_first(impl_->idl) : nullptr;
+    return global ? global->cfg : 0;
+}
+
+ModelDelta
+ControlDb::take_changes()
+{
+    Impl &i = *impl_;
+    ModelDelta delta;
+    std::swap(delta, i.fresh);
+    if (i.complete || !i.idl) {
+        for_each_table(delta, i.gone, [](auto &to, auto &from) {
+            to.merge(from);
+            from.clear();
+        });
+    }
+    return delta;
+}
+
+/* ------------------------------------------------------------------------
+ * Writing. */
+
+void
+ControlDb::Impl::put(const std::optional<Uuid> &id,
+                     const TunnelStatus &status)
+{
+    if (id) {
+        struct uuid uuid = to_ovs_uuid(*id);
+        const struct pmrec_tunnel_status *row =
+            pmrec_tunnel_status_get_for_uuid(idl, &uuid);
+        if (row) {
+            write(row, status);
+        }
+        return;
+    }
+    /* The row must not outlive its reason: the commit fails if the tunnel
+     * went meanwhile. */
+    struct uuid uuid = to_ovs_uuid(status.tunnel);
+    const struct pmrec_mirror_tunnel *tunnel =
+        pmrec_mirror_tunnel_get_for_uuid(idl, &uuid);
+    if (tunnel) {
+        pmrec_mirror_tunnel_verify_account(tunnel);
+        write(pmrec_tunnel_status_insert(txn), status);
+    }
+}
+
+void
+ControlDb::Impl::put(const std::optional<Uuid> &id,
+                     const FilterStatus &status)
+{
+    if (!id) {
+        write(pmrec_filter_status_insert(txn), status);
+        return;
+    }
+    struct uuid uuid = to_ovs_uuid(*id);
+    const struct pmrec_filter_status *row =
+        pmrec_filter_status_get_for_uuid(idl, &uuid);
+    if (row) {
+        write(row, status);
+    }
+}
+
+const struct pmrec_chassis *
+ControlDb::Impl::own_chassis() const
+{
+    const struct pmrec_chassis *row;
+    PMREC_CHASSIS_FOR_EACH (row, idl) {
+        if (inputs.chassis == row->name) {
+            return row;
+        }
+    }
+    return nullptr;
+}
+
+void
+ControlDb::Impl::put(const Chassis &chassis)
+{
+    const struct pmrec_chassis *own = own_chassis();
+    write(own ? own : pmrec_chassis_insert(txn), chassis);
+}
+
+bool
+ControlDb::busy() const
+{
+    return impl_->txn != nullptr;
+}
+
+void
+ControlDb::start(const ControlWrite &w)
+{
+    Impl &i = *impl_;
+    if (!i.idl || i.txn || w.empty()) {
+        return;
+    }
+    i.txn = ovsdb_idl_txn_create(i.idl);
+    ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",
+                              i.inputs.chassis.c_str());
+    for (const auto &[row, status] : w.put_tunnels) {
+        i.put(row, status);
+    }
+    for (const auto &[row, status] : w.put_filters) {
+        i.put(row, status);
+    }
+    for (const Uuid &id : w.delete_tunnels) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct pmrec_tunnel_status *row =
+            pmrec_tunnel_status_get_for_uuid(i.idl, &uuid);
+        if (row) {
+            pmrec_tunnel_status_delete(row);
+        }
+    }
+    for (const Uuid &id : w.delete_filters) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct pmrec_filter_status *row =
+            pmrec_filter_status_get_for_uuid(i.idl, &uuid);
+        if (row) {
+            pmrec_filter_status_delete(row);
+        }
+    }
+    if (w.chassis) {
+        i.put(*w.chassis);
+    }
+    i.commit();
+}
+
+void
+ControlDb::start_leaving()
+{
+    Impl &i = *impl_;
+    const struct pmrec_chassis *row =
+        i.idl && !i.txn ? i.own_chassis() : nullptr;
+    if (row) {
+        i.txn = ovsdb_idl_txn_create(i.idl);
+        pmrec_chassis_delete(row);
+        i.commit();
+    }
+}
+
+} // namespace pm

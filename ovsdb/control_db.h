@@ -1,0 +1,71 @@
+/* The control database as one hypervisor sees it (adapter).
+ *
+ * Only what concerns this hypervisor is monitored, level by level: NICs by
+ * local iface-id, resources by target, tunnels by source and by our own
+ * status rows, the rest by the uuids that those refer to.  A row's absence
+ * counts only when the view is complete: each condition acknowledged by the
+ * server, and no condition left to ask for. */
+#ifndef OVSDB_CONTROL_DB_H
+#define OVSDB_CONTROL_DB_H 1
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/model.h"
+
+namespace pm {
+
+/* One transaction's worth of what a hypervisor may write. */
+struct ControlWrite {
+    /* Each with the row to write over, or none for a new one. */
+    std::vector<std::pair<std::optional<Uuid>, TunnelStatus>> put_tunnels;
+    std::vector<std::pair<std::optional<Uuid>, FilterStatus>> put_filters;
+    std::vector<Uuid> delete_tunnels; /* Tunnel_Status rows, ours. */
+    std::vector<Uuid> delete_filters; /* Filter_Status rows, ours. */
+    std::optional<Chassis> chassis;
+
+    bool empty() const
+    {
+        return put_tunnels.empty() && delete_tunnels.empty() &&
+               put_filters.empty() && delete_filters.empty() && !chassis;
+    }
+};
+
+class ControlDb {
+public:
+    ControlDb();
+    ~ControlDb();
+
+    /* Comma-separated remotes; empty disconnects.  A change of either starts
+     * anew, with nothing known. */
+    void configure(const std::string &remote, const std::string &chassis);
+    /* iface-ids plugged in here. */
+    void set_local_nics(const std::set<std::string> &);
+
+    void run();
+    void wait();
+
+    bool connected() const;
+    bool complete() const;
+    int64_t cfg() const; /* Mirror_Global cfg; 0 if there is none. */
+    /* What changed since the last call; rows gone only when complete. */
+    ModelDelta take_changes();
+
+    /* Starts a transaction.  Where it creates a tunnel's status row it
+     * checks that the tunnel still exists.  At most one is under way. */
+    bool busy() const;
+    void start(const ControlWrite &);
+    /* Removes our Chassis row: the last thing of a clean-up. */
+    void start_leaving();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace pm
+
+#endif /* OVSDB_CONTROL_DB_H */

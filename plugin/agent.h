@@ -1,0 +1,126 @@
+/* One pass of the daemon: read, desire, diff, apply, report.
+ *
+ * Decides nothing that a value can decide (see desired_state.h, plan.h,
+ * status.h); it carries values between those and the edges, and holds what
+ * is under way. */
+#ifndef PLUGIN_AGENT_H
+#define PLUGIN_AGENT_H 1
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ovsdb/control_db.h"
+#include "ovsdb/switch_db.h"
+#include "ovsdb/unixctl_client.h"
+#include "plugin/bridge_link.h"
+#include "plugin/desired_state.h"
+#include "plugin/plan.h"
+#include "plugin/prover.h"
+#include "plugin/status.h"
+#include "plugin/underlay.h"
+
+namespace pm {
+
+class Agent {
+public:
+    explicit Agent(const std::string &switch_remote);
+
+    void run();
+    void wait();
+
+    /* For operators (appctl.cc). */
+    const DesiredState &desired() const { return desired_; }
+    const Actual &actual() const { return actual_; }
+    bool installed(const Uuid &tunnel) const;
+    Plan plan() const;
+    /* Why nothing is applied at present, or "". */
+    std::string holding() const;
+    void resync();
+    void pause() { paused_ = true; }
+    void resume() { paused_ = false; }
+    bool paused() const { return paused_; }
+    /* Calls 'done' once counters have been read from the switch anew, or at
+     * once if there is none to read. */
+    void with_fresh_counters(std::function<void()> done);
+    const Counters *counters_of(const Uuid &tunnel) const;
+    int64_t control_lost_since_ms() const { return control_lost_ms_; }
+
+    /* Removes everything of ours; cleaned() once that is so, or cannot be. */
+    void start_cleanup();
+    bool cleaned() const;
+
+private:
+    void read_switch();
+    void read_control();
+    void read_underlay();
+    void run_links();
+    void on_read(const std::string &bridge, const std::vector<FlowStats> &);
+    void on_applied(const std::string &bridge, const LinkEvent &);
+    void on_counted(const std::vector<FlowStats> &);
+    void run_prover();
+    void guard_bridges(SwitchFacts *);
+    void judge_vswitchd();
+    bool may_act();
+    void apply_plan();
+    void count_when_due();
+    void report();
+    void report_tunnel(const Uuid &, const StatusContext &, ControlWrite *);
+    void report_filters(ControlWrite *);
+    void report_chassis(ControlWrite *);
+    Chassis desire_chassis(const Chassis &before) const;
+    void mark(const OwnerKey &);
+
+    SwitchDb switch_;
+    ControlDb control_;
+    Underlay underlay_;
+    UnixctlClient vswitchd_;
+    Prover prover_;
+    DesiredState desired_;
+    Actual actual_;
+    std::map<std::string, std::unique_ptr<BridgeLink>> links_;
+
+    /* Owners whose desired or actual flows changed since they were equal. */
+    std::set<OwnerKey> outstanding_;
+    std::set<Uuid> unreported_; /* Tunnels whose status may have changed. */
+    std::set<Uuid> unreported_filters_;
+    /* In the transaction under way. */
+    std::set<Uuid> reporting_, reporting_filters_;
+    std::set<std::string> unchecked_; /* NIC bridges to be looked at. */
+    std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    std::map<std::string, std::string> refused_; /* By bridge. */
+    std::map<std::string, int64_t> retry_ms_;    /* By bridge. */
+
+    bool started_ = false; /* Every input has been known at once. */
+    bool paused_ = false;
+    bool cleanup_ = false;
+    bool left_ = false; /* Our Chassis row is gone. */
+    bool concerned_ = false; /* Wrote a status since the last cfg answer. */
+    bool switch_was_busy_ = false;
+    unsigned int switch_seqno_ = 0;
+    bool switch_read_ = false;
+    std::set<PathKey> watched_;
+    int64_t control_lost_ms_ = 0; /* 0: connected. */
+    int64_t away_since_ms_ = 0;   /* 0: vswitchd answers. */
+    int64_t next_count_ms_ = 0;
+    int64_t cleanup_deadline_ms_ = 0;
+    std::vector<std::function<void()>> count_waiters_;
+    int64_t heartbeat_due_ms_ = 0; /* Since the epoch. */
+
+    /* What was found on bridges that carry NICs. */
+    struct NicBridge {
+        int64_t checked_ms = 0;
+        bool checked = false;
+        std::string unsafe;
+        std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
+    };
+    std::map<std::string, NicBridge> nic_bridges_;
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_AGENT_H */

@@ -1,0 +1,283 @@
+/* Agent, what it tells: counters, status rows, the Chassis row. */
+#include <unistd.h>
+
+#include "ovsdb/ovs_c.h"
+#include "plugin/agent.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_report);
+
+namespace pm {
+
+namespace {
+
+constexpr int64_t HEARTBEAT_MS = 60000;
+/* Status writes in one transaction; the rest follows in the next. */
+constexpr size_t WRITES_MAX = 2000;
+
+} // namespace
+
+/* ------------------------------------------------------------------------
+ * Counters. */
+
+void
+Agent::on_counted(const std::vector<FlowStats> &flows)
+{
+    for (const FlowStats &stats : flows) {
+        auto cookie = Cookie::decode(stats.flow.cookie);
+        if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
+            !cookie->direction) {
+            continue;
+        }
+        auto id = desired_.tunnel_of_number(cookie->owner.number);
+        const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+        if (!status) {
+            continue;
+        }
+        auto [counters, fresh] = counters_.try_emplace(*id);
+        if (fresh) {
+            counters->second = status->counters;
+        }
+        std::string direction = to_string(*cookie->direction);
+        Counters before = counters->second;
+        count(&counters->second, direction + "_packets",
+              static_cast<int64_t>(stats.n_packets));
+        count(&counters->second, direction + "_bytes",
+              static_cast<int64_t>(stats.n_bytes));
+        if (!(before == counters->second)) {
+            unreported_.insert(*id);
+        }
+    }
+    std::vector<std::function<void()>> waiters;
+    waiters.swap(count_waiters_);
+    for (const auto &done : waiters) {
+        done();
+    }
+}
+
+void
+Agent::count_when_due()
+{
+    bool due = next_count_ms_ && time_msec() >= next_count_ms_;
+    if (!due && next_count_ms_ && count_waiters_.empty()) {
+        return;
+    }
+    if (due || !count_waiters_.empty()) {
+        for (auto &[name, link] : links_) {
+            if (link->idle()) {
+                link->start_count();
+            }
+        }
+    }
+    if (due || !next_count_ms_) {
+        /* Jittered, so that ten thousand hypervisors do not write at once. */
+        int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
+        next_count_ms_ = time_msec() + interval * 3 / 4 +
+                         random_range(interval / 2 + 1);
+    }
+}
+
+void
+Agent::with_fresh_counters(std::function<void()> done)
+{
+    for (auto &[name, link] : links_) {
+        if (link->idle()) {
+            count_waiters_.push_back(std::move(done));
+            link->start_count();
+            return;
+        }
+    }
+    done();
+}
+
+const Counters *
+Agent::counters_of(const Uuid &tunnel) const
+{
+    auto i = counters_.find(tunnel);
+    return i == counters_.end() ? nullptr : &i->second;
+}
+
+/* ------------------------------------------------------------------------
+ * Status. */
+
+void
+Agent::report_tunnel(const Uuid &id, const StatusContext &context,
+                     ControlWrite *write)
+{
+    std::set<int64_t> busy;
+    int64_t number = 0;
+    auto d = desired_.tunnels().find(id);
+    if (d != desired_.tunnels().end() && d->second.bound &&
+        !desired_.status_of(id)) {
+        for (const auto &[bridge, owners] : actual_.flows) {
+            for (const auto &[owner, flows] : owners) {
+                if (owner.kind == FlowOwner::Egress) {
+                    busy.insert(owner.number);
+                }
+            }
+        }
+        for (const auto &[unproven, spec] : actual_.unproven) {
+            busy.insert(unproven);
+        }
+        number = desired_.number_for_tunnel(id, busy);
+    }
+    StatusEdit edit = desire_status(id, desired_, actual_, outstanding_,
+                                    number, context);
+    if (edit.op == StatusEdit::Op::Put) {
+        write->put_tunnels.emplace_back(desired_.status_row_of(id),
+                                        edit.status);
+        reporting_.insert(id);
+    } else if (edit.op == StatusEdit::Op::Delete) {
+        write->delete_tunnels.push_back(*desired_.status_row_of(id));
+        reporting_.insert(id);
+    }
+}
+
+void
+Agent::report_filters(ControlWrite *write)
+{
+    std::set<int64_t> busy;
+    for (const auto &[bridge, owners] : actual_.flows) {
+        for (const auto &[owner, flows] : owners) {
+            if (owner.kind == FlowOwner::Filter) {
+                busy.insert(owner.number);
+            }
+        }
+    }
+    for (const Uuid &id : unreported_filters_) {
+        const Filter *filter = find(desired_.model().filters, id);
+        if (!filter || !desired_.is_filter_needed(id)) {
+            continue;
+        }
+        const FilterStatus *before = desired_.filter_status_of(id);
+        FilterStatus status = before ? *before : FilterStatus{};
+        if (!before) {
+            status.filter = id;
+            status.chassis = desired_.facts().settings.chassis;
+            status.number = desired_.number_for_filter(id, busy);
+        }
+        status.name = filter->name;
+        status.account = filter->account;
+        bool in_force = true;
+        for (const OwnerKey &key : outstanding_) {
+            in_force &= key.owner.kind != FlowOwner::Filter ||
+                        key.owner.number != status.number;
+        }
+        if (in_force && before) {
+            status.observed_generation = filter->generation;
+        }
+        if (!before || !(status == *before)) {
+            status.updated_ms = time_wall_msec();
+            reporting_filters_.insert(id);
+            write->put_filters.emplace_back(
+                desired_.filter_status_row_of(id), status);
+        }
+    }
+    unreported_filters_.clear();
+    for (const Uuid &id : desired_.idle_filters()) {
+        FlowOwner owner{
+            FlowOwner::Filter,
+            static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
+        if (actual_.flows_known() && !actual_.has(owner)) {
+            write->delete_filters.push_back(
+                *desired_.filter_status_row_of(id));
+        }
+    }
+}
+
+Chassis
+Agent::desire_chassis(const Chassis &before) const
+{
+    const SwitchFacts &facts = desired_.facts();
+    Chassis chassis;
+    chassis.name = facts.settings.chassis;
+    char hostname[256] = "";
+    gethostname(hostname, sizeof hostname - 1);
+    chassis.hostname = hostname;
+    chassis.version = PM_VERSION;
+    chassis.ovs_version = facts.ovs_version;
+    chassis.datapath_types.assign(facts.datapath_types.begin(),
+                                  facts.datapath_types.end());
+    for (const auto &ip : {facts.settings.encap_v4, facts.settings.encap_v6}) {
+        if (ip) {
+            chassis.encap_ips.push_back(ip->to_string());
+        }
+    }
+    std::map<std::string, int64_t> ours;
+    for (const auto &[name, mirror] : facts.rows.mirrors) {
+        ours[mirror.bridge]++;
+    }
+    for (const auto &[name, bridge] : facts.bridges) {
+        if (!bridge.ours) {
+            chassis.slots[name] = MIRRORS_MAX;
+            chassis.slots_used[name] = bridge.foreign_mirrors + ours[name];
+        }
+    }
+    chassis.cfg = before.cfg;
+    chassis.heartbeat_ms = before.heartbeat_ms;
+    return chassis;
+}
+
+void
+Agent::report_chassis(ControlWrite *write)
+{
+    Chassis before;
+    for (const auto &[id, row] : desired_.model().chassis) {
+        if (row.name == desired_.facts().settings.chassis) {
+            before = row;
+        }
+    }
+    Chassis chassis = desire_chassis(before);
+    /* The latest cfg is answered by those whom it concerns, once all that
+     * came with it is in force and said. */
+    bool settled = outstanding_.empty() && unreported_.empty() &&
+                   write->empty() && !switch_.busy() &&
+                   desired_.facts().settled && actual_.unproven.empty();
+    if (control_.cfg() > chassis.cfg && settled &&
+        (concerned_ || !desired_.tunnels().empty())) {
+        chassis.cfg = control_.cfg();
+        concerned_ = false;
+    }
+    if (time_wall_msec() >= chassis.heartbeat_ms + HEARTBEAT_MS ||
+        !(chassis == before)) {
+        chassis.heartbeat_ms = time_wall_msec();
+        write->chassis = chassis;
+    }
+    heartbeat_due_ms_ = chassis.heartbeat_ms + HEARTBEAT_MS;
+}
+
+void
+Agent::report()
+{
+    if (!control_.connected() || !control_.complete() || control_.busy() ||
+        !switch_read_ || (!started_ && !cleanup_)) {
+        return;
+    }
+    StatusContext context;
+    context.now_ms = time_wall_msec();
+    context.paused = paused_;
+    context.refused = refused_;
+    context.counters = &counters_;
+
+    ControlWrite write;
+    while (!unreported_.empty() &&
+           write.put_tunnels.size() + write.delete_tunnels.size() <
+               WRITES_MAX) {
+        report_tunnel(*unreported_.begin(), context, &write);
+        unreported_.erase(unreported_.begin());
+    }
+    report_filters(&write);
+    concerned_ |= !write.empty();
+    if (!cleanup_) {
+        report_chassis(&write);
+    } else if (write.empty() && desired_.model().tunnel_statuses.empty() &&
+               actual_.rows == SwitchRows{} && !left_) {
+        left_ = true;
+        control_.start_leaving();
+        return;
+    }
+    if (!write.empty()) {
+        control_.start(write);
+    }
+}
+
+} // namespace pm

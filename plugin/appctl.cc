@@ -1,0 +1,350 @@
+#include "plugin/appctl.h"
+
+#include <sstream>
+
+#include "ovsdb/ovs_c.h"
+#include "plugin/lifecycle.h"
+
+namespace pm {
+
+namespace {
+
+Agent &
+agent_of(void *aux)
+{
+    return *static_cast<Agent *>(aux);
+}
+
+void
+reply(struct unixctl_conn *conn, const std::string &text)
+{
+    unixctl_command_reply(conn, text.c_str());
+}
+
+/* The tunnel that 'name' means: NAME, ACCOUNT/NAME, or four or more
+ * characters of its uuid.  On none or several replies with an error. */
+std::optional<Uuid>
+find_tunnel(struct unixctl_conn *conn, const Agent &agent,
+            const std::string &name)
+{
+    std::vector<std::pair<Uuid, std::string>> found;
+    for (const auto &[id, tunnel] : agent.desired().model().tunnels) {
+        std::string full = tunnel.account + "/" + tunnel.name;
+        if (name == tunnel.name || name == full ||
+            (name.size() >= 4 && id.to_string().starts_with(name))) {
+            found.emplace_back(id, full);
+        }
+    }
+    if (found.size() == 1) {
+        return found[0].first;
+    }
+    std::string error = found.empty()
+                            ? "no tunnel \"" + name +
+                                  "\" here; mirror/list names those that are"
+                            : "\"" + name + "\" could be";
+    for (const auto &[id, full] : found) {
+        error += " " + full + " (" + id.to_string().substr(0, 8) + ")";
+    }
+    unixctl_command_reply_error(conn, error.c_str());
+    return std::nullopt;
+}
+
+std::string
+state_of(const Agent &agent, const Uuid &id)
+{
+    const TunnelStatus *status = agent.desired().status_of(id);
+    if (!find(agent.desired().model().tunnels, id)) {
+        return to_string(TunnelState::ShuttingDown);
+    }
+    auto desire = agent.desired().tunnels().find(id);
+    if (desire != agent.desired().tunnels().end() &&
+        !desire->second.active && !desire->second.pending) {
+        return to_string(TunnelState::Waiting);
+    }
+    return to_string(status && status->observed_generation > 0
+                         ? TunnelState::Running
+                         : TunnelState::Setting);
+}
+
+std::string
+counter(const Counters *counters, const std::string &name)
+{
+    if (!counters) {
+        return "-";
+    }
+    auto i = counters->values.find(name);
+    return i == counters->values.end() ? "-" : std::to_string(i->second);
+}
+
+std::string
+length_text(const std::optional<int> &length)
+{
+    return length ? std::to_string(*length) : "whole";
+}
+
+/* One line for mirror/list. */
+void
+list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
+{
+    const DesiredState &desired = agent.desired();
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    const TunnelStatus *status = desired.status_of(id);
+    std::string name = tunnel   ? tunnel->account + "/" + tunnel->name
+                       : status ? status->account + "/" + status->name
+                                : id.to_string();
+    out << name << "  " << state_of(agent, id);
+    auto d = desired.tunnels().find(id);
+    if (tunnel && d != desired.tunnels().end()) {
+        const TunnelDesire &desire = d->second;
+        out << "  " << to_string(desire.health) << "  "
+            << (agent.installed(id) ? "installed" : "not installed")
+            << "  nic=" << desire.iface_id << "  vni=" << tunnel->vni
+            << "  length=" << length_text(desire.effective_packet_length);
+        if (desire.egress) {
+            out << "  to=" << desire.egress->destination.to_string();
+        }
+        const Counters *counters = agent.counters_of(id);
+        out << "  in=" << counter(counters, "inbound_packets")
+            << "  out=" << counter(counters, "outbound_packets");
+        if (desire.pending) {
+            out << "  (its rows are on their way)";
+        }
+        for (const auto &[code, message] : desire.reasons) {
+            out << "\n    " << code << ": " << message;
+        }
+    }
+    out << "\n";
+}
+
+void
+show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
+{
+    const DesiredState &desired = agent.desired();
+    list_tunnel(out, agent, id);
+    out << "    id " << id.to_string() << "\n";
+    const TunnelStatus *status = desired.status_of(id);
+    if (status) {
+        out << "    number " << status->number << ", observed generation "
+            << status->observed_generation << ", filter generation "
+            << status->observed_filter_generation << "\n";
+    }
+    auto d = desired.tunnels().find(id);
+    if (d != desired.tunnels().end()) {
+        const TunnelDesire &desire = d->second;
+        if (desire.bound) {
+            out << "    plugged in on bridge " << desire.nic_bridge;
+            if (!desire.mirror_bridge.empty()) {
+                out << ", mirrored by " << desire.mirror_bridge;
+            }
+            out << "\n";
+        }
+        if (desire.egress) {
+            out << "    outer " << desire.egress->source.to_string()
+                << " -> " << desire.egress->destination.to_string()
+                << ", cut to "
+                << (desire.egress->max_len
+                        ? std::to_string(*desire.egress->max_len) + " bytes"
+                        : "nothing: no frame is longer")
+                << "\n";
+        }
+        for (const auto &[type, condition] : desire.conditions) {
+            out << "    " << type << " " << to_string(condition.status)
+                << (condition.reason.empty() ? "" : " (" + condition.reason +
+                                                        ")")
+                << "\n";
+        }
+    }
+    const Counters *counters = agent.counters_of(id);
+    for (const char *name : {"inbound_packets", "inbound_bytes",
+                             "outbound_packets", "outbound_bytes"}) {
+        out << "    " << name << " " << counter(counters, name) << "\n";
+    }
+}
+
+std::set<Uuid>
+all_tunnels(const Agent &agent)
+{
+    std::set<Uuid> ids;
+    for (const auto &[id, tunnel] : agent.desired().model().tunnels) {
+        ids.insert(id);
+    }
+    for (const auto &[row, status] :
+         agent.desired().model().tunnel_statuses) {
+        if (status.chassis == agent.desired().facts().settings.chassis) {
+            ids.insert(status.tunnel);
+        }
+    }
+    return ids;
+}
+
+void
+mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
+{
+    Agent &agent = agent_of(aux);
+    agent.with_fresh_counters([conn, &agent] {
+        std::ostringstream out;
+        for (const Uuid &id : all_tunnels(agent)) {
+            list_tunnel(out, agent, id);
+        }
+        if (int64_t since = agent.control_lost_since_ms()) {
+            out << "control database unreachable for "
+                << (time_wall_msec() - since) / 1000
+                << " s: what is installed stays\n";
+        }
+        std::string holding = agent.holding();
+        if (!holding.empty()) {
+            out << holding << "\n";
+        }
+        reply(conn, out.str());
+    });
+}
+
+void
+mirror_show(struct unixctl_conn *conn, int argc, const char *argv[],
+            void *aux)
+{
+    Agent &agent = agent_of(aux);
+    std::set<Uuid> ids = all_tunnels(agent);
+    if (argc > 1) {
+        auto id = find_tunnel(conn, agent, argv[1]);
+        if (!id) {
+            return;
+        }
+        ids = {*id};
+    }
+    agent.with_fresh_counters([conn, &agent, ids] {
+        std::ostringstream out;
+        for (const Uuid &id : ids) {
+            show_tunnel(out, agent, id);
+        }
+        reply(conn, out.str());
+    });
+}
+
+/* What a flow serves, in the customer's words. */
+std::string
+flow_title(const Agent &agent, const Flow &flow)
+{
+    const DesiredState &desired = agent.desired();
+    auto cookie = Cookie::decode(flow.cookie);
+    if (!cookie) {
+        return "?";
+    }
+    std::string title = cookie->owner.to_string();
+    if (cookie->owner.kind == FlowOwner::Egress) {
+        auto id = desired.tunnel_of_number(cookie->owner.number);
+        const Tunnel *tunnel =
+            id ? find(desired.model().tunnels, *id) : nullptr;
+        if (tunnel) {
+            title += " (" + tunnel->account + "/" + tunnel->name + ")";
+        }
+    } else if (cookie->owner.kind == FlowOwner::Filter) {
+        auto id = desired.filter_of_number(cookie->owner.number);
+        const Filter *filter =
+            id ? find(desired.model().filters, *id) : nullptr;
+        if (filter) {
+            title += " (" + filter->account + "/" + filter->name + ")";
+        }
+    } else if (cookie->owner.kind == FlowOwner::Tap) {
+        for (const auto &[name, port] : desired.facts().rows.ports) {
+            if (port.mark.number == cookie->owner.number) {
+                title += " (" + port.mark.iface_id + ")";
+                break;
+            }
+        }
+    }
+    if (cookie->direction) {
+        title += std::string(" ") + to_string(*cookie->direction);
+    }
+    if (cookie->rule) {
+        title += " rule " + std::to_string(cookie->rule);
+    }
+    return title;
+}
+
+void
+mirror_flows(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *aux)
+{
+    Agent &agent = agent_of(aux);
+    std::optional<TunnelDesire> only;
+    std::optional<OwnerKey> tap;
+    if (argc > 1) {
+        auto id = find_tunnel(conn, agent, argv[1]);
+        if (!id) {
+            return;
+        }
+        only = agent.desired().tunnels().at(*id);
+        tap = agent.desired().tap_of(only->iface_id);
+    }
+    std::ostringstream out;
+    for (const auto &[bridge, owners] : agent.actual().flows) {
+        for (const auto &[owner, flows] : owners) {
+            OwnerKey key{bridge, owner};
+            bool wanted =
+                !only ||
+                (bridge == only->mirror_bridge &&
+                 ((owner.kind == FlowOwner::Egress &&
+                   owner.number == only->tap.tunnel) ||
+                  (owner.kind == FlowOwner::Filter && only->tap.filter &&
+                   owner.number == only->tap.filter) ||
+                  tap == key));
+            for (const Flow &flow : flows) {
+                if (wanted) {
+                    out << bridge << ": " << flow_title(agent, flow)
+                        << "\n    " << flow.to_string() << "\n";
+                }
+            }
+        }
+    }
+    reply(conn, out.str());
+}
+
+void
+mirror_plan(struct unixctl_conn *conn, int, const char *[], void *aux)
+{
+    std::string text;
+    for (const std::string &line : agent_of(aux).plan().describe()) {
+        text += line + "\n";
+    }
+    reply(conn, text);
+}
+
+void
+mirror_resync(struct unixctl_conn *conn, int, const char *[], void *aux)
+{
+    agent_of(aux).resync();
+    reply(conn, "");
+}
+
+void
+mirror_pause(struct unixctl_conn *conn, int, const char *[], void *aux)
+{
+    agent_of(aux).pause();
+    reply(conn, "");
+}
+
+void
+mirror_resume(struct unixctl_conn *conn, int, const char *[], void *aux)
+{
+    agent_of(aux).resume();
+    reply(conn, "");
+}
+
+} // namespace
+
+void
+register_appctl(Agent *agent)
+{
+    unixctl_command_register("mirror/list", "", 0, 0, mirror_list, agent);
+    unixctl_command_register("mirror/show", "[TUNNEL]", 0, 1, mirror_show,
+                             agent);
+    unixctl_command_register("mirror/flows", "[TUNNEL]", 0, 1, mirror_flows,
+                             agent);
+    unixctl_command_register("mirror/plan", "", 0, 0, mirror_plan, agent);
+    unixctl_command_register("mirror/resync", "", 0, 0, mirror_resync, agent);
+    unixctl_command_register("mirror/pause", "", 0, 0, mirror_pause, agent);
+    unixctl_command_register("mirror/resume", "", 0, 0, mirror_resume, agent);
+}
+
+} // namespace pm

@@ -1,0 +1,87 @@
+#include "plugin/bridge_link.h"
+
+#include "ovsdb/ovs_c.h"
+
+namespace pm {
+
+BridgeLink::BridgeLink(const std::string &bridge)
+    : openflow_("unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt")
+{
+}
+
+std::optional<LinkEvent>
+BridgeLink::run()
+{
+    openflow_.run();
+    if (was_connected_ && (!openflow_.connected() ||
+                           openflow_.connection_seqno() != seqno_)) {
+        was_connected_ = false;
+        read_ = false;
+        doing_ = Doing::Nothing;
+        return LinkEvent{LinkEvent::Kind::Lost, {}, {}, ""};
+    }
+    if (!openflow_.connected()) {
+        return std::nullopt;
+    }
+    was_connected_ = true;
+    seqno_ = openflow_.connection_seqno();
+    switch (doing_) {
+    case Doing::Nothing:
+        if (!read_ && openflow_.idle()) {
+            openflow_.start_dump(COOKIE_PREFIX, COOKIE_PREFIX_MASK);
+            doing_ = Doing::Reading;
+        }
+        break;
+    case Doing::Reading:
+    case Doing::Counting:
+        if (auto flows = openflow_.take_dump()) {
+            bool reading = doing_ == Doing::Reading;
+            doing_ = Doing::Nothing;
+            read_ = read_ || reading;
+            return LinkEvent{reading ? LinkEvent::Kind::Read
+                                     : LinkEvent::Kind::Counted,
+                             std::move(*flows), {}, ""};
+        }
+        break;
+    case Doing::Applying:
+        if (auto error = openflow_.take_bundle_result()) {
+            doing_ = Doing::Nothing;
+            return LinkEvent{error->empty() ? LinkEvent::Kind::Applied
+                                            : LinkEvent::Kind::Refused,
+                             {}, std::move(edits_), *error};
+        }
+        break;
+    }
+    return std::nullopt;
+}
+
+void
+BridgeLink::wait()
+{
+    openflow_.wait();
+}
+
+bool
+BridgeLink::idle() const
+{
+    return read_ && doing_ == Doing::Nothing && openflow_.idle();
+}
+
+void
+BridgeLink::apply(const std::vector<FlowEdit> &edits)
+{
+    edits_ = edits;
+    openflow_.start_bundle(edits_);
+    doing_ = Doing::Applying;
+}
+
+void
+BridgeLink::start_count()
+{
+    Cookie cookie{{FlowOwner::Egress, 0}, std::nullopt, 0};
+    openflow_.start_dump(cookie.encode(),
+                         COOKIE_PREFIX_MASK | UINT64_C(0xf) << 44);
+    doing_ = Doing::Counting;
+}
+
+} // namespace pm

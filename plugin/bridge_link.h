@@ -1,0 +1,60 @@
+/* Our end of one of our bridges: its OpenFlow connection and what it is doing
+ * (adapter). */
+#ifndef PLUGIN_BRIDGE_LINK_H
+#define PLUGIN_BRIDGE_LINK_H 1
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flows/openflow.h"
+#include "flows/pipeline.h"
+
+namespace pm {
+
+/* What came of an operation. */
+struct LinkEvent {
+    enum class Kind {
+        Lost,     /* Connection lost: flows unknown. */
+        Read,     /* 'flows' is everything of ours. */
+        Applied,  /* 'edits' are in force, barrier answered. */
+        Refused,  /* 'edits' are not; 'error' says why. */
+        Counted   /* 'flows' has counters of egress flows. */
+    } kind = Kind::Lost;
+    std::vector<FlowStats> flows;
+    std::vector<FlowEdit> edits;
+    std::string error;
+};
+
+class BridgeLink {
+public:
+    explicit BridgeLink(const std::string &bridge);
+
+    /* Runs the connection; reads all flows after each connect.  Returns what
+     * happened since the last call, if anything. */
+    std::optional<LinkEvent> run();
+    void wait();
+
+    bool connected() const { return openflow_.connected(); }
+    /* Connected, flows read, nothing under way. */
+    bool idle() const;
+    /* These require idle(). */
+    void apply(const std::vector<FlowEdit> &);
+    void start_count();
+    /* Reads all flows again as soon as possible. */
+    void reread() { read_ = false; }
+
+private:
+    enum class Doing { Nothing, Reading, Applying, Counting };
+
+    Openflow openflow_;
+    unsigned int seqno_ = 0;
+    bool read_ = false;
+    bool was_connected_ = false;
+    Doing doing_ = Doing::Nothing;
+    std::vector<FlowEdit> edits_;
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_BRIDGE_LINK_H */

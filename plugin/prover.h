@@ -1,0 +1,55 @@
+/* Proves that the datapath no longer copies for tunnels that stopped
+ * (adapter).
+ *
+ * After the flows are gone and their barrier answered, datapath flows made
+ * from them live on until vswitchd's revalidators have been over them twice
+ * ("revalidator/wait").  With two datapath types vswitchd refuses to wait for
+ * both; then two dumps of every datapath must show no flow that sends to the
+ * stopped tunnels. */
+#ifndef PLUGIN_PROVER_H
+#define PLUGIN_PROVER_H 1
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flows/pipeline.h"
+#include "ovsdb/unixctl_client.h"
+
+namespace pm {
+
+class Prover {
+public:
+    using Stopped = std::map<int64_t, std::optional<EgressSpec>>;
+
+    explicit Prover(UnixctlClient *vswitchd);
+
+    bool busy() const { return step_ != Step::Idle; }
+    /* Requires !busy(). */
+    void start(const Stopped &);
+    void run();
+    /* The tunnels proven silent, once, when a proof has ended well.  One that
+     * failed (vswitchd gone, a flow still there) gives none and is simply
+     * started again. */
+    std::optional<Stopped> take();
+
+private:
+    enum class Step { Idle, Wait, ListDatapaths, Dump };
+
+    void ask_wait();
+    void ask_dumps();
+    bool copies_left(const std::string &dump) const;
+
+    UnixctlClient *vswitchd_;
+    Step step_ = Step::Idle;
+    int rounds_left_ = 0;
+    std::vector<uint64_t> tickets_;
+    std::vector<std::string> datapaths_;
+    Stopped stopped_;
+    std::optional<Stopped> proven_;
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_PROVER_H */

@@ -4,12 +4,25 @@ noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
+	plugin/check_tunnel.cc \
 	plugin/document.cc \
 	plugin/document.h \
+	plugin/edit.cc \
+	plugin/edit.h \
+	plugin/edit_remove.cc \
+	plugin/export.cc \
+	plugin/finish.cc \
+	plugin/json_fields.cc \
+	plugin/json_fields.h \
+	plugin/json_text.cc \
+	plugin/kinds.h \
 	plugin/lifecycle.cc \
 	plugin/lifecycle.h \
 	plugin/model.cc \
 	plugin/model.h \
+	plugin/parse.h \
+	plugin/parse_customer.cc \
+	plugin/parse_inventory.cc \
 	plugin/path.h
 
 sbin_PROGRAMS += ovs-mirrord

@@ -8,8 +8,18 @@ libpmcore_la_SOURCES = \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \
 	plugin/desired_state.h \
+	plugin/check_tunnel.cc \
 	plugin/document.cc \
 	plugin/document.h \
+	plugin/edit.cc \
+	plugin/edit.h \
+	plugin/edit_remove.cc \
+	plugin/export.cc \
+	plugin/finish.cc \
+	plugin/json_fields.cc \
+	plugin/json_fields.h \
+	plugin/json_text.cc \
+	plugin/kinds.h \
 	plugin/lifecycle.cc \
 	plugin/lifecycle.h \
 	plugin/model.cc \
@@ -23,6 +33,10 @@ libpmcore_la_SOURCES = \
 	plugin/status.h \
 	plugin/switch_names.h \
 	plugin/switch_rows.h
+	plugin/parse.h \
+	plugin/parse_customer.cc \
+	plugin/parse_inventory.cc \
+	plugin/path.h
 
 sbin_PROGRAMS += ovs-mirrord
 ovs_mirrord_SOURCES = \

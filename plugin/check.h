@@ -8,6 +8,7 @@
 #define PLUGIN_CHECK_H 1
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin/model.h"
@@ -27,6 +28,13 @@ inline constexpr size_t NOTE_BYTES_MAX = 1000;
 
 using Problems = std::vector<Problem>;
 
+/* "PATH.KEY", or "KEY" when 'path' is empty. */
+std::string join_path(const std::string &path, std::string_view key);
+/* Returns 'text' in double quotes, fit for one line of output: control
+ * characters escaped, bytes that are no UTF-8 replaced, long texts cut. */
+std::string quote(std::string_view text);
+bool valid_utf8(std::string_view);
+
 /* Fields that need nothing but themselves.  'path' is prefixed to each
  * problem's path ("mirror_tunnels[3]" gives "mirror_tunnels[3].name"; an
  * empty one gives "name"). */
@@ -34,12 +42,23 @@ void check_name(const std::string &name, const std::string &path, Problems *);
 /* At most 1,000 bytes of valid UTF-8. */
 void check_note(const std::string &note, const std::string &path, Problems *);
 void check_rule(const Rule &, const std::string &path, Problems *);
+/* One direction's rules, each and together (numbers, RULE_LIMIT), with paths
+ * "PATH[i]..." in the order given. */
+void check_rules(const std::vector<Rule> &, const Limits &,
+                 const std::string &path, Problems *);
 
 /* An object with all that it refers to in 'model'.  A reference whose row
  * 'model' lacks is passed over: the caller knows whether that means
  * NOT_FOUND (console) or pending (hypervisor). */
 void check_resource(const Model &, const Uuid &, const std::string &path,
                     Problems *);
+/* The two halves of check_resource(): by itself with its target, and against
+ * the other rows (DUPLICATE_RESOURCE and ROLE_CONFLICT, where the older
+ * resource, by creation, then uuid, is in the right). */
+void check_resource_itself(const Model &, const Resource &,
+                           const std::string &path, Problems *);
+void check_resource_among_others(const Table<Resource> &, const Uuid &,
+                                 const std::string &path, Problems *);
 void check_filter(const Model &, const Uuid &, const Limits &,
                   const std::string &path, Problems *);
 /* Includes the checks of its resources' purposes, accounts, regions, NICs,
@@ -48,10 +67,25 @@ void check_filter(const Model &, const Uuid &, const Limits &,
 void check_tunnel(const Model &, const Uuid &, const std::string &path,
                   Problems *);
 /* Against the other rows: DUPLICATE_TUNNEL and TUNNEL_LIMIT.  In both cases
- * the older tunnel (by creation, then uuid) is in the right. */
+ * the older tunnel (by creation, then uuid) is in the right.  Reads no table
+ * of the model but its tunnels. */
 void check_tunnel_among_others(const Model &, const Uuid &, const Limits &,
                                const std::string &path, Problems *);
 
+/* One end of a tunnel with all that 'model' holds of it; what is missing or
+ * does not apply is null. */
+struct End {
+    const Resource *resource = nullptr;
+    const Nic *nic = nullptr;
+    const LoadBalancer *load_balancer = nullptr;
+    const Collector *collector = nullptr;
+    const Subnet *subnet = nullptr;
+    const Vpc *vpc = nullptr;
+};
+End resolve_end(const Model &, const Uuid &resource);
+
+/* The most bytes of a frame that an end takes, or absent for no cap. */
+std::optional<int> packet_length_cap(const Model &, const End &);
 /* Bytes kept of a frame: the given length, else the least of both ends'
  * caps, else absent (the whole frame). */
 std::optional<int> configured_packet_length(const Model &, const Tunnel &);

@@ -1,1 +1,224 @@
+/* Whole documents. */
 #include "plugin/document.h"
+
+#include "plugin/edit.h"
+#include "plugin/json_fields.h"
+#include "plugin/kinds.h"
+
+namespace pm {
+
+namespace {
+
+using nlohmann::json;
+
+/* The account an object belongs to; empty for what is anyone's. */
+std::string
+owner_of(const Model &, const auto &object) requires requires
+{
+    object.account.size();
+}
+{
+    return object.account;
+}
+
+std::string
+owner_of_vpc(const Model &model, const Uuid &id)
+{
+    const Vpc *vpc = find(model.vpcs, id);
+    return vpc ? vpc->account : "";
+}
+
+std::string
+owner_of(const Model &model, const Peering &peering)
+{
+    return owner_of_vpc(model, peering.from);
+}
+
+std::string
+owner_of(const Model &model, const TransitConnect &connect)
+{
+    return owner_of_vpc(model, connect.vpc);
+}
+
+std::string
+owner_of(const Model &model, const Subnet &subnet)
+{
+    return owner_of_vpc(model, subnet.vpc);
+}
+
+std::string
+owner_of(const Model &model, const Nic &nic)
+{
+    const Subnet *subnet =
+        nic.subnet ? find(model.subnets, *nic.subnet) : nullptr;
+    return subnet ? owner_of(model, *subnet) : nic.account.value_or("");
+}
+
+std::string
+owner_of(const Model &model, const LoadBalancer &lb)
+{
+    return owner_of_vpc(model, lb.vpc);
+}
+
+std::string
+owner_of(const Model &, const Collector &collector)
+{
+    return collector.account.value_or("");
+}
+
+bool
+may_see_object(const Model &model, const std::string &account,
+               const auto &object)
+{
+    std::string owner = owner_of(model, object);
+    return owner.empty() || owner == account;
+}
+
+bool
+may_see_object(const Model &model, const std::string &account,
+               const Peering &peering)
+{
+    return owner_of_vpc(model, peering.from) == account ||
+           owner_of_vpc(model, peering.to) == account;
+}
+
+bool
+may_see_object(const Model &model, const std::string &account,
+               const TransitConnect &connect)
+{
+    return owner_of_vpc(model, connect.vpc) == account ||
+           owner_of_vpc(model, connect.transit_vpc) == account;
+}
+
+bool
+may_see_object(const Model &model, const std::string &account,
+               const Tunnel &tunnel)
+{
+    return tunnel.account == account || peer_account(model, tunnel) == account;
+}
+
+/* Erases, of the kinds that the document has, what it does not list in the
+ * accounts that it names: those of its objects, and "no account" when it has
+ * an object of none.  A document without objects means the caller's own. */
+void
+prune(Edit *edit, const EditContext &context, const json &document)
+{
+    std::set<std::string> accounts;
+    for_each_kind([&](const auto &kind) {
+        for (const auto &[id, object] : edit->model.*kind.table) {
+            if (edit->book.named.contains(id)) {
+                accounts.insert(owner_of(edit->model, object));
+            }
+        }
+    });
+    if (edit->book.named.empty()) {
+        accounts.insert(context.own_account());
+        accounts.insert("");
+    }
+
+    /* Users before what they use. */
+    std::vector<std::string> kinds = document_kinds();
+    for (auto key = kinds.rbegin(); key != kinds.rend(); ++key) {
+        if (!document.contains(*key)) {
+            continue;
+        }
+        with_kind(*key, [&](const auto &kind) {
+            std::vector<std::string> names;
+            for (const auto &[id, object] : edit->model.*kind.table) {
+                if (!edit->book.named.contains(id) &&
+                    accounts.contains(owner_of(edit->model, object)) &&
+                    (context.is_operator() ||
+                     owner_of(edit->model, object) == context.own_account())) {
+                    names.push_back(full_name(object));
+                }
+            }
+            for (const std::string &name : names) {
+                erase(edit, context, kind.key, name,
+                      std::string(kind.key) + "[" + name + "]");
+            }
+        });
+    }
+}
+
+} // namespace
+
+const std::vector<std::string> &
+document_kinds()
+{
+    static const std::vector<std::string> kinds = [] {
+        std::vector<std::string> keys;
+        for_each_kind([&](const auto &kind) { keys.push_back(kind.key); });
+        return keys;
+    }();
+    return kinds;
+}
+
+void
+apply_document(Edit *edit, const EditContext &context, const std::string &text,
+               bool pruning)
+{
+    begin(edit);
+    auto document = parse_json(text, &edit->problems);
+    if (!document) {
+        return;
+    }
+    if (!document->is_object()) {
+        edit->problems.push_back({"TYPE", "document",
+                                  "the document must be a JSON object with "
+                                  "kinds as its keys"});
+        return;
+    }
+    edit->book.in_document = true;
+    Fields fields(*document, "", &edit->problems);
+    for (const std::string &kind : document_kinds()) {
+        const json *objects = fields.array(kind);
+        for (size_t i = 0; objects && i < objects->size(); i++) {
+            put(edit, context, kind, (*objects)[i],
+                kind + "[" + std::to_string(i) + "]", PutMode::Either);
+        }
+    }
+    fields.done();
+    /* What an object that cannot be read was meant to keep is not known. */
+    if (pruning && edit->problems.empty()) {
+        prune(edit, context, *document);
+    }
+    finish(edit, context);
+}
+
+std::optional<Uuid>
+look_up(const Model &model, const EditContext &context,
+        const std::string &kind, const std::string &name)
+{
+    std::optional<Uuid> found;
+    with_kind(kind, [&](const auto &k) {
+        using T = typename std::remove_cvref_t<decltype(k)>::Type;
+        std::string wanted = name;
+        if constexpr (CustomerKind<T>) {
+            auto [account, bare] = split_name(name, context.own_account());
+            wanted = account + "/" + bare;
+        }
+        for (const auto &[id, object] : model.*k.table) {
+            if (full_name(object) == wanted &&
+                may_see(model, context, kind, id)) {
+                found = id;
+            }
+        }
+    });
+    return found;
+}
+
+bool
+may_see(const Model &model, const EditContext &context,
+        const std::string &kind, const Uuid &id)
+{
+    bool visible = false;
+    with_kind(kind, [&](const auto &k) {
+        auto row = (model.*k.table).find(id);
+        visible = row != (model.*k.table).end() &&
+                  (context.is_operator() ||
+                   may_see_object(model, context.own_account(), row->second));
+    });
+    return visible;
+}
+
+} // namespace pm

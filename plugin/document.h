@@ -7,7 +7,10 @@
 #define PLUGIN_DOCUMENT_H 1
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,14 +39,37 @@ struct EditContext {
  * order in which each refers only to earlier ones. */
 const std::vector<std::string> &document_kinds();
 
+/* What the functions below keep between calls; not for their callers. */
+struct EditBook {
+    bool begun = false;
+    bool in_document = false; /* Where an object may stand only once. */
+    Model before;             /* The model as the edit found it. */
+    /* Kind -> "NAME" or, of the customer's kinds, "ACCOUNT/NAME" -> row. */
+    std::map<std::string, std::map<std::string, Uuid>> ids;
+    std::map<Uuid, std::string> named; /* Rows put, by the path that did. */
+    std::vector<Uuid> created;         /* In the order of their puts. */
+    std::set<Uuid> changed;            /* Rows written or erased. */
+    /* Rows with a fault in what others' checks read: those pass them over,
+     * so that one mistake is reported once. */
+    std::set<Uuid> unsound;
+    std::vector<Uuid> vni_wanted; /* Tunnels that finish() gives a VNI. */
+};
+
 /* An edit in progress: a model being changed, the problems found, and the
- * events to record.  Nothing counts unless 'problems' stays empty. */
+ * events to record.  Nothing counts unless 'problems' stays empty after
+ * finish().  Begin with a default Edit and set 'model'. */
 struct Edit {
     Model model;
     Problems problems;
+    /* What the caller should know and that refuses nothing: "VNI_SHARED",
+     * "NETWORK_FEES". */
+    Problems warnings;
     std::vector<Event> events;
-    /* Tunnels that the edit touched, for --wait=hv and for output. */
+    /* Tunnels that the edit touched, itself or what they refer to, for
+     * --wait=hv and for output; those it deleted included.  Complete after
+     * finish(). */
     std::vector<Uuid> touched_tunnels;
+    EditBook book;
 };
 
 enum class PutMode {
@@ -57,17 +83,23 @@ enum class PutMode {
  * then.  Problems' paths begin with 'path'. */
 void put(Edit *, const EditContext &, const std::string &kind,
          const nlohmann::json &object, const std::string &path, PutMode);
-/* Removes an object of the caller's (or ACCOUNT/NAME). */
+/* Removes an object of the caller's (or ACCOUNT/NAME).  Deleting a tunnel
+ * that is already shutting down succeeds and changes nothing. */
 void erase(Edit *, const EditContext &, const std::string &kind,
            const std::string &name, const std::string &path);
-/* Life-cycle edits of tunnels; 'name' is NAME or ACCOUNT/NAME. */
+/* Life-cycle edits of tunnels; 'name' is NAME or ACCOUNT/NAME.  A bare NAME
+ * is first looked for among the requests of other accounts to the caller,
+ * then among the caller's own tunnels.  Problems' paths begin with
+ * "mirror_tunnels[NAME]". */
 void accept_tunnel(Edit *, const EditContext &, const std::string &name,
                    std::optional<int64_t> generation);
 void reject_tunnel(Edit *, const EditContext &, const std::string &name);
 
 /* Checks that need the whole edited model, after all puts and erases: every
  * tunnel, resource and filter that the edit touched or whose references it
- * touched. */
+ * touched.  Chooses the VNIs that were left out, links resources to targets
+ * that came back, and completes 'touched_tunnels' and 'warnings'.  Call it
+ * once, last; apply_document() does so itself. */
 void finish(Edit *, const EditContext &);
 
 /* Applies a whole document, in one go: parse, put, prune, finish. */
@@ -80,8 +112,13 @@ nlohmann::json to_json(const Model &, const std::string &kind, const Uuid &);
  * also what a third account gets for what it may not see). */
 std::optional<Uuid> look_up(const Model &, const EditContext &,
                             const std::string &kind, const std::string &name);
+/* Whether the caller may see an object at all: its own, the inventory of its
+ * own VPCs and what is anyone's, and tunnels it requested or accepts. */
+bool may_see(const Model &, const EditContext &, const std::string &kind,
+             const Uuid &);
 /* The whole document, stable order; the operator's has all accounts and
- * "accepted" on accepted tunnels. */
+ * "accepted" on accepted tunnels, an account's its own resources, filters and
+ * tunnels. */
 nlohmann::json export_document(const Model &, const EditContext &);
 
 } // namespace pm

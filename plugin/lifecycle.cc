@@ -1,1 +1,351 @@
 #include "plugin/lifecycle.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "plugin/check.h"
+
+namespace pm {
+
+namespace {
+
+constexpr int64_t HEARTBEAT_MS = 60000, HEARTBEATS_MISSED = 3;
+
+/* Rows of one tunnel, in the order of their chassis. */
+using Statuses = std::vector<const TunnelStatus *>;
+
+ConditionStatus
+host_alive(const Model &model, const std::string &chassis, int64_t now_ms)
+{
+    for (const auto &[id, row] : model.chassis) {
+        if (row.name == chassis && row.heartbeat_ms) {
+            return now_ms - row.heartbeat_ms > HEARTBEAT_MS * HEARTBEATS_MISSED
+                       ? ConditionStatus::False
+                       : ConditionStatus::True;
+        }
+    }
+    return ConditionStatus::Unknown;
+}
+
+/* The rows that speak for the tunnel as it is now: of the hypervisors that
+ * have the source NIC and live; failing that, of those that have it; failing
+ * that, all.  A row that a dead host or the NIC's former host left behind
+ * thus does not spoil what the present one reports. */
+Statuses
+current(const Model &model, const Statuses &all, int64_t now_ms)
+{
+    Statuses bound, alive;
+    for (const TunnelStatus *status : all) {
+        if (status->bound) {
+            bound.push_back(status);
+            if (host_alive(model, status->chassis, now_ms) !=
+                ConditionStatus::False) {
+                alive.push_back(status);
+            }
+        }
+    }
+    return !alive.empty() ? alive : !bound.empty() ? bound : all;
+}
+
+/* Worse is greater. */
+int
+badness(ConditionStatus status)
+{
+    return status == ConditionStatus::False     ? 2
+           : status == ConditionStatus::Unknown ? 1
+                                                : 0;
+}
+
+int
+badness(Health health)
+{
+    return health == Health::Error      ? 3
+           : health == Health::Degraded ? 2
+           : health == Health::Disabled ? 1
+                                        : 0;
+}
+
+void
+worsen(Health *health, Health other)
+{
+    if (badness(other) > badness(*health)) {
+        *health = other;
+    }
+}
+
+/* Of one condition, the worst word counts, but for SourceBound: the NIC need
+ * be on one hypervisor only. */
+void
+add_condition(TunnelView *view, const std::string &type,
+              const Condition &condition)
+{
+    auto [entry, is_new] = view->conditions.emplace(type, condition);
+    if (is_new) {
+        return;
+    }
+    bool worse = badness(condition.status) > badness(entry->second.status);
+    bool better = badness(condition.status) < badness(entry->second.status);
+    if (type == "SourceBound" ? better : worse) {
+        entry->second = condition;
+    }
+}
+
+void
+add_count(const TunnelStatus &status, const char *key,
+          std::optional<int64_t> *count)
+{
+    auto value = status.counters.values.find(key);
+    if (value != status.counters.values.end()) {
+        *count = count->value_or(0) + value->second;
+    }
+}
+
+/* Worst health, all reasons and conditions of the rows that count; counters
+ * of every row. */
+void
+merge_statuses(const Statuses &all, const Statuses &speaking, TunnelView *view)
+{
+    for (const TunnelStatus *status : all) {
+        view->chassis.push_back(status->chassis);
+        add_count(*status, "inbound_packets", &view->inbound_packets);
+        add_count(*status, "outbound_packets", &view->outbound_packets);
+        add_count(*status, "inbound_bytes", &view->inbound_bytes);
+        add_count(*status, "outbound_bytes", &view->outbound_bytes);
+        add_count(*status, "dropped_packets", &view->dropped_packets);
+    }
+    bool first = true;
+    for (const TunnelStatus *status : speaking) {
+        worsen(&view->health, status->health);
+        view->reasons.insert(status->reasons.begin(), status->reasons.end());
+        for (const auto &[type, condition] : status->conditions) {
+            add_condition(view, type, condition);
+        }
+        if (status->delivery) {
+            view->delivery = *status->delivery;
+        }
+        if (status->effective_packet_length) {
+            view->effective_packet_length =
+                std::min(*status->effective_packet_length,
+                         view->effective_packet_length.value_or(
+                             *status->effective_packet_length));
+        }
+        view->observed_generation =
+            first ? status->observed_generation
+                  : std::min(view->observed_generation,
+                             status->observed_generation);
+        first = false;
+    }
+}
+
+void
+add_host_alive(const Model &model, const Statuses &speaking, int64_t now_ms,
+               TunnelView *view)
+{
+    for (const TunnelStatus *status : speaking) {
+        Condition condition;
+        condition.status = host_alive(model, status->chassis, now_ms);
+        if (condition.status == ConditionStatus::False) {
+            const std::string message =
+                "hypervisor " + status->chassis +
+                " has not been heard of for three minutes: see that "
+                "ovs-mirrord runs there and reaches the database";
+            condition.reason = "HOST_DEAD: " + message;
+            view->reasons.emplace("HOST_DEAD", message);
+            worsen(&view->health, Health::Degraded);
+        } else if (condition.status == ConditionStatus::Unknown) {
+            condition.reason = "HOST_UNKNOWN: hypervisor " + status->chassis +
+                               " has sent no heartbeat yet";
+        }
+        add_condition(view, "HostAlive", condition);
+    }
+}
+
+/* The source of an accepted tunnel is on no hypervisor. */
+void
+add_unbound(const Resource *source, TunnelView *view)
+{
+    std::string code = "NIC_UNBOUND", message;
+    if (source && source->target_id) {
+        message = "the source NIC iface-id " + quote(source->iface_id) +
+                  " is on no hypervisor: start its VM, and see that "
+                  "ovs-mirrord runs on its host";
+    } else {
+        code = "NIC_MISSING";
+        message = "the source NIC " +
+                  (source ? "iface-id " + quote(source->iface_id) + " " : "") +
+                  "is not in the inventory: add it again, or delete the "
+                  "tunnel";
+    }
+    view->conditions["SourceBound"] =
+        Condition{ConditionStatus::False, code + ": " + message};
+    view->reasons.emplace(code, message);
+    worsen(&view->health, Health::Degraded);
+}
+
+std::string
+resource_name(const Model &model, const Uuid &id, const Statuses &statuses,
+              std::string TunnelStatus::*snapshot)
+{
+    const Resource *resource = find(model.resources, id);
+    return resource            ? resource->name
+           : !statuses.empty() ? statuses[0]->*snapshot
+                               : id.to_string();
+}
+
+TunnelView
+view_tunnel(const Model &model, const Uuid &id, const Tunnel &tunnel,
+            const Statuses &statuses, int64_t now_ms)
+{
+    TunnelView view;
+    view.id = id;
+    view.name = tunnel.name;
+    view.account = tunnel.account;
+    view.source =
+        resource_name(model, tunnel.source, statuses, &TunnelStatus::source);
+    view.destination = resource_name(model, tunnel.destination, statuses,
+                                     &TunnelStatus::destination);
+    view.destination_account = destination_account(model, tunnel);
+    if (tunnel.filter) {
+        const Filter *filter = find(model.filters, *tunnel.filter);
+        view.filter = filter ? filter->name : tunnel.filter->to_string();
+    }
+    view.vni = tunnel.vni;
+    view.packet_length = configured_packet_length(model, tunnel);
+    view.delivery = tunnel.delivery;
+    view.mode = tunnel.mode;
+    view.rate_kbps = tunnel.rate_kbps;
+    view.enabled = tunnel.enabled;
+    view.generation = tunnel.generation;
+    view.created_ms = tunnel.created_ms;
+    view.updated_ms = tunnel.updated_ms;
+
+    Statuses speaking = current(model, statuses, now_ms);
+    merge_statuses(statuses, speaking, &view);
+    add_host_alive(model, speaking, now_ms, &view);
+    bool installed = std::any_of(statuses.begin(), statuses.end(),
+                                 [](const TunnelStatus *status) {
+                                     return status->observed_generation > 0;
+                                 });
+    bool accepted = is_accepted(model, tunnel);
+    view.state = !accepted   ? TunnelState::Waiting
+                 : installed ? TunnelState::Running
+                             : TunnelState::Setting;
+    bool bound =
+        std::any_of(statuses.begin(), statuses.end(),
+                    [](const TunnelStatus *status) { return status->bound; });
+    if (accepted && tunnel.enabled && !bound) {
+        add_unbound(find(model.resources, tunnel.source), &view);
+    }
+
+    /* A row that came past the console may be wrong without a hypervisor to
+     * say so. */
+    Problems problems;
+    check_tunnel(model, id, "", &problems);
+    for (const Problem &problem : problems) {
+        view.reasons.emplace(problem.code, problem.message);
+        worsen(&view.health, Health::Error);
+    }
+    if (!tunnel.enabled) {
+        view.health = Health::Disabled;
+    } else if (view.health == Health::Disabled) {
+        /* The hypervisor has not yet seen that it was enabled. */
+        view.health = Health::Ok;
+    }
+    return view;
+}
+
+/* What is known of a tunnel whose row is gone: the snapshot in its
+ * statuses. */
+TunnelView
+view_remains(const Model &model, const Uuid &id, const Statuses &statuses,
+             int64_t now_ms)
+{
+    const TunnelStatus &snapshot = *statuses[0];
+    TunnelView view;
+    view.id = id;
+    view.state = TunnelState::ShuttingDown;
+    view.name = snapshot.name;
+    view.account = snapshot.account;
+    view.source = snapshot.source;
+    view.destination = snapshot.destination;
+    view.destination_account = snapshot.destination_account;
+    if (snapshot.vni) {
+        view.vni = snapshot.vni;
+    }
+    /* Each of these hypervisors has something left to remove. */
+    merge_statuses(statuses, statuses, &view);
+    add_host_alive(model, statuses, now_ms, &view);
+    for (const TunnelStatus *status : statuses) {
+        view.updated_ms = std::max(view.updated_ms, status->updated_ms);
+    }
+    return view;
+}
+
+} // namespace
+
+const char *
+to_string(TunnelState state)
+{
+    switch (state) {
+    case TunnelState::Waiting:
+        return "Waiting";
+    case TunnelState::Setting:
+        return "Setting";
+    case TunnelState::Running:
+        return "Running";
+    case TunnelState::ShuttingDown:
+        return "Shutting down";
+    }
+    return "";
+}
+
+std::string
+destination_account(const Model &model, const Tunnel &tunnel)
+{
+    const Resource *destination = find(model.resources, tunnel.destination);
+    return destination ? destination->account : tunnel.account;
+}
+
+bool
+is_accepted(const Model &model, const Tunnel &tunnel)
+{
+    return tunnel.accepted.has_value() ||
+           destination_account(model, tunnel) == tunnel.account;
+}
+
+std::vector<TunnelView>
+tunnel_views(const Model &model, int64_t now_ms, const std::string &viewer)
+{
+    std::map<Uuid, Statuses> statuses;
+    for (const auto &[id, status] : model.tunnel_statuses) {
+        statuses[status.tunnel].push_back(&status);
+    }
+    for (auto &[id, rows] : statuses) {
+        std::sort(rows.begin(), rows.end(),
+                  [](const TunnelStatus *a, const TunnelStatus *b) {
+                      return a->chassis < b->chassis;
+                  });
+    }
+
+    std::vector<TunnelView> views;
+    for (const auto &[id, tunnel] : model.tunnels) {
+        views.push_back(view_tunnel(model, id, tunnel, statuses[id], now_ms));
+    }
+    for (const auto &[id, rows] : statuses) {
+        if (!rows.empty() && !find(model.tunnels, id)) {
+            views.push_back(view_remains(model, id, rows, now_ms));
+        }
+    }
+    std::erase_if(views, [&](const TunnelView &view) {
+        return !viewer.empty() && view.account != viewer &&
+               view.destination_account != viewer;
+    });
+    std::sort(views.begin(), views.end(),
+              [](const TunnelView &a, const TunnelView &b) {
+                  return std::tie(a.account, a.name, a.state, a.id) <
+                         std::tie(b.account, b.name, b.state, b.id);
+              });
+    return views;
+}
+
+} // namespace pm

@@ -1,0 +1,47 @@
+/* The steps that put(), erase() and the life cycle share (core; the inside
+ * of document.h). */
+#ifndef PLUGIN_EDIT_H
+#define PLUGIN_EDIT_H 1
+
+#include <string>
+
+#include "plugin/document.h"
+#include "plugin/kinds.h"
+
+namespace pm {
+
+/* Makes ready for the first edit: remembers the model as it is and indexes
+ * the names in it. */
+void begin(Edit *);
+
+/* Takes a row out of the edited model. */
+template <typename T>
+void
+remove_row(Edit *edit, const Uuid &id)
+{
+    auto &table = edit->model.*KIND<T>.table;
+    auto row = table.find(id);
+    edit->book.ids[KIND<T>.key].erase(full_name(row->second));
+    edit->book.changed.insert(id);
+    table.erase(row);
+}
+
+/* Whose request it is to accept, when it is another account's than the
+ * tunnel's; else empty. */
+std::string peer_account(const Model &, const Tunnel &);
+
+void record_event(Edit *, const EditContext &, const Resource &,
+                  const std::string &event, const std::string &message);
+void record_event(Edit *, const EditContext &, const Filter &,
+                  const std::string &event, const std::string &message);
+/* Records for both ends' accounts to see. */
+void record_event(Edit *, const EditContext &, const Tunnel &,
+                  const std::string &event, const std::string &message);
+
+/* Takes a tunnel away, with its event ("deleted" or "rejected"). */
+void remove_tunnel(Edit *, const EditContext &, const Uuid &,
+                   const std::string &event, const std::string &message);
+
+} // namespace pm
+
+#endif /* PLUGIN_EDIT_H */

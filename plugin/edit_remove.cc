@@ -1,0 +1,415 @@
+/* Taking objects out of an edit, and the life cycle of tunnels. */
+#include <algorithm>
+
+#include "plugin/edit.h"
+#include "plugin/lifecycle.h"
+#include "plugin/parse.h"
+
+namespace pm {
+
+namespace {
+
+/* What stands in the way of a removal: "subnet \"sn-a\"" ... */
+using Users = std::vector<std::string>;
+
+template <typename T, typename F>
+void
+add_users(const Model &model, F uses, Users *users)
+{
+    for (const auto &[id, object] : model.*KIND<T>.table) {
+        if (uses(object)) {
+            users->push_back(std::string(KIND<T>.word) + " " +
+                             quote(object.name));
+        }
+    }
+}
+
+/* Most kinds are referred to weakly or not at all. */
+template <typename T>
+Users
+users_of(const Edit &, const EditContext &, const Uuid &, const T &)
+{
+    return {};
+}
+
+Users
+users_of(const Edit &edit, const EditContext &, const Uuid &id, const Vpc &)
+{
+    Users users;
+    add_users<Peering>(
+        edit.model,
+        [&](const Peering &p) { return p.from == id || p.to == id; }, &users);
+    add_users<TransitConnect>(
+        edit.model,
+        [&](const TransitConnect &c) {
+            return c.vpc == id || c.transit_vpc == id;
+        },
+        &users);
+    add_users<Subnet>(
+        edit.model, [&](const Subnet &s) { return s.vpc == id; }, &users);
+    add_users<LoadBalancer>(
+        edit.model, [&](const LoadBalancer &l) { return l.vpc == id; },
+        &users);
+    return users;
+}
+
+Users
+users_of(const Edit &edit, const EditContext &, const Uuid &id, const Subnet &)
+{
+    Users users;
+    add_users<Nic>(
+        edit.model, [&](const Nic &n) { return n.subnet == id; }, &users);
+    add_users<LoadBalancer>(
+        edit.model, [&](const LoadBalancer &l) { return l.subnet == id; },
+        &users);
+    return users;
+}
+
+template <typename F>
+Users
+tunnel_users(const Edit &edit, const std::string &account, F uses)
+{
+    Users users;
+    for (const auto &[id, tunnel] : edit.model.tunnels) {
+        if (uses(tunnel)) {
+            users.push_back(
+                "tunnel " +
+                quote(name_seen_from(account, tunnel.account, tunnel.name)));
+        }
+    }
+    return users;
+}
+
+Users
+users_of(const Edit &edit, const EditContext &, const Uuid &id,
+         const Resource &resource)
+{
+    return tunnel_users(edit, resource.account, [&](const Tunnel &tunnel) {
+        return tunnel.source == id || tunnel.destination == id;
+    });
+}
+
+Users
+users_of(const Edit &edit, const EditContext &, const Uuid &id,
+         const Filter &filter)
+{
+    return tunnel_users(edit, filter.account, [&](const Tunnel &tunnel) {
+        return tunnel.filter == id;
+    });
+}
+
+std::string
+list_users(const Users &users)
+{
+    constexpr size_t SHOWN_MAX = 10;
+    std::string text;
+    for (size_t i = 0; i < users.size() && i < SHOWN_MAX; i++) {
+        text += (i ? ", " : "") + users[i];
+    }
+    if (users.size() > SHOWN_MAX) {
+        text += " and " + std::to_string(users.size() - SHOWN_MAX) + " more";
+    }
+    return text;
+}
+
+/* ------------------------------------------------------------------------
+ * What goes with an object: weak references to it are cleared. */
+
+template <typename T>
+void
+release(Edit *, const EditContext &, const Uuid &, const T &)
+{
+}
+
+void
+orphan_resources(Edit *edit, const Uuid &target)
+{
+    for (auto &[id, resource] : edit->model.resources) {
+        if (resource.target_id == target) {
+            resource.target_id.reset();
+            edit->book.changed.insert(id);
+        }
+    }
+}
+
+void
+release(Edit *edit, const EditContext &, const Uuid &id, const Nic &)
+{
+    orphan_resources(edit, id);
+    for (auto &[lb_id, lb] : edit->model.load_balancers) {
+        for (LoadBalancerMember &member : lb.members) {
+            if (member.nic == id) {
+                member.nic.reset();
+                edit->book.changed.insert(lb_id);
+            }
+        }
+    }
+}
+
+void
+release(Edit *edit, const EditContext &, const Uuid &id, const LoadBalancer &)
+{
+    orphan_resources(edit, id);
+}
+
+void
+release(Edit *edit, const EditContext &, const Uuid &id, const Collector &)
+{
+    orphan_resources(edit, id);
+}
+
+/* Requests that other accounts still wait with cannot pin a destination. */
+void
+release(Edit *edit, const EditContext &context, const Uuid &id,
+        const Resource &resource)
+{
+    std::vector<Uuid> waiting;
+    for (const auto &[tunnel_id, tunnel] : edit->model.tunnels) {
+        if (tunnel.destination == id && tunnel.account != resource.account &&
+            !is_accepted(edit->model, tunnel)) {
+            waiting.push_back(tunnel_id);
+        }
+    }
+    for (const Uuid &tunnel_id : waiting) {
+        remove_tunnel(edit, context, tunnel_id, "rejected",
+                      "the destination was deleted");
+    }
+}
+
+template <typename T>
+void
+remove_object(Edit *edit, const EditContext &context, const Uuid &id,
+              const std::string &path)
+{
+    const T object = *find(edit->model.*KIND<T>.table, id);
+    if constexpr (std::same_as<T, Tunnel>) {
+        bool requester =
+            context.is_operator() || object.account == context.own_account();
+        if (!requester && !is_accepted(edit->model, object)) {
+            edit->problems.push_back(
+                {"ACCEPT_OR_REJECT_ONLY", path,
+                 "the request waits for you: accept or reject it"});
+            return;
+        }
+        remove_tunnel(edit, context, id, "deleted", "");
+    } else {
+        release(edit, context, id, object);
+        Users users = users_of(*edit, context, id, object);
+        if (!users.empty()) {
+            edit->problems.push_back(
+                {"IN_USE", path,
+                 "the " + std::string(KIND<T>.word) + " " +
+                     quote(object.name) + " is in use by " +
+                     list_users(users) + ": delete or change that first"});
+            return;
+        }
+        if constexpr (CustomerKind<T>) {
+            record_event(edit, context, object, "deleted", "");
+        }
+        remove_row<T>(edit, id);
+    }
+}
+
+/* Whether 'name' is a tunnel that is shutting down, and the caller's to
+ * know of. */
+bool
+is_shutting_down(const Edit &edit, const EditContext &context,
+                 const std::string &name)
+{
+    auto [account, bare] = split_name(name, context.own_account());
+    const auto &statuses = edit.model.tunnel_statuses;
+    return std::any_of(statuses.begin(), statuses.end(), [&](const auto &row) {
+        const TunnelStatus &status = row.second;
+        return status.account == account && status.name == bare &&
+               !find(edit.model.tunnels, status.tunnel) &&
+               (context.is_operator() ||
+                context.own_account() == status.account ||
+                context.own_account() == status.destination_account);
+    });
+}
+
+template <typename T>
+void
+erase_object(Edit *edit, const EditContext &context, const std::string &name,
+             const std::string &path)
+{
+    if constexpr (!CustomerKind<T>) {
+        if (!context.is_operator()) {
+            edit->problems.push_back(
+                {"NOT_OWNER", path,
+                 "the inventory is the operator's to delete: give no "
+                 "account to act as the operator"});
+            return;
+        }
+    }
+    std::string key = name;
+    if constexpr (CustomerKind<T>) {
+        auto [account, bare] = split_name(name, context.own_account());
+        key = account + "/" + bare;
+    }
+    auto id = id_of(*edit, KIND<T>.key, key);
+    if (id && may_see(edit->model, context, KIND<T>.key, *id)) {
+        remove_object<T>(edit, context, *id, path);
+        return;
+    }
+    if constexpr (std::same_as<T, Tunnel>) {
+        if (is_shutting_down(*edit, context, name)) {
+            return;
+        }
+    }
+    edit->problems.push_back({"NOT_FOUND", path,
+                              "there is no " + std::string(KIND<T>.word) +
+                                  " " + quote(name) +
+                                  ": mend its name, or its account as "
+                                  "ACCOUNT/NAME"});
+}
+
+/* ------------------------------------------------------------------------
+ * Accept and reject. */
+
+std::string
+tunnel_path(const std::string &name)
+{
+    return "mirror_tunnels[" + path_key(name) + "]";
+}
+
+/* The tunnel whose request 'name' means, or nullopt after a problem. */
+std::optional<Uuid>
+find_request(Edit *edit, const EditContext &context, const std::string &name)
+{
+    std::vector<Uuid> waiting, others;
+    auto own =
+        id_of(*edit, KIND<Tunnel>.key, context.own_account() + "/" + name);
+    if (name.find('/') != std::string::npos) {
+        own = id_of(*edit, KIND<Tunnel>.key, name);
+        if (own && !may_see(edit->model, context, KIND<Tunnel>.key, *own)) {
+            own.reset();
+        }
+    } else {
+        for (const auto &[id, tunnel] : edit->model.tunnels) {
+            std::string peer = peer_account(edit->model, tunnel);
+            if (tunnel.name == name && !peer.empty() &&
+                (context.is_operator() || peer == context.own_account())) {
+                (tunnel.accepted ? others : waiting).push_back(id);
+            }
+        }
+    }
+    if (waiting.size() > 1) {
+        edit->problems.push_back(
+            {"AMBIGUOUS", tunnel_path(name),
+             "several accounts request a tunnel of that name: say "
+             "ACCOUNT/NAME"});
+        return std::nullopt;
+    }
+    if (!waiting.empty()) {
+        return waiting[0];
+    }
+    if (own) {
+        return own;
+    }
+    if (!others.empty()) {
+        return others[0];
+    }
+    if (is_shutting_down(*edit, context, name)) {
+        edit->problems.push_back({"INVALID_STATE", tunnel_path(name),
+                                  "the tunnel is shutting down: there is "
+                                  "nothing to accept or reject"});
+    } else {
+        edit->problems.push_back(
+            {"NOT_FOUND", tunnel_path(name),
+             "there is no tunnel " + quote(name) +
+                 ": mend its name, or its account as ACCOUNT/NAME"});
+    }
+    return std::nullopt;
+}
+
+/* Finds a request that the caller may answer. */
+std::optional<Uuid>
+find_answerable(Edit *edit, const EditContext &context,
+                const std::string &name)
+{
+    begin(edit);
+    auto id = find_request(edit, context, name);
+    if (!id) {
+        return std::nullopt;
+    }
+    const Tunnel &tunnel = edit->model.tunnels.at(*id);
+    if (is_accepted(edit->model, tunnel)) {
+        edit->problems.push_back({"INVALID_STATE", tunnel_path(name),
+                                  "the tunnel is not waiting for "
+                                  "acceptance: there is nothing to accept "
+                                  "or reject"});
+        return std::nullopt;
+    }
+    if (!context.is_operator() &&
+        peer_account(edit->model, tunnel) != context.own_account()) {
+        edit->problems.push_back(
+            {"NOT_ACCEPTOR", tunnel_path(name),
+             "only the destination's account accepts or rejects: ask it to, "
+             "or delete the tunnel"});
+        return std::nullopt;
+    }
+    return id;
+}
+
+} // namespace
+
+void
+remove_tunnel(Edit *edit, const EditContext &context, const Uuid &id,
+              const std::string &event, const std::string &message)
+{
+    record_event(edit, context, edit->model.tunnels.at(id), event, message);
+    remove_row<Tunnel>(edit, id);
+}
+
+void
+erase(Edit *edit, const EditContext &context, const std::string &kind,
+      const std::string &name, const std::string &path)
+{
+    begin(edit);
+    bool known = with_kind(kind, [&](const auto &k) {
+        using T = typename std::remove_cvref_t<decltype(k)>::Type;
+        erase_object<T>(edit, context, name, path);
+    });
+    if (!known) {
+        edit->problems.push_back(
+            {"UNKNOWN_KEY", path,
+             quote(kind) + " is no kind of object: mend its spelling"});
+    }
+}
+
+void
+accept_tunnel(Edit *edit, const EditContext &context, const std::string &name,
+              std::optional<int64_t> generation)
+{
+    auto id = find_answerable(edit, context, name);
+    if (!id) {
+        return;
+    }
+    Tunnel &tunnel = edit->model.tunnels.at(*id);
+    if (generation && *generation != tunnel.generation) {
+        edit->problems.push_back({"STALE_REQUEST", tunnel_path(name),
+                                  "the request is now generation " +
+                                      std::to_string(tunnel.generation) +
+                                      ", not " + std::to_string(*generation) +
+                                      ": look at it again and accept that"});
+        return;
+    }
+    tunnel.accepted =
+        Acceptance{context.own_account(), context.now_ms, tunnel.generation};
+    tunnel.updated_ms = context.now_ms;
+    edit->book.named.emplace(*id, tunnel_path(name));
+    edit->book.changed.insert(*id);
+    record_event(edit, context, tunnel, "accepted", "");
+}
+
+void
+reject_tunnel(Edit *edit, const EditContext &context, const std::string &name)
+{
+    auto id = find_answerable(edit, context, name);
+    if (id) {
+        remove_tunnel(edit, context, *id, "rejected", "");
+    }
+}
+
+} // namespace pm

@@ -1,0 +1,457 @@
+/* The end of an edit: what needs all of it. */
+#include <algorithm>
+
+#include "plugin/edit.h"
+#include "plugin/json_fields.h"
+#include "plugin/lifecycle.h"
+
+namespace pm {
+
+namespace {
+
+/* ------------------------------------------------------------------------
+ * Completing the edit. */
+
+template <typename T>
+const T *
+find_named(const Edit &edit, const std::string &name, Uuid *id)
+{
+    auto names = edit.book.ids.find(KIND<T>.key);
+    auto i = names->second.find(name);
+    if (i == names->second.end()) {
+        return nullptr;
+    }
+    *id = i->second;
+    return find(edit.model.*KIND<T>.table, i->second);
+}
+
+/* Links resources to their targets: a NIC by its iface_id, whatever its name
+ * is now, so that a VM that comes back is mirrored again; the others by
+ * name.  A NIC that changes its iface_id takes its resources along. */
+void
+link_resources(Edit *edit)
+{
+    std::map<std::string, Uuid> nics;
+    for (const auto &[id, nic] : edit->model.nics) {
+        nics.emplace(nic.iface_id, id);
+    }
+    for (auto &[id, resource] : edit->model.resources) {
+        const Resource old = resource;
+        Uuid target;
+        switch (resource.type) {
+        case ResourceType::NetworkInterface:
+            if (resource.target_id) {
+                const Nic *nic = find(edit->model.nics, *resource.target_id);
+                if (nic) {
+                    resource.iface_id = nic->iface_id;
+                }
+            } else if (auto i = nics.find(resource.iface_id);
+                       i != nics.end()) {
+                resource.target_id = i->second;
+                resource.target = edit->model.nics.at(i->second).name;
+            }
+            break;
+        case ResourceType::LoadBalancer:
+            if (!resource.target_id &&
+                find_named<LoadBalancer>(*edit, resource.target, &target)) {
+                resource.target_id = target;
+            }
+            break;
+        case ResourceType::Collector:
+            if (!resource.target_id &&
+                find_named<Collector>(*edit, resource.target, &target)) {
+                resource.target_id = target;
+            }
+            break;
+        }
+        if (!(resource == old)) {
+            edit->book.changed.insert(id);
+        }
+    }
+}
+
+/* Gives each tunnel put without a VNI the least that its account does not
+ * use, neither in a tunnel nor in one still shutting down. */
+void
+choose_vnis(Edit *edit)
+{
+    std::map<std::string, std::set<int64_t>> used;
+    if (!edit->book.vni_wanted.empty()) {
+        for (const auto &[id, tunnel] : edit->model.tunnels) {
+            used[tunnel.account].insert(tunnel.vni);
+        }
+        for (const auto &[id, status] : edit->model.tunnel_statuses) {
+            used[status.account].insert(status.vni);
+        }
+    }
+    std::map<std::string, int64_t> last;
+    for (const Uuid &id : edit->book.vni_wanted) {
+        auto tunnel = edit->model.tunnels.find(id);
+        if (tunnel == edit->model.tunnels.end() || tunnel->second.vni) {
+            continue;
+        }
+        const std::string &account = tunnel->second.account;
+        int64_t vni = last[account];
+        do {
+            vni++;
+        } while (used[account].contains(vni));
+        last[account] = vni;
+        tunnel->second.vni = vni;
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * What the edit reached. */
+
+/* The rows that changed and those that depend on them by inventory. */
+class Reach {
+public:
+    explicit Reach(const Edit &edit)
+        : model_(edit.model), reached_(edit.book.changed)
+    {
+        for (const auto &[id, subnet] : model_.subnets) {
+            spread(id, {subnet.vpc});
+        }
+        for (const auto &[id, nic] : model_.nics) {
+            spread(id, {nic.subnet.value_or(Uuid{})});
+        }
+        for (const auto &[id, lb] : model_.load_balancers) {
+            spread(id, {lb.vpc, lb.subnet.value_or(Uuid{})});
+            for (const LoadBalancerMember &member : lb.members) {
+                spread(id, {member.nic.value_or(Uuid{})});
+            }
+        }
+        for (const auto &[id, resource] : model_.resources) {
+            spread(id, {resource.target_id.value_or(Uuid{})});
+        }
+        for (const auto &[id, tunnel] : model_.tunnels) {
+            spread(id, {tunnel.source, tunnel.destination,
+                        tunnel.filter.value_or(Uuid{})});
+        }
+    }
+
+    bool contains(const Uuid &id) const { return reached_.contains(id); }
+
+private:
+    void spread(const Uuid &to, std::initializer_list<Uuid> from)
+    {
+        if (std::any_of(from.begin(), from.end(), [&](const Uuid &id) {
+                return reached_.contains(id);
+            })) {
+            reached_.insert(to);
+        }
+    }
+
+    const Model &model_;
+    std::set<Uuid> reached_;
+};
+
+/* ------------------------------------------------------------------------
+ * Checking. */
+
+/* The edited model as the checks shall see it: what the edit created is
+ * younger than what was there, in the order given, whatever the clock says.
+ */
+Model
+with_ages(const Edit &edit)
+{
+    Model model = edit.model;
+    int64_t youngest = 0;
+    for (const auto &[id, tunnel] : edit.book.before.tunnels) {
+        youngest = std::max(youngest, tunnel.created_ms);
+    }
+    for (const auto &[id, resource] : edit.book.before.resources) {
+        youngest = std::max(youngest, resource.created_ms);
+    }
+    for (const Uuid &id : edit.book.created) {
+        youngest++;
+        if (auto tunnel = model.tunnels.find(id);
+            tunnel != model.tunnels.end()) {
+            tunnel->second.created_ms = youngest;
+        } else if (auto resource = model.resources.find(id);
+                   resource != model.resources.end()) {
+            resource->second.created_ms = youngest;
+        }
+    }
+    return model;
+}
+
+/* Takes the unsound rows out of what tunnels may refer to: the checks pass
+ * over a reference whose row is missing, and so no fault is reported again
+ * for each tunnel that meets it. */
+void
+leave_out(Model *model, const std::set<Uuid> &unsound)
+{
+    for (const Uuid &id : unsound) {
+        model->vpcs.erase(id);
+        model->subnets.erase(id);
+        model->nics.erase(id);
+        model->load_balancers.erase(id);
+        model->collectors.erase(id);
+        model->resources.erase(id);
+        model->filters.erase(id);
+    }
+}
+
+/* Runs the checks of one edit over what it reached. */
+class Checker {
+public:
+    Checker(Edit *edit, const EditContext &context)
+        : edit_(edit), context_(context), reach_(*edit),
+          after_(with_ages(*edit))
+    {
+        for (const Problem &problem : edit->problems) {
+            faulty_paths_.insert(problem.path);
+        }
+    }
+
+    void check()
+    {
+        check_iface_ids();
+        check_filters();
+        check_resources();
+        leave_out(&after_, edit_->book.unsound);
+        check_tunnels();
+    }
+
+    const Reach &reach() const { return reach_; }
+
+private:
+    const std::string *named_path(const Uuid &id) const
+    {
+        auto i = edit_->book.named.find(id);
+        return i == edit_->book.named.end() ? nullptr : &i->second;
+    }
+
+    /* Runs 'check(model, path, problems)' for one row: all of its faults if
+     * the edit named it, else only those that the edit brought about. */
+    template <typename T, typename F>
+    void run(const Uuid &id, const T &object, F check)
+    {
+        const std::string *named = named_path(id);
+        Problems found;
+        if (named) {
+            check(after_, *named, &found);
+        } else if (reach_.contains(id)) {
+            const std::string path = std::string(KIND<T>.key) + "[" +
+                                     path_name(full_name(object)) + "]";
+            Problems old;
+            check(edit_->book.before, path, &old);
+            check(after_, path, &found);
+            std::erase_if(found, [&](const Problem &problem) {
+                return std::any_of(old.begin(), old.end(),
+                                   [&](const Problem &other) {
+                                       return other.code == problem.code &&
+                                              other.path == problem.path;
+                                   });
+            });
+        }
+        for (Problem &problem : found) {
+            if (!faulty_paths_.contains(problem.path)) {
+                note_unsound(id, problem);
+                edit_->problems.push_back(std::move(problem));
+            }
+        }
+    }
+
+    static std::string path_name(const std::string &name)
+    {
+        size_t slash = name.find('/');
+        return slash == std::string::npos
+                   ? path_key(name)
+                   : path_key(name.substr(0, slash)) + "/" +
+                         path_key(name.substr(slash + 1));
+    }
+
+    /* Of a fault in itself tunnels need not hear again; of a conflict with
+     * another they may have their own to say (SAME_NIC). */
+    void note_unsound(const Uuid &id, const Problem &problem)
+    {
+        if (problem.code == "NOT_OWNER" ||
+            problem.code == "PURPOSE_MISMATCH") {
+            edit_->book.unsound.insert(id);
+        }
+    }
+
+    void check_iface_ids()
+    {
+        std::map<std::string, std::vector<Uuid>> nics;
+        for (const auto &[id, nic] : edit_->model.nics) {
+            if (!nic.iface_id.empty()) {
+                nics[nic.iface_id].push_back(id);
+            }
+        }
+        for (const auto &[iface_id, ids] : nics) {
+            for (const Uuid &id : ids) {
+                const std::string *path = named_path(id);
+                if (ids.size() < 2 || !path || !is_blamed(id, ids)) {
+                    continue;
+                }
+                edit_->problems.push_back(
+                    {"DUPLICATE", join_path(*path, "iface_id"),
+                     "another NIC has the iface_id " + quote(iface_id) +
+                         ": give each its own"});
+            }
+        }
+    }
+
+    /* Of rows in conflict those are to blame that the edit changed, or all
+     * but one when it created them all. */
+    bool is_blamed(const Uuid &id, const std::vector<Uuid> &ids) const
+    {
+        const auto &created = edit_->book.created;
+        auto at = std::find(created.begin(), created.end(), id);
+        if (at == created.end()) {
+            return edit_->book.changed.contains(id);
+        }
+        return std::any_of(ids.begin(), ids.end(), [&](const Uuid &other) {
+            return std::find(at, created.end(), other) == created.end();
+        });
+    }
+
+    void check_filters()
+    {
+        /* Rules were checked when put: nothing else can make them wrong. */
+        for (const auto &[id, path] : edit_->book.named) {
+            if (const Filter *filter = find(edit_->model.filters, id)) {
+                run(id, *filter,
+                    [&](const Model &, const std::string &at, Problems *out) {
+                        check_name(filter->name, at, out);
+                        check_note(filter->note, at, out);
+                    });
+            }
+        }
+    }
+
+    void check_resources()
+    {
+        /* Only resources of one target can be in conflict. */
+        std::map<std::pair<ResourceType, std::string>, Table<Resource>> peers;
+        for (const auto &[id, resource] : after_.resources) {
+            peers[{resource.type, resource.target}][id] = resource;
+        }
+        for (const auto &[id, resource] : edit_->model.resources) {
+            auto check = [&, id = id](const Model &model,
+                                      const std::string &path, Problems *out) {
+                const Resource *row = find(model.resources, id);
+                if (row) {
+                    check_resource_itself(model, *row, path, out);
+                }
+            };
+            auto check_others =
+                [&, id = id, key = std::pair(resource.type, resource.target)](
+                    const Model &model, const std::string &path,
+                    Problems *out) {
+                    check_resource_among_others(
+                        &model == &after_ ? peers[key] : model.resources, id,
+                        path, out);
+                };
+            run(id, resource, check);
+            if (!edit_->book.unsound.contains(id)) {
+                run(id, resource, check_others);
+            }
+        }
+    }
+
+    void check_tunnels()
+    {
+        std::map<Uuid, Model> by_source;
+        for (const auto &[id, tunnel] : after_.tunnels) {
+            by_source[tunnel.source].tunnels[id] = tunnel;
+        }
+        for (const auto &[id, tunnel] : edit_->model.tunnels) {
+            run(id, tunnel,
+                [&, id = id](const Model &model, const std::string &path,
+                             Problems *out) {
+                    check_tunnel(model, id, path, out);
+                });
+            /* Only an edit of the tunnel itself can make these wrong. */
+            if (named_path(id) && !edit_->book.unsound.contains(id)) {
+                run(id, tunnel,
+                    [&, id = id, source = tunnel.source](
+                        const Model &, const std::string &path,
+                        Problems *out) {
+                        check_tunnel_among_others(by_source[source], id,
+                                                  context_.limits, path, out);
+                    });
+            }
+        }
+    }
+
+    Edit *edit_;
+    const EditContext &context_;
+    Reach reach_;
+    Model after_;
+    std::set<std::string> faulty_paths_;
+};
+
+/* ------------------------------------------------------------------------
+ * What the caller should know. */
+
+void
+warn(Edit *edit, const EditContext &context)
+{
+    std::map<std::pair<Uuid, int64_t>, std::vector<Uuid>> sharing;
+    for (const auto &[id, tunnel] : edit->model.tunnels) {
+        if (may_see(edit->model, context, KIND<Tunnel>.key, id)) {
+            sharing[{tunnel.destination, tunnel.vni}].push_back(id);
+        }
+    }
+    for (const auto &[id, path] : edit->book.named) {
+        const Tunnel *tunnel = find(edit->model.tunnels, id);
+        if (!tunnel || !edit->book.changed.contains(id)) {
+            continue;
+        }
+        for (const Uuid &other : sharing[{tunnel->destination, tunnel->vni}]) {
+            if (other != id) {
+                const Tunnel &twin = edit->model.tunnels.at(other);
+                edit->warnings.push_back(
+                    {"VNI_SHARED", join_path(path, "vni"),
+                     "tunnel " +
+                         quote(name_seen_from(tunnel->account, twin.account,
+                                              twin.name)) +
+                         " has VNI " + std::to_string(tunnel->vni) +
+                         " at the same destination: the collector cannot "
+                         "tell the two apart by it"});
+                break;
+            }
+        }
+        std::string peer = peer_account(edit->model, *tunnel);
+        const Tunnel *before = find(edit->book.before.tunnels, id);
+        if (!peer.empty() &&
+            (!before || before->accepted != tunnel->accepted)) {
+            edit->warnings.push_back(
+                {"NETWORK_FEES", path,
+                 "copies from account " + quote(tunnel->account) +
+                     " to account " + quote(peer) +
+                     " use the peering section between them and cost network "
+                     "fees"});
+        }
+    }
+}
+
+} // namespace
+
+void
+finish(Edit *edit, const EditContext &context)
+{
+    begin(edit);
+    link_resources(edit);
+    choose_vnis(edit);
+    Checker checker(edit, context);
+    checker.check();
+
+    for (const auto &[id, tunnel] : edit->model.tunnels) {
+        if (checker.reach().contains(id)) {
+            edit->touched_tunnels.push_back(id);
+        }
+    }
+    for (const auto &[id, tunnel] : edit->book.before.tunnels) {
+        if (!find(edit->model.tunnels, id)) {
+            edit->touched_tunnels.push_back(id);
+        }
+    }
+    warn(edit, context);
+}
+
+} // namespace pm

@@ -67,6 +67,7 @@ struct Openflow::Impl {
     Impl &operator=(const Impl &) = delete;
 
     ovs_be32 send(Message message);
+    void send_fragment_mode();
     void send_bundle_control(uint16_t type, const char *name);
     void send_barrier();
     void begin(Stage);
@@ -86,6 +87,16 @@ Openflow::Impl::send(Message message)
     ovs_be32 xid = xid_of(message);
     rconn_send(rconn, message.release(), nullptr);
     return xid;
+}
+
+/* By default a switch hides the ports of first fragments from flows, as if
+ * they were later ones.  The mode is the bridge's, and lost when vswitchd
+ * restarts. */
+void
+Openflow::Impl::send_fragment_mode()
+{
+    struct ofputil_switch_config config = {OFPUTIL_FRAG_NX_MATCH, -1, 0};
+    send(Message(ofputil_encode_set_config(&config, OFP15_VERSION)));
 }
 
 void
@@ -138,6 +149,7 @@ Openflow::Impl::notice_connection()
     bundle_result.reset();
     if (rconn_is_connected(rconn)) {
         seqno++;
+        send_fragment_mode();
     }
 }
 

@@ -26,6 +26,9 @@ struct FlowStats {
  * On a flow that OVS would not parse returns nullopt and sets '*error'. */
 std::optional<Flow> normalise(const Flow &flow, std::string *error);
 
+/* On each connection the bridge is told to show flows the ports of first
+ * fragments ("ovs-ofctl set-frags BRIDGE nx-match"), without which a rule's
+ * port test would miss them. */
 class Openflow {
 public:
     /* 'target' as in ovs-ofctl(8): "unix:/run/openvswitch/br.mgmt". */

@@ -37,6 +37,7 @@
 #include <openvswitch/ofp-port.h>
 #include <openvswitch/ofp-print.h>
 #include <openvswitch/ofp-protocol.h>
+#include <openvswitch/ofp-switch.h>
 #include <openvswitch/ofp-util.h>
 #include <openvswitch/ofpbuf.h>
 #include <openvswitch/poll-loop.h>

@@ -1,4 +1,5 @@
-/* Drives flows/openflow.h against a running switch, for tests/dummy.
+/* Drives flows/openflow.h against a running switch, and shows what
+ * flows/rule_match.h makes of a rule, for tests/dummy.
  *
  * Each command is one line of standard input, each answer one line or more of
  * standard output that ends with a line "."; so one process serves a whole
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "flows/openflow.h"
+#include "flows/rule_match.h"
 #include "ovsdb/ovs_c.h"
 
 namespace {
@@ -103,6 +105,42 @@ lose(Openflow *openflow, const std::vector<FlowEdit> &edits)
               << "\n";
 }
 
+/* "ACTION PROTOCOL SOURCE DESTINATION SPORT DPORT TYPE CODE", each "-" where
+ * absent. */
+void
+show_rule(std::istream &in)
+{
+    auto word = [&in] {
+        std::string s;
+        in >> s;
+        return s == "-" ? std::nullopt : std::optional(s);
+    };
+    Rule rule;
+    rule.action =
+        *word() == "accept" ? RuleAction::Accept : RuleAction::Reject;
+    if (auto s = word()) {
+        protocol_parse(*s, &rule.protocol);
+    }
+    for (auto *cidr : {&rule.source, &rule.destination}) {
+        if (auto s = word()) {
+            *cidr = Cidr::parse(*s);
+        }
+    }
+    for (auto *range : {&rule.source_port, &rule.destination_port}) {
+        if (auto s = word()) {
+            *range = PortRange::parse(*s);
+        }
+    }
+    for (auto *value : {&rule.icmp_type, &rule.icmp_code}) {
+        if (auto s = word()) {
+            *value = std::stoi(*s);
+        }
+    }
+    for (const std::string &match : rule_matches(rule)) {
+        std::cout << match << "\n";
+    }
+}
+
 } // namespace
 
 int
@@ -127,6 +165,13 @@ main(int argc, char *argv[])
             bool ok = run_until(&openflow, [&] { return openflow.idle(); });
             std::cout << (ok ? "connected" : "not connected") << " "
                       << openflow.connection_seqno() << "\n";
+        } else if (command == "reconnect") {
+            unsigned int seqno = openflow.connection_seqno();
+            bool ok = run_until(&openflow, [&] {
+                return openflow.connection_seqno() != seqno && openflow.idle();
+            });
+            std::cout << (ok ? "connected" : "not connected") << " "
+                      << openflow.connection_seqno() << "\n";
         } else if (command == "normalise") {
             std::string error;
             std::optional<Flow> flow = normalise(parse_flow(in), &error);
@@ -142,6 +187,8 @@ main(int argc, char *argv[])
         } else if (command == "lose") {
             lose(&openflow, edits);
             edits.clear();
+        } else if (command == "rule") {
+            show_rule(in);
         } else if (command == "dump") {
             dump(&openflow, in);
         } else if (command == "count") {

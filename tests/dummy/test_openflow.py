@@ -3,19 +3,15 @@
 
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from dummy_switch import DummySwitch, main  # noqa: E402
+from openflow_tester import COOKIE, Tester, flow_words  # noqa: E402
 
-TESTER = os.path.abspath(os.environ.get("OPENFLOW_TESTER",
-                                        "tests/openflow-tester"))
 BRIDGE = "br-mirror"
-COOKIE = 0x5ed1000000000001
 
 TAP_GROUP = ("set_field:0x%x->reg0,set_field:0x5->reg1,set_field:0x%x->reg2,"
              "resubmit(,1)")
@@ -67,57 +63,6 @@ FORMS = [
 ]
 
 
-class Tester:
-    """The process that uses flows/openflow.h."""
-
-    def __init__(self, switch, bridge=BRIDGE):
-        self.process = subprocess.Popen(
-            [TESTER, switch.target(bridge)], env=switch.env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def tell(self, line):
-        self.process.stdin.write(line + "\n")
-
-    def hear(self):
-        lines = []
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                raise RuntimeError("the tester ended: %s" % lines)
-            if line == ".\n":
-                return lines
-            lines.append(line.rstrip("\n"))
-
-    def ask(self, line):
-        self.tell(line)
-        self.process.stdin.flush()
-        return self.hear()
-
-    def edit(self, lines):
-        """Sends many edits and returns the bundle's result."""
-        # The answers are read while the edits are written: either pipe
-        # may fill.
-        def write():
-            for line in lines:
-                self.tell(line)
-            self.process.stdin.flush()
-        writer = threading.Thread(target=write)
-        writer.start()
-        for _ in lines:
-            self.hear()
-        writer.join()
-        return self.ask("bundle")
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        return self.process.wait(30)
-
-
-def flow_words(table, priority, match, actions, cookie=COOKIE):
-    return "%d %d %x %s %s" % (table, priority, cookie, match, actions)
-
-
 def without_counts(lines):
     return sorted(line.split(" n_packets=")[0] for line in lines)
 
@@ -134,7 +79,7 @@ class OpenflowTest(unittest.TestCase):
             "options:local_ip=flow", "options:key=flow",
             "--", "add-port", BRIDGE, "p101", "--", "set", "interface",
             "p101", "type=dummy", "ofport_request=101")
-        self.tester = Tester(self.switch)
+        self.tester = Tester(self.switch, BRIDGE)
         self.assertEqual(self.tester.ask("connect"), ["connected 1"])
 
     def tearDown(self):
@@ -169,6 +114,14 @@ class OpenflowTest(unittest.TestCase):
             twice = self.tester.ask(
                 "normalise " + flow_words(table, 7, match, actions))[0]
             self.assertEqual(once, twice)
+
+    def test_first_fragments_show_their_ports_also_after_a_restart(self):
+        self.assertIn("nx-match", self.switch.ofctl("get-frags", BRIDGE))
+        self.switch.stop_vswitchd()
+        self.switch.start_vswitchd()
+        self.assertEqual(self.tester.ask("reconnect"), ["connected 2"])
+        self.assertEqual(self.tester.edit([]), ["ok"])
+        self.assertIn("nx-match", self.switch.ofctl("get-frags", BRIDGE))
 
     def test_equal_flows_spelt_differently_have_one_normal_form(self):
         one = self.tester.ask("normalise " + flow_words(

@@ -27,3 +27,40 @@ TESTS += $(DUMMY_TESTS)
 EXTRA_DIST += $(DUMMY_TESTS) \
 	tests/dummy/dummy_switch.py \
 	tests/dummy/openflow_tester.py
+# Tests against a real Open vSwitch, in Python (standard library only).
+LAB_FILES = \
+	tests/cases/__init__.py \
+	tests/cases/lab_itself.py \
+	tests/dummy/__init__.py \
+	tests/dummy/test_lab.py \
+	tests/lab/__init__.py \
+	tests/lab/base.py \
+	tests/lab/capture.py \
+	tests/lab/control.py \
+	tests/lab/dummy.py \
+	tests/lab/frames.py \
+	tests/lab/handmade.py \
+	tests/lab/netns.py \
+	tests/lab/pcap.py \
+	tests/lab/process.py \
+	tests/lab/real.py \
+	tests/lab/switch.py \
+	tests/lab/unixctl.py \
+	tests/lab/vxlan.py \
+	tests/lab/waiting.py \
+	tests/run-suite \
+	tests/system/__init__.py \
+	tests/system/test_lab.py
+EXTRA_DIST += $(LAB_FILES)
+
+RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
+	$(srcdir)/tests/run-suite
+.PHONY: check-dummy check-system sandbox
+# On OVS's dummy datapath: any user.
+check-dummy: all
+	$(RUN_SUITE) dummy
+# In network namespaces: root.
+check-system: all
+	$(RUN_SUITE) system
+sandbox: all
+	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)

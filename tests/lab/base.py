@@ -11,7 +11,7 @@ import tempfile
 
 from lab.control import ControlDatabase, MirrorDaemon
 from lab.frames import Talk
-from lab.process import Process
+from lab.process import OVS_PATH, Process
 from lab.vxlan import decode
 from lab.waiting import wait_until
 
@@ -22,6 +22,28 @@ BUILD_DIR = os.environ.get("OVS_MIRROR_BUILD") or os.path.join(SOURCE_DIR,
 # Numbers from here on mark the lab's own probes.
 FIRST_PROBE = 0xf0000000
 _open_labs = []
+
+
+STOP_SCRIPT = """#!/bin/sh
+# Ends this lab: its processes (each looked at first: an id may have been
+# used again), its namespaces, its directory.
+ours() {{ grep -qs '{top}/' "/proc/$1/cmdline"; }}
+for pid in {pids}; do
+    ours $pid && kill $pid
+done
+for pid in {pids}; do
+    tries=0
+    while ours $pid && [ $tries -lt 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    ours $pid && kill -KILL $pid
+done
+for namespace in $(ip netns list 2>/dev/null | cut -d' ' -f1); do
+    case $namespace in {prefix}-*) ip netns delete "$namespace" ;; esac
+done
+rm -rf '{top}'
+"""
 
 
 class LabError(Exception):
@@ -115,6 +137,27 @@ class Lab:
         else:
             shutil.rmtree(self.top, ignore_errors=True)
         _open_labs.remove(self)
+
+    def leave_running(self):
+        """For a lab made with 'keep': returns the paths of a file of shell
+        variables to talk to it and of a script that ends it."""
+        environment = os.path.join(self.top, "environment")
+        with open(environment, "w", encoding="utf-8") as f:
+            f.write("".join(f"export {key}='{value}'\n" for key, value in
+                            self.environment().items()))
+        stop = os.path.join(self.top, "stop")
+        pids = " ".join(str(p.pid) for p in reversed(self.processes))
+        with open(stop, "w", encoding="utf-8") as f:
+            f.write(STOP_SCRIPT.format(top=self.top, pids=pids,
+                                       prefix=self.prefix))
+        os.chmod(stop, 0o755)
+        return environment, stop
+
+    def environment(self):
+        """Variables with which OVS's tools and ours find this lab."""
+        return {"OVS_RUNDIR": self.switch.rundir,
+                "OVS_MIRROR_DB": self.control.remote,
+                "PATH": os.pathsep.join([self.build_dir, OVS_PATH])}
 
     def directory(self, name):
         path = os.path.join(self.top, name)

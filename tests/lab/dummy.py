@@ -110,8 +110,10 @@ class DummyLab(Lab):
                           "br-phy", "mtu_request=9000")
         self.switch.underlay_up()
 
-    def add_guest(self, name, *settings, bridge="br-int", mtu=1500):
-        """'settings' are Port columns, such as "tag=7"."""
+    def add_guest(self, name, *settings, bridge="br-int", mtu=1500,
+                  stack=False):
+        """'settings' are Port columns, such as "tag=7"; 'stack' asks for
+        what a dummy cannot have and is passed over."""
         self.guests[name] = DummyGuest(self, name, 0x11 + len(self.guests),
                                        bridge, mtu, settings)
         return self.guests[name]

@@ -1,0 +1,75 @@
+# What utilities/demo and utilities/check share (POSIX shell, sourced).
+# The caller sets 'program' and 'top', the source directory.
+
+die() {
+    echo "$program: $*" >&2
+    exit 1
+}
+
+say() {
+    echo "$program: $*"
+}
+
+# need_packages PACKAGE...: installs those that are missing (Debian, root).
+need_packages() {
+    command -v dpkg-query >/dev/null || return 0
+    missing=
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
+        in installed) ;; *) missing="$missing $package" ;; esac
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        die "packages are missing; as root: apt-get install$missing"
+    fi
+    say "installing$missing"
+    log=$(mktemp)
+    # A lock held by another apt (unattended-upgrades) is waited for.
+    if { apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+         DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+             -o DPkg::Lock::Timeout=300 install --no-install-recommends \
+             $missing; } >"$log" 2>&1 </dev/null; then
+        rm -f "$log"
+    else
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+        die "apt-get could not install:$missing"
+    fi
+}
+
+BUILD_PACKAGES="g++ make autoconf automake libtool pkg-config python3
+    openvswitch-source libssl-dev libnl-3-dev libnl-route-3-dev
+    nlohmann-json3-dev"
+RUN_PACKAGES="openvswitch-switch tcpdump"
+# Namespaces, links and guests that talk.
+ROOT_PACKAGES="iproute2 ethtool procps iputils-ping"
+
+# build DIRECTORY [CONFIGURE-OPTION...]: configures and makes there, keeping
+# what an earlier run made.  Sets 'built' to the directory used.
+build() {
+    built=$1
+    shift
+    source=$top
+    if [ -e "$top/config.status" ] && [ "$built" != "$top" ]; then
+        # Configured by hand in place; automake builds nowhere else then.  So
+        # the sources are copied, with their times, and built there.
+        source=$built/source
+        mkdir -p "$source"
+        (cd "$top" && git ls-files -z --cached --others --exclude-standard |
+             tar --null -T - -cf - --ignore-failed-read) |
+            tar -C "$source" --keep-newer-files -xf - 2>/dev/null ||
+            die "the source is configured in place: make distclean first"
+    fi
+    mkdir -p "$built"
+    log=$built/$program.log
+    if {
+        { [ -x "$source/configure" ] || (cd "$source" && ./boot.sh); } &&
+        cd "$built" &&
+        { [ -e Makefile ] || "$(realpath "$source")/configure" -q "$@"; } &&
+        make -s -j"$(nproc)"
+    } >"$log" 2>&1; then
+        return 0
+    fi
+    grep -E 'error|Error|ERROR|warning' "$log" | head -n 20 >&2
+    die "the build failed; see $log"
+}

@@ -2,7 +2,8 @@ if HAVE_GTEST
 check_PROGRAMS += tests/unit-tests
 TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
-	tests/unit/test_model.cc
+	tests/unit/test_model.cc \
+	tests/unit/test_path_text.cc
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
 endif
@@ -20,3 +21,10 @@ tests_unixctl_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_unixctl_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 tests_unixctl_tester_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
 EXTRA_DIST += tests/dummy/test_unixctl.py
+
+check_PROGRAMS += tests/underlay-tester
+tests_underlay_tester_SOURCES = tests/system/underlay-tester.cc tests/line_reader.h
+tests_underlay_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_underlay_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+tests_underlay_tester_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+EXTRA_DIST += tests/system/test_underlay.py

@@ -52,6 +52,34 @@ ovs_mirrord_SOURCES = \
 	plugin/prover.h \
 	plugin/underlay.cc \
 	plugin/underlay.h
+	plugin/path_text.cc \
+	plugin/path_text.h
+
+# Adapter to libnl.  Without OVS_CPPFLAGS: OVS's include/linux clashes with
+# what libnl includes.
+noinst_LTLIBRARIES += libpmnetlink.la
+libpmnetlink_la_SOURCES = \
+	plugin/netlink_message.cc \
+	plugin/netlink_message.h \
+	plugin/netlink_watch.cc \
+	plugin/netlink_watch.h
+libpmnetlink_la_CXXFLAGS = $(AM_CXXFLAGS) $(LIBNL_CFLAGS)
+libpmnetlink_la_LIBADD = $(LIBNL_LIBS)
+
+# What the host and the switch know of the way to the destinations.
+noinst_LTLIBRARIES += libpmunderlay.la
+libpmunderlay_la_SOURCES = \
+	plugin/switch_routes.cc \
+	plugin/switch_routes.h \
+	plugin/underlay.cc \
+	plugin/underlay.h
+libpmunderlay_la_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+libpmunderlay_la_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+libpmunderlay_la_LIBADD = libpmnetlink.la
+
+sbin_PROGRAMS += ovs-mirrord
+ovs_mirrord_SOURCES = \
+	plugin/main.cc
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
-ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS) $(LIBNL_CFLAGS)
-ovs_mirrord_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH) $(LIBNL_LIBS)
+ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)

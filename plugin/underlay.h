@@ -15,26 +15,40 @@ namespace pm {
 
 /* Watches the way toward a set of destinations.
  *
- * Kernel datapath: the kernel's forwarding table by libnl (RTM_GETROUTE).
- * Userspace datapaths (netdev, dummy): OVS forwards by its own copy of the
+ * Kernel datapath ("system"): the kernel's forwarding decision by libnl
+ * (RTM_GETROUTE) and its neighbour table.
+ *
+ * Userspace datapaths ("netdev", "dummy"): OVS forwards by its own copy of the
  * kernel's routes and by what an operator gave to "ovs-appctl ovs/route/add",
- * so vswitchd is asked ("ovs/route/lookup", "tnl/neigh/show"); netlink events
- * say when to ask again.  Links' MTU comes from netlink in both cases. */
+ * so vswitchd is asked ("ovs/route/lookup", "tnl/neigh/show").  Netlink events
+ * say when to ask; what an operator adds raises no event, so destinations are
+ * asked again in turn as well, all of them within 5 seconds as long as they
+ * are fewer than about 150.  A neighbour that OVS does not know is "Failed" if
+ * the kernel tried it and failed, else "Unknown".
+ *
+ * Link state and MTU come from netlink, except on the dummy datapath, whose
+ * devices are no links of the kernel: they are up, with the MTU that
+ * set_switch_mtus() gave. */
 class Underlay {
 public:
     Underlay();
     ~Underlay();
+    Underlay(const Underlay &) = delete;
+    Underlay &operator=(const Underlay &) = delete;
 
     /* Replaces the set watched. */
     void watch(const std::set<PathKey> &);
-    /* MTU of links that netlink does not know (dummy datapath), by name. */
+    /* MTU of devices that netlink does not know, by name. */
     void set_switch_mtus(const std::map<std::string, int> &);
-    /* False while vswitchd's control socket does not answer. */
+    /* False from a call that vswitchd's control socket did not answer until
+     * one that it does, tried about each second.  Always true while no path
+     * of a userspace datapath is watched: then nothing is asked. */
     bool switch_answers() const;
-    /* Call in each turn of the main loop. */
+    /* Call in each turn of the main loop.  Never blocks. */
     void run();
     void wait();
-    /* Paths whose value changed since the last call. */
+    /* Paths that differ from what was last returned, once known.  A path that
+     * vswitchd cannot be asked about keeps its last value. */
     std::map<PathKey, Path> take_changes();
     /* Asks everything again (mirror/resync). */
     void refresh();

@@ -4,6 +4,7 @@ TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
 	tests/unit/test_model.cc \
 	tests/unit/test_rule_match.cc
+	tests/unit/test_path_text.cc
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
 endif
@@ -64,3 +65,9 @@ check-system: all
 	$(RUN_SUITE) system
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
+check_PROGRAMS += tests/underlay-tester
+tests_underlay_tester_SOURCES = tests/system/underlay-tester.cc tests/line_reader.h
+tests_underlay_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_underlay_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+tests_underlay_tester_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+EXTRA_DIST += tests/system/test_underlay.py

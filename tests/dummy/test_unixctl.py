@@ -25,17 +25,21 @@ class UnixctlTest(unittest.TestCase):
         self.tester = subprocess.Popen(
             [os.path.join(BUILDDIR, "tests", "unixctl-tester")],
             env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(self.stop, self.tester)
+        self.addCleanup(self.close_tester)
         self.unread = b""
         self.switch = None
+
+    def close_tester(self):
+        """Lets it end by itself, so that sanitizers have their say."""
+        self.tester.stdin.close()
+        self.tester.stdout.read()
+        self.tester.stdout.close()
+        self.assertEqual(self.tester.wait(), 0)
 
     @staticmethod
     def stop(process):
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
 
     def start_switch(self):
         self.switch = subprocess.Popen(

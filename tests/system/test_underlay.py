@@ -4,7 +4,7 @@ namespaces.  Needs root; skipped without.
 
 The hypervisor is a namespace with a bridge of the userspace datapath, br-phy,
 and a plain link, k0; both lead to a second namespace.  The program under test
-is "underlay-tester" in $PM_BUILDDIR/tests."""
+is "underlay-tester" in $OVS_MIRROR_BUILD/tests."""
 
 import json
 import os
@@ -17,7 +17,10 @@ import tempfile
 import time
 import unittest
 
-BUILDDIR = os.path.abspath(os.environ.get("PM_BUILDDIR", "."))
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILDDIR = os.path.abspath(
+    os.environ.get("OVS_MIRROR_BUILD")
+    or ("." if os.path.exists("tests/underlay-tester") else HERE + "/../../_build"))
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 HOST = "un-host-%d" % os.getpid()
 PEER = "un-peer-%d" % os.getpid()

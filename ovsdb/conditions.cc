@@ -241,7 +241,8 @@ ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
 {
     static const std::set<Clause> none;
     std::set<const struct ovsdb_idl_table_class *> tables;
-    for (const Conditions *c : {&conditions, &std::as_const(*asked)}) {
+    for (const Conditions *c :
+         std::initializer_list<const Conditions *>{&conditions, asked}) {
         for (const auto &[table, clauses] : *c) {
             tables.insert(table);
         }

@@ -70,6 +70,7 @@ extern "C" {
 #include <jsonrpc.h>
 #include <memory.h>
 #include <ovsdb-data.h>
+#include <simap.h>
 #include <sset.h>
 #include <stream-ssl.h>
 #include <stream.h>
@@ -82,6 +83,8 @@ extern "C" {
 #undef class
 #undef new
 }
+/* db-ctl-base.h takes it away from everybody, for the sake of its own file. */
+#undef ovs_fatal
 
 #pragma GCC diagnostic pop
 

@@ -20,7 +20,7 @@ struct Exit {
     std::vector<struct unixctl_conn *> conns;
 };
 
-void
+[[noreturn]] void
 usage()
 {
     std::printf("%s: packet mirroring daemon for Open vSwitch\n"
@@ -155,7 +155,7 @@ main(int argc, char *argv[])
         pm::register_appctl(&agent);
         daemonize_complete();
         VLOG_INFO("%s %s (Open vSwitch library %s)", program_name, PM_VERSION,
-                  OVS_LIB_VERSION);
+                  PM_OVS_VERSION);
         for (;;) {
             on_memory_usage(agent);
             memory_run();

@@ -19,6 +19,7 @@ tests_unixctl_tester_SOURCES = tests/dummy/unixctl-tester.cc tests/line_reader.h
 tests_unixctl_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_unixctl_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 tests_unixctl_tester_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+TESTS += tests/dummy/test_unixctl.py
 EXTRA_DIST += tests/dummy/test_unixctl.py
 
 DUMMY_TESTS = \

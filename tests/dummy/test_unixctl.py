@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """UnixctlClient against a real ovs-vswitchd.  No root, no network.
 
-The program under test is "unixctl-tester" in $PM_BUILDDIR/tests."""
+The program under test is "unixctl-tester" in $OVS_MIRROR_BUILD/tests."""
 
 import json
 import os
@@ -13,7 +13,10 @@ import tempfile
 import time
 import unittest
 
-BUILDDIR = os.path.abspath(os.environ.get("PM_BUILDDIR", "."))
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILDDIR = os.path.abspath(
+    os.environ.get("OVS_MIRROR_BUILD")
+    or ("." if os.path.exists("tests/unixctl-tester") else HERE + "/../../_build"))
 DEADLINE_S = 15
 
 

@@ -4,11 +4,11 @@ noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
+	plugin/check_tunnel.cc \
 	plugin/desire_shared.cc \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \
 	plugin/desired_state.h \
-	plugin/check_tunnel.cc \
 	plugin/document.cc \
 	plugin/document.h \
 	plugin/edit.cc \
@@ -24,7 +24,12 @@ libpmcore_la_SOURCES = \
 	plugin/lifecycle.h \
 	plugin/model.cc \
 	plugin/model.h \
+	plugin/parse.h \
+	plugin/parse_customer.cc \
+	plugin/parse_inventory.cc \
 	plugin/path.h \
+	plugin/path_text.cc \
+	plugin/path_text.h \
 	plugin/plan.cc \
 	plugin/plan.h \
 	plugin/slots.cc \
@@ -33,27 +38,6 @@ libpmcore_la_SOURCES = \
 	plugin/status.h \
 	plugin/switch_names.h \
 	plugin/switch_rows.h
-	plugin/parse.h \
-	plugin/parse_customer.cc \
-	plugin/parse_inventory.cc \
-	plugin/path.h
-
-sbin_PROGRAMS += ovs-mirrord
-ovs_mirrord_SOURCES = \
-	plugin/agent.cc \
-	plugin/agent.h \
-	plugin/agent_report.cc \
-	plugin/appctl.cc \
-	plugin/appctl.h \
-	plugin/bridge_link.cc \
-	plugin/bridge_link.h \
-	plugin/main.cc \
-	plugin/prover.cc \
-	plugin/prover.h \
-	plugin/underlay.cc \
-	plugin/underlay.h
-	plugin/path_text.cc \
-	plugin/path_text.h
 
 # Adapter to libnl.  Without OVS_CPPFLAGS: OVS's include/linux clashes with
 # what libnl includes.
@@ -79,7 +63,16 @@ libpmunderlay_la_LIBADD = libpmnetlink.la
 
 sbin_PROGRAMS += ovs-mirrord
 ovs_mirrord_SOURCES = \
-	plugin/main.cc
+	plugin/agent.cc \
+	plugin/agent.h \
+	plugin/agent_report.cc \
+	plugin/appctl.cc \
+	plugin/appctl.h \
+	plugin/bridge_link.cc \
+	plugin/bridge_link.h \
+	plugin/main.cc \
+	plugin/prover.cc \
+	plugin/prover.h
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)

@@ -279,13 +279,15 @@ DesiredState::desire_rows()
                 /* trunks: while its Mirror is not live, NORMAL would flood
                  * other NICs' frames into the patch port; 4095 is a VLAN
                  * that no frame has. */
-                rows.ports[tap] = {
-                    nic_bridge, "patch", {{"peer", peer}}, {4095}, 0, false, mark};
+                rows.ports[tap] = {nic_bridge, "patch", {{"peer", peer}},
+                                   {4095},     0,       false,
+                                   mark};
                 rows.ports[peer] = {mirror_bridge,
                                     "patch",
                                     {{"peer", tap}},
                                     {},
                                     nic_ofport(number, direction),
+                                    false,
                                     mark};
                 MirrorRow mirror;
                 mirror.bridge = nic_bridge;

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libpmovs.la
 libpmovs_la_SOURCES = \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \
+	ovsdb/control_rows_write.cc \
 	ovsdb/ovs_c.h \
 	ovsdb/unixctl_client.cc \
 	ovsdb/unixctl_client.h

@@ -19,18 +19,23 @@ struct uuid to_ovs_uuid(const Uuid &);
 /* Each returns nullopt for a row that cannot be read whole: a text that is
  * no address or CIDR, or a child row (rule, member) that has not arrived.
  * For the former '*error', where not null, is a sentence naming the row,
- * column and value; for the latter it is empty. */
+ * column and value; for the latter it is empty.
+ *
+ * Lists that are sets in the database come sorted. */
 std::optional<Vpc> read(const pmrec_vpc *, std::string *error);
 std::optional<Peering> read(const pmrec_vpc_peering *, std::string *error);
 std::optional<TransitConnect> read(const pmrec_transit_vpc_connect *,
                                    std::string *error);
 std::optional<Subnet> read(const pmrec_subnet *, std::string *error);
 std::optional<Nic> read(const pmrec_network_interface *, std::string *error);
+std::optional<LoadBalancerMember> read(const pmrec_load_balancer_member *,
+                                       std::string *error);
 std::optional<LoadBalancer> read(const pmrec_load_balancer *,
                                  std::string *error);
 std::optional<Collector> read(const pmrec_collector *, std::string *error);
 std::optional<Resource> read(const pmrec_mirror_resource *,
                              std::string *error);
+std::optional<Rule> read(const pmrec_mirror_rule *, std::string *error);
 std::optional<Filter> read(const pmrec_mirror_filter *, std::string *error);
 std::optional<Tunnel> read(const pmrec_mirror_tunnel *, std::string *error);
 std::optional<TunnelStatus> read(const pmrec_tunnel_status *,
@@ -40,18 +45,28 @@ std::optional<FilterStatus> read(const pmrec_filter_status *,
 std::optional<Chassis> read(const pmrec_chassis *, std::string *error);
 std::optional<Event> read(const pmrec_event *, std::string *error);
 
-/* Reads every row of an IDL that monitors everything.  Rows that cannot be
- * read are left out and named in '*errors'. */
+/* Reads every row of an IDL that monitors everything, as the open
+ * transaction (if any) has it.  Rows that cannot be read are left out and
+ * named in '*errors'. */
 Model read_model(struct ovsdb_idl *, std::vector<std::string> *errors);
 
 /* Writes 'delta' into the IDL's open transaction: inserts, changed columns
- * only, deletes.  'delta's new rows get the server's uuids, not the delta's.
- * 'model' is what the IDL holds now (for child rows and references). */
+ * only, deletes.  References between new rows go by the delta's uuids; the
+ * server gives the rows others.  Rules and members that stay as they are
+ * keep their rows.
+ *
+ * Each column written over, and the generation and acceptance of a tunnel or
+ * filter touched, is verified: the commit ends in TXN_TRY_AGAIN where somebody
+ * else changed it since the IDL read it. */
 void write_delta(struct ovsdb_idl *, struct ovsdb_idl_txn *,
                  const ModelDelta &delta);
-void write_event(struct ovsdb_idl_txn *, const Event &);
 
-/* Writes the columns of 'status' that differ from the row's. */
+/* Adds 'events' and deletes the oldest rows that they leave no room for. */
+void write_events(struct ovsdb_idl_txn *, const std::vector<Event> &events);
+
+/* Writes the columns of 'status' that differ from the row's.  The row may be
+ * one just inserted.  Of more events than the column holds, the latest stay.
+ */
 void write(const pmrec_tunnel_status *row, const TunnelStatus &status);
 void write(const pmrec_filter_status *row, const FilterStatus &status);
 void write(const pmrec_chassis *row, const Chassis &chassis);

@@ -1,8 +1,10 @@
 # Adapters to OVS: rows and messages <-> values.
 noinst_LTLIBRARIES += libpmovs.la
 libpmovs_la_SOURCES = \
+	ovsdb/columns.h \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \
+	ovsdb/control_rows_status.cc \
 	ovsdb/control_rows_write.cc \
 	ovsdb/ovs_c.h \
 	ovsdb/unixctl_client.cc \

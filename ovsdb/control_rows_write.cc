@@ -1,149 +1,9 @@
 /* Writing: see control_rows.h. */
-#include "ovsdb/control_rows.h"
+#include "ovsdb/columns.h"
 
 namespace pm {
 
 namespace {
-
-using Column = struct ovsdb_idl_column;
-
-/* Columns of which the schema bounds the number of values or rows. */
-constexpr size_t STATUS_EVENTS_MAX = 20;
-constexpr size_t EVENT_ROWS_MAX = 10000;
-
-/* Whether to guard against others' writes: an edit depends on what it read;
- * a hypervisor's rows have no other writer. */
-enum class Verify { No, Yes };
-
-/* Writes columns of one row, those that differ.
- *
- * Everything goes through raw datums: a reference is then the uuid that the
- * value has, which for a row inserted in the same transaction is the uuid
- * that it was inserted by; the IDL turns it into the server's. */
-class RowWriter {
-public:
-    RowWriter(const ovsdb_idl_row *row, Verify verify)
-        : row_(row), verify_(verify)
-    {
-    }
-
-    void set(const Column &c, const std::string &s) const
-    {
-        put(c, one(ovsdb_atom{.s = ovsdb_atom_string_create(s.c_str())}));
-    }
-    void set(const Column &c, const char *s) const
-    {
-        put(c, one(ovsdb_atom{.s = ovsdb_atom_string_create(s)}));
-    }
-    void set(const Column &c, int64_t n) const
-    {
-        put(c, one(ovsdb_atom{.integer = n}));
-    }
-    void set(const Column &c, bool b) const
-    {
-        put(c, one(ovsdb_atom{.boolean = b}));
-    }
-    void set(const Column &c, const Uuid &id) const
-    {
-        put(c, one(ovsdb_atom{.uuid = to_ovs_uuid(id)}));
-    }
-    void set(const Column &c, const std::vector<Uuid> &ids) const
-    {
-        ovsdb_datum d = space(ids.size(), false);
-        for (size_t i = 0; i < ids.size(); i++) {
-            d.keys[i].uuid = to_ovs_uuid(ids[i]);
-        }
-        put(c, d);
-    }
-    void set(const Column &c, const std::vector<std::string> &texts) const
-    {
-        ovsdb_datum d = space(texts.size(), false);
-        for (size_t i = 0; i < texts.size(); i++) {
-            d.keys[i].s = ovsdb_atom_string_create(texts[i].c_str());
-        }
-        put(c, d);
-    }
-    /* Maps of texts or numbers to texts or numbers. */
-    template <typename K, typename V>
-    void set(const Column &c, const std::map<K, V> &map) const
-    {
-        ovsdb_datum d = space(map.size(), true);
-        size_t i = 0;
-        for (const auto &[key, value] : map) {
-            d.keys[i] = atom(key);
-            d.values[i++] = atom(value);
-        }
-        put(c, d);
-    }
-    /* An optional column: 'value' through 'convert', or empty. */
-    template <typename T, typename F>
-    void set_optional(const Column &c, const std::optional<T> &value,
-                      F convert) const
-    {
-        if (value) {
-            set(c, convert(*value));
-        } else {
-            clear(c);
-        }
-    }
-    template <typename T>
-    void set_optional(const Column &c, const std::optional<T> &value) const
-    {
-        set_optional(c, value, [](const T &v) { return v; });
-    }
-    void set_number(const Column &c, const std::optional<int> &value) const
-    {
-        set_optional(c, value, [](int v) { return int64_t{v}; });
-    }
-    void clear(const Column &c) const { put(c, space(0, false)); }
-
-    void verify(const Column &c) const { ovsdb_idl_txn_verify(row_, &c); }
-
-private:
-    static ovsdb_atom atom(const std::string &s)
-    {
-        return {.s = ovsdb_atom_string_create(s.c_str())};
-    }
-    static ovsdb_atom atom(int64_t n) { return {.integer = n}; }
-
-    static ovsdb_datum space(size_t n, bool map)
-    {
-        ovsdb_datum d;
-        ovsdb_datum_init_empty(&d);
-        auto atoms = [n] {
-            return static_cast<ovsdb_atom *>(xmalloc(n * sizeof(ovsdb_atom)));
-        };
-        if (n) {
-            d.n = n;
-            d.keys = atoms();
-            d.values = map ? atoms() : nullptr;
-        }
-        return d;
-    }
-    static ovsdb_datum one(const ovsdb_atom &a)
-    {
-        ovsdb_datum d = space(1, false);
-        d.keys[0] = a;
-        return d;
-    }
-
-    /* Takes 'd' over. */
-    void put(const Column &c, ovsdb_datum d) const
-    {
-        ovsdb_datum_sort_unique(&d, &c.type);
-        if (ovsdb_datum_equals(ovsdb_idl_read(row_, &c), &d, &c.type)) {
-            ovsdb_datum_destroy(&d, &c.type);
-            return;
-        }
-        if (verify_ == Verify::Yes) {
-            verify(c);
-        }
-        ovsdb_idl_txn_write(row_, &c, &d);
-    }
-
-    const ovsdb_idl_row *row_;
-    Verify verify_;
-};
 
 template <typename T>
 std::vector<std::string>
@@ -403,85 +263,6 @@ write_columns(const RowWriter &w, ovsdb_idl_txn *, const pmrec_mirror_tunnel *,
     w.set(pmrec_mirror_tunnel_col_updated, v.updated_ms);
 }
 
-void
-write_columns(const RowWriter &w, ovsdb_idl_txn *, const pmrec_tunnel_status *,
-              const TunnelStatus &v)
-{
-    w.set(pmrec_tunnel_status_col_tunnel, v.tunnel);
-    w.set(pmrec_tunnel_status_col_chassis, v.chassis);
-    w.set(pmrec_tunnel_status_col_number, v.number);
-    w.set(pmrec_tunnel_status_col_name, v.name);
-    w.set(pmrec_tunnel_status_col_account, v.account);
-    w.set(pmrec_tunnel_status_col_destination_account, v.destination_account);
-    w.set(pmrec_tunnel_status_col_source, v.source);
-    w.set(pmrec_tunnel_status_col_destination, v.destination);
-    w.set(pmrec_tunnel_status_col_peering, v.peering);
-    w.set(pmrec_tunnel_status_col_vni, v.vni);
-    w.set(pmrec_tunnel_status_col_iface_id, v.iface_id);
-    w.set(pmrec_tunnel_status_col_bound, v.bound);
-    w.set_optional(
-        pmrec_tunnel_status_col_delivery, v.delivery,
-        [](Delivery d) { return d == Delivery::Vpc ? "vpc" : "underlay"; });
-    w.set_number(pmrec_tunnel_status_col_effective_packet_length,
-                 v.effective_packet_length);
-    w.set(pmrec_tunnel_status_col_observed_generation, v.observed_generation);
-    w.set(pmrec_tunnel_status_col_observed_filter_generation,
-          v.observed_filter_generation);
-    w.set(pmrec_tunnel_status_col_health, to_string(v.health));
-    w.set(pmrec_tunnel_status_col_reasons, v.reasons);
-    std::map<std::string, std::string> conditions, condition_reasons;
-    for (const auto &[type, condition] : v.conditions) {
-        conditions[type] = to_string(condition.status);
-        if (!condition.reason.empty()) {
-            condition_reasons[type] = condition.reason;
-        }
-    }
-    w.set(pmrec_tunnel_status_col_conditions, conditions);
-    w.set(pmrec_tunnel_status_col_condition_reasons, condition_reasons);
-    w.set(pmrec_tunnel_status_col_counters, v.counters.values);
-    w.set(pmrec_tunnel_status_col_counter_bases, v.counters.bases);
-    size_t surplus =
-        v.events.size() - std::min(v.events.size(), STATUS_EVENTS_MAX);
-    w.set(pmrec_tunnel_status_col_events,
-          std::vector<std::string>(v.events.begin() +
-                                       static_cast<std::ptrdiff_t>(surplus),
-                                   v.events.end()));
-    w.set(pmrec_tunnel_status_col_created, v.created_ms);
-    w.set(pmrec_tunnel_status_col_updated, v.updated_ms);
-}
-
-void
-write_columns(const RowWriter &w, ovsdb_idl_txn *, const pmrec_filter_status *,
-              const FilterStatus &v)
-{
-    w.set(pmrec_filter_status_col_filter, v.filter);
-    w.set(pmrec_filter_status_col_chassis, v.chassis);
-    w.set(pmrec_filter_status_col_number, v.number);
-    w.set(pmrec_filter_status_col_name, v.name);
-    w.set(pmrec_filter_status_col_account, v.account);
-    w.set(pmrec_filter_status_col_observed_generation, v.observed_generation);
-    w.set(pmrec_filter_status_col_inbound_hits, v.inbound_hits);
-    w.set(pmrec_filter_status_col_outbound_hits, v.outbound_hits);
-    w.set(pmrec_filter_status_col_hit_bases, v.hit_bases);
-    w.set(pmrec_filter_status_col_updated, v.updated_ms);
-}
-
-void
-write_columns(const RowWriter &w, ovsdb_idl_txn *, const pmrec_chassis *,
-              const Chassis &v)
-{
-    w.set(pmrec_chassis_col_name, v.name);
-    w.set(pmrec_chassis_col_hostname, v.hostname);
-    w.set(pmrec_chassis_col_version, v.version);
-    w.set(pmrec_chassis_col_ovs_version, v.ovs_version);
-    w.set(pmrec_chassis_col_datapath_types, v.datapath_types);
-    w.set(pmrec_chassis_col_encap_ips, v.encap_ips);
-    w.set(pmrec_chassis_col_slots, v.slots);
-    w.set(pmrec_chassis_col_slots_used, v.slots_used);
-    w.set(pmrec_chassis_col_cfg, v.cfg);
-    w.set(pmrec_chassis_col_heartbeat, v.heartbeat_ms);
-}
-
 /* Writes one table's changes; 'table' is the generated class of RowType. */
 template <typename RowType, typename T>
 void
@@ -497,8 +278,13 @@ write_table(ovsdb_idl *idl, ovsdb_idl_txn *txn,
                 row = ovsdb_idl_txn_insert(txn, &table, &uuid);
             }
             /* The row's struct begins with its header. */
-            write_columns(RowWriter(row, Verify::Yes), txn,
-                          reinterpret_cast<const RowType *>(row), *value);
+            auto typed_row = reinterpret_cast<const RowType *>(row);
+            if constexpr (requires { write(typed_row, *value); }) {
+                write(typed_row, *value);
+            } else {
+                write_columns(RowWriter(row, Verify::Yes), txn, typed_row,
+                              *value);
+            }
         } else if (row) {
             if constexpr (std::is_same_v<T, Tunnel>) {
                 verify_tunnel(RowWriter(row, Verify::Yes));
@@ -537,59 +323,6 @@ write_delta(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn,
     write_table<pmrec_filter_status>(idl, txn, pmrec_table_filter_status,
                                      d.filter_statuses);
     write_table<pmrec_chassis>(idl, txn, pmrec_table_chassis, d.chassis);
-}
-
-void
-write_events(struct ovsdb_idl_txn *txn, const std::vector<Event> &events)
-{
-    size_t n_new = std::min(events.size(), EVENT_ROWS_MAX);
-    if (!n_new) {
-        return;
-    }
-    std::vector<std::pair<int64_t, const pmrec_event *>> rows;
-    const pmrec_event *row;
-    PMREC_EVENT_FOR_EACH(row, ovsdb_idl_txn_get_idl(txn))
-    {
-        rows.emplace_back(row->time, row);
-    }
-    if (rows.size() + n_new > EVENT_ROWS_MAX) {
-        std::sort(rows.begin(), rows.end());
-        size_t surplus = rows.size() + n_new - EVENT_ROWS_MAX;
-        for (size_t i = 0; i < surplus; i++) {
-            ovsdb_idl_txn_delete(&rows[i].second->header_);
-        }
-    }
-    for (size_t i = events.size() - n_new; i < events.size(); i++) {
-        const Event &v = events[i];
-        RowWriter w(&pmrec_event_insert(txn)->header_, Verify::No);
-        w.set(pmrec_event_col_time, v.time_ms);
-        w.set(pmrec_event_col_actor, v.actor);
-        w.set(pmrec_event_col_account, v.account);
-        w.set(pmrec_event_col_peer_account, v.peer_account);
-        w.set(pmrec_event_col_kind, v.kind);
-        w.set(pmrec_event_col_object, v.object);
-        w.set(pmrec_event_col_event, v.event);
-        w.set(pmrec_event_col_generation, v.generation);
-        w.set(pmrec_event_col_message, v.message);
-    }
-}
-
-void
-write(const pmrec_tunnel_status *row, const TunnelStatus &status)
-{
-    write_columns(RowWriter(&row->header_, Verify::No), nullptr, row, status);
-}
-
-void
-write(const pmrec_filter_status *row, const FilterStatus &status)
-{
-    write_columns(RowWriter(&row->header_, Verify::No), nullptr, row, status);
-}
-
-void
-write(const pmrec_chassis *row, const Chassis &chassis)
-{
-    write_columns(RowWriter(&row->header_, Verify::No), nullptr, row, chassis);
 }
 
 } // namespace pm

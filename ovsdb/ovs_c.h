@@ -70,6 +70,7 @@ extern "C" {
 #include <jsonrpc.h>
 #include <memory.h>
 #include <ovsdb-data.h>
+#include <random.h>
 #include <simap.h>
 #include <sset.h>
 #include <stream-ssl.h>

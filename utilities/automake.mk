@@ -1,6 +1,17 @@
 bin_PROGRAMS += ovs-mirrorctl
 ovs_mirrorctl_SOURCES = \
-	utilities/ovs-mirrorctl.cc
+	utilities/ovs-mirrorctl-describe.cc \
+	utilities/ovs-mirrorctl-edit.cc \
+	utilities/ovs-mirrorctl-generic.cc \
+	utilities/ovs-mirrorctl-init.cc \
+	utilities/ovs-mirrorctl-lifecycle.cc \
+	utilities/ovs-mirrorctl-list.cc \
+	utilities/ovs-mirrorctl-print.cc \
+	utilities/ovs-mirrorctl-run.cc \
+	utilities/ovs-mirrorctl-tunnel.cc \
+	utilities/ovs-mirrorctl-wait.cc \
+	utilities/ovs-mirrorctl.cc \
+	utilities/ovs-mirrorctl.h
 ovs_mirrorctl_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 ovs_mirrorctl_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 ovs_mirrorctl_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
@@ -15,3 +26,5 @@ EXTRA_DIST += \
 	utilities/lint \
 	utilities/sandbox \
 	utilities/sum-reports
+
+dist_man_MANS += docs/ovs-mirrorctl.8

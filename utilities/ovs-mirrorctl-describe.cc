@@ -1,0 +1,137 @@
+/* ovs-mirrorctl: what it says of an edit. */
+#include "utilities/ovs-mirrorctl.h"
+
+namespace pm::ctl {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+std::string
+value_text(const ordered_json &value)
+{
+    return value.is_null() ? "none" : value.dump();
+}
+
+/* "KEY VALUE, ..." of what a new object says. */
+std::string
+describe_new(const ordered_json &object)
+{
+    std::string text;
+    for (const auto &[key, value] : object.items()) {
+        bool is_default = value.is_null() || value == "" ||
+                          (value.is_structured() && value.empty());
+        if (key != "name" && key != "account" && !is_default) {
+            text += (text.empty() ? "" : ", ") + key + " " + value.dump();
+        }
+    }
+    return text;
+}
+
+/* "KEY OLD -> NEW, ..." of what differs. */
+std::string
+describe_change(const ordered_json &before, const ordered_json &after)
+{
+    std::set<std::string> keys;
+    for (const ordered_json &object : {before, after}) {
+        for (const auto &[key, value] : object.items()) {
+            keys.insert(key);
+        }
+    }
+    std::string text;
+    for (const std::string &key : keys) {
+        ordered_json old_value = before.value(key, ordered_json());
+        ordered_json new_value = after.value(key, ordered_json());
+        if (old_value != new_value) {
+            text += (text.empty() ? "" : ", ") + key + " " +
+                    value_text(old_value) + " -> " + value_text(new_value);
+        }
+    }
+    return text;
+}
+
+template <typename T>
+void
+describe_table(const Model &before, const Model &after,
+               const std::string &kind, const TableDelta<T> &delta,
+               std::vector<std::string> *lines)
+{
+    for (const auto &[id, value] : delta) {
+        ordered_json old_object = to_json(before, kind, id);
+        ordered_json new_object = to_json(after, kind, id);
+        const ordered_json &any = value ? new_object : old_object;
+        std::string account = any.value("account", "");
+        std::string name = any.value("name", "");
+        if constexpr (requires(T t) { t.created_ms; }) {
+            name = account + "/" + name;
+        }
+        std::string what = old_object.is_null()   ? "create"
+                           : new_object.is_null() ? "delete"
+                                                  : "change";
+        std::string how = old_object.is_null() ? describe_new(new_object)
+                          : new_object.is_null()
+                              ? ""
+                              : describe_change(old_object, new_object);
+        lines->push_back(what + " " + kind + " " + name +
+                         (how.empty() ? "" : ": " + how));
+    }
+}
+
+} // namespace
+
+std::vector<std::string>
+describe(const Model &before, const Model &after)
+{
+    ModelDelta delta = diff(before, after);
+    std::vector<std::string> lines;
+    auto describe_kind = [&](const std::string &kind, const auto &table) {
+        describe_table(before, after, kind, table, &lines);
+    };
+    describe_kind("vpcs", delta.vpcs);
+    describe_kind("peerings", delta.peerings);
+    describe_kind("transit_connects", delta.connects);
+    describe_kind("subnets", delta.subnets);
+    describe_kind("network_interfaces", delta.nics);
+    describe_kind("load_balancers", delta.load_balancers);
+    describe_kind("collectors", delta.collectors);
+    describe_kind("mirror_resources", delta.resources);
+    describe_kind("mirror_filters", delta.filters);
+    describe_kind("mirror_tunnels", delta.tunnels);
+    for (const auto &[id, value] : delta.tunnel_statuses) {
+        const TunnelStatus *status = find(before.tunnel_statuses, id);
+        lines.push_back("delete the status of tunnel " +
+                        (status ? status->account + "/" + status->name +
+                                      " on hypervisor " + status->chassis
+                                : id.to_string()));
+    }
+    return lines;
+}
+
+void
+say_more(Attempt *a, const ModelDelta &delta)
+{
+    for (const std::string &name : a->vni_left_out) {
+        auto id = look_up(a->edit.model, a->context, "mirror_tunnels", name);
+        if (const Tunnel *t =
+                id ? find(a->edit.model.tunnels, *id) : nullptr) {
+            a->notices.push_back(name + ": vni " + std::to_string(t->vni) +
+                                 " was chosen");
+        }
+    }
+    for (const auto &[id, tunnel] : delta.tunnels) {
+        if (tunnel && !find(a->before.tunnels, id) &&
+            !is_accepted(a->edit.model, *tunnel)) {
+            a->notices.push_back(a->say(tunnel->account, tunnel->name) +
+                                 ": waits for account " +
+                                 destination_account(a->edit.model, *tunnel) +
+                                 " to accept it (\"tunnel-accept " +
+                                 tunnel->account + "/" + tunnel->name + "\")");
+        }
+    }
+    for (const Problem &p : a->edit.warnings) {
+        a->warnings.push_back("warning: " + p.code + ": " + p.path + ": " +
+                              p.message);
+    }
+}
+
+} // namespace pm::ctl

@@ -1,0 +1,408 @@
+/* ovs-mirrorctl: the commands that change objects.
+ *
+ * Each builds one object in the form of the JSON document and puts it, so
+ * that a key and a check are the same here and there. */
+#include "utilities/ovs-mirrorctl.h"
+
+#include <charconv>
+#include <climits>
+#include <cstring>
+
+namespace pm::ctl {
+
+namespace {
+
+using json = nlohmann::json;
+
+/* "NOUN-add NAME POSITIONAL... [KEY=VALUE]..." makes an object of 'kind'. */
+struct Noun {
+    const char *noun, *kind;
+    std::vector<const char *> positional;
+    const char *arguments;
+    bool of_account; /* NAME may be ACCOUNT/NAME. */
+};
+
+const Noun NOUNS[] = {
+    {"resource",
+     "mirror_resources",
+     {"purpose", "type", "target"},
+     "NAME PURPOSE TYPE TARGET [note=NOTE]",
+     true},
+    {"filter", "mirror_filters", {}, "NAME [KEY=VALUE]...", true},
+    {"tunnel", "mirror_tunnels", {}, "NAME [KEY=VALUE]...", true},
+    {"vpc", "vpcs", {}, "NAME [KEY=VALUE]...", false},
+    {"subnet",
+     "subnets",
+     {"vpc", "cidr"},
+     "NAME VPC CIDR [KEY=VALUE]...",
+     false},
+    {"nic", "network_interfaces", {}, "NAME [KEY=VALUE]...", false},
+    {"lb", "load_balancers", {}, "NAME [KEY=VALUE]...", false},
+    {"peering",
+     "peerings",
+     {"from", "to"},
+     "NAME FROM-VPC TO-VPC [state=STATE]",
+     false},
+    {"connect",
+     "transit_connects",
+     {"vpc", "transit_vpc"},
+     "NAME VPC TRANSIT-VPC [state=STATE]",
+     false},
+    {"collector", "collectors", {"address"}, "NAME IP [account=A]", false},
+};
+
+/* The noun of the command "NOUN-verb". */
+const Noun &
+noun_of(const ctl_context *ctx)
+{
+    std::string command = ctx->argv[0];
+    std::string noun = command.substr(0, command.rfind('-'));
+    return *std::find_if(std::begin(NOUNS), std::end(NOUNS),
+                         [&](const Noun &n) { return noun == n.noun; });
+}
+
+/* A problem's path: as in a document, but by name. */
+std::string
+path_of(const std::string &kind, const std::string &name)
+{
+    return kind + "[" + name + "]";
+}
+
+/* ------------------------------------------------------------------------
+ * KEY=VALUE. */
+
+std::string
+key_of(const std::string &argument)
+{
+    std::string key = argument.substr(0, argument.find('='));
+    std::replace(key.begin(), key.end(), '-', '_');
+    return key == "length" ? "packet_length" : key;
+}
+
+bool
+is_one_of(const std::string &key, std::initializer_list<const char *> keys)
+{
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+json
+split(const std::string &text)
+{
+    json list = json::array();
+    for (size_t start = 0; start <= text.size();) {
+        size_t end = std::min(text.find(',', start), text.size());
+        list.push_back(text.substr(start, end - start));
+        start = end + 1;
+    }
+    return list;
+}
+
+/* What is no number or truth stays text: the check then names the key. */
+json
+value_of(const std::string &key, const std::string &text)
+{
+    if (is_one_of(key, {"vni", "packet_length", "rate_kbps", "mtu",
+                        "icmp_type", "icmp_code", "number"})) {
+        int64_t number = 0;
+        auto [end, error] =
+            std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error == std::errc() && end == text.data() + text.size()) {
+            return number;
+        }
+    } else if (key == "enabled" && is_one_of(text, {"true", "false"})) {
+        return text == "true";
+    } else if (is_one_of(key,
+                         {"addresses", "members", "permits_vxlan_from"})) {
+        return text == "none" ? json::array() : split(text);
+    }
+    return text;
+}
+
+/* Puts the command's KEY=VALUE arguments from the 'first' on into '*object'.
+ * An empty value takes a key back to its default. */
+void
+put_values(const ctl_context *ctx, int first, json *object)
+{
+    for (int i = first; i < ctx->argc; i++) {
+        std::string argument = ctx->argv[i];
+        std::string key = key_of(argument);
+        std::string text = argument.substr(argument.find('=') + 1);
+        if (text.empty()) {
+            object->erase(key);
+        } else {
+            (*object)[key] = value_of(key, text);
+        }
+    }
+}
+
+void
+require_values(ctl_context *ctx, int first)
+{
+    std::set<std::string> keys;
+    for (int i = first; i < ctx->argc && !ctx->error; i++) {
+        const char *equals = strchr(ctx->argv[i], '=');
+        if (!equals || equals == ctx->argv[i]) {
+            ctl_error(ctx, "\"%s\" is not KEY=VALUE", ctx->argv[i]);
+        } else if (!keys.insert(key_of(ctx->argv[i])).second) {
+            ctl_error(ctx, "\"%s\" is given twice",
+                      key_of(ctx->argv[i]).c_str());
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * NOUN-add, NOUN-set, NOUN-del. */
+
+void
+check_add(ctl_context *ctx)
+{
+    require_values(ctx, 2 + static_cast<int>(noun_of(ctx).positional.size()));
+}
+
+void
+run_add(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    const Noun &noun = noun_of(ctx);
+    std::string full_name = ctx->argv[1], name = full_name;
+    json object = json::object();
+    size_t slash = name.find('/');
+    if (noun.of_account && slash != std::string::npos) {
+        object["account"] = name.substr(0, slash);
+        name.erase(0, slash + 1);
+    }
+    object["name"] = name;
+    int next = 2;
+    for (const char *key : noun.positional) {
+        object[key] = ctx->argv[next++];
+    }
+    put_values(ctx, next, &object);
+    put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
+        PutMode::Create);
+    if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
+        a.vni_left_out.push_back(full_name);
+    }
+}
+
+/* Returns the object of 'kind' called 'name', in the document's form, or
+ * null, having refused. */
+json
+existing(Attempt &a, const std::string &kind, const std::string &name)
+{
+    auto id = look_up(a.edit.model, a.context, kind, name);
+    json object = id ? to_json(a.edit.model, kind, *id) : json();
+    if (object.is_null()) {
+        a.refuse("NOT_FOUND", path_of(kind, name),
+                 "there is no such object; the list command shows what "
+                 "there is");
+    } else {
+        /* Not for the caller to say; it stays as it is. */
+        object.erase("accepted");
+    }
+    return object;
+}
+
+void
+check_set(ctl_context *ctx)
+{
+    require_values(ctx, 2);
+}
+
+void
+replace(Attempt &a, const std::string &kind, const std::string &name,
+        const json &object)
+{
+    put(&a.edit, a.context, kind, object, path_of(kind, name),
+        PutMode::Replace);
+}
+
+void
+run_set(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    const Noun &noun = noun_of(ctx);
+    json object = existing(a, noun.kind, ctx->argv[1]);
+    if (!object.is_null()) {
+        put_values(ctx, 2, &object);
+        replace(a, noun.kind, ctx->argv[1], object);
+    }
+}
+
+void
+run_del(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    const Noun &noun = noun_of(ctx);
+    for (int i = 1; i < ctx->argc; i++) {
+        erase(&a.edit, a.context, noun.kind, ctx->argv[i],
+              path_of(noun.kind, ctx->argv[i]));
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Parts of objects: rules of filters, routes of subnets. */
+
+/* Index of the element of 'list' whose 'key' is 'value' (as text), or its
+ * size. */
+size_t
+index_of(const json &list, const char *key, const std::string &value)
+{
+    size_t i = 0;
+    while (i < list.size() && list[i].contains(key) &&
+           (list[i][key].is_string() ? list[i][key].get<std::string>()
+                                     : list[i][key].dump()) != value) {
+        i++;
+    }
+    return i;
+}
+
+void
+check_rule_add(ctl_context *ctx)
+{
+    require_values(ctx, 5);
+}
+
+void
+check_direction(ctl_context *ctx)
+{
+    if (!is_one_of(ctx->argv[2], {"inbound", "outbound"})) {
+        ctl_error(ctx, "the direction is inbound or outbound, not \"%s\"",
+                  ctx->argv[2]);
+    } else if (!strcmp(ctx->argv[0], "rule-add")) {
+        check_rule_add(ctx);
+    }
+}
+
+void
+run_rule_add(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    const char *direction = ctx->argv[2];
+    json filter = existing(a, "mirror_filters", ctx->argv[1]);
+    if (filter.is_null()) {
+        return;
+    }
+    json rule = {{"number", value_of("number", ctx->argv[3])},
+                 {"action", ctx->argv[4]}};
+    put_values(ctx, 5, &rule);
+    json &rules = filter[direction];
+    if (index_of(rules, "number", ctx->argv[3]) < rules.size()) {
+        a.refuse("RULE_NUMBER",
+                 path_of("mirror_filters", ctx->argv[1]) + "." + direction,
+                 std::string("there is a rule ") + ctx->argv[3] +
+                     " already; delete it first or take another number");
+        return;
+    }
+    rules.push_back(rule);
+    replace(a, "mirror_filters", ctx->argv[1], filter);
+}
+
+void
+run_rule_del(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    const char *direction = ctx->argv[2];
+    json filter = existing(a, "mirror_filters", ctx->argv[1]);
+    if (filter.is_null()) {
+        return;
+    }
+    json &rules = filter[direction];
+    size_t i = index_of(rules, "number", ctx->argv[3]);
+    if (i >= rules.size()) {
+        a.refuse("NOT_FOUND",
+                 path_of("mirror_filters", ctx->argv[1]) + "." + direction,
+                 std::string("there is no rule ") + ctx->argv[3]);
+        return;
+    }
+    rules.erase(i);
+    replace(a, "mirror_filters", ctx->argv[1], filter);
+}
+
+/* The text of a CIDR as the database has it, so that forms compare. */
+std::string
+cidr_text(const std::string &text)
+{
+    auto cidr = Cidr::parse(text);
+    return cidr ? cidr->to_string() : text;
+}
+
+void
+run_route(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    std::string verb = std::string(ctx->argv[0]).substr(strlen("route-"));
+    std::string to = cidr_text(ctx->argv[2]);
+    std::string path = path_of("subnets", ctx->argv[1]) + ".routes";
+    json subnet = existing(a, "subnets", ctx->argv[1]);
+    if (subnet.is_null()) {
+        return;
+    }
+    json &routes = subnet["routes"];
+    size_t i = index_of(routes, "to", to);
+    bool exists = i < routes.size();
+    if (verb == "add" && exists) {
+        a.refuse("DUPLICATE", path,
+                 "there is a route to " + to +
+                     " already; \"route-set\" changes it");
+        return;
+    } else if (verb != "add" && !exists) {
+        a.refuse("NOT_FOUND", path, "there is no route to " + to);
+        return;
+    }
+    if (exists) {
+        routes.erase(i);
+    }
+    if (verb != "del") {
+        routes.push_back({{"to", to}, {"via", ctx->argv[3]}});
+    }
+    replace(a, "subnets", ctx->argv[1], subnet);
+}
+
+/* "NOUN-add" and so on live as long as the program: db-ctl-base keeps
+ * pointers to them. */
+std::vector<ctl_command_syntax>
+make_commands()
+{
+    constexpr auto RW = ctl_command_syntax::RW;
+    std::vector<ctl_command_syntax> commands = {
+        {"rule-add", 4, INT_MAX,
+         "FILTER DIRECTION NUMBER ACTION [KEY=VALUE]...", check_direction,
+         run_rule_add, nullptr, "", RW},
+        {"rule-del", 3, 3, "FILTER DIRECTION NUMBER", check_direction,
+         run_rule_del, nullptr, "", RW},
+        {"route-add", 3, 3, "SUBNET CIDR VIA", nullptr, run_route, nullptr, "",
+         RW},
+        {"route-set", 3, 3, "SUBNET CIDR VIA", nullptr, run_route, nullptr, "",
+         RW},
+        {"route-del", 2, 2, "SUBNET CIDR", nullptr, run_route, nullptr, "",
+         RW},
+    };
+    for (const Noun &n : NOUNS) {
+        std::string noun = n.noun;
+        auto name = [&](const char *verb) {
+            return xasprintf("%s-%s", n.noun, verb);
+        };
+        commands.push_back({name("add"),
+                            1 + static_cast<int>(n.positional.size()), INT_MAX,
+                            n.arguments, check_add, run_add, nullptr, "", RW});
+        commands.push_back({name("set"), 2, INT_MAX, "NAME KEY=VALUE...",
+                            check_set, run_set, nullptr, "", RW});
+        if (noun != "tunnel") {
+            commands.push_back({name("del"), 1, INT_MAX, "NAME...", nullptr,
+                                run_del, nullptr, "", RW});
+        }
+    }
+    commands.push_back({});
+    return commands;
+}
+
+} // namespace
+
+const ctl_command_syntax *
+edit_commands()
+{
+    static const std::vector<ctl_command_syntax> COMMANDS = make_commands();
+    return COMMANDS.data();
+}
+
+} // namespace pm::ctl

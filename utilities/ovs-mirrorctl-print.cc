@@ -1,0 +1,142 @@
+/* ovs-mirrorctl: how lists and objects are printed. */
+#include "utilities/ovs-mirrorctl.h"
+
+#include <ctime>
+
+namespace pm::ctl {
+
+using ordered_json = nlohmann::ordered_json;
+
+std::string
+cell_text(const ordered_json &value)
+{
+    if (value.is_null()) {
+        return "";
+    }
+    if (value.is_string()) {
+        return value.get<std::string>();
+    }
+    if (value.is_array()) {
+        std::string text;
+        for (const auto &element : value) {
+            text += (text.empty() ? "" : ",") + cell_text(element);
+        }
+        return text;
+    }
+    if (value.is_object() && value.contains("address")) {
+        bool down = value.value("state", "up") == "down";
+        return cell_text(value["address"]) + (down ? " (down)" : "");
+    }
+    return value.dump();
+}
+
+ordered_json
+time_json(int64_t time_ms)
+{
+    if (!time_ms) {
+        return nullptr;
+    }
+    std::time_t seconds = time_ms / 1000;
+    std::tm tm;
+    char text[32];
+    if (!gmtime_r(&seconds, &tm) ||
+        !std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm)) {
+        return nullptr;
+    }
+    return text;
+}
+
+std::string
+age_text(int64_t since_ms, int64_t now_ms)
+{
+    if (!since_ms) {
+        return "";
+    }
+    int64_t s = std::max<int64_t>(now_ms - since_ms, 0) / 1000;
+    return s < 120      ? std::to_string(s) + "s"
+           : s < 7200   ? std::to_string(s / 60) + "m"
+           : s < 172800 ? std::to_string(s / 3600) + "h"
+                        : std::to_string(s / 86400) + "d";
+}
+
+namespace {
+
+/* Fills the command's table. */
+void
+fill_table(ctl_context *ctx, const std::vector<std::string> &headings,
+           const std::vector<std::vector<std::string>> &rows)
+{
+    ctx->table = static_cast<table *>(xmalloc(sizeof *ctx->table));
+    table_init(ctx->table);
+    for (const std::string &h : headings) {
+        table_add_column(ctx->table, "%s", h.c_str());
+    }
+    for (const auto &row : rows) {
+        table_add_row(ctx->table);
+        for (std::string text : row) {
+            /* One line an object, whatever a note holds. */
+            std::replace_if(
+                text.begin(), text.end(),
+                [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+            table_add_cell(ctx->table)->text = xstrdup(text.c_str());
+        }
+    }
+}
+
+} // namespace
+
+void
+print(ctl_context *ctx, const Listing &listing)
+{
+    switch (attempt_of(ctx).settings.format) {
+    case Format::Json:
+        ds_put_format(&ctx->output, "%s\n", listing.objects.dump(1).c_str());
+        break;
+
+    case Format::Csv: {
+        /* The same keys as in JSON, in the order they turn up in. */
+        std::vector<std::string> keys;
+        for (const auto &object : listing.objects) {
+            for (const auto &[key, value] : object.items()) {
+                if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+                    keys.push_back(key);
+                }
+            }
+        }
+        std::vector<std::vector<std::string>> rows;
+        for (const auto &object : listing.objects) {
+            std::vector<std::string> row;
+            for (const std::string &key : keys) {
+                ordered_json value = object.value(key, ordered_json());
+                row.push_back(value.is_structured() ? value.dump()
+                                                    : cell_text(value));
+            }
+            rows.push_back(row);
+        }
+        fill_table(ctx, keys.empty() ? listing.headings : keys, rows);
+        break;
+    }
+
+    case Format::Table:
+        fill_table(ctx, listing.headings, listing.rows);
+        for (const std::string &line : listing.below) {
+            ds_put_format(&ctx->output, "%s\n", line.c_str());
+        }
+        break;
+    }
+}
+
+void
+print_object(ctl_context *ctx, const ordered_json &object)
+{
+    if (attempt_of(ctx).settings.format == Format::Json) {
+        ds_put_format(&ctx->output, "%s\n", object.dump(1).c_str());
+        return;
+    }
+    for (const auto &[key, value] : object.items()) {
+        ds_put_format(&ctx->output, "%s: %s\n", key.c_str(),
+                      cell_text(value).c_str());
+    }
+}
+
+} // namespace pm::ctl

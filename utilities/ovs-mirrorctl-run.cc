@@ -1,0 +1,439 @@
+/* ovs-mirrorctl: connection, transaction, output. */
+#include "utilities/ovs-mirrorctl.h"
+
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+namespace pm::ctl {
+
+namespace {
+
+/* Without --timeout: how long a database may take to answer, and
+ * hypervisors to install. */
+constexpr long long DEFAULT_TIMEOUT_MS = 30000;
+/* How often a transaction that the server refused is tried again because
+ * somebody else's came between. */
+constexpr int REFUSALS_MAX = 5;
+
+struct IdlDeleter {
+    void operator()(ovsdb_idl *idl) const { ovsdb_idl_destroy(idl); }
+};
+using IdlPtr = std::unique_ptr<ovsdb_idl, IdlDeleter>;
+
+struct TxnDeleter {
+    void operator()(ovsdb_idl_txn *txn) const { ovsdb_idl_txn_destroy(txn); }
+};
+using TxnPtr = std::unique_ptr<ovsdb_idl_txn, TxnDeleter>;
+
+struct SymbolsDeleter {
+    void operator()(ovsdb_symbol_table *t) const
+    {
+        ovsdb_symbol_table_destroy(t);
+    }
+};
+using SymbolsPtr = std::unique_ptr<ovsdb_symbol_table, SymbolsDeleter>;
+
+/* One connection to the database and the commands to run over it. */
+class Session {
+public:
+    Session(const Settings &settings, ctl_command *commands, size_t n)
+        : settings_(settings), commands_(commands), n_(n)
+    {
+        for (size_t i = 0; i < n_; i++) {
+            ds_init(&commands_[i].output);
+            commands_[i].table = nullptr;
+        }
+    }
+    ~Session() { reset_output(); }
+    Session(const Session &) = delete;
+    Session &operator=(const Session &) = delete;
+
+    int run();
+
+private:
+    bool check_commands();
+    std::optional<int> attempt();
+    bool run_all(Attempt *, ovsdb_symbol_table *, bool *try_again);
+    bool check_symbols(ovsdb_symbol_table *);
+    ovsdb_idl_txn_status commit(ovsdb_idl_txn *);
+    std::optional<int> settle(Attempt *, ovsdb_idl_txn_status,
+                              ovsdb_symbol_table *);
+    void post_process(Attempt *, ovsdb_symbol_table *);
+    void print_output(const Attempt &);
+    void reset_output();
+    int wait(const Attempt &, Awaited);
+    int lost(const char *doing) const;
+    int timed_out(const char *doing) const;
+
+    const Settings &settings_;
+    ctl_command *commands_;
+    size_t n_;
+    IdlPtr idl_;
+    long long deadline_ = LLONG_MAX;
+    unsigned int seqno_ = 0;
+    int refusals_ = 0;
+};
+
+int
+Session::lost(const char *doing) const
+{
+    int error = ovsdb_idl_get_last_error(idl_.get());
+    complain("DATABASE", settings_.db,
+             std::string(doing) + " (" + ovs_retval_to_string(error) +
+                 "); is ovsdb-server running there?");
+    return EXIT_REFUSED;
+}
+
+int
+Session::timed_out(const char *doing) const
+{
+    complain("TIMEOUT", settings_.db, doing);
+    return EXIT_REFUSED;
+}
+
+/* Faults of form, which are found without a database. */
+bool
+Session::check_commands()
+{
+    for (size_t i = 0; i < n_; i++) {
+        ctl_command *c = &commands_[i];
+        if (is_generic(c->syntax)) {
+            if (!settings_.account.empty()) {
+                std::cerr << program_name << ": " << c->syntax->name
+                          << " shows every account's rows: it is the "
+                             "operator's, leave out --account\n";
+                return false;
+            }
+            continue;
+        }
+        if (c->syntax->prerequisites) {
+            Context ctx{};
+            ctl_context_init(&ctx.base, c, nullptr, nullptr, nullptr, nullptr);
+            c->syntax->prerequisites(&ctx.base);
+            if (ctx.base.error) {
+                std::cerr << program_name << ": " << c->syntax->name << ": "
+                          << ctx.base.error << "\n";
+                return false;
+            }
+            ctl_context_done(&ctx.base, c);
+        }
+    }
+    return true;
+}
+
+int
+Session::run()
+{
+    if (!check_commands()) {
+        return EXIT_USAGE;
+    }
+    bool waits_until = std::any_of(commands_, commands_ + n_, [](auto &c) {
+        return !strcmp(c.syntax->name, "wait-until");
+    });
+    long long start = time_msec();
+    if (settings_.timeout_secs) {
+        deadline_ = start + settings_.timeout_secs * 1000LL;
+    } else if (!waits_until) {
+        deadline_ = start + DEFAULT_TIMEOUT_MS;
+    }
+
+    idl_.reset(ovsdb_idl_create_unconnected(&pmrec_idl_class, true));
+    ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), false);
+    ovsdb_idl_set_leader_only(idl_.get(), settings_.leader_only);
+
+    seqno_ = ovsdb_idl_get_seqno(idl_.get());
+    for (;;) {
+        ovsdb_idl_run(idl_.get());
+        if (!ovsdb_idl_is_alive(idl_.get())) {
+            return lost("cannot connect, or lost the connection");
+        }
+        if (seqno_ != ovsdb_idl_get_seqno(idl_.get())) {
+            seqno_ = ovsdb_idl_get_seqno(idl_.get());
+            if (auto status = attempt()) {
+                return *status;
+            }
+            reset_output();
+        }
+        if (time_msec() >= deadline_) {
+            return timed_out(
+                ovsdb_idl_has_ever_connected(idl_.get())
+                    ? "gave up waiting for the database to change; nothing "
+                      "was written"
+                    : "the database does not answer; nothing was written");
+        }
+        if (seqno_ == ovsdb_idl_get_seqno(idl_.get())) {
+            ovsdb_idl_wait(idl_.get());
+            poll_timer_wait_until(deadline_);
+            poll_block();
+        }
+    }
+}
+
+void
+Session::reset_output()
+{
+    for (size_t i = 0; i < n_; i++) {
+        ds_destroy(&commands_[i].output);
+        ds_init(&commands_[i].output);
+        table_destroy(commands_[i].table);
+        free(commands_[i].table);
+        commands_[i].table = nullptr;
+    }
+}
+
+/* Runs the commands.  Returns false if one failed, having said why, or (with
+ * '*try_again') waits for the database to change. */
+bool
+Session::run_all(Attempt *attempt, ovsdb_symbol_table *symbols,
+                 bool *try_again)
+{
+    Context ctx{};
+    ctx.attempt = attempt;
+    ctl_context_init(&ctx.base, nullptr, attempt->idl, attempt->txn, symbols,
+                     nullptr);
+    for (size_t i = 0; i < n_; i++) {
+        ctl_command *c = &commands_[i];
+        ctl_context_init_command(&ctx.base, c, i == n_ - 1);
+        if (c->syntax->run) {
+            c->syntax->run(&ctx.base);
+        }
+        if (ctx.base.error) {
+            std::cerr << program_name << ": " << ctx.base.error << "\n";
+            return false;
+        }
+        ctl_context_done_command(&ctx.base, c);
+        if (ctx.base.try_again) {
+            *try_again = true;
+            return false;
+        }
+    }
+    ctl_context_done(&ctx.base, nullptr);
+    return true;
+}
+
+bool
+Session::check_symbols(ovsdb_symbol_table *symbols)
+{
+    shash_node *node;
+    SHASH_FOR_EACH(node, &symbols->sh)
+    {
+        auto symbol = static_cast<const ovsdb_symbol *>(node->data);
+        if (!symbol->created) {
+            std::cerr << program_name << ": row id \"" << node->name
+                      << "\" is referenced but never created (with \"-- --id="
+                      << node->name << " create ...\")\n";
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Like ovsdb_idl_txn_commit_block(), but ends at the deadline, with
+ * TXN_INCOMPLETE. */
+ovsdb_idl_txn_status
+Session::commit(ovsdb_idl_txn *txn)
+{
+    for (;;) {
+        ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+        if (status != TXN_INCOMPLETE || time_msec() >= deadline_) {
+            return status;
+        }
+        ovsdb_idl_run(idl_.get());
+        ovsdb_idl_wait(idl_.get());
+        ovsdb_idl_txn_wait(txn);
+        poll_timer_wait_until(deadline_);
+        poll_block();
+    }
+}
+
+/* Tries once; nullopt means to try again when the database has changed. */
+std::optional<int>
+Session::attempt()
+{
+    TxnPtr txn(ovsdb_idl_txn_create(idl_.get()));
+    SymbolsPtr symbols(ovsdb_symbol_table_create());
+    ovsdb_idl_txn_add_comment(txn.get(), "%s", settings_.invocation.c_str());
+
+    Attempt a{settings_, idl_.get(), txn.get(), {}, {}, {}, false, {}, {}, {}};
+    a.context.account = settings_.account;
+    a.context.now_ms = time_wall_msec();
+    a.context.new_uuid = [] {
+        struct uuid uuid;
+        uuid_generate(&uuid);
+        return to_uuid(uuid);
+    };
+    std::vector<std::string> unreadable;
+    a.before = read_model(idl_.get(), &unreadable);
+    a.edit.model = a.before;
+    for (const std::string &error : unreadable) {
+        a.warnings.push_back("UNREADABLE: " + error +
+                             "; correct it with \"set\" or \"destroy\"");
+    }
+
+    bool try_again = false;
+    if (!run_all(&a, symbols.get(), &try_again)) {
+        return try_again ? std::nullopt : std::optional<int>(EXIT_REFUSED);
+    }
+    if (!check_symbols(symbols.get())) {
+        return EXIT_REFUSED;
+    }
+    ModelDelta delta = diff(a.before, a.edit.model);
+    if (!delta.empty()) {
+        finish(&a.edit, a.context);
+        delta = diff(a.before, a.edit.model);
+    }
+    if (!a.edit.problems.empty()) {
+        std::set<Problem> said;
+        for (const Problem &p : a.edit.problems) {
+            if (said.insert(p).second) {
+                complain(p.code, p.path, p.message);
+            }
+        }
+        return EXIT_REFUSED;
+    }
+
+    say_more(&a, delta);
+    if (settings_.dry_run) {
+        for (const std::string &line : describe(a.before, a.edit.model)) {
+            std::cout << line << "\n";
+        }
+        ovsdb_idl_txn_set_dry_run(txn.get());
+    } else {
+        write_delta(idl_.get(), txn.get(), delta);
+        write_events(txn.get(), a.edit.events);
+    }
+    bool waits = (settings_.wait_hv || a.sync) && !settings_.dry_run;
+    if (waits) {
+        const pmrec_mirror_global *global =
+            pmrec_mirror_global_first(idl_.get());
+        if (!global) {
+            global = pmrec_mirror_global_insert(txn.get());
+        }
+        ovsdb_idl_txn_increment(txn.get(), &global->header_,
+                                &pmrec_mirror_global_col_cfg, true);
+    }
+    Awaited awaited = awaited_by(a);
+    auto status = settle(&a, commit(txn.get()), symbols.get());
+    if (!status || *status != EXIT_DONE || !waits) {
+        return status;
+    }
+
+    awaited.cfg = ovsdb_idl_txn_get_increment_new_value(txn.get());
+    std::set<Uuid> tunnels;
+    for (const Uuid &id : awaited.tunnels) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct uuid *given =
+            ovsdb_idl_txn_get_insert_uuid(txn.get(), &uuid);
+        tunnels.insert(given ? to_uuid(*given) : id);
+    }
+    awaited.tunnels = tunnels;
+    txn.reset();
+    return wait(a, awaited);
+}
+
+std::optional<int>
+Session::settle(Attempt *a, ovsdb_idl_txn_status status,
+                ovsdb_symbol_table *symbols)
+{
+    switch (status) {
+    case TXN_UNCHANGED:
+    case TXN_SUCCESS:
+        post_process(a, symbols);
+        print_output(*a);
+        return EXIT_DONE;
+
+    case TXN_TRY_AGAIN:
+        if (!ovsdb_idl_is_alive(idl_.get())) {
+            return lost("lost the connection while writing; whether it was "
+                        "written is not known");
+        }
+        return std::nullopt;
+
+    case TXN_INCOMPLETE:
+        return timed_out("the database does not answer; whether it was "
+                         "written is not known");
+
+    case TXN_ERROR:
+        /* Somebody else's change can be the cause: with fresh values, the
+         * checks say it better than the server does. */
+        if (seqno_ != ovsdb_idl_get_seqno(idl_.get()) &&
+            ++refusals_ < REFUSALS_MAX) {
+            return std::nullopt;
+        }
+        complain("DATABASE", settings_.db,
+                 std::string("refused the transaction: ") +
+                     ovsdb_idl_txn_get_error(a->txn));
+        return EXIT_REFUSED;
+
+    case TXN_UNCOMMITTED:
+    case TXN_ABORTED:
+    case TXN_NOT_LOCKED:
+        break;
+    }
+    complain("DATABASE", settings_.db,
+             std::string("the transaction ended unexpectedly: ") +
+                 ovsdb_idl_txn_status_to_string(status));
+    return EXIT_REFUSED;
+}
+
+/* Lets "create" print the uuids that the server gave. */
+void
+Session::post_process(Attempt *a, ovsdb_symbol_table *symbols)
+{
+    for (size_t i = 0; i < n_; i++) {
+        if (commands_[i].syntax->postprocess) {
+            Context ctx{};
+            ctx.attempt = a;
+            ctl_context_init(&ctx.base, &commands_[i], a->idl, a->txn, symbols,
+                             nullptr);
+            commands_[i].syntax->postprocess(&ctx.base);
+            ctl_context_done(&ctx.base, &commands_[i]);
+        }
+    }
+}
+
+void
+Session::print_output(const Attempt &a)
+{
+    for (size_t i = 0; i < n_; i++) {
+        ctl_command *c = &commands_[i];
+        if (c->table) {
+            table_style style = settings_.style;
+            if (!is_generic(c->syntax)) {
+                style.format =
+                    settings_.format == Format::Csv ? TF_CSV : TF_TABLE;
+                style.cell_format = CF_STRING;
+            }
+            table_print(c->table, &style);
+        }
+        std::fputs(ds_cstr(&c->output), stdout);
+    }
+    reset_output();
+    for (const std::string &line : a.notices) {
+        std::printf("%s\n", line.c_str());
+    }
+    std::fflush(stdout);
+    for (const std::string &line : a.warnings) {
+        std::cerr << program_name << ": " << line << "\n";
+    }
+}
+
+int
+Session::wait(const Attempt &, Awaited awaited)
+{
+    long long deadline =
+        settings_.timeout_secs ? deadline_ : time_msec() + DEFAULT_TIMEOUT_MS;
+    return wait_installed(settings_, idl_.get(), awaited, deadline);
+}
+
+} // namespace
+
+int
+run_commands(const Settings &settings, ctl_command *commands, size_t n)
+{
+    return Session(settings, commands, n).run();
+}
+
+} // namespace pm::ctl

@@ -1,0 +1,168 @@
+/* ovs-mirrorctl: waiting for the hypervisors. */
+#include "utilities/ovs-mirrorctl.h"
+
+namespace pm::ctl {
+
+namespace {
+
+constexpr int64_t HEARTBEAT_MS = 60000, HEARTBEATS_MISSED = 3;
+
+/* The chassis that have, or had, something to do with 'tunnel'. */
+void
+add_chassis(const Model &model, const Uuid &tunnel,
+            std::set<std::string> *chassis)
+{
+    for (const auto &[id, status] : model.tunnel_statuses) {
+        if (status.tunnel == tunnel) {
+            chassis->insert(status.chassis);
+        }
+    }
+}
+
+/* Why tunnel 'id' is not (or not yet) as the database wants it, or nullopt
+ * if it is. */
+std::optional<std::string>
+lacks(const Model &model, const Uuid &id, const std::vector<TunnelView> &views)
+{
+    const Tunnel *tunnel = find(model.tunnels, id);
+    bool runs = tunnel && tunnel->enabled && is_accepted(model, *tunnel);
+    bool has_row = false, installed = false, lags = false;
+    for (const auto &[row_id, s] : model.tunnel_statuses) {
+        if (s.tunnel != id) {
+            continue;
+        }
+        has_row = true;
+        bool current = tunnel && s.observed_generation >= tunnel->generation;
+        if (current && tunnel->filter) {
+            const Filter *f = find(model.filters, *tunnel->filter);
+            current = f && s.observed_filter_generation >= f->generation;
+        }
+        installed |= s.bound && current;
+        lags |= !current;
+    }
+    if (runs ? installed : tunnel ? !lags : !has_row) {
+        return std::nullopt;
+    }
+    std::string why;
+    for (const TunnelView &view : views) {
+        if (view.id == id) {
+            for (const auto &[code, message] : view.reasons) {
+                why += (why.empty() ? "" : "; ") + code + ": " + message;
+            }
+        }
+    }
+    if (!why.empty()) {
+        return why;
+    }
+    return !tunnel   ? "a hypervisor has not yet removed it"
+           : !runs   ? "a hypervisor has not yet stopped copying for it"
+           : has_row ? "its hypervisor has not yet installed this generation"
+                     : "no hypervisor has reported its source";
+}
+
+/* How output names a tunnel that may be gone. */
+std::string
+tunnel_name(const Model &model, const Uuid &id,
+            const std::vector<TunnelView> &views)
+{
+    auto view = std::find_if(views.begin(), views.end(),
+                             [&](const auto &v) { return v.id == id; });
+    return view == views.end() ? id.to_string()
+                               : view->account + "/" + view->name;
+}
+
+/* What is still missing: path and reason of each. */
+std::vector<std::pair<std::string, std::string>>
+missing(const Model &model, const Awaited &awaited, int64_t now_ms)
+{
+    std::vector<std::pair<std::string, std::string>> result;
+    std::vector<TunnelView> views = tunnel_views(model, now_ms, "");
+    std::set<std::string> chassis = awaited.chassis;
+    for (const Uuid &id : awaited.tunnels) {
+        add_chassis(model, id, &chassis);
+        if (auto why = lacks(model, id, views)) {
+            result.emplace_back(tunnel_name(model, id, views), *why);
+        }
+    }
+    if (awaited.all_chassis) {
+        for (const auto &[id, status] : model.tunnel_statuses) {
+            chassis.insert(status.chassis);
+        }
+    }
+    for (const std::string &name : chassis) {
+        auto row =
+            std::find_if(model.chassis.begin(), model.chassis.end(),
+                         [&](const auto &c) { return c.second.name == name; });
+        bool known = row != model.chassis.end();
+        bool alive = known && is_alive(row->second, now_ms);
+        if (known && row->second.cfg >= awaited.cfg) {
+            continue;
+        }
+        if (awaited.all_chassis && !alive) {
+            continue;
+        }
+        result.emplace_back("hypervisor " + name,
+                            alive ? "has not yet answered"
+                                  : "HostAlive: is not heard from; if it is "
+                                    "gone for good, \"tunnel-del --force\" "
+                                    "forgets what it had");
+    }
+    return result;
+}
+
+} // namespace
+
+bool
+is_alive(const Chassis &chassis, int64_t now_ms)
+{
+    return now_ms - chassis.heartbeat_ms <= HEARTBEATS_MISSED * HEARTBEAT_MS;
+}
+
+Awaited
+awaited_by(const Attempt &attempt)
+{
+    Awaited awaited;
+    awaited.all_chassis = attempt.sync;
+    if (!attempt.settings.wait_hv) {
+        return awaited;
+    }
+    awaited.tunnels.insert(attempt.edit.touched_tunnels.begin(),
+                           attempt.edit.touched_tunnels.end());
+    for (const Uuid &id : awaited.tunnels) {
+        add_chassis(attempt.edit.model, id, &awaited.chassis);
+    }
+    return awaited;
+}
+
+int
+wait_installed(const Settings &settings, ovsdb_idl *idl,
+               const Awaited &awaited, long long deadline_ms)
+{
+    /* A server that restarts meanwhile is no reason to give up. */
+    ovsdb_idl_enable_reconnect(idl);
+    unsigned int seqno = ovsdb_idl_get_seqno(idl) - 1;
+    std::vector<std::pair<std::string, std::string>> still;
+    for (;;) {
+        ovsdb_idl_run(idl);
+        if (seqno != ovsdb_idl_get_seqno(idl)) {
+            seqno = ovsdb_idl_get_seqno(idl);
+            still =
+                missing(read_model(idl, nullptr), awaited, time_wall_msec());
+            if (still.empty()) {
+                return EXIT_DONE;
+            }
+        }
+        if (time_msec() >= deadline_ms) {
+            break;
+        }
+        ovsdb_idl_wait(idl);
+        poll_timer_wait_until(deadline_ms);
+        poll_block();
+    }
+    for (const auto &[path, reason] : still) {
+        complain("NOT_INSTALLED", path, reason);
+    }
+    return EXIT_NOT_INSTALLED;
+}
+
+} // namespace pm::ctl

@@ -1,0 +1,139 @@
+/* ovs-mirrorctl: what its parts share.
+ *
+ * One invocation is one transaction.  Each try of it is an Attempt: the
+ * database read into values, an Edit to which every command of the invocation
+ * adds, and, when the edit is without problems, the difference written back.
+ * A race lost means another attempt from fresh values. */
+#ifndef UTILITIES_OVS_MIRRORCTL_H
+#define UTILITIES_OVS_MIRRORCTL_H 1
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ovsdb/control_rows.h"
+#include "ovsdb/ovs_c.h"
+#include "plugin/document.h"
+#include "plugin/lifecycle.h"
+
+namespace pm::ctl {
+
+/* Exit codes: others script against them. */
+inline constexpr int EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2,
+                     EXIT_NOT_INSTALLED = 3;
+
+enum class Format { Table, Json, Csv };
+
+struct Settings {
+    std::string db;
+    std::string account; /* Empty: the operator. */
+    Format format = Format::Table;
+    bool dry_run = false;
+    bool wait_hv = false;
+    bool leader_only = true;
+    unsigned timeout_secs = 0;               /* 0: none given. */
+    table_style style = TABLE_STYLE_DEFAULT; /* Of the generic commands. */
+    std::string invocation; /* For the transaction's comment. */
+    std::map<std::string, std::string> files; /* Read for "apply". */
+};
+
+struct Attempt {
+    const Settings &settings;
+    ovsdb_idl *idl;
+    ovsdb_idl_txn *txn;
+    EditContext context;
+    Model before;
+    Edit edit;
+    bool sync = false; /* Wait for every hypervisor. */
+    /* Tunnels to name the VNI of that was chosen for them. */
+    std::vector<std::string> vni_left_out;
+    /* Lines to print once it is done: on standard output and error. */
+    std::vector<std::string> notices, warnings;
+
+    void refuse(const std::string &code, const std::string &path,
+                const std::string &message)
+    {
+        edit.problems.push_back(Problem{code, path, message});
+    }
+    /* How the caller says the name of an object. */
+    std::string say(const std::string &account, const std::string &name) const
+    {
+        return account == context.own_account() ? name : account + "/" + name;
+    }
+};
+
+/* What db-ctl-base hands to a command, and ours behind it. */
+struct Context {
+    ctl_context base;
+    Attempt *attempt;
+};
+
+inline Attempt &
+attempt_of(ctl_context *ctx)
+{
+    return *reinterpret_cast<Context *>(ctx)->attempt;
+}
+
+/* The commands, each array ending in a null name. */
+const ctl_command_syntax *edit_commands();
+const ctl_command_syntax *list_commands();
+const ctl_command_syntax *tunnel_commands();
+const ctl_command_syntax *init_commands();
+const ctl_command_syntax *lifecycle_commands();
+/* How db-ctl-base's commands name the rows of each table. */
+const ctl_table_class *table_classes();
+/* Whether db-ctl-base has it: these work on rows, not through an Edit. */
+bool is_generic(const ctl_command_syntax *);
+
+/* Connects, runs the commands in one transaction, prints; returns the exit
+ * code. */
+int run_commands(const Settings &, ctl_command *, size_t n);
+
+/* Prints "ovs-mirrorctl: CODE: PATH: MESSAGE" on standard error. */
+void complain(const std::string &code, const std::string &path,
+              const std::string &message);
+
+/* What a delta would do, one line an object. */
+std::vector<std::string> describe(const Model &before, const Model &after);
+
+/* Adds to the notices and warnings what the caller would not see otherwise:
+ * VNIs chosen, approval awaited, the edit's own warnings. */
+void say_more(Attempt *, const ModelDelta &);
+
+/* What --wait=hv and "sync" wait for. */
+struct Awaited {
+    int64_t cfg = 0;
+    std::set<Uuid> tunnels;
+    std::set<std::string> chassis; /* Those concerned before the edit. */
+    bool all_chassis = false;
+};
+/* The tunnels that the edit bears on, and their hypervisors. */
+Awaited awaited_by(const Attempt &);
+/* Returns EXIT_DONE or, having said why, EXIT_NOT_INSTALLED. */
+int wait_installed(const Settings &, ovsdb_idl *, const Awaited &,
+                   long long deadline_ms);
+/* A hypervisor that has missed three heartbeats of one a minute is not. */
+bool is_alive(const Chassis &, int64_t now_ms);
+
+/* What a list command shows, in the format asked for: 'objects' as JSON and
+ * CSV, the rest as a table with lines below it. */
+struct Listing {
+    std::vector<std::string> headings;
+    std::vector<std::vector<std::string>> rows;
+    nlohmann::ordered_json objects = nlohmann::ordered_json::array();
+    std::vector<std::string> below;
+};
+void print(ctl_context *, const Listing &);
+/* Prints one object: as JSON, else "key: value" lines. */
+void print_object(ctl_context *, const nlohmann::ordered_json &);
+/* A value in one word or a few. */
+std::string cell_text(const nlohmann::ordered_json &);
+/* RFC 3339 in UTC; null for 0. */
+nlohmann::ordered_json time_json(int64_t time_ms);
+/* "45s", "3m", "5h", "2d". */
+std::string age_text(int64_t since_ms, int64_t now_ms);
+
+} // namespace pm::ctl
+
+#endif /* UTILITIES_OVS_MIRRORCTL_H */

@@ -24,6 +24,7 @@ EXTRA_DIST += tests/dummy/test_unixctl.py
 
 DUMMY_TESTS = \
 	tests/dummy/test_openflow.py \
+	tests/dummy/test_pipeline_traps.py \
 	tests/dummy/test_rule_match.py
 TESTS += $(DUMMY_TESTS)
 EXTRA_DIST += $(DUMMY_TESTS) \

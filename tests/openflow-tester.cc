@@ -1,5 +1,5 @@
-/* Drives flows/openflow.h against a running switch, and shows what
- * flows/rule_match.h makes of a rule, for tests/dummy.
+/* Drives flows/openflow.h against a running switch, and shows the flows that
+ * flows/rule_match.h and flows/pipeline.h make, for tests/dummy.
  *
  * Each command is one line of standard input, each answer one line or more of
  * standard output that ends with a line "."; so one process serves a whole
@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "flows/openflow.h"
+#include "flows/pipeline.h"
 #include "flows/rule_match.h"
 #include "ovsdb/ovs_c.h"
 
@@ -141,6 +142,49 @@ show_rule(std::istream &in)
     }
 }
 
+void
+show_flows(const std::vector<Flow> &flows)
+{
+    for (const Flow &flow : flows) {
+        std::cout << flow.to_string() << "\n";
+    }
+}
+
+/* "DIRECTION OFPORT TUNNEL...": a tap whose tunnels have no filter. */
+void
+show_tap(std::istream &in)
+{
+    std::string direction;
+    int ofport;
+    std::vector<TapTunnel> tunnels;
+    in >> direction >> ofport;
+    for (int64_t tunnel; in >> tunnel;) {
+        tunnels.push_back({0, tunnel});
+    }
+    show_flows(tap_flows(
+        1, direction == "in" ? Direction::Inbound : Direction::Outbound,
+        ofport, std::nullopt, tunnels));
+}
+
+/* "TUNNEL SOURCE DESTINATION VNI OFPORT LENGTH"; LENGTH 0 is the whole
+ * frame. */
+void
+show_egress(std::istream &in)
+{
+    int64_t tunnel;
+    std::string source, destination;
+    EgressSpec spec;
+    int length;
+    in >> tunnel >> source >> destination >> spec.vni >> spec.vxlan_port >>
+        length;
+    spec.source = IpAddress::parse(source).value_or(IpAddress{});
+    spec.destination = IpAddress::parse(destination).value_or(IpAddress{});
+    if (length) {
+        spec.max_len = length;
+    }
+    show_flows(egress_flows(tunnel, spec));
+}
+
 } // namespace
 
 int
@@ -189,6 +233,12 @@ main(int argc, char *argv[])
             edits.clear();
         } else if (command == "rule") {
             show_rule(in);
+        } else if (command == "base") {
+            show_flows(base_flows());
+        } else if (command == "tap") {
+            show_tap(in);
+        } else if (command == "egress") {
+            show_egress(in);
         } else if (command == "dump") {
             dump(&openflow, in);
         } else if (command == "count") {

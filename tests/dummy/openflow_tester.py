@@ -4,18 +4,21 @@ import os
 import subprocess
 import threading
 
-PROGRAM = os.path.abspath(os.environ.get("OPENFLOW_TESTER",
-                                         "tests/openflow-tester"))
+# Beside the working directory in "make check", else where the lab looks.
+BUILD_DIR = os.environ.get("OVS_MIRROR_BUILD") or (
+    "." if os.path.exists("tests/openflow-tester") else os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "../../_build"))
+PROGRAM = os.path.abspath(os.path.join(BUILD_DIR, "tests/openflow-tester"))
 COOKIE = 0x5ed1000000000001
 
 
 class Tester:
     """One such process, connected to one bridge."""
 
-    def __init__(self, switch, bridge):
+    def __init__(self, target, env=None):
         self.process = subprocess.Popen(
-            [PROGRAM, switch.target(bridge)], env=switch.env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            [PROGRAM, target], env=env, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
 
     def tell(self, line):
         self.process.stdin.write(line + "\n")

@@ -79,7 +79,7 @@ class OpenflowTest(unittest.TestCase):
             "options:local_ip=flow", "options:key=flow",
             "--", "add-port", BRIDGE, "p101", "--", "set", "interface",
             "p101", "type=dummy", "ofport_request=101")
-        self.tester = Tester(self.switch, BRIDGE)
+        self.tester = Tester(self.switch.target(BRIDGE), self.switch.env)
         self.assertEqual(self.tester.ask("connect"), ["connected 1"])
 
     def tearDown(self):
@@ -287,7 +287,7 @@ class AskTest(unittest.TestCase):
             "--", "add-port", "br-int", "p2", "--", "set", "interface", "p2",
             "type=dummy", "ofport_request=2")
         self.target = self.switch.target("br-int")
-        self.tester = Tester(self.switch, "br-int")
+        self.tester = Tester(self.target, self.switch.env)
 
     def tearDown(self):
         self.assertEqual(self.tester.close(), 0)

@@ -158,7 +158,7 @@ class RuleMatchTest(unittest.TestCase):
             "datapath_type=dummy", "fail_mode=secure",
             "--", "add-port", BRIDGE, "p1", "--", "set", "interface", "p1",
             "type=dummy", "ofport_request=1")
-        self.tester = Tester(self.switch, BRIDGE)
+        self.tester = Tester(self.switch.target(BRIDGE), self.switch.env)
         self.assertEqual(self.tester.ask("connect"), ["connected 1"])
 
     def tearDown(self):

@@ -208,23 +208,22 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
 {
     const struct ovsdb_idl_column *column =
         clause.column ? clause.column : uuid_column();
-    union ovsdb_atom atom;
-    bool text = column->type.key.type == OVSDB_TYPE_STRING;
-    if (text) {
-        atom.s = ovsdb_atom_string_create(clause.text.c_str());
+    /* The condition shares the datum: its atom must be on the heap. */
+    union ovsdb_atom *atom =
+        static_cast<union ovsdb_atom *>(xmalloc(sizeof *atom));
+    if (column->type.key.type == OVSDB_TYPE_STRING) {
+        atom->s = ovsdb_atom_string_create(clause.text.c_str());
     } else {
-        atom.uuid = to_ovs_uuid(clause.uuid);
+        atom->uuid = to_ovs_uuid(clause.uuid);
     }
     struct ovsdb_datum datum = {};
     datum.n = 1;
-    datum.keys = &atom;
+    datum.keys = atom;
     /* A set or optional column "includes" what a plain one "equals". */
     bool plain = column->type.n_min == 1 && column->type.n_max == 1;
     ovsdb_idl_condition_add_clause(
         condition, plain ? OVSDB_F_EQ : OVSDB_F_INCLUDES, column, &datum);
-    if (text) {
-        ovsdb_atom_destroy(&atom, OVSDB_TYPE_STRING);
-    }
+    ovsdb_datum_destroy(&datum, &column->type);
 }
 
 } // namespace

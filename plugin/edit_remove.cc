@@ -270,7 +270,7 @@ erase_object(Edit *edit, const EditContext &context, const std::string &name,
 std::string
 tunnel_path(const std::string &name)
 {
-    return "mirror_tunnels[" + path_key(name) + "]";
+    return "mirror_tunnels[" + path_name(name) + "]";
 }
 
 /* The tunnel whose request 'name' means, or nullopt after a problem. */

@@ -4,6 +4,7 @@
 #include "plugin/edit.h"
 #include "plugin/json_fields.h"
 #include "plugin/lifecycle.h"
+#include "plugin/parse.h"
 
 namespace pm {
 
@@ -11,19 +12,6 @@ namespace {
 
 /* ------------------------------------------------------------------------
  * Completing the edit. */
-
-template <typename T>
-const T *
-find_named(const Edit &edit, const std::string &name, Uuid *id)
-{
-    auto names = edit.book.ids.find(KIND<T>.key);
-    auto i = names->second.find(name);
-    if (i == names->second.end()) {
-        return nullptr;
-    }
-    *id = i->second;
-    return find(edit.model.*KIND<T>.table, i->second);
-}
 
 /* Links resources to their targets: a NIC by its iface_id, whatever its name
  * is now, so that a VM that comes back is mirrored again; the others by
@@ -33,11 +21,12 @@ link_resources(Edit *edit)
 {
     std::map<std::string, Uuid> nics;
     for (const auto &[id, nic] : edit->model.nics) {
-        nics.emplace(nic.iface_id, id);
+        if (!nic.iface_id.empty()) {
+            nics.emplace(nic.iface_id, id);
+        }
     }
     for (auto &[id, resource] : edit->model.resources) {
         const Resource old = resource;
-        Uuid target;
         switch (resource.type) {
         case ResourceType::NetworkInterface:
             if (resource.target_id) {
@@ -52,15 +41,15 @@ link_resources(Edit *edit)
             }
             break;
         case ResourceType::LoadBalancer:
-            if (!resource.target_id &&
-                find_named<LoadBalancer>(*edit, resource.target, &target)) {
-                resource.target_id = target;
+            if (!resource.target_id) {
+                resource.target_id =
+                    id_of(*edit, KIND<LoadBalancer>.key, resource.target);
             }
             break;
         case ResourceType::Collector:
-            if (!resource.target_id &&
-                find_named<Collector>(*edit, resource.target, &target)) {
-                resource.target_id = target;
+            if (!resource.target_id) {
+                resource.target_id =
+                    id_of(*edit, KIND<Collector>.key, resource.target);
             }
             break;
         }
@@ -254,15 +243,6 @@ private:
         }
     }
 
-    static std::string path_name(const std::string &name)
-    {
-        size_t slash = name.find('/');
-        return slash == std::string::npos
-                   ? path_key(name)
-                   : path_key(name.substr(0, slash)) + "/" +
-                         path_key(name.substr(slash + 1));
-    }
-
     /* Of a fault in itself tunnels need not hear again; of a conflict with
      * another they may have their own to say (SAME_NIC). */
     void note_unsound(const Uuid &id, const Problem &problem)
@@ -385,6 +365,16 @@ private:
     std::set<std::string> faulty_paths_;
 };
 
+/* Keeps the first of the problems that name the same code and path. */
+void
+drop_repeated(Problems *problems)
+{
+    std::set<std::pair<std::string, std::string>> seen;
+    std::erase_if(*problems, [&](const Problem &problem) {
+        return !seen.emplace(problem.code, problem.path).second;
+    });
+}
+
 /* ------------------------------------------------------------------------
  * What the caller should know. */
 
@@ -440,6 +430,7 @@ finish(Edit *edit, const EditContext &context)
     choose_vnis(edit);
     Checker checker(edit, context);
     checker.check();
+    drop_repeated(&edit->problems);
 
     for (const auto &[id, tunnel] : edit->model.tunnels) {
         if (checker.reach().contains(id)) {

@@ -26,6 +26,8 @@ std::optional<nlohmann::json> parse_json(const std::string &text, Problems *);
 
 /* A key as part of a path: as it is, or quoted if it is not a plain word. */
 std::string path_key(const std::string &key);
+/* The same for "NAME" or "ACCOUNT/NAME". */
+std::string path_name(const std::string &name);
 
 /* One JSON object, read key by key.
  *

@@ -14,17 +14,20 @@ constexpr int64_t HEARTBEAT_MS = 60000, HEARTBEATS_MISSED = 3;
 /* Rows of one tunnel, in the order of their chassis. */
 using Statuses = std::vector<const TunnelStatus *>;
 
+/* Chassis -> when it was last heard of. */
+using Heartbeats = std::map<std::string, int64_t>;
+
 ConditionStatus
-host_alive(const Model &model, const std::string &chassis, int64_t now_ms)
+host_alive(const Heartbeats &heartbeats, const std::string &chassis,
+           int64_t now_ms)
 {
-    for (const auto &[id, row] : model.chassis) {
-        if (row.name == chassis && row.heartbeat_ms) {
-            return now_ms - row.heartbeat_ms > HEARTBEAT_MS * HEARTBEATS_MISSED
-                       ? ConditionStatus::False
-                       : ConditionStatus::True;
-        }
+    auto heartbeat = heartbeats.find(chassis);
+    if (heartbeat == heartbeats.end() || !heartbeat->second) {
+        return ConditionStatus::Unknown;
     }
-    return ConditionStatus::Unknown;
+    return now_ms - heartbeat->second > HEARTBEAT_MS * HEARTBEATS_MISSED
+               ? ConditionStatus::False
+               : ConditionStatus::True;
 }
 
 /* The rows that speak for the tunnel as it is now: of the hypervisors that
@@ -32,13 +35,13 @@ host_alive(const Model &model, const std::string &chassis, int64_t now_ms)
  * that, all.  A row that a dead host or the NIC's former host left behind
  * thus does not spoil what the present one reports. */
 Statuses
-current(const Model &model, const Statuses &all, int64_t now_ms)
+current(const Heartbeats &heartbeats, const Statuses &all, int64_t now_ms)
 {
     Statuses bound, alive;
     for (const TunnelStatus *status : all) {
         if (status->bound) {
             bound.push_back(status);
-            if (host_alive(model, status->chassis, now_ms) !=
+            if (host_alive(heartbeats, status->chassis, now_ms) !=
                 ConditionStatus::False) {
                 alive.push_back(status);
             }
@@ -138,12 +141,12 @@ merge_statuses(const Statuses &all, const Statuses &speaking, TunnelView *view)
 }
 
 void
-add_host_alive(const Model &model, const Statuses &speaking, int64_t now_ms,
-               TunnelView *view)
+add_host_alive(const Heartbeats &heartbeats, const Statuses &speaking,
+               int64_t now_ms, TunnelView *view)
 {
     for (const TunnelStatus *status : speaking) {
         Condition condition;
-        condition.status = host_alive(model, status->chassis, now_ms);
+        condition.status = host_alive(heartbeats, status->chassis, now_ms);
         if (condition.status == ConditionStatus::False) {
             const std::string message =
                 "hypervisor " + status->chassis +
@@ -193,8 +196,8 @@ resource_name(const Model &model, const Uuid &id, const Statuses &statuses,
 }
 
 TunnelView
-view_tunnel(const Model &model, const Uuid &id, const Tunnel &tunnel,
-            const Statuses &statuses, int64_t now_ms)
+view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
+            const Tunnel &tunnel, const Statuses &statuses, int64_t now_ms)
 {
     TunnelView view;
     view.id = id;
@@ -219,9 +222,9 @@ view_tunnel(const Model &model, const Uuid &id, const Tunnel &tunnel,
     view.created_ms = tunnel.created_ms;
     view.updated_ms = tunnel.updated_ms;
 
-    Statuses speaking = current(model, statuses, now_ms);
+    Statuses speaking = current(heartbeats, statuses, now_ms);
     merge_statuses(statuses, speaking, &view);
-    add_host_alive(model, speaking, now_ms, &view);
+    add_host_alive(heartbeats, speaking, now_ms, &view);
     bool installed = std::any_of(statuses.begin(), statuses.end(),
                                  [](const TunnelStatus *status) {
                                      return status->observed_generation > 0;
@@ -257,8 +260,8 @@ view_tunnel(const Model &model, const Uuid &id, const Tunnel &tunnel,
 /* What is known of a tunnel whose row is gone: the snapshot in its
  * statuses. */
 TunnelView
-view_remains(const Model &model, const Uuid &id, const Statuses &statuses,
-             int64_t now_ms)
+view_remains(const Heartbeats &heartbeats, const Uuid &id,
+             const Statuses &statuses, int64_t now_ms)
 {
     const TunnelStatus &snapshot = *statuses[0];
     TunnelView view;
@@ -274,7 +277,7 @@ view_remains(const Model &model, const Uuid &id, const Statuses &statuses,
     }
     /* Each of these hypervisors has something left to remove. */
     merge_statuses(statuses, statuses, &view);
-    add_host_alive(model, statuses, now_ms, &view);
+    add_host_alive(heartbeats, statuses, now_ms, &view);
     for (const TunnelStatus *status : statuses) {
         view.updated_ms = std::max(view.updated_ms, status->updated_ms);
     }
@@ -316,6 +319,10 @@ is_accepted(const Model &model, const Tunnel &tunnel)
 std::vector<TunnelView>
 tunnel_views(const Model &model, int64_t now_ms, const std::string &viewer)
 {
+    Heartbeats heartbeats;
+    for (const auto &[id, chassis] : model.chassis) {
+        heartbeats[chassis.name] = chassis.heartbeat_ms;
+    }
     std::map<Uuid, Statuses> statuses;
     for (const auto &[id, status] : model.tunnel_statuses) {
         statuses[status.tunnel].push_back(&status);
@@ -329,11 +336,12 @@ tunnel_views(const Model &model, int64_t now_ms, const std::string &viewer)
 
     std::vector<TunnelView> views;
     for (const auto &[id, tunnel] : model.tunnels) {
-        views.push_back(view_tunnel(model, id, tunnel, statuses[id], now_ms));
+        views.push_back(
+            view_tunnel(model, heartbeats, id, tunnel, statuses[id], now_ms));
     }
     for (const auto &[id, rows] : statuses) {
         if (!rows.empty() && !find(model.tunnels, id)) {
-            views.push_back(view_remains(model, id, rows, now_ms));
+            views.push_back(view_remains(heartbeats, id, rows, now_ms));
         }
     }
     std::erase_if(views, [&](const TunnelView &view) {

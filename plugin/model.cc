@@ -97,6 +97,9 @@ std::optional<IpAddress>
 IpAddress::parse(const std::string &text)
 {
     IpAddress ip;
+    if (text.find('\0') != std::string::npos) {
+        return std::nullopt;
+    }
     if (inet_pton(AF_INET, text.c_str(), ip.bytes.data()) == 1) {
         return ip;
     }
@@ -164,10 +167,10 @@ PortRange::parse(const std::string &text)
 {
     size_t dash = text.find('-');
     auto first = parse_number(std::string_view(text).substr(0, dash), 65535);
-    auto last = dash == std::string::npos
-                    ? first
-                    : parse_number(std::string_view(text).substr(dash + 1),
-                                   65535);
+    auto last =
+        dash == std::string::npos
+            ? first
+            : parse_number(std::string_view(text).substr(dash + 1), 65535);
     if (!first || !last || *first > *last) {
         return std::nullopt;
     }

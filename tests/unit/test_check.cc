@@ -1,0 +1,616 @@
+#include "plugin/check.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/world.h"
+
+namespace pm {
+namespace {
+
+Codes
+name_codes(const std::string &name)
+{
+    Problems problems;
+    check_name(name, "", &problems);
+    return codes(problems);
+}
+
+TEST(Check, AcceptsNamesOf3To30LowerCaseCharacters)
+{
+    for (const char *name :
+         {"abc", "a-1", "web1-ids", "a23456789012345678901234567890"}) {
+        EXPECT_EQ(name_codes(name), Codes()) << name;
+    }
+}
+
+TEST(Check, RefusesOtherNames)
+{
+    for (const char *name :
+         {"", "ab", "a234567890123456789012345678901", "1ab", "-ab", "ab-",
+          "Abc", "a_b", "a b", "a/b", "a.b",
+          "\xc3\xa4"
+          "bc",
+          "abc\n"}) {
+        EXPECT_EQ(name_codes(name), Codes{"NAME_INVALID name"}) << name;
+    }
+}
+
+Codes
+note_codes(const std::string &note)
+{
+    Problems problems;
+    check_note(note, "mirror_filters[2]", &problems);
+    return codes(problems);
+}
+
+TEST(Check, AcceptsANoteOf1000Bytes)
+{
+    EXPECT_EQ(note_codes(std::string(1000, 'x')), Codes());
+}
+
+TEST(Check, RefusesANoteOf1001Bytes)
+{
+    EXPECT_EQ(note_codes(std::string(1001, 'x')),
+              Codes{"NOTE_TOO_LONG mirror_filters[2].note"});
+}
+
+TEST(Check, CountsANotesBytesAndNotItsCharacters)
+{
+    std::string note;
+    for (int i = 0; i < 334; i++) {
+        note += "\xed\x95\x9c"; /* One Hangul syllable, three bytes. */
+    }
+    EXPECT_EQ(note_codes(note), Codes{"NOTE_TOO_LONG mirror_filters[2].note"});
+    EXPECT_EQ(note_codes(note.substr(0, 999)), Codes());
+}
+
+TEST(Check, RefusesANoteThatIsNoUtf8)
+{
+    EXPECT_EQ(note_codes("caf\xe9"), Codes{"SYNTAX mirror_filters[2].note"});
+    EXPECT_EQ(note_codes(std::string("a\0b", 3)),
+              Codes{"SYNTAX mirror_filters[2].note"});
+}
+
+TEST(Check, KnowsUtf8)
+{
+    for (const char *good :
+         {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf",
+          "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+        EXPECT_TRUE(valid_utf8(good)) << good;
+    }
+    for (const char *bad :
+         {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xe1\x80",
+          "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80",
+          "\xff"}) {
+        EXPECT_FALSE(valid_utf8(bad)) << quote(bad);
+    }
+}
+
+TEST(Check, QuotesAnyTextOnOneLineOfValidUtf8)
+{
+    EXPECT_EQ(quote("web1"), "\"web1\"");
+    EXPECT_EQ(quote("a\n\x01\"\\"), "\"a\\u000a\\u0001\\\"\\\\\"");
+    EXPECT_EQ(quote("\xc3\xa9\xff"), "\"\xc3\xa9\\xff\"");
+    EXPECT_EQ(quote(std::string(100, 'x')),
+              "\"" + std::string(80, 'x') + "...\"");
+}
+
+/* ------------------------------------------------------------------------
+ * Rules. */
+
+Rule
+good_rule()
+{
+    Rule rule;
+    rule.number = 100;
+    return rule;
+}
+
+/* The codes of a good rule after 'change'. */
+template <typename F>
+Codes
+rule_codes(F change)
+{
+    Rule rule = good_rule();
+    change(&rule);
+    Problems problems;
+    check_rule(rule, "r", &problems);
+    return codes(problems);
+}
+
+TEST(Check, AcceptsGoodRules)
+{
+    EXPECT_EQ(rule_codes([](Rule *) {}), Codes());
+    EXPECT_EQ(rule_codes([](Rule *r) { r->number = 1; }), Codes());
+    EXPECT_EQ(rule_codes([](Rule *r) { r->number = 32766; }), Codes());
+    for (uint8_t protocol : {6, 17, 132}) {
+        EXPECT_EQ(rule_codes([&](Rule *r) {
+                      r->protocol = protocol;
+                      r->source_port = PortRange{1, 2};
+                      r->destination_port = PortRange{0, 65535};
+                  }),
+                  Codes());
+    }
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 1;
+                  r->icmp_type = 0;
+                  r->icmp_code = 255;
+                  r->source = Cidr::parse("10.0.0.0/8");
+              }),
+              Codes());
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 58;
+                  r->icmp_type = 128;
+                  r->destination = Cidr::parse("2001:db8::/32");
+              }),
+              Codes());
+}
+
+TEST(Check, RefusesARuleNumberOutOf1To32766)
+{
+    for (int number : {0, -1, 32767, 1 << 30}) {
+        EXPECT_EQ(rule_codes([&](Rule *r) { r->number = number; }),
+                  Codes{"RULE_NUMBER r.number"})
+            << number;
+    }
+}
+
+TEST(Check, RefusesPortsWithoutAProtocolThatHasPorts)
+{
+    for (std::optional<uint8_t> protocol :
+         std::vector<std::optional<uint8_t>>{std::nullopt, 1, 58, 47}) {
+        EXPECT_EQ(rule_codes([&](Rule *r) {
+                      r->protocol = protocol;
+                      r->source_port = PortRange{80, 80};
+                      r->destination_port = PortRange{80, 80};
+                  }),
+                  (Codes{"RULE_PORT r.source_port",
+                         "RULE_PORT r.destination_port"}));
+    }
+}
+
+TEST(Check, RefusesIcmpTypeAndCodeOutsideOfIcmp)
+{
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 6;
+                  r->icmp_type = 8;
+                  r->icmp_code = 0;
+              }),
+              (Codes{"RULE_ICMP r.icmp_type", "RULE_ICMP r.icmp_code"}));
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 1;
+                  r->icmp_type = 256;
+                  r->icmp_code = -1;
+              }),
+              (Codes{"RULE_ICMP r.icmp_type", "RULE_ICMP r.icmp_code"}));
+}
+
+TEST(Check, RefusesCidrsOfTwoFamilies)
+{
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->source = Cidr::parse("10.0.0.0/8");
+                  r->destination = Cidr::parse("2001:db8::/32");
+              }),
+              Codes{"RULE_CIDR r.destination"});
+}
+
+TEST(Check, RefusesIcmpOfTheOtherFamilysCidr)
+{
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 1;
+                  r->source = Cidr::parse("2001:db8::/32");
+              }),
+              Codes{"RULE_CIDR r.source"});
+    EXPECT_EQ(rule_codes([](Rule *r) {
+                  r->protocol = 58;
+                  r->destination = Cidr::parse("10.0.0.0/8");
+              }),
+              Codes{"RULE_CIDR r.destination"});
+}
+
+TEST(Check, RefusesARuleNumberGivenTwiceInADirectionOnly)
+{
+    Model model;
+    Filter filter;
+    filter.name = "web";
+    filter.inbound = {good_rule(), good_rule()};
+    filter.outbound = {good_rule()};
+    model.filters[Uuid{}] = filter;
+    Problems problems;
+    check_filter(model, Uuid{}, Limits(), "f", &problems);
+    EXPECT_EQ(codes(problems), Codes{"RULE_NUMBER f.inbound[1].number"});
+}
+
+TEST(Check, RefusesMoreRulesThanTheLimit)
+{
+    std::vector<Rule> rules;
+    for (int i = 1; i <= 100; i++) {
+        rules.push_back(good_rule());
+        rules.back().number = i;
+    }
+    Problems problems;
+    check_rules(rules, Limits(), "f.inbound", &problems);
+    EXPECT_EQ(codes(problems), Codes());
+    rules.push_back(good_rule());
+    rules.back().number = 101;
+    check_rules(rules, Limits(), "f.inbound", &problems);
+    EXPECT_EQ(codes(problems), Codes{"RULE_LIMIT f.inbound"});
+}
+
+/* ------------------------------------------------------------------------
+ * Tunnels: a resource of each kind, and what a tunnel between two of them is
+ * refused for. */
+
+/* A world with a source or destination resource for each target. */
+World
+resourceful_world()
+{
+    World world;
+    json doc = inventory();
+    json plain2 = {{"name", "plain2"}, {"iface_id", "if-plain2"}};
+    doc["network_interfaces"].push_back(plain2);
+    doc["mirror_resources"] = {
+        resource("web1-src", "source", "web1"),
+        resource("xen-src", "source", "xen-a"),
+        resource("plain-src", "source", "plain"),
+        resource("t-src", "source", "t-kvm"),
+        resource("same-dst", "destination", "web2"),
+        resource("ids-dst", "destination", "ids"),
+        resource("eth1-dst", "destination", "ids-eth1"),
+        resource("j-dst", "destination", "ids-j"),
+        resource("xen1-dst", "destination", "t-xen"),
+        resource("plain-dst", "destination", "plain2"),
+        resource("lb-dst", "destination", "lb-t", "load-balancer"),
+        resource("lb-a-dst", "destination", "lb-a", "load-balancer"),
+        resource("col-dst", "destination", "suricata1", "collector"),
+    };
+    Edit edit = world.apply(doc);
+    EXPECT_EQ(codes(edit.problems), Codes());
+    return world;
+}
+
+Codes
+tunnel_codes(const std::string &source, const std::string &destination,
+             const json &more = json::object())
+{
+    World world = resourceful_world();
+    return codes(world
+                     .put_one("acme", "mirror_tunnels",
+                              tunnel("tun", source, destination, more))
+                     .problems);
+}
+
+TEST(CheckTunnel, AcceptsGoodPairs)
+{
+    for (const char *destination :
+         {"ids-dst", "plain-dst", "lb-dst", "col-dst"}) {
+        EXPECT_EQ(tunnel_codes("web1-src", destination), Codes())
+            << destination;
+        EXPECT_EQ(tunnel_codes("plain-src", destination), Codes())
+            << destination;
+    }
+}
+
+TEST(CheckTunnel, RefusesEndsInOneSubnet)
+{
+    EXPECT_EQ(tunnel_codes("web1-src", "same-dst"),
+              Codes{"SAME_SUBNET x.destination"});
+}
+
+TEST(CheckTunnel, RefusesASourceInTheLoadBalancersSubnet)
+{
+    World world = resourceful_world();
+    world.put_one("", "network_interfaces",
+                  {{"name", "t2"}, {"iface_id", "t2"}, {"subnet", "sn-t"}});
+    world.put_one("acme", "mirror_resources",
+                  resource("t2-src", "source", "t2"));
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("tun", "t2-src", "lb-dst"))
+                        .problems),
+              Codes{"SAME_SUBNET x.destination"});
+}
+
+TEST(CheckTunnel, RefusesALoadBalancerWithTheSourceAsItsMember)
+{
+    EXPECT_EQ(tunnel_codes("t-src", "lb-dst"),
+              Codes{"SAME_NIC x.destination"});
+}
+
+TEST(CheckTunnel, RefusesEndsInTwoRegions)
+{
+    EXPECT_EQ(tunnel_codes("web1-src", "j-dst"),
+              Codes{"REGION_MISMATCH x.destination"});
+}
+
+TEST(CheckTunnel, RefusesADestinationThatIsNotEth0InAStandardVpc)
+{
+    World world = resourceful_world();
+    EXPECT_EQ(tunnel_codes("web1-src", "eth1-dst"),
+              Codes{"NIC_NOT_ALLOWED x.destination"});
+}
+
+TEST(CheckTunnel, RefusesADestinationThatIsNotEth0OnXen)
+{
+    EXPECT_EQ(tunnel_codes("web1-src", "xen1-dst"),
+              Codes{"NIC_NOT_ALLOWED x.destination"});
+}
+
+TEST(CheckTunnel, AcceptsEth0ToEth2OnKvmInATransitVpc)
+{
+    for (const char *device : {"eth0", "eth1", "eth2", "eth3"}) {
+        World world = resourceful_world();
+        world.put_one("", "network_interfaces",
+                      {{"name", "tn"},
+                       {"iface_id", "tn"},
+                       {"device", device},
+                       {"subnet", "sn-t"}});
+        world.put_one("acme", "mirror_resources",
+                      resource("tn-dst", "destination", "tn"));
+        EXPECT_EQ(world
+                      .put_one("acme", "mirror_tunnels",
+                               tunnel("tun", "web1-src", "tn-dst"))
+                      .problems.empty(),
+                  std::string(device) != "eth3")
+            << device;
+    }
+}
+
+TEST(CheckTunnel, RefusesALoadBalancerOutsideOfATransitVpc)
+{
+    EXPECT_EQ(tunnel_codes("web1-src", "lb-a-dst"),
+              Codes{"LB_NOT_TRANSIT x.destination"});
+}
+
+TEST(CheckTunnel, RefusesEndsOfTheWrongPurpose)
+{
+    EXPECT_EQ(tunnel_codes("ids-dst", "col-dst"),
+              Codes{"PURPOSE_MISMATCH x.source"});
+    EXPECT_EQ(tunnel_codes("web1-src", "plain-src"),
+              Codes{"PURPOSE_MISMATCH x.destination"});
+}
+
+TEST(CheckTunnel, RefusesAVniOutOf1To16777215)
+{
+    EXPECT_EQ(tunnel_codes("web1-src", "col-dst", {{"vni", 1}}), Codes());
+    EXPECT_EQ(tunnel_codes("web1-src", "col-dst", {{"vni", 16777215}}),
+              Codes());
+    for (const json &vni :
+         {json(0), json(-1), json(16777216), json(18446744073709551615ull)}) {
+        EXPECT_EQ(tunnel_codes("web1-src", "col-dst", {{"vni", vni}}),
+                  Codes{"VNI_RANGE x.vni"})
+            << vni;
+    }
+}
+
+TEST(CheckTunnel, RefusesAPacketLengthOutOf64To8900)
+{
+    for (int64_t length : std::vector<int64_t>{63, 0, -1, 8901, 1ll << 40}) {
+        EXPECT_EQ(
+            tunnel_codes("plain-src", "col-dst", {{"packet_length", length}}),
+            Codes{"PACKET_LENGTH_RANGE x.packet_length"})
+            << length;
+    }
+    EXPECT_EQ(tunnel_codes("plain-src", "col-dst", {{"packet_length", 64}}),
+              Codes());
+    EXPECT_EQ(tunnel_codes("plain-src", "col-dst", {{"packet_length", 8900}}),
+              Codes());
+}
+
+TEST(CheckTunnel, RefusesAPacketLengthOverTheSmallerCap)
+{
+    struct {
+        const char *source, *destination;
+        int cap;
+    } cases[] = {
+        {"web1-src", "ids-dst", 1450},   /* KVM and KVM. */
+        {"web1-src", "col-dst", 1450},   /* A collector has no cap. */
+        {"xen-src", "col-dst", 8900},    /* Xen. */
+        {"t-src", "col-dst", 8900},      /* KVM in a transit VPC. */
+        {"web1-src", "lb-dst", 1450},    /* KVM and a load balancer. */
+        {"plain-src", "lb-dst", 8900},   /* Its least member. */
+        {"plain-src", "ids-dst", 1450},  /* Unmanaged has no cap. */
+        {"plain-src", "plain-dst", 8900} /* No cap at all. */
+    };
+    for (const auto &c : cases) {
+        EXPECT_EQ(
+            tunnel_codes(c.source, c.destination, {{"packet_length", c.cap}}),
+            Codes())
+            << c.source << " " << c.destination;
+        if (c.cap < PACKET_LENGTH_MAX) {
+            EXPECT_EQ(tunnel_codes(c.source, c.destination,
+                                   {{"packet_length", c.cap + 1}}),
+                      Codes{"PACKET_LENGTH_TOO_LARGE x.packet_length"})
+                << c.source << " " << c.destination;
+        }
+    }
+}
+
+TEST(CheckTunnel, TakesTheSmallerCapWhenNoLengthIsGiven)
+{
+    struct {
+        const char *source, *destination;
+        std::optional<int> length;
+    } cases[] = {{"web1-src", "ids-dst", 1450}, {"xen-src", "col-dst", 8900},
+                 {"web1-src", "lb-dst", 1450},  {"plain-src", "lb-dst", 8900},
+                 {"plain-src", "col-dst", {}},  {"plain-src", "plain-dst", {}},
+                 {"xen-src", "plain-dst", 8900}};
+    for (const auto &c : cases) {
+        World world = resourceful_world();
+        world.put_one("acme", "mirror_tunnels",
+                      tunnel("tun", c.source, c.destination));
+        ASSERT_NE(world.tunnel("acme/tun"), nullptr);
+        EXPECT_EQ(
+            configured_packet_length(world.model, *world.tunnel("acme/tun")),
+            c.length)
+            << c.source << " " << c.destination;
+    }
+}
+
+TEST(CheckTunnel, PassesOverReferencesWhoseRowsAreMissing)
+{
+    World world = settled_world();
+    Uuid id = world.id("mirror_tunnels", "acme/web1-ids");
+    ASSERT_FALSE(id.is_zero());
+    Model bare;
+    bare.tunnels[id] = world.model.tunnels[id];
+    Problems problems;
+    check_tunnel(bare, id, "", &problems);
+    check_tunnel_among_others(bare, id, Limits(), "", &problems);
+    bare.resources = world.model.resources;
+    check_tunnel(bare, id, "", &problems);
+    for (const auto &[resource_id, resource] : bare.resources) {
+        check_resource(bare, resource_id, "", &problems);
+    }
+    check_tunnel(bare, Uuid{}, "", &problems);
+    check_resource(bare, Uuid{}, "", &problems);
+    check_filter(bare, Uuid{}, Limits(), "", &problems);
+    EXPECT_EQ(codes(problems), Codes());
+}
+
+TEST(CheckTunnel, FindsRowsThatCamePastTheConsole)
+{
+    World world = settled_world();
+    Uuid id = world.id("mirror_tunnels", "acme/web1-ids");
+    Model model = world.model;
+    Tunnel &row = model.tunnels[id];
+    row.name = "X";
+    row.vni = 0;
+    row.note = std::string(1001, 'x');
+    row.packet_length = 9000;
+    row.account = "beta";
+    Problems problems;
+    check_tunnel(model, id, "", &problems);
+    EXPECT_EQ(
+        sorted(codes(problems)),
+        sorted({"NAME_INVALID name", "VNI_RANGE vni", "NOTE_TOO_LONG note",
+                "NOT_OWNER source", "PACKET_LENGTH_RANGE packet_length",
+                "NOT_OWNER filter"}));
+}
+
+TEST(CheckTunnel, FaultsTheYoungerOfTwoAlike)
+{
+    Model model;
+    Uuid first{{{9, 0, 0, 0}}}, second{{{1, 0, 0, 0}}};
+    Tunnel t;
+    t.source = t.destination = Uuid{{{5, 5, 5, 5}}};
+    t.created_ms = 10;
+    model.tunnels[first] = t;
+    t.created_ms = 11;
+    model.tunnels[second] = t;
+    Problems problems;
+    check_tunnel_among_others(model, first, Limits(), "t", &problems);
+    EXPECT_EQ(codes(problems), Codes());
+    check_tunnel_among_others(model, second, Limits(), "t", &problems);
+    EXPECT_EQ(codes(problems), Codes{"DUPLICATE_TUNNEL t"});
+}
+
+TEST(CheckTunnel, AllowsAnotherTunnelWithAnotherFilter)
+{
+    Model model;
+    Tunnel t;
+    t.source = t.destination = Uuid{{{5, 5, 5, 5}}};
+    model.tunnels[Uuid{{{1, 0, 0, 0}}}] = t;
+    t.filter = Uuid{{{6, 6, 6, 6}}};
+    model.tunnels[Uuid{{{2, 0, 0, 0}}}] = t;
+    Problems problems;
+    for (const auto &[id, row] : model.tunnels) {
+        check_tunnel_among_others(model, id, Limits(), "t", &problems);
+    }
+    EXPECT_EQ(codes(problems), Codes());
+}
+
+TEST(CheckTunnel, FaultsEveryTunnelBeyondTheLimitOfASource)
+{
+    Model model;
+    for (uint32_t i = 0; i < 18; i++) {
+        Tunnel t;
+        t.source = Uuid{{{5, 5, 5, 5}}};
+        t.destination = Uuid{{{6, 6, 6, i}}};
+        t.created_ms = i;
+        model.tunnels[Uuid{{{100 - i, 0, 0, 0}}}] = t;
+    }
+    std::vector<int64_t> faulted;
+    for (const auto &[id, row] : model.tunnels) {
+        Problems problems;
+        check_tunnel_among_others(model, id, Limits(), "t", &problems);
+        if (!problems.empty()) {
+            EXPECT_EQ(codes(problems), Codes{"TUNNEL_LIMIT t.source"});
+            faulted.push_back(row.created_ms);
+        }
+    }
+    EXPECT_EQ(faulted, (std::vector<int64_t>{17, 16}));
+}
+
+/* ------------------------------------------------------------------------
+ * Resources. */
+
+Codes
+resource_codes(const json &object, const std::string &account = "acme")
+{
+    World world = settled_world();
+    return codes(world.put_one(account, "mirror_resources", object).problems);
+}
+
+TEST(CheckResource, RefusesASourceThatIsNoNic)
+{
+    EXPECT_EQ(
+        resource_codes(resource("src", "source", "lb-a", "load-balancer")),
+        Codes{"PURPOSE_MISMATCH x.type"});
+    EXPECT_EQ(
+        resource_codes(resource("src", "source", "suricata1", "collector")),
+        Codes{"PURPOSE_MISMATCH x.type"});
+}
+
+TEST(CheckResource, RefusesATargetOfAnotherAccount)
+{
+    EXPECT_EQ(resource_codes(resource("src", "source", "ids-b")),
+              Codes{"NOT_OWNER x.target"});
+    EXPECT_EQ(resource_codes(
+                  resource("dst", "destination", "beta-col", "collector")),
+              Codes{"NOT_OWNER x.target"});
+    EXPECT_EQ(resource_codes(resource("dst", "destination", "lb-t",
+                                      "load-balancer", "beta"),
+                             "beta"),
+              Codes{"NOT_OWNER x.target"});
+}
+
+TEST(CheckResource, LetsAnyAccountHaveWhatIsAnyones)
+{
+    EXPECT_EQ(resource_codes(resource("src", "source", "plain",
+                                      "network-interface", "beta"),
+                             "beta"),
+              Codes());
+}
+
+TEST(CheckResource, RefusesASecondResourceOfOnePurposeAndTarget)
+{
+    EXPECT_EQ(resource_codes(resource("src2", "source", "web1")),
+              Codes{"DUPLICATE_RESOURCE x.target"});
+    EXPECT_EQ(resource_codes(
+                  resource("dst2", "destination", "suricata1", "collector")),
+              Codes{"DUPLICATE_RESOURCE x.target"});
+}
+
+TEST(CheckResource, RefusesANicAsBothSourceAndDestination)
+{
+    EXPECT_EQ(resource_codes(resource("dst2", "destination", "web1")),
+              Codes{"ROLE_CONFLICT x.target"});
+    EXPECT_EQ(resource_codes(resource("src2", "source", "ids")),
+              Codes{"ROLE_CONFLICT x.target"});
+}
+
+TEST(CheckResource, NamesBothTheConflictAndTheLoopOfOneNic)
+{
+    World world;
+    json doc = inventory();
+    doc["mirror_resources"] = {resource("nic-src", "source", "plain"),
+                               resource("nic-dst", "destination", "plain")};
+    doc["mirror_tunnels"] = {tunnel("loop", "nic-src", "nic-dst")};
+    EXPECT_EQ(codes(world.apply(doc).problems),
+              (Codes{"ROLE_CONFLICT mirror_resources[1].target",
+                     "SAME_NIC mirror_tunnels[0].destination"}));
+}
+
+} // namespace
+} // namespace pm

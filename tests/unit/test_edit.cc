@@ -1,0 +1,709 @@
+#include <gtest/gtest.h>
+
+#include "plugin/document.h"
+#include "plugin/lifecycle.h"
+#include "tests/unit/world.h"
+
+namespace pm {
+namespace {
+
+json
+web1_ids(const json &more = json::object())
+{
+    json object = document()["mirror_tunnels"][0];
+    object.update(more);
+    return object;
+}
+
+TEST(Put, CreatesReplacesOrRefuses)
+{
+    World world = settled_world();
+    json t = web1_ids();
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Create)
+                        .problems),
+              Codes{"DUPLICATE x.name"});
+    EXPECT_EQ(
+        codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Replace)
+                  .problems),
+        Codes());
+    t = tunnel("other", "web2-src", "ids-dst");
+    EXPECT_EQ(
+        codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Replace)
+                  .problems),
+        Codes{"NOT_FOUND x.name"});
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Create)
+                        .problems),
+              Codes());
+}
+
+TEST(Put, RefusesAnUnknownKind)
+{
+    World world;
+    EXPECT_EQ(codes(world.put_one("", "volcanoes", json::object()).problems),
+              Codes{"UNKNOWN_KEY x"});
+    EXPECT_EQ(codes(world.erase_one("", "volcanoes", "etna").problems),
+              Codes{"UNKNOWN_KEY x"});
+}
+
+TEST(Put, WorksInTheCallersAccount)
+{
+    World world = settled_world();
+    world.put_one("beta", "mirror_filters", {{"name", "mine"}});
+    world.put_one("", "mirror_filters", {{"name", "mine"}});
+    EXPECT_EQ(world.filter("beta/mine")->account, "beta");
+    EXPECT_EQ(world.filter("mine")->account, "default");
+}
+
+TEST(Put, BumpsTheGenerationWithContentAndOnlyThen)
+{
+    World world = settled_world();
+    json t = web1_ids();
+    int64_t created = world.tunnel("acme/web1-ids")->created_ms;
+    world.put_one("acme", "mirror_tunnels", t);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->updated_ms, created);
+    t["packet_length"] = 200;
+    t["note"] = "x";
+    Edit edit = world.put_one("acme", "mirror_tunnels", t);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 2);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->created_ms, created);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->updated_ms, world.now_ms);
+    ASSERT_EQ(edit.events.size(), 1u);
+    EXPECT_EQ(edit.events[0].event, "updated");
+    EXPECT_EQ(edit.events[0].message, "packet_length, note");
+    EXPECT_EQ(edit.events[0].generation, 2);
+    EXPECT_EQ(edit.events[0].actor, "acme");
+    EXPECT_EQ(edit.touched_tunnels,
+              std::vector<Uuid>{world.id("mirror_tunnels", "acme/web1-ids")});
+}
+
+TEST(Put, BumpsTheGenerationOnceHoweverManyCommandsAnEditHas)
+{
+    World world = settled_world();
+    json filter = document()["mirror_filters"][0];
+    Edit edit = world.command("acme", [&](Edit *e, const EditContext &who) {
+        for (int number = 301; number < 304; number++) {
+            filter["inbound"].push_back(
+                {{"number", number}, {"action", "accept"}});
+            put(e, who, "mirror_filters", filter, "x", PutMode::Replace);
+        }
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(world.filter("acme/web")->inbound.size(), 5u);
+    EXPECT_EQ(world.filter("acme/web")->generation, 2);
+}
+
+TEST(Put, AnEditThatPutsContentBackChangesNothing)
+{
+    World world = settled_world();
+    Model before = world.model;
+    Edit edit = world.command("acme", [&](Edit *e, const EditContext &who) {
+        put(e, who, "mirror_tunnels", web1_ids({{"vni", 9}}), "x",
+            PutMode::Replace);
+        put(e, who, "mirror_tunnels", web1_ids(), "x", PutMode::Replace);
+    });
+    EXPECT_EQ(edit.model, before);
+}
+
+TEST(Put, GivesOneVniToATunnelThatIsAddedAndSetInOneEdit)
+{
+    World world = settled_world();
+    Edit edit = world.command("acme", [&](Edit *e, const EditContext &who) {
+        put(e, who, "mirror_tunnels", tunnel("fresh", "web2-src", "ids-dst"),
+            "x", PutMode::Create);
+        auto id = look_up(e->model, who, "mirror_tunnels", "fresh");
+        ASSERT_TRUE(id);
+        json t = to_json(e->model, "mirror_tunnels", *id);
+        t["note"] = "x";
+        put(e, who, "mirror_tunnels", t, "x", PutMode::Replace);
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+    ASSERT_NE(world.tunnel("acme/fresh"), nullptr);
+    EXPECT_EQ(world.tunnel("acme/fresh")->vni, 2);
+    EXPECT_EQ(world.tunnel("acme/fresh")->generation, 1);
+}
+
+TEST(Put, TouchesTheTunnelsOfAFilterThatChanged)
+{
+    World world = settled_world();
+    Edit edit = world.put_one("acme", "mirror_filters", {{"name", "web"}});
+    EXPECT_EQ(edit.touched_tunnels,
+              std::vector<Uuid>{world.id("mirror_tunnels", "acme/web1-ids")});
+    EXPECT_EQ(world.filter("acme/web")->generation, 2);
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
+}
+
+TEST(Put, RefusesChangesOfWhatIsImmutable)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 web1_ids({{"source", "web2-src"}}))
+                        .problems),
+              Codes{"IMMUTABLE x.source"});
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_resources",
+                                 resource("web1-src", "destination", "plain",
+                                          "collector"))
+                        .problems),
+              (Codes{"IMMUTABLE x.purpose", "IMMUTABLE x.type",
+                     "IMMUTABLE x.target"}));
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_resources",
+                                 resource("web1-src", "source", "web2"))
+                        .problems),
+              Codes{"IMMUTABLE x.target"});
+}
+
+TEST(Put, LetsTheDestinationChangeWithinOneAccountOnly)
+{
+    World world = settled_world();
+    world.erase_one("acme", "mirror_tunnels", "web1-col");
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 web1_ids({{"destination", "col-dst"}}))
+                        .problems),
+              Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->destination,
+              world.id("mirror_resources", "acme/col-dst"));
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 web1_ids({{"destination", "beta/beta-dst"}}))
+                        .problems),
+              Codes{"DESTINATION_IMMUTABLE x.destination"});
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("web1-beta", "web1-src", "ids-dst"))
+                        .problems),
+              Codes{"DESTINATION_IMMUTABLE x.destination"});
+}
+
+TEST(Put, RefusesTheSameTunnelTwiceAndTooMany)
+{
+    World world = settled_world();
+    world.limits.tunnels_per_source = 3;
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("twin", "web1-src", "col-dst"))
+                        .problems),
+              (Codes{"DUPLICATE_TUNNEL x", "TUNNEL_LIMIT x.source"}));
+    EXPECT_EQ(
+        codes(world.put_one("acme", "mirror_tunnels", web1_ids()).problems),
+        Codes());
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("ok2", "web2-src", "col-dst"))
+                        .problems),
+              Codes());
+}
+
+TEST(Put, FaultsTheNewAndNotTheOldWhateverTheClockSays)
+{
+    for (int64_t skew : {-100000, 0, 100000}) {
+        for (int i = 0; i < 8; i++) {
+            World world = settled_world();
+            for (int burn = 0; burn < i; burn++) {
+                world.new_uuid();
+            }
+            world.now_ms += skew;
+            EXPECT_EQ(codes(world
+                                .put_one("acme", "mirror_resources",
+                                         resource("again", "source", "web1"))
+                                .problems),
+                      Codes{"DUPLICATE_RESOURCE x.target"});
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------
+ * Accounts. */
+
+TEST(Accounts, OnlyTheOperatorWritesTheInventory)
+{
+    World world = settled_world();
+    EXPECT_EQ(
+        codes(world.put_one("acme", "vpcs", {{"name", "vpc-z"}}).problems),
+        Codes{"NOT_OWNER x"});
+    EXPECT_EQ(codes(world.erase_one("acme", "vpcs", "vpc-a").problems),
+              Codes{"NOT_OWNER x"});
+    EXPECT_EQ(codes(world.erase_one("acme", "vpcs", "no-such").problems),
+              Codes{"NOT_OWNER x"});
+}
+
+TEST(Accounts, NobodyWritesForAnotherAccount)
+{
+    World world = settled_world();
+    for (const char *kind :
+         {"mirror_resources", "mirror_filters", "mirror_tunnels"}) {
+        for (const char *name : {"web1-src", "web", "web1-ids", "none"}) {
+            json object = {{"name", name}, {"account", "acme"}};
+            EXPECT_EQ(codes(world.put_one("gamma", kind, object).problems),
+                      Codes{"NOT_OWNER x.account"});
+            EXPECT_EQ(
+                codes(world.put_one("gamma", kind, object, PutMode::Replace)
+                          .problems),
+                Codes{"NOT_FOUND x.name"});
+            EXPECT_EQ(
+                codes(
+                    world.erase_one("gamma", kind, std::string("acme/") + name)
+                        .problems),
+                Codes{"NOT_FOUND x"});
+        }
+    }
+}
+
+TEST(Accounts, TheOperatorMayDoAll)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world
+                        .put_one("", "mirror_tunnels",
+                                 web1_ids({{"note", "by the operator"}}))
+                        .problems),
+              Codes());
+    EXPECT_EQ(codes(world.accept("", "acme/web1-beta").problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->accepted->by, "default");
+    EXPECT_EQ(
+        codes(world.erase_one("", "mirror_tunnels", "acme/web1-ids").problems),
+        Codes());
+}
+
+TEST(Accounts, OfAnotherAccountOnlyDestinationsCanBeNamed)
+{
+    World world = settled_world();
+    /* A source of another's is as good as not there, in the same words. */
+    auto problems_for = [&](const std::string &name) {
+        return world
+            .put_one("beta", "mirror_tunnels",
+                     {{"name", "spy"},
+                      {"source", "none"},
+                      {"destination", "acme/" + name}})
+            .problems;
+    };
+    Problems source = problems_for("web1-src"), none = problems_for("no-such");
+    EXPECT_EQ(codes(source),
+              (Codes{"NOT_FOUND x.source", "NOT_FOUND x.destination"}));
+    EXPECT_EQ(codes(none), codes(source));
+    EXPECT_EQ(codes(problems_for("ids-dst")), Codes{"NOT_FOUND x.source"});
+}
+
+TEST(Accounts, SourceAndFilterAreTheTunnelsOwn)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world
+                        .put_one("", "mirror_tunnels",
+                                 {{"name", "tun"},
+                                  {"account", "beta"},
+                                  {"source", "acme/web1-src"},
+                                  {"filter", "acme/web"},
+                                  {"destination", "beta-dst"}})
+                        .problems),
+              (Codes{"NOT_OWNER x.source", "NOT_OWNER x.filter"}));
+}
+
+TEST(Accounts, OnlyTheOperatorAppliesAcceptance)
+{
+    World world = settled_world();
+    json t = document()["mirror_tunnels"][2];
+    t["accepted"] = true;
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t).problems),
+              Codes{"NOT_ACCEPTOR x.accepted"});
+    EXPECT_EQ(codes(world.put_one("", "mirror_tunnels", t).problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 1)
+        << "acceptance is not content";
+    /* What it says already holds. */
+    t["note"] = "x";
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t).problems),
+              Codes());
+    EXPECT_TRUE(world.tunnel("acme/web1-beta")->accepted);
+    /* Within one account there is nothing to accept. */
+    world.put_one("", "mirror_tunnels", web1_ids({{"accepted", true}}));
+    EXPECT_FALSE(world.tunnel("acme/web1-ids")->accepted);
+}
+
+TEST(Accounts, SeeTheirOwnAndWhatIsAnyones)
+{
+    World world = settled_world();
+    auto sees = [&](const std::string &account, const std::string &kind,
+                    const std::string &name) {
+        return look_up(world.model, world.context(account), kind, name)
+            .has_value();
+    };
+    EXPECT_TRUE(sees("acme", "vpcs", "vpc-a"));
+    EXPECT_FALSE(sees("beta", "vpcs", "vpc-a"));
+    EXPECT_TRUE(sees("beta", "peerings", "a-to-b"));
+    EXPECT_FALSE(sees("gamma", "peerings", "a-to-b"));
+    EXPECT_FALSE(sees("beta", "transit_connects", "vpc-a-tvpc"));
+    EXPECT_FALSE(sees("beta", "subnets", "sn-a"));
+    EXPECT_FALSE(sees("beta", "network_interfaces", "web1"));
+    EXPECT_TRUE(sees("beta", "network_interfaces", "plain"));
+    EXPECT_FALSE(sees("beta", "load_balancers", "lb-t"));
+    EXPECT_TRUE(sees("gamma", "collectors", "suricata1"));
+    EXPECT_FALSE(sees("acme", "collectors", "beta-col"));
+    EXPECT_TRUE(sees("acme", "mirror_tunnels", "web1-ids"));
+    EXPECT_FALSE(sees("beta", "mirror_tunnels", "acme/web1-ids"));
+    EXPECT_TRUE(sees("beta", "mirror_tunnels", "acme/web1-beta"));
+    EXPECT_FALSE(sees("gamma", "mirror_tunnels", "acme/web1-beta"));
+    EXPECT_FALSE(sees("beta", "mirror_resources", "acme/web1-src"));
+    EXPECT_FALSE(sees("beta", "volcanoes", "etna"));
+}
+
+/* ------------------------------------------------------------------------
+ * Removal. */
+
+TEST(Erase, RefusesWhatIsInUseAndNamesItsUsers)
+{
+    World world = settled_world();
+    struct {
+        const char *kind, *name, *user;
+    } cases[] = {{"vpcs", "vpc-a", "subnet \"sn-a\""},
+                 {"vpcs", "vpc-b", "peering \"a-to-b\""},
+                 {"vpcs", "tvpc", "connect \"vpc-a-tvpc\""},
+                 {"subnets", "sn-a", "NIC \"web1\""},
+                 {"subnets", "sn-t", "load balancer \"lb-t\""},
+                 {"mirror_resources", "acme/web1-src", "tunnel \"web1-ids\""},
+                 {"mirror_resources", "acme/ids-dst", "tunnel \"web1-ids\""},
+                 {"mirror_filters", "acme/web", "tunnel \"web1-ids\""}};
+    for (const auto &c : cases) {
+        Edit edit = world.erase_one("", c.kind, c.name);
+        ASSERT_EQ(codes(edit.problems), Codes{"IN_USE x"}) << c.name;
+        EXPECT_NE(edit.problems[0].message.find(c.user), std::string::npos)
+            << edit.problems[0].message;
+    }
+}
+
+TEST(Erase, RefusesWhatIsNotThere)
+{
+    World world = settled_world();
+    for (const std::string &kind : document_kinds()) {
+        for (const char *name : {"none", "", "/", "acme/", "a/b/c"}) {
+            EXPECT_EQ(codes(world.erase_one("", kind, name).problems),
+                      Codes{"NOT_FOUND x"})
+                << kind << " " << name;
+        }
+    }
+}
+
+TEST(Erase, LeavesAPeeringsRouteStandingAndReapplicable)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world.erase_one("", "peerings", "a-to-b").problems),
+              Codes());
+    json exported = export_document(world.model, world.context());
+    Model before = world.model;
+    Edit edit = world.apply(exported);
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(edit.model, before);
+}
+
+TEST(Erase, OrphansTheResourcesOfANicUntilItsIfaceIdReturns)
+{
+    World world = settled_world();
+    json nic = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "web1"));
+    Edit edit = world.erase_one("", "network_interfaces", "web1");
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(edit.touched_tunnels.size(), 3u);
+    ASSERT_NE(world.resource("acme/web1-src"), nullptr);
+    EXPECT_EQ(world.resource("acme/web1-src")->target_id, std::nullopt);
+    EXPECT_EQ(world.resource("acme/web1-src")->target, "web1");
+    EXPECT_EQ(world.resource("acme/web1-src")->iface_id, "if-web1");
+
+    /* An orphan is no obstacle to applying what stands. */
+    Model before = world.model;
+    json exported = export_document(world.model, world.context());
+    edit = world.apply(exported, "", true);
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(edit.model, before);
+
+    nic["name"] = "web1-again";
+    edit = world.put_one("", "network_interfaces", nic);
+    EXPECT_EQ(edit.touched_tunnels.size(), 3u);
+    EXPECT_EQ(world.resource("acme/web1-src")->target_id,
+              world.id("network_interfaces", "web1-again"));
+    EXPECT_EQ(world.resource("acme/web1-src")->target, "web1-again");
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
+}
+
+TEST(Erase, OrphansTheResourceOfACollectorUntilItReturns)
+{
+    World world = settled_world();
+    json collector = to_json(world.model, "collectors",
+                             world.id("collectors", "suricata1"));
+    EXPECT_EQ(codes(world.erase_one("", "collectors", "suricata1").problems),
+              Codes());
+    EXPECT_EQ(world.resource("acme/col-dst")->target_id, std::nullopt);
+    world.put_one("", "collectors", collector);
+    EXPECT_EQ(world.resource("acme/col-dst")->target_id,
+              world.id("collectors", "suricata1"));
+}
+
+TEST(Erase, TakesANicOutOfItsLoadBalancers)
+{
+    World world = settled_world();
+    EXPECT_EQ(
+        codes(world.erase_one("", "network_interfaces", "t-kvm").problems),
+        Codes());
+    const LoadBalancer *lb =
+        find(world.model.load_balancers, world.id("load_balancers", "lb-t"));
+    ASSERT_NE(lb, nullptr);
+    for (const LoadBalancerMember &member : lb->members) {
+        EXPECT_EQ(member.nic, std::nullopt);
+    }
+    EXPECT_EQ(lb->members.size(), 2u);
+}
+
+TEST(Put, ANicThatChangesItsIfaceIdTakesItsResourcesAlong)
+{
+    World world = settled_world();
+    json nic = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "web1"));
+    nic["iface_id"] = "if-new";
+    world.put_one("", "network_interfaces", nic);
+    EXPECT_EQ(world.resource("acme/web1-src")->iface_id, "if-new");
+}
+
+TEST(Put, RefusesInventoryThatWouldBreakATunnelAndNamesIt)
+{
+    World world = settled_world();
+    json nic = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "ids"));
+    nic["subnet"] = "sn-a";
+    EXPECT_EQ(codes(world.put_one("", "network_interfaces", nic).problems),
+              Codes{"SAME_SUBNET mirror_tunnels[acme/web1-ids].destination"});
+    nic["subnet"] = "sn-b";
+    EXPECT_EQ(codes(world.put_one("", "network_interfaces", nic).problems),
+              Codes{"NOT_OWNER mirror_resources[acme/ids-dst].target"});
+}
+
+TEST(Put, DoesNotBlameAnEditForWhatWasWrongBefore)
+{
+    World world = settled_world();
+    world.model.tunnels[world.id("mirror_tunnels", "acme/web1-ids")].vni = 0;
+    json nic = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "ids"));
+    nic["server"] = "renamed";
+    EXPECT_EQ(codes(world.put_one("", "network_interfaces", nic).problems),
+              Codes());
+}
+
+/* ------------------------------------------------------------------------
+ * The life cycle between accounts: acme requests, beta accepts. */
+
+TEST(Lifecycle, TheAcceptorAccepts)
+{
+    World world = settled_world();
+    Edit edit = world.accept("beta", "acme/web1-beta", 1);
+    EXPECT_EQ(codes(edit.problems), Codes());
+    const Tunnel *t = world.tunnel("acme/web1-beta");
+    ASSERT_TRUE(t->accepted);
+    EXPECT_EQ(t->accepted->by, "beta");
+    EXPECT_EQ(t->accepted->at_ms, world.now_ms);
+    EXPECT_EQ(t->accepted->generation, 1);
+    EXPECT_EQ(t->generation, 1);
+    ASSERT_EQ(edit.events.size(), 1u);
+    EXPECT_EQ(edit.events[0].event, "accepted");
+    EXPECT_EQ(edit.events[0].actor, "beta");
+    EXPECT_EQ(edit.events[0].account, "acme");
+    EXPECT_EQ(edit.events[0].peer_account, "beta");
+    EXPECT_EQ(edit.touched_tunnels.size(), 1u);
+}
+
+TEST(Lifecycle, ABareNameFindsTheRequest)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world.accept("beta", "web1-beta").problems), Codes());
+    EXPECT_TRUE(world.tunnel("acme/web1-beta")->accepted);
+    EXPECT_EQ(codes(world.accept("beta", "web1-beta").problems),
+              Codes{"INVALID_STATE mirror_tunnels[web1-beta]"});
+}
+
+TEST(Lifecycle, ABareNameOfTwoRequestsIsAmbiguous)
+{
+    World world = settled_world();
+    json doc;
+    doc["mirror_resources"] = {
+        resource("src", "source", "plain", "network-interface", "gamma")};
+    json t = tunnel("web1-beta", "src", "beta/beta-dst");
+    t["account"] = "gamma";
+    doc["mirror_tunnels"] = {t};
+    EXPECT_EQ(codes(world.apply(doc).problems), Codes());
+    EXPECT_EQ(codes(world.accept("beta", "web1-beta").problems),
+              Codes{"AMBIGUOUS mirror_tunnels[web1-beta]"});
+    EXPECT_EQ(codes(world.accept("beta", "gamma/web1-beta").problems),
+              Codes());
+}
+
+TEST(Lifecycle, NobodyElseAcceptsOrRejects)
+{
+    World world = settled_world();
+    const Codes not_acceptor{"NOT_ACCEPTOR mirror_tunnels[web1-beta]"};
+    const Codes not_found{"NOT_FOUND mirror_tunnels[acme/web1-beta]"};
+    EXPECT_EQ(codes(world.accept("acme", "web1-beta").problems), not_acceptor);
+    EXPECT_EQ(codes(world.reject("acme", "web1-beta").problems), not_acceptor);
+    EXPECT_EQ(codes(world.accept("gamma", "acme/web1-beta").problems),
+              not_found);
+    EXPECT_EQ(codes(world.reject("gamma", "acme/web1-beta").problems),
+              not_found);
+}
+
+TEST(Lifecycle, WhatDoesNotWaitIsNotAcceptedOrRejected)
+{
+    World world = settled_world();
+    const Codes invalid{"INVALID_STATE mirror_tunnels[web1-ids]"};
+    EXPECT_EQ(codes(world.accept("acme", "web1-ids").problems), invalid);
+    EXPECT_EQ(codes(world.reject("acme", "web1-ids").problems), invalid);
+}
+
+TEST(Lifecycle, AnOlderRequestIsNotAccepted)
+{
+    World world = settled_world();
+    json t = document()["mirror_tunnels"][2];
+    t["note"] = "changed";
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t).problems),
+              Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 2);
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 1).problems),
+              Codes{"STALE_REQUEST mirror_tunnels[acme/web1-beta]"});
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 2).problems),
+              Codes());
+}
+
+TEST(Lifecycle, AcceptingChecksAgain)
+{
+    World world = settled_world();
+    /* Past the console, the source moved to another region. */
+    world.model.vpcs[world.id("vpcs", "vpc-a")].region = "us";
+    Edit edit = world.accept("beta", "acme/web1-beta");
+    EXPECT_EQ(
+        codes(edit.problems),
+        Codes{"REGION_MISMATCH mirror_tunnels[acme/web1-beta].destination"});
+    EXPECT_FALSE(world.tunnel("acme/web1-beta")->accepted);
+}
+
+TEST(Lifecycle, RejectingDeletesAtOnceAndKeepsTheEvent)
+{
+    World world = settled_world();
+    Edit edit = world.reject("beta", "acme/web1-beta");
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta"), nullptr);
+    ASSERT_EQ(edit.events.size(), 1u);
+    EXPECT_EQ(edit.events[0].event, "rejected");
+    EXPECT_EQ(edit.events[0].peer_account, "beta");
+}
+
+TEST(Lifecycle, OfAWaitingTunnelOnlyTheRequesterDeletes)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world.erase_one("beta", "mirror_tunnels", "acme/web1-beta")
+                        .problems),
+              Codes{"ACCEPT_OR_REJECT_ONLY x"});
+    EXPECT_EQ(
+        codes(world.erase_one("gamma", "mirror_tunnels", "acme/web1-beta")
+                  .problems),
+        Codes{"NOT_FOUND x"});
+    EXPECT_EQ(
+        codes(world.erase_one("acme", "mirror_tunnels", "web1-beta").problems),
+        Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta"), nullptr);
+}
+
+TEST(Lifecycle, AnAcceptedTunnelBothDelete)
+{
+    for (const char *account : {"acme", "beta"}) {
+        World world = settled_world();
+        world.accept("beta", "acme/web1-beta");
+        Edit edit =
+            world.erase_one(account, "mirror_tunnels", "acme/web1-beta");
+        EXPECT_EQ(codes(edit.problems), Codes()) << account;
+        EXPECT_EQ(world.tunnel("acme/web1-beta"), nullptr);
+        ASSERT_EQ(edit.events.size(), 1u);
+        EXPECT_EQ(edit.events[0].event, "deleted");
+        EXPECT_EQ(edit.events[0].actor, account);
+    }
+}
+
+TEST(Lifecycle, TheAcceptorDoesNotUpdate)
+{
+    World world = settled_world();
+    json t = document()["mirror_tunnels"][2];
+    EXPECT_EQ(
+        codes(world.put_one("beta", "mirror_tunnels", t, PutMode::Replace)
+                  .problems),
+        Codes{"NOT_OWNER x.account"});
+}
+
+TEST(Lifecycle, AnUpdateAfterAcceptanceKeepsIt)
+{
+    World world = settled_world();
+    world.accept("beta", "acme/web1-beta");
+    json t = document()["mirror_tunnels"][2];
+    t["note"] = "changed";
+    world.put_one("acme", "mirror_tunnels", t);
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 2);
+    ASSERT_TRUE(world.tunnel("acme/web1-beta")->accepted);
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->accepted->generation, 1);
+}
+
+TEST(Lifecycle, DeletingATunnelThatIsShuttingDownSucceeds)
+{
+    World world = settled_world();
+    TunnelStatus status;
+    status.tunnel = world.new_uuid();
+    status.name = "gone";
+    status.account = "acme";
+    status.destination_account = "beta";
+    world.model.tunnel_statuses[world.new_uuid()] = status;
+    Model before = world.model;
+    for (const char *account : {"", "acme", "beta"}) {
+        Edit edit = world.erase_one(account, "mirror_tunnels", "acme/gone");
+        EXPECT_EQ(codes(edit.problems), Codes()) << account;
+        EXPECT_EQ(edit.model, before);
+    }
+    EXPECT_EQ(
+        codes(
+            world.erase_one("gamma", "mirror_tunnels", "acme/gone").problems),
+        Codes{"NOT_FOUND x"});
+    EXPECT_EQ(codes(world.accept("beta", "acme/gone").problems),
+              Codes{"INVALID_STATE mirror_tunnels[acme/gone]"});
+}
+
+TEST(Lifecycle, DeletingADestinationRejectsTheRequestsThatWait)
+{
+    World world = settled_world();
+    Edit edit = world.erase_one("beta", "mirror_resources", "beta-dst");
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta"), nullptr);
+    EXPECT_EQ(world.resource("beta/beta-dst"), nullptr);
+    ASSERT_EQ(edit.events.size(), 2u);
+    EXPECT_EQ(edit.events[0].event, "rejected");
+    EXPECT_EQ(edit.events[0].peer_account, "beta");
+    EXPECT_EQ(edit.events[1].event, "deleted");
+}
+
+TEST(Lifecycle, DeletingADestinationWithAnAcceptedTunnelIsRefused)
+{
+    World world = settled_world();
+    world.accept("beta", "acme/web1-beta");
+    Edit edit = world.erase_one("beta", "mirror_resources", "beta-dst");
+    ASSERT_EQ(codes(edit.problems), Codes{"IN_USE x"});
+    EXPECT_NE(edit.problems[0].message.find("\"acme/web1-beta\""),
+              std::string::npos);
+    EXPECT_NE(world.tunnel("acme/web1-beta"), nullptr);
+}
+
+TEST(Lifecycle, ARequestIsAnEventOfItsOwn)
+{
+    World world;
+    Edit edit = world.apply(document());
+    std::vector<std::string> events;
+    for (const Event &event : edit.events) {
+        if (event.kind == "tunnel") {
+            events.push_back(event.object + " " + event.event);
+        }
+    }
+    EXPECT_EQ(events, (Codes{"web1-ids created", "web1-col created",
+                             "web1-beta requested"}));
+}
+
+} // namespace
+} // namespace pm

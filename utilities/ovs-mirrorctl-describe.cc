@@ -128,7 +128,9 @@ say_more(Attempt *a, const ModelDelta &delta)
                                  tunnel->account + "/" + tunnel->name + "\")");
         }
     }
-    for (const Problem &p : a->edit.warnings) {
+    const Problems &warnings = a->edit.warnings;
+    for (const Problem &p :
+         std::set<Problem>(warnings.begin(), warnings.end())) {
         a->warnings.push_back("warning: " + p.code + ": " + p.path + ": " +
                               p.message);
     }

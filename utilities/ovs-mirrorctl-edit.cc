@@ -61,13 +61,6 @@ noun_of(const ctl_context *ctx)
                          [&](const Noun &n) { return noun == n.noun; });
 }
 
-/* A problem's path: as in a document, but by name. */
-std::string
-path_of(const std::string &kind, const std::string &name)
-{
-    return kind + "[" + name + "]";
-}
-
 /* ------------------------------------------------------------------------
  * KEY=VALUE. */
 

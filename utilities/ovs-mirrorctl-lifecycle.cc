@@ -76,7 +76,7 @@ run_tunnel_del(ctl_context *ctx)
         auto id = look_up(a.edit.model, a.context, "mirror_tunnels", name);
         size_t n_problems = a.edit.problems.size();
         erase(&a.edit, a.context, "mirror_tunnels", name,
-              "mirror_tunnels[" + name + "]");
+              path_of("mirror_tunnels", name));
         if (force && a.edit.problems.size() == n_problems) {
             size_t slash = name.find('/');
             if (slash != std::string::npos) {

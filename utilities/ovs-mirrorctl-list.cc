@@ -113,7 +113,7 @@ find_named(ctl_context *ctx, const char *kind)
     Attempt &a = attempt_of(ctx);
     auto id = look_up(a.edit.model, a.context, kind, ctx->argv[1]);
     if (!id) {
-        a.refuse("NOT_FOUND", std::string(kind) + "[" + ctx->argv[1] + "]",
+        a.refuse("NOT_FOUND", path_of(kind, ctx->argv[1]),
                  "there is no such object; the list command shows what "
                  "there is");
     }

@@ -3,6 +3,8 @@
 
 #include <ctime>
 
+#include "plugin/json_fields.h"
+
 namespace pm::ctl {
 
 using ordered_json = nlohmann::ordered_json;
@@ -28,6 +30,12 @@ cell_text(const ordered_json &value)
         return cell_text(value["address"]) + (down ? " (down)" : "");
     }
     return value.dump();
+}
+
+std::string
+path_of(const std::string &kind, const std::string &name)
+{
+    return kind + "[" + path_key(name) + "]";
 }
 
 ordered_json

@@ -147,7 +147,9 @@ Session::run()
     for (;;) {
         ovsdb_idl_run(idl_.get());
         if (!ovsdb_idl_is_alive(idl_.get())) {
-            return lost("cannot connect, or lost the connection");
+            return lost(ovsdb_idl_has_ever_connected(idl_.get())
+                            ? "lost the connection"
+                            : "cannot connect");
         }
         if (seqno_ != ovsdb_idl_get_seqno(idl_.get())) {
             seqno_ = ovsdb_idl_get_seqno(idl_.get());

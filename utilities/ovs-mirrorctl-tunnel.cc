@@ -131,7 +131,11 @@ list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
             v.destination_account == v.account
                 ? v.destination
                 : v.destination_account + "/" + v.destination;
-        std::string place = t ? " " + place_text(a.edit.model, t->source) : "";
+        /* Where another account's source is, is its own affair. */
+        bool sees = t && may_see(a.edit.model, a.context, "mirror_resources",
+                                 t->source);
+        std::string place =
+            sees ? " " + place_text(a.edit.model, t->source) : "";
         listing.rows.push_back({name, to_string(v.state), to_string(v.health),
                                 v.source + place, destination,
                                 v.filter.value_or("-"), number_text(v.vni),
@@ -274,8 +278,16 @@ print_tree(ds *output, const ordered_json &object, int indent)
     for (const auto &[key, value] : object.items()) {
         bool is_list =
             value.is_array() && !value.empty() && value[0].is_object();
+        bool is_text = value.is_array() && !value.empty() &&
+                       value[0].is_string() && key == "events";
         ds_put_char_multiple(output, ' ', indent);
-        if ((value.is_object() && !value.empty()) || is_list) {
+        if (is_text) {
+            ds_put_format(output, "%s:\n", key.c_str());
+            for (const ordered_json &line : value) {
+                ds_put_char_multiple(output, ' ', indent + 4);
+                ds_put_format(output, "%s\n", cell_text(line).c_str());
+            }
+        } else if ((value.is_object() && !value.empty()) || is_list) {
             ds_put_format(output, "%s:\n", key.c_str());
             for (const ordered_json &element :
                  is_list ? value : ordered_json::array({value})) {
@@ -302,7 +314,7 @@ run_tunnel_show(ctl_context *ctx)
                v.account + "/" + v.name == name;
     });
     if (view == views.end()) {
-        a.refuse("NOT_FOUND", "mirror_tunnels[" + name + "]",
+        a.refuse("NOT_FOUND", path_of("mirror_tunnels", name),
                  "there is no such tunnel; tunnel-list shows what there is");
         return;
     }

@@ -398,6 +398,8 @@ main(int argc, char *argv[])
     fatal_ignore_sigpipe();
     vlog_set_levels(nullptr, VLF_CONSOLE, VLL_WARN);
     vlog_set_levels_from_string_assert("reconnect:warn");
+    /* What it would say is said in a line of our own. */
+    vlog_set_levels_from_string_assert("ovsdb_idl:console:off");
     vlog_set_levels(nullptr, VLF_SYSLOG, VLL_WARN);
 
     ctl_init__(&pmrec_idl_class, table_classes(), nullptr, nullptr);

@@ -129,6 +129,8 @@ void print(ctl_context *, const Listing &);
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */
 std::string cell_text(const nlohmann::ordered_json &);
+/* A problem's path: as in a document, but by name. */
+std::string path_of(const std::string &kind, const std::string &name);
 /* RFC 3339 in UTC; null for 0. */
 nlohmann::ordered_json time_json(int64_t time_ms);
 /* "45s", "3m", "5h", "2d". */

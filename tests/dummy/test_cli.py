@@ -1,0 +1,907 @@
+"""ovs-mirrorctl against a real ovsdb-server.  Needs no root.
+
+The program is found in $OVS_MIRRORCTL, then in the current directory (a build
+directory), then in $PATH.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SCHEMA = os.path.join(HERE, "..", "..", "ovsdb", "packet-mirroring.ovsschema")
+DEADLINE = 60
+
+# The same facts as in the interface's example, with the VPCs that it names.
+DOCUMENT = {
+    "vpcs": [
+        {"name": "vpc-a", "account": "acme", "region": "kr",
+         "kind": "standard"},
+        {"name": "vpc-b", "account": "beta", "region": "kr",
+         "kind": "standard"}],
+    "peerings": [{"name": "a-to-b", "from": "vpc-a", "to": "vpc-b",
+                  "state": "active"}],
+    "subnets": [
+        {"name": "sn-a", "vpc": "vpc-a", "cidr": "10.1.0.0/24",
+         "gateway": "10.1.0.1", "gateway_mac": "02:00:00:00:01:01",
+         "routes": [{"to": "10.2.0.0/16", "via": "a-to-b"}]},
+        {"name": "sn-b", "vpc": "vpc-b", "cidr": "10.2.0.0/24"}],
+    "network_interfaces": [
+        {"name": "web1-eth0", "iface_id": "web1-eth0", "server": "web1",
+         "device": "eth0", "hypervisor": "kvm", "mac": "52:54:00:00:00:01",
+         "addresses": ["10.1.0.5", "10.1.0.44"], "subnet": "sn-a",
+         "mtu": 1450, "permits_vxlan_from": ["10.1.0.0/24"]},
+        {"name": "ids-eth0", "iface_id": "ids-eth0", "server": "ids",
+         "device": "eth0", "hypervisor": "kvm", "mac": "52:54:00:00:00:02",
+         "addresses": ["10.2.0.9"], "subnet": "sn-b"}],
+    "collectors": [{"name": "suricata1", "address": "192.0.2.10"}],
+    "mirror_resources": [
+        {"name": "web1-src", "account": "acme", "purpose": "source",
+         "type": "network-interface", "target": "web1-eth0", "note": ""},
+        {"name": "ids", "account": "acme", "purpose": "destination",
+         "type": "collector", "target": "suricata1"},
+        {"name": "beta-ids", "account": "beta", "purpose": "destination",
+         "type": "network-interface", "target": "ids-eth0"}],
+    "mirror_filters": [
+        {"name": "web", "account": "acme", "non_ip": "drop",
+         "inbound": [
+             {"number": 100, "action": "reject", "protocol": "tcp",
+              "source": "10.1.0.9/32"},
+             {"number": 200, "action": "accept", "protocol": "tcp",
+              "destination_port": "80-443"}],
+         "outbound": [
+             {"number": 100, "action": "accept", "protocol": "icmp",
+              "icmp_type": 8},
+             {"number": 200, "action": "accept", "protocol": "tcp",
+              "source_port": 443}]}],
+    "mirror_tunnels": [
+        {"name": "web1-ids", "account": "acme", "source": "web1-src",
+         "destination": "ids", "filter": "web", "vni": 7001,
+         "packet_length": 128, "rate_kbps": 100000, "mode": "mirror",
+         "delivery": "auto", "note": "", "enabled": True}],
+}
+
+LIST_KEYS = [
+    "id", "name", "account", "state", "health", "source", "destination",
+    "destination_account", "filter", "vni", "packet_length",
+    "effective_packet_length", "delivery", "mode", "rate_kbps", "enabled",
+    "generation", "observed_generation", "chassis", "conditions", "reasons",
+    "mirrored_packets", "mirrored_bytes", "dropped_packets", "created",
+    "updated"]
+
+
+def find_program():
+    program = os.environ.get("OVS_MIRRORCTL")
+    if not program and os.path.exists("ovs-mirrorctl"):
+        program = "./ovs-mirrorctl"
+    program = program or shutil.which("ovs-mirrorctl")
+    if not program:
+        raise unittest.SkipTest("no ovs-mirrorctl: set $OVS_MIRRORCTL")
+    return os.path.abspath(program)
+
+
+def find_server():
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    server = shutil.which("ovsdb-server", path=path)
+    tool = shutil.which("ovsdb-tool", path=path)
+    if not server or not tool:
+        raise unittest.SkipTest("no ovsdb-server")
+    return server, tool
+
+
+class Result:
+    def __init__(self, process):
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+        self.lines = process.stderr.splitlines()
+
+    def __repr__(self):
+        return "exit %d\n%s\n%s" % (self.code, self.out, self.err)
+
+
+class Database:
+    """An ovsdb-server of our own, in a directory of our own."""
+
+    def __init__(self):
+        server, tool = find_server()
+        self.server = server
+        self.dir = tempfile.mkdtemp(prefix="mirrorctl-test-")
+        self.file = os.path.join(self.dir, "db")
+        self.remote = "unix:" + os.path.join(self.dir, "mirror.sock")
+        subprocess.run([tool, "create", self.file, SCHEMA], check=True)
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.server, "--remote=p" + self.remote, "--no-chdir",
+             "--unixctl=" + os.path.join(self.dir, "ctl"),
+             "--log-file=" + os.path.join(self.dir, "log"),
+             "-vconsole:off", self.file],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        path = self.remote[len("unix:"):]
+        end = time.monotonic() + DEADLINE
+        while not os.path.exists(path):
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise RuntimeError("ovsdb-server does not start")
+            threading.Event().wait(0.02)
+
+    def transact(self, operations):
+        """Sends one transaction by hand: too long for a command line."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(DEADLINE)
+            s.connect(self.remote[len("unix:"):])
+            s.sendall(json.dumps({
+                "id": 1, "method": "transact",
+                "params": ["Packet_Mirroring"] + operations}).encode())
+            text, depth = "", None
+            while depth != 0:
+                text += s.recv(65536).decode()
+                depth = text.count("{") - text.count("}")
+            reply = json.loads(text)
+            assert reply["error"] is None, reply
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.program = find_program()
+
+    def setUp(self):
+        self.db = Database()
+        self.addCleanup(self.db.close)
+
+    def command(self, *args):
+        return [self.program, "--db=" + self.db.remote, *args]
+
+    def run_cli(self, *args, text=None):
+        environment = dict(os.environ, OVS_RUNDIR=self.db.dir)
+        environment.pop("OVS_MIRROR_DB", None)
+        return Result(subprocess.run(
+            self.command(*args), input=text, timeout=DEADLINE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment))
+
+    def ok(self, *args, text=None):
+        result = self.run_cli(*args, text=text)
+        self.assertEqual(result.code, 0, result)
+        return result.out
+
+    def json(self, *args):
+        return json.loads(self.ok(*args, "--format=json"))
+
+    def refused(self, code, *args, text=None):
+        """Expects exit 1 with a line of this code, and returns the lines."""
+        before = self.contents()
+        result = self.run_cli(*args, text=text)
+        self.assertEqual(result.code, 1, result)
+        for line in result.lines:
+            self.assertRegex(line, r"^ovs-mirrorctl: [A-Z_]+: \S.*: .+")
+        self.assertIn(code, [line.split(": ")[1] for line in result.lines],
+                      result)
+        self.assertEqual(self.contents(), before, "something was written")
+        return result.lines
+
+    def apply(self, document=None, *args):
+        text = json.dumps(DOCUMENT if document is None else document)
+        return self.ok("apply", "-", *args, text=text)
+
+    def contents(self):
+        """Every row of the database, with its uuid and version."""
+        with open(self.db.file) as f:
+            return f.read()
+
+    def rows(self, table, *columns):
+        out = json.loads(self.ok("--format=json", "--columns=" +
+                                 ",".join(columns), "list", table))
+        return out["data"]
+
+
+class Usage(CliTest):
+    def test_no_command_is_a_usage_error(self):
+        self.assertEqual(self.run_cli().code, 2)
+
+    def test_unknown_commands_and_options_are_usage_errors(self):
+        for args in (["frobnicate"], ["--frobnicate", "show"],
+                     ["show", "--frobnicate"], ["tunnel-list", "extra"],
+                     ["tunnel-add"], ["--format=xml", "tunnel-list"],
+                     ["--wait=forever", "sync"], ["--timeout=0", "show"],
+                     ["--account=", "tunnel-list"],
+                     ["tunnel-add", "web1", "source"],
+                     ["tunnel-add", "web1", "vni=1", "vni=2"],
+                     ["rule-add", "web", "sideways", "1", "accept"],
+                     ["tunnel-accept", "web1", "--generation=x"]):
+            with self.subTest(args):
+                result = self.run_cli(*args)
+                self.assertEqual(result.code, 2, result)
+                self.assertEqual(len(result.lines), 1, result)
+
+    def test_usage_errors_need_no_database(self):
+        self.db.kill()
+        self.assertEqual(self.run_cli("tunnel-add", "web1", "x").code, 2)
+
+    def test_help_names_every_command(self):
+        out = self.ok("--help")
+        for name in ("init", "apply", "tunnel-accept", "nic-add",
+                     "event-list", "wait-until", "--dry-run"):
+            self.assertIn(name, out)
+
+    def test_version(self):
+        self.assertIn("DB Schema 1.", self.ok("--version"))
+
+    def test_an_argument_that_is_not_utf8_is_a_usage_error(self):
+        result = self.run_cli("vpc-add", "v1", b"region=\xff\xfe")
+        self.assertEqual(result.code, 2, result)
+
+    def test_options_may_follow_the_command(self):
+        self.apply()
+        self.assertEqual(len(self.json("tunnel-list")), 1)
+        self.ok("apply", "-", "--prune", "--dry-run", text="{}")
+
+    def test_generic_commands_are_the_operators(self):
+        result = self.run_cli("--account=acme", "list", "Mirror_Tunnel")
+        self.assertEqual(result.code, 2, result)
+
+
+class Init(CliTest):
+    def test_init_creates_the_global_row_and_the_role(self):
+        self.ok("init")
+        self.assertEqual(len(self.rows("Mirror_Global", "cfg")), 1)
+        self.assertEqual(self.rows("RBAC_Role", "name"), [["ovs-mirrord"]])
+        permissions = {row[0]: row[1:] for row in self.rows(
+            "RBAC_Permission", "table", "authorization", "insert_delete",
+            "update")}
+        self.assertEqual(set(permissions),
+                         {"Chassis", "Tunnel_Status", "Filter_Status"})
+        self.assertEqual(permissions["Chassis"][:2], ["name", True])
+        self.assertEqual(permissions["Tunnel_Status"][:2], ["chassis", True])
+        self.assertIn("counters", permissions["Tunnel_Status"][2][1])
+
+    def test_init_again_changes_nothing(self):
+        self.ok("init")
+        before = self.contents()
+        self.ok("init")
+        self.assertEqual(self.contents(), before)
+
+    def test_init_mends_a_permission(self):
+        self.ok("init")
+        self.ok("set", "RBAC_Permission", "Chassis", "insert_delete=false")
+        self.ok("init")
+        self.assertEqual(len(self.rows("RBAC_Permission", "table")), 3)
+        self.assertEqual(
+            self.ok("get", "RBAC_Permission", "Chassis",
+                    "insert_delete").strip(), "true")
+
+    def test_other_commands_work_without_init(self):
+        self.apply()
+        self.ok("sync")
+        self.assertEqual(self.rows("Mirror_Global", "cfg"), [[1]])
+
+    def test_init_is_the_operators(self):
+        self.refused("NOT_OWNER", "--account=acme", "init")
+
+
+class Documents(CliTest):
+    def test_apply_writes_what_the_document_says(self):
+        self.apply()
+        tunnel, = self.json("tunnel-list")
+        self.assertEqual(list(tunnel), LIST_KEYS)
+        self.assertEqual(
+            [tunnel[k] for k in ("name", "account", "state", "source",
+                                 "destination", "destination_account",
+                                 "filter", "vni", "packet_length", "mode",
+                                 "delivery", "rate_kbps", "enabled",
+                                 "generation", "observed_generation",
+                                 "chassis", "effective_packet_length",
+                                 "dropped_packets")],
+            ["web1-ids", "acme", "Setting", "web1-src", "ids", "acme", "web",
+             7001, 128, "mirror", "auto", 100000, True, 1, 0, [], None,
+             None])
+        self.assertEqual(tunnel["mirrored_packets"],
+                         {"inbound": None, "outbound": None})
+        self.assertRegex(tunnel["created"],
+                         r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+    def test_applying_twice_changes_nothing(self):
+        self.apply()
+        before = self.contents()
+        self.apply()
+        self.assertEqual(self.contents(), before)
+        self.assertEqual(
+            self.ok("--dry-run", "apply", "-", text=json.dumps(DOCUMENT)), "")
+
+    def test_export_and_apply_are_a_round_trip(self):
+        self.apply()
+        exported = self.ok("export")
+        other = Database()
+        self.addCleanup(other.close)
+        first, self.db = self.db, other
+        self.ok("apply", "-", text=exported)
+        self.assertEqual(self.ok("export"), exported)
+        self.db = first
+
+    def test_ten_faults_are_all_named_and_nothing_is_written(self):
+        document = json.loads(json.dumps(DOCUMENT))
+        filter_, = document["mirror_filters"]
+        tunnel, = document["mirror_tunnels"]
+        filter_["inbound"][0]["source"] = "10.1.0.9/33"
+        filter_["inbound"][1]["destination_port"] = "443-80"
+        filter_["outbound"][0]["icmp_type"] = 256
+        filter_["outbound"][1]["action"] = "allow"
+        filter_["outbound"][1]["number"] = 0
+        filter_["colour"] = "red"
+        tunnel["vni"] = 16777216
+        tunnel["packet_length"] = 63
+        tunnel["note"] = "x" * 1001
+        document["mirror_resources"][0]["target"] = "nowhere"
+        lines = self.refused("VNI_RANGE", "apply", "-",
+                             text=json.dumps(document))
+        found = {tuple(line.split(": ")[1:3]) for line in lines}
+        for fault in [
+                ("RULE_CIDR", "mirror_filters[0].inbound[0].source"),
+                ("RULE_PORT", "mirror_filters[0].inbound[1].destination_port"),
+                ("RULE_ICMP", "mirror_filters[0].outbound[0].icmp_type"),
+                ("RULE_ACTION", "mirror_filters[0].outbound[1].action"),
+                ("RULE_NUMBER", "mirror_filters[0].outbound[1].number"),
+                ("UNKNOWN_KEY", "mirror_filters[0].colour"),
+                ("VNI_RANGE", "mirror_tunnels[0].vni"),
+                ("PACKET_LENGTH_RANGE", "mirror_tunnels[0].packet_length"),
+                ("NOTE_TOO_LONG", "mirror_tunnels[0].note"),
+                ("NOT_FOUND", "mirror_resources[0].target")]:
+            self.assertIn(fault, found)
+        self.assertEqual(len(lines), 10, "\n".join(lines))
+
+    def test_text_that_is_not_json_is_refused(self):
+        self.refused("SYNTAX", "apply", "-", text="{\"vpcs\": [")
+
+    def test_a_file_that_cannot_be_read_is_named(self):
+        lines = self.refused("FILE", "apply", "/nonexistent/doc.json")
+        self.assertIn("No such file", lines[0])
+        self.refused("FILE", "apply", "/")
+
+    def test_prune_deletes_what_the_document_does_not_list(self):
+        self.apply()
+        self.apply({"mirror_tunnels": [], "mirror_filters": [
+            {"name": "other", "account": "acme"}]}, "--prune")
+        self.assertEqual(self.json("tunnel-list"), [])
+        self.assertEqual([f["name"] for f in self.json("filter-list")],
+                         ["other"])
+        self.assertEqual(len(self.json("resource-list")), 3)
+
+    def test_a_changed_rule_leaves_the_other_rows_alone(self):
+        self.apply()
+        uuids = {json.dumps(r[0]) for r in self.rows("Mirror_Rule", "_uuid")}
+        self.ok("rule-add", "acme/web", "inbound", "300", "accept",
+                "protocol=udp", "destination-port=53")
+        after = {json.dumps(r[0]) for r in self.rows("Mirror_Rule", "_uuid")}
+        self.assertTrue(uuids < after, (uuids, after))
+        self.assertEqual(len(after), 5)
+
+
+class DryRun(CliTest):
+    def test_dry_run_says_what_would_be_written_and_writes_nothing(self):
+        before = self.contents()
+        out = self.ok("--dry-run", "apply", "-", text=json.dumps(DOCUMENT))
+        self.assertIn("create mirror_tunnels acme/web1-ids: ", out)
+        self.assertIn("vni 7001", out)
+        self.assertEqual(self.contents(), before)
+
+    def test_dry_run_names_changed_fields_with_both_values(self):
+        self.apply()
+        before = self.contents()
+        out = self.ok("--dry-run", "tunnel-set", "acme/web1-ids", "vni=7002",
+                      "--", "collector-set", "suricata1",
+                      "address=192.0.2.11")
+        self.assertIn("change mirror_tunnels acme/web1-ids: vni 7001 -> 7002",
+                      out)
+        self.assertIn("change collectors suricata1: "
+                      "address \"192.0.2.10\" -> \"192.0.2.11\"", out)
+        self.assertEqual(self.contents(), before)
+
+    def test_dry_run_exits_as_the_real_one_would(self):
+        self.refused("NOT_FOUND", "--dry-run", "tunnel-del", "nothing")
+
+    def test_dry_run_holds_for_generic_commands_and_init(self):
+        before = self.contents()
+        self.ok("--dry-run", "init")
+        self.ok("--dry-run", "create", "VPC", "name=v", "kind=standard")
+        self.assertEqual(self.contents(), before)
+
+
+class Objects(CliTest):
+    def test_apply_joins_with_other_commands(self):
+        self.ok("apply", "-", "--", "tunnel-set", "acme/web1-ids", "vni=5",
+                "--", "filter-add", "other", text=json.dumps(DOCUMENT))
+        self.assertEqual(self.json("tunnel-list")[0]["vni"], 5)
+        lines = self.refused("TYPE", "apply", "-", "--", "tunnel-set",
+                             "acme/web1-ids", "vni=x",
+                             text=json.dumps(DOCUMENT))
+        self.assertEqual(len(lines), 1, lines)
+
+    def test_several_commands_are_one_transaction(self):
+        self.ok("collector-add", "coll", "192.0.2.1", "--",
+                "nic-add", "vm1", "iface-id=vm1", "mac=52:54:00:00:00:09",
+                "addresses=10.0.0.1,10.0.0.2", "--",
+                "resource-add", "src", "source", "network-interface", "vm1",
+                "--", "resource-add", "dst", "destination", "collector",
+                "coll", "--", "filter-add", "all", "non-ip=mirror", "--",
+                "rule-add", "all", "inbound", "10", "accept", "--",
+                "tunnel-add", "tun", "source=src", "destination=dst",
+                "filter=all", "vni=9", "length=200")
+        tunnel, = self.json("tunnel-list")
+        self.assertEqual((tunnel["account"], tunnel["vni"],
+                          tunnel["packet_length"]), ("default", 9, 200))
+
+    def test_a_later_command_sees_what_an_earlier_one_did(self):
+        out = self.json("collector-add", "coll", "192.0.2.1", "--",
+                        "collector-list")
+        self.assertEqual(out, [{"name": "coll", "address": "192.0.2.1"}])
+
+    def test_problems_of_all_commands_are_reported_together(self):
+        lines = self.refused(
+            "NOT_FOUND", "vpc-add", "v1", "account=a", "region=r",
+            "colour=red", "--", "tunnel-del", "nothing")
+        self.assertTrue(any("vpcs[v1].colour" in line for line in lines))
+        self.assertTrue(
+            any("mirror_tunnels[nothing]" in line for line in lines))
+        self.assertEqual(self.json("vpc-list"), [])
+
+    def test_a_vni_is_chosen_and_said(self):
+        document = json.loads(json.dumps(DOCUMENT))
+        del document["mirror_tunnels"]
+        self.apply(document)
+        out = self.ok("--account=acme", "tunnel-add", "tun",
+                      "source=web1-src", "destination=ids")
+        vni = self.json("tunnel-list")[0]["vni"]
+        self.assertIn("vni %d was chosen" % vni, out)
+
+    def test_set_changes_only_what_is_named_and_bumps_the_generation(self):
+        self.apply()
+        before, = self.json("tunnel-list")
+        self.ok("--account=acme", "tunnel-set", "web1-ids", "length=256",
+                "filter=")
+        after, = self.json("tunnel-list")
+        changed = {k for k in after if after[k] != before[k]} - {"updated"}
+        self.assertEqual(changed, {"packet_length", "filter", "generation"})
+        self.assertEqual((after["packet_length"], after["filter"],
+                          after["generation"]), (256, None, 2))
+
+    def test_a_set_without_effect_leaves_the_generation(self):
+        self.apply()
+        before = self.contents()
+        self.ok("tunnel-set", "acme/web1-ids", "vni=7001")
+        self.assertEqual(self.contents(), before)
+
+    def test_the_inventory_commands(self):
+        self.ok("vpc-add", "v1", "account=a", "region=r", "--", "vpc-add",
+                "v2", "account=a", "region=r", "kind=transit", "--",
+                "peering-add", "p1", "v1", "v2", "--", "connect-add", "c1",
+                "v1", "v2", "--", "subnet-add", "s1", "v1", "10.0.0.0/24",
+                "gateway=10.0.0.1", "--", "subnet-add", "s2", "v2",
+                "10.9.0.0/24", "--", "route-add", "s1", "10.9.0.0/16", "c1",
+                "--", "lb-add", "lb1", "vpc=v2", "subnet=s2",
+                "members=10.9.0.10,10.9.0.11", "--", "nic-add", "n1",
+                "iface-id=n1", "mac=52:54:00:00:00:01", "subnet=s1",
+                "permits-vxlan-from=none")
+        self.assertEqual(self.json("peering-list"),
+                         [{"name": "p1", "from": "v1", "to": "v2",
+                           "state": "active"}])
+        self.assertEqual(self.json("route-list", "s1"),
+                         [{"subnet": "s1", "to": "10.9.0.0/16",
+                           "via": "c1"}])
+        self.ok("route-set", "s1", "10.9.0.0/16", "p1")
+        self.assertEqual(self.json("route-list")[0]["via"], "p1")
+        self.refused("DUPLICATE", "route-add", "s1", "10.9.0.0/16", "c1")
+        self.ok("route-del", "s1", "10.9.0.0/16")
+        self.refused("NOT_FOUND", "route-del", "s1", "10.9.0.0/16")
+        nic, = self.json("nic-list")
+        self.assertEqual(nic["permits_vxlan_from"], [])
+        self.ok("nic-set", "n1", "permits-vxlan-from=")
+        self.assertNotIn("permits_vxlan_from", self.json("nic-list")[0])
+        self.ok("peering-set", "p1", "state=inactive")
+        self.assertEqual(self.json("peering-list")[0]["state"], "inactive")
+        self.refused("IN_USE", "vpc-del", "v1")
+        self.ok("nic-del", "n1", "--", "lb-del", "lb1", "--", "connect-del",
+                "c1", "--", "peering-del", "p1", "--", "subnet-del", "s1",
+                "s2", "--", "vpc-del", "v1", "v2")
+        self.assertEqual(self.json("vpc-list"), [])
+
+    def test_rules_are_added_listed_and_deleted(self):
+        self.ok("filter-add", "flt")
+        self.ok("rule-add", "flt", "inbound", "20", "accept", "protocol=tcp",
+                "destination-port=80-443", "--", "rule-add", "flt", "inbound",
+                "10", "reject", "source=10.0.0.0/8", "--", "rule-add", "flt",
+                "outbound", "5", "accept", "protocol=icmp", "icmp-type=8",
+                "icmp-code=0", "note=ping")
+        self.assertEqual([(r["direction"], r["number"], r["hits"])
+                          for r in self.json("rule-list", "flt")],
+                         [("inbound", 10, None), ("inbound", 20, None),
+                          ("outbound", 5, None)])
+        self.assertIn("8/0", self.ok("rule-list", "flt"))
+        self.refused("RULE_NUMBER", "rule-add", "flt", "inbound", "10",
+                     "accept")
+        self.refused("RULE_PORT", "rule-add", "flt", "inbound", "11",
+                     "accept", "protocol=tcp", "source-port=70000")
+        self.ok("rule-del", "flt", "inbound", "20")
+        self.refused("NOT_FOUND", "rule-del", "flt", "inbound", "20")
+        self.assertEqual(self.json("filter-show", "flt")["generation"], 3)
+
+    def test_what_is_in_use_cannot_be_deleted(self):
+        self.apply()
+        self.refused("IN_USE", "filter-del", "acme/web")
+        self.refused("IN_USE", "resource-del", "acme/web1-src")
+        self.ok("tunnel-del", "acme/web1-ids", "--", "filter-del", "acme/web",
+                "--", "resource-del", "acme/web1-src", "acme/ids")
+        self.assertEqual(self.json("filter-list"), [])
+
+    def test_every_list_has_a_table_and_csv(self):
+        self.apply()
+        for name in ("vpc", "peering", "connect", "subnet", "route", "nic",
+                     "lb", "collector", "resource", "filter", "tunnel",
+                     "event"):
+            with self.subTest(name):
+                self.ok(name + "-list")
+                out = self.ok(name + "-list", "--format=csv")
+                rows = list(csv.DictReader(io.StringIO(out)))
+                self.assertEqual(len(rows), len(self.json(name + "-list")))
+
+    def test_csv_has_the_keys_of_json(self):
+        self.apply()
+        out = self.ok("tunnel-list", "--format=csv")
+        reader = csv.DictReader(io.StringIO(out))
+        row, = list(reader)
+        self.assertEqual(reader.fieldnames, LIST_KEYS)
+        self.assertEqual((row["name"], row["vni"], row["chassis"]),
+                         ("web1-ids", "7001", "[]"))
+
+    def test_show_commands(self):
+        self.apply()
+        self.assertIn("Tunnel acme/web1-ids", self.ok("show"))
+        self.assertIn("vpc: vpc-a", self.ok("tunnel-show", "acme/web1-ids"))
+        shown = self.json("tunnel-show", "acme/web1-ids")
+        self.assertEqual(shown["source_end"]["place"], "vpc-a/10.1.0.5")
+        self.assertEqual(
+            self.json("resource-show", "acme/web1-src")["used_by"],
+            ["acme/web1-ids"])
+        self.assertIn("used_by: acme/web1-ids",
+                      self.ok("filter-show", "acme/web"))
+        self.refused("NOT_FOUND", "tunnel-show", "nothing")
+        self.refused("NOT_FOUND", "filter-show", "nothing")
+
+
+class Accounts(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.apply()
+
+    def request(self):
+        return self.ok("--account=acme", "tunnel-add", "shared",
+                       "source=web1-src", "destination=beta/beta-ids",
+                       "vni=5")
+
+    def test_a_request_waits_and_is_accepted(self):
+        out = self.request()
+        self.assertIn("waits for account beta", out)
+        inbox = self.json("--account=beta", "tunnel-inbox")
+        self.assertEqual([(t["name"], t["state"]) for t in inbox],
+                         [("shared", "Waiting")])
+        self.assertEqual(self.json("--account=acme", "tunnel-inbox"), [])
+        self.refused("STALE_REQUEST", "--account=beta", "tunnel-accept",
+                     "acme/shared", "--generation=7")
+        self.refused("NOT_ACCEPTOR", "--account=acme", "tunnel-accept",
+                     "shared")
+        self.refused("ACCEPT_OR_REJECT_ONLY", "--account=beta", "tunnel-del",
+                     "acme/shared")
+        self.ok("--account=beta", "tunnel-accept", "acme/shared",
+                "--generation=1")
+        self.assertEqual(self.json("--account=beta", "tunnel-inbox"), [])
+        tunnel, = self.json("--account=beta", "tunnel-list")
+        self.assertEqual(tunnel["state"], "Setting")
+        self.refused("INVALID_STATE", "--account=beta", "tunnel-accept",
+                     "acme/shared")
+        self.refused("DESTINATION_IMMUTABLE", "--account=acme", "tunnel-set",
+                     "shared", "destination=ids")
+        self.ok("--account=acme", "tunnel-set", "shared", "vni=6")
+        self.assertEqual(self.json("--account=beta", "tunnel-list")[0]
+                         ["state"], "Setting")
+
+    def test_a_rejected_request_is_gone_and_its_event_kept(self):
+        self.request()
+        self.ok("--account=beta", "tunnel-reject", "acme/shared")
+        self.assertEqual(self.json("--account=beta", "tunnel-list"), [])
+        events = self.json("--account=acme", "event-list")
+        self.assertIn(("shared", "rejected", "beta"),
+                      [(e["object"], e["event"], e["actor"])
+                       for e in events])
+
+    def test_a_third_account_finds_nothing(self):
+        self.request()
+        for args in (["tunnel-del", "acme/shared"],
+                     ["tunnel-accept", "acme/shared"],
+                     ["tunnel-reject", "acme/shared"],
+                     ["tunnel-show", "acme/shared"],
+                     ["tunnel-set", "acme/shared", "vni=1"],
+                     ["filter-show", "acme/web"],
+                     ["resource-show", "acme/web1-src"],
+                     ["filter-del", "acme/web"]):
+            with self.subTest(args):
+                self.refused("NOT_FOUND", "--account=eve", *args)
+        for name in ("tunnel", "filter", "resource", "event", "nic", "vpc"):
+            self.assertEqual(self.json("--account=eve", name + "-list"), [])
+        self.assertNotIn("acme", self.ok("--account=eve", "export"))
+
+    def test_force_is_the_operators(self):
+        self.refused("NOT_OWNER", "--account=acme", "tunnel-del", "web1-ids",
+                     "--force")
+
+
+class Generic(CliTest):
+    def test_rows_are_made_found_changed_and_deleted(self):
+        self.ok("create", "VPC", "name=v1", "kind=standard", "region=r")
+        self.assertIn("v1", self.ok("find", "VPC", "region=r"))
+        self.ok("set", "VPC", "v1", "region=s")
+        self.assertEqual(self.ok("get", "VPC", "v1", "region").strip(), "s")
+        self.assertEqual(self.json("vpc-list")[0]["region"], "s")
+        self.ok("destroy", "VPC", "v1")
+        self.assertEqual(self.json("vpc-list"), [])
+
+    def test_the_schema_refuses_what_it_can(self):
+        result = self.run_cli("create", "VPC", "name=v1", "kind=square")
+        self.assertEqual(result.code, 1)
+
+    def test_an_unreadable_row_is_named_and_disturbs_no_other(self):
+        self.apply()
+        self.ok("create", "Collector", "name=bad", "address=nonsense")
+        result = self.run_cli("tunnel-list", "--format=json")
+        self.assertEqual(result.code, 0)
+        self.assertEqual(len(json.loads(result.out)), 1)
+        self.assertIn("Collector bad: column address has \"nonsense\"",
+                      result.err)
+
+    def test_no_row_that_the_schema_lets_in_is_too_much(self):
+        self.apply()
+        for table, row, column, value in [
+                ("Subnet", "sn-a", "cidr", "10.1.0.1/24"),
+                ("Subnet", "sn-b", "routes", '{"x"="y"}'),
+                ("Network_Interface", "ids-eth0", "addresses", "[a,b]"),
+                ("Mirror_Resource", "beta-ids", "network_interface", "[]"),
+                ("Mirror_Tunnel", "web1-ids", "name", "Not_A_Name!"),
+                ("VPC", "vpc-a", "account", '""')]:
+            self.ok("set", table, row, column + "=" + value)
+            for command in ("tunnel-list", "show", "export", "nic-list",
+                            "resource-list", "filter-list"):
+                with self.subTest((table, column, command)):
+                    self.ok(command)
+        self.ok("--", "--id=@r", "create", "Mirror_Rule", "number=1",
+                "action=accept", "source=any", "protocol=xyz", "--", "create",
+                "Mirror_Filter", "name=bad", "account=acme", "non_ip=drop",
+                "inbound=@r")
+        result = self.run_cli("filter-list")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Mirror_Rule", result.err)
+
+    def test_the_event_table_keeps_the_latest(self):
+        rows = [{"op": "insert", "table": "Event",
+                 "row": {"time": i + 1, "kind": "tunnel"}}
+                for i in range(10000)]
+        self.db.transact(rows)
+        self.ok("filter-add", "flt")
+        events = self.json("event-list")
+        self.assertEqual(len(events), 10000)
+        self.assertEqual(events[0]["time"], "1970-01-01T00:00:00Z")
+        self.assertEqual(events[-1]["object"], "flt")
+
+    def test_wait_until_sees_another_client(self):
+        waiter = subprocess.Popen(
+            self.command("--timeout=30", "wait-until", "VPC", "v1"),
+            stdout=subprocess.DEVNULL)
+        self.ok("vpc-add", "v1", "account=a", "region=r")
+        self.assertEqual(waiter.wait(DEADLINE), 0)
+
+    def test_wait_until_obeys_the_timeout(self):
+        self.assertEqual(
+            self.run_cli("--timeout=1", "wait-until", "VPC", "v1").code, 1)
+
+
+class Waiting(CliTest):
+    """A hypervisor is played by writing its rows."""
+
+    def setUp(self):
+        super().setUp()
+        self.apply()
+        self.tunnel = self.json("tunnel-list")[0]["id"]
+
+    def hypervisor(self, cfg=0, heartbeat=None):
+        now = int(time.time() * 1000) if heartbeat is None else heartbeat
+        self.ok("create", "Chassis", "name=hv1", "cfg=%d" % cfg,
+                "heartbeat=%d" % now)
+
+    def status(self, generation, bound="true"):
+        self.ok("create", "Tunnel_Status", "tunnel=" + self.tunnel,
+                "chassis=hv1", "number=1", "name=web1-ids", "account=acme",
+                "destination_account=acme", "source=web1-src",
+                "destination=ids", "health=ok", "bound=" + bound,
+                "observed_generation=%d" % generation,
+                "observed_filter_generation=1")
+
+    def start(self, *args):
+        process = subprocess.Popen(
+            self.command("--wait=hv", "--timeout=50", *args),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_not_installed_in_time_is_exit_3_with_the_reason(self):
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=2")
+        self.assertEqual(result.code, 3, result)
+        self.assertRegex(result.lines[0],
+                         r"^ovs-mirrorctl: NOT_INSTALLED: acme/web1-ids: .")
+        self.assertEqual(self.json("tunnel-list")[0]["vni"], 2)
+
+    def test_returns_when_the_hypervisor_has_installed_it(self):
+        self.hypervisor()
+        self.status(1)
+        process = self.start("tunnel-set", "acme/web1-ids", "vni=2")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        self.ok("set", "Tunnel_Status", "web1-ids", "observed_generation=2")
+        self.assertIsNone(process.poll(), "did not wait for the chassis")
+        self.ok("set", "Chassis", "hv1", "cfg=1")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_what_is_named_is_awaited_though_it_did_not_change(self):
+        result = self.run_cli("--wait=hv", "--timeout=1", "apply", "-",
+                              text=json.dumps(DOCUMENT))
+        self.assertEqual(result.code, 3, result)
+
+    def test_an_unbound_hypervisor_does_not_count(self):
+        self.hypervisor(cfg=9)
+        self.status(2, bound="false")
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=2")
+        self.assertEqual(result.code, 3, result)
+
+    def test_a_deleted_tunnel_is_awaited_until_its_status_is_gone(self):
+        self.hypervisor(cfg=9)
+        self.status(1)
+        process = self.start("tunnel-del", "acme/web1-ids")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        state, = [t["state"] for t in self.json("tunnel-list")]
+        self.assertEqual(state, "Shutting down")
+        self.ok("tunnel-del", "acme/web1-ids")
+        self.assertIsNone(process.poll())
+        self.ok("destroy", "Tunnel_Status", "web1-ids")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_force_forgets_a_hypervisor_that_is_gone(self):
+        self.hypervisor(heartbeat=1)
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids", "--force")
+        self.assertEqual(self.json("tunnel-list"), [])
+
+    def test_force_leaves_a_live_hypervisor_its_row(self):
+        self.hypervisor()
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids", "--force")
+        self.assertEqual(self.json("tunnel-list")[0]["state"],
+                         "Shutting down")
+
+    def test_sync_waits_for_live_hypervisors_only(self):
+        self.ok("sync")
+        self.hypervisor(heartbeat=1)
+        self.status(1)
+        self.ok("sync")
+        self.ok("set", "Chassis", "hv1",
+                "heartbeat=%d" % int(time.time() * 1000))
+        result = self.run_cli("--timeout=1", "sync")
+        self.assertEqual(result.code, 3, result)
+
+    def test_only_wait_bumps_cfg(self):
+        self.ok("init")
+        self.ok("tunnel-set", "acme/web1-ids", "vni=2")
+        self.assertEqual(self.rows("Mirror_Global", "cfg"), [[0]])
+
+
+class Races(CliTest):
+    def test_concurrent_writers_lose_nothing(self):
+        self.apply()
+        n = 8
+        processes = [
+            subprocess.Popen(self.command(
+                "rule-add", "acme/web", "inbound", str(1000 + i), "accept"))
+            for i in range(n)]
+        for process in processes:
+            self.assertEqual(process.wait(DEADLINE), 0)
+        shown = self.json("filter-show", "acme/web")
+        self.assertEqual(len(shown["rules"]), 4 + n)
+        self.assertEqual(shown["generation"], 1 + n)
+
+    def test_of_concurrent_creators_one_wins_and_the_others_hear_why(self):
+        processes = [
+            subprocess.Popen(self.command("filter-add", "same"),
+                             stderr=subprocess.PIPE, text=True)
+            for _ in range(6)]
+        errors = []
+        for process in processes:
+            _, err = process.communicate(timeout=DEADLINE)
+            errors.append((process.returncode, err))
+        self.assertEqual(sorted(code for code, _ in errors),
+                         [0] + [1] * 5)
+        for code, err in errors:
+            if code:
+                self.assertIn("DUPLICATE", err)
+
+
+class Failures(CliTest):
+    def test_no_database_is_one_clear_line_at_once(self):
+        self.db.kill()
+        path = self.db.remote[len("unix:"):]
+        if os.path.exists(path):
+            os.unlink(path)
+        result = self.run_cli("tunnel-list")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(len(result.lines), 1, result)
+        self.assertIn(self.db.remote, result.err)
+
+    def test_another_database_on_the_socket_is_an_error_not_a_hang(self):
+        schema = os.path.join(self.db.dir, "other.ovsschema")
+        with open(schema, "w") as f:
+            json.dump({"name": "Other", "version": "1.0.0", "tables": {
+                "T": {"columns": {"c": {"type": "string"}}}}}, f)
+        self.db.kill()
+        os.unlink(self.db.file)
+        subprocess.run([find_server()[1], "create", self.db.file, schema],
+                       check=True)
+        self.db.start()
+        result = self.run_cli("--timeout=2", "tunnel-list")
+        self.assertEqual(result.code, 1, result)
+
+    def test_a_stopped_database_ends_at_the_timeout(self):
+        self.db.process.send_signal(signal.SIGSTOP)
+        result = self.run_cli("--timeout=1", "filter-add", "flt")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(len(result.lines), 1, result)
+
+    def test_a_database_that_dies_midway_is_an_error_not_a_hang(self):
+        waiter = subprocess.Popen(
+            self.command("wait-until", "VPC", "v1", "--", "vpc-set", "v1",
+                         "region=x"),
+            stderr=subprocess.PIPE, text=True)
+        # It is connected once the server has seen its monitor: a comment
+        # transaction of our own cannot tell, so ask the server.
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            out = subprocess.run(
+                ["ovs-appctl", "-t", os.path.join(self.db.dir, "ctl"),
+                 "memory/show"], stdout=subprocess.PIPE, text=True).stdout
+            if "sessions:1" in out:
+                break
+        self.db.kill()
+        _, err = waiter.communicate(timeout=DEADLINE)
+        self.assertEqual(waiter.returncode, 1)
+        self.assertEqual(len(err.splitlines()), 1, err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -36,8 +36,17 @@ EXTRA_DIST += $(DUMMY_TESTS) \
 # Tests against a real Open vSwitch, in Python (standard library only).
 LAB_FILES = \
 	tests/cases/__init__.py \
+	tests/cases/daemon.py \
+	tests/cases/faults.py \
+	tests/cases/filters.py \
+	tests/cases/guest.py \
 	tests/cases/lab_itself.py \
+	tests/cases/order.py \
+	tests/cases/others.py \
+	tests/cases/product.py \
+	tests/cases/wire.py \
 	tests/dummy/__init__.py \
+	tests/dummy/test_daemon.py \
 	tests/dummy/test_lab.py \
 	tests/lab/__init__.py \
 	tests/lab/base.py \
@@ -51,12 +60,16 @@ LAB_FILES = \
 	tests/lab/process.py \
 	tests/lab/real.py \
 	tests/lab/switch.py \
+	tests/lab/traffic.py \
+	tests/lab/tshark.py \
 	tests/lab/unixctl.py \
 	tests/lab/vxlan.py \
 	tests/lab/waiting.py \
 	tests/run-suite \
 	tests/system/__init__.py \
-	tests/system/test_lab.py
+	tests/system/test_daemon.py \
+	tests/system/test_lab.py \
+	tests/system/test_main_job.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \

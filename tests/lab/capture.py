@@ -118,6 +118,10 @@ class TxPcap:
     def clear(self):
         self._skip = len(pcap.read(self.path))
 
+    def forget(self):
+        """The file is begun anew."""
+        self._skip = 0
+
     def check_complete(self):
         """Nothing is ever lost in a file."""
 

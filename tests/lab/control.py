@@ -162,7 +162,11 @@ class MirrorDaemon:
         """Ends it as the out-of-memory killer does."""
         self._process.kill()
 
+    def wait(self, timeout=20):
+        """Waits until the process has ended; returns its exit status."""
+        return self._process.wait(timeout)
+
     def clean_up(self):
         """exit --cleanup: returns once the process has ended."""
         self.appctl("exit", "--cleanup")
-        self._process.wait(20)
+        self.wait()

@@ -32,6 +32,11 @@ class DummyPort:
                                    *(frame.hex() for frame in some))
             self._sent += len(some)
 
+    def forget(self):
+        """The port is made anew, with new counters and a new file."""
+        self._sent = 0
+        self.pcap.forget()
+
     def taken_in(self):
         """Whether the datapath has taken all that was sent."""
         shown = self.lab.switch.appctl("dpctl/show", "-s")
@@ -46,11 +51,21 @@ class DummyGuest(Guest, DummyPort):
     def __init__(self, lab, name, index, bridge, mtu, settings):
         Guest.__init__(self, name, index)
         DummyPort.__init__(self, lab, name)
-        lab.switch.vsctl(
+        self._port = [
             "add-port", bridge, name, *settings, "--", "set", "Interface",
             name, *self.settings(), f"mtu_request={mtu}",
             f"external_ids:iface-id={self.iface_id}",
-            f'external_ids:attached-mac="{self.mac}"')
+            f'external_ids:attached-mac="{self.mac}"']
+        self.plug()
+
+    def plug(self):
+        """Attaches the interface to its bridge."""
+        self.forget()
+        self.lab.switch.vsctl(*self._port)
+
+    def unplug(self):
+        """Takes the port away, as when the VM is moved."""
+        self.lab.switch.vsctl("del-port", self.name)
 
     def received(self):
         return self.pcap.received()
@@ -72,6 +87,9 @@ class DummyCollector(CollectorBase):
 
     def wire(self):
         return self._capture.received()
+
+    def forget(self):
+        self._capture.forget()
 
     def clear(self):
         self._capture.clear()
@@ -135,6 +153,13 @@ class DummyLab(Lab):
                                NEXT_HOP_MAC)
         else:
             self.switch.appctl("ovs/route/del", target)
+
+    def forget_captures(self):
+        """vswitchd was restarted: its counters and files began anew."""
+        for port in [self.uplink, *self.guests.values()]:
+            port.forget()
+        for collector in self.collectors.values():
+            collector.forget()
 
     def settle(self):
         wait_until(lambda: all(g.taken_in() for g in self.guests.values()),

@@ -28,10 +28,19 @@ class RealGuest(Guest):
                               "eth0")
         self._socket = PacketSocket(self.namespace, "eth0")
         lab.undo.callback(self._socket.close)
-        hypervisor.vsctl("add-port", bridge, name, *settings,
-                         "--", "set", "Interface", name,
-                         f"external_ids:iface-id={self.iface_id}",
-                         f'external_ids:attached-mac="{self.mac}"')
+        self._port = ["add-port", bridge, name, *settings, "--", "set",
+                      "Interface", name,
+                      f"external_ids:iface-id={self.iface_id}",
+                      f'external_ids:attached-mac="{self.mac}"']
+        self.plug()
+
+    def plug(self):
+        """Attaches the interface to its bridge."""
+        self._hypervisor.vsctl(*self._port)
+
+    def unplug(self):
+        """Takes the port away, as when the VM is moved."""
+        self._hypervisor.vsctl("del-port", self.name)
 
     def send(self, *frames):
         """Sends no faster than the switch takes: its queue is short (some
@@ -43,6 +52,10 @@ class RealGuest(Guest):
 
     def received(self):
         return self._socket.received()
+
+    def both_ways(self):
+        """Frames that this guest's kernel sent and received."""
+        return self._socket.sent() + self._socket.received()
 
     def clear(self):
         self._socket.clear()
@@ -197,6 +210,9 @@ class RealLab(Lab):
 
     def route(self, collector, present):
         self.switch.route("replace" if present else "del", collector)
+
+    def forget_captures(self):
+        """vswitchd was restarted; the captures are not its own."""
 
     def settle(self):
         """Waits until the switches have taken everything from the queues of

@@ -1,0 +1,223 @@
+"""The daemon among things that come, go and break: what is reported, and
+that it heals."""
+
+from cases.product import ProductCases
+from lab.control import MirrorDaemon
+from lab.traffic import Stream
+from lab.waiting import wait_until
+
+
+class DaemonCases(ProductCases):
+    @classmethod
+    def prepare_switch(cls):
+        cls.lab.switch.vsctl("set", "Open_vSwitch", ".",
+                             "external_ids:mirror-stats-interval=1")
+
+    def reasons(self, name):
+        return {r["code"]: r["message"]
+                for r in self.listed(name)["reasons"]}
+
+    def warm(self, name="first", vni=7001, **more):
+        self.tunnel(name, self.ids4, vni, **more)
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, vni)
+        self.lab.clear()
+
+    def check_copies(self, vni=7001):
+        self.lab.clear()
+        frames = self.lab.talk("web1", "db1").frames(range(20))
+        self.lab.exchange((self.web1, frames))
+        self.assert_copied(self.ids4, vni, frames)
+        self.assert_received(self.db1, frames)
+
+    def test_counts_frames_and_bytes_of_each_direction(self):
+        self.warm(packet_length=100)
+
+        def counted():
+            listed = self.listed("first")
+            return listed["mirrored_packets"], listed["mirrored_bytes"]
+        self.daemon.wait_settled()
+        # What the probes counted has been reported once it stands still.
+        seen = []
+        base = wait_until(lambda: seen.append(counted()) or len(seen) > 100
+                          and seen[-1] == seen[-100] and seen[-1],
+                          "the counters to stand still", 30)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.exchange((self.web1, talk.frames(range(30), 1000)),
+                          (self.db1, talk.back().frames(range(20), 60)))
+        wait_until(lambda: counted() == (
+            {"inbound": base[0]["inbound"] + 20,
+             "outbound": base[0]["outbound"] + 30},
+            {"inbound": base[1]["inbound"] + 20 * 60,
+             "outbound": base[1]["outbound"] + 30 * 1000}),
+            lambda: f"30 out and 20 in: {base} became {counted()}", 15)
+
+    def test_a_nic_on_no_hypervisor_is_said_and_heals_when_it_comes(self):
+        self.control.ctl("nic-add", "late1-eth0", "iface-id=late1",
+                         "mac=52:54:00:00:77:01", "--", "resource-add",
+                         "late1-src", "source", "network-interface",
+                         "late1-eth0")
+        self.wish("late", self.ids4, 7001, source="late1")
+        listed = self.control.wait_tunnel(
+            "late", lambda t: t["reasons"], "to say that its NIC is nowhere")
+        self.assertEqual(listed["state"], "Setting")
+        self.assertNotEqual(listed["health"], "ok")
+        late = self.lab.add_guest("late1")
+        self.lab.wait_link("late1", "db1")
+        self.control.wait_running("late")
+        self.lab.wait_copied(self.lab.talk("late1", "db1"), self.ids4)
+        self.lab.clear()
+        frames = self.lab.talk("late1", "db1").frames(range(20))
+        self.lab.exchange((late, frames))
+        self.assert_copied(self.ids4, 7001, frames)
+
+    def test_a_port_that_goes_and_returns_is_mirrored_again(self):
+        guest = self.lab.add_guest("moves1")
+        self.control.ctl("nic-add", "moves1-eth0", "iface-id=moves1",
+                         f"mac={guest.mac}", "--", "resource-add",
+                         "moves1-src", "source", "network-interface",
+                         "moves1-eth0")
+        self.lab.wait_link("moves1", "db1")
+        self.tunnel("moving", self.ids4, 7001, source="moves1")
+        self.lab.wait_copied(self.lab.talk("moves1", "db1"), self.ids4)
+        guest.unplug()
+        self.control.wait_tunnel(
+            "moving", lambda t: t["health"] == "degraded" and t["reasons"],
+            "to say that its NIC is gone")
+        guest.plug()
+        self.lab.wait_link("moves1", "db1")
+        self.control.wait_running("moving")
+        self.lab.wait_copied(self.lab.talk("moves1", "db1"), self.ids4)
+
+    def test_a_lost_route_is_said_when_it_goes_and_heals(self):
+        self.warm()
+        self.lab.route(self.ids4, False)
+        listed = self.control.wait_tunnel(
+            "first", lambda t: t["health"] == "degraded",
+            "to be degraded without a route", 10)
+        self.assertEqual(listed["state"], "Running")
+        self.assertTrue(listed["reasons"])
+        condition = {c["type"]: c["status"] for c in listed["conditions"]}
+        self.assertEqual(condition["DestinationReachable"], "False")
+        self.lab.route(self.ids4, True)
+        self.control.wait_running("first")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4)
+
+    def test_a_disabled_tunnel_copies_nothing(self):
+        self.warm()
+        self.wish("first", self.ids4, 7001, enabled=False)
+        self.control.wait_tunnel("first",
+                                 lambda t: t["health"] == "disabled"
+                                 and t["observed_generation"]
+                                 == t["generation"], "to be disabled")
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(20))))
+        self.assertEqual(self.ids4.copies(), [])
+        self.tunnel("first", self.ids4, 7001)
+        self.check_copies()
+
+    def restart(self, end):
+        """Ends the daemon under traffic, starts it again; nothing may be
+        lost and nothing be rewritten."""
+        self.warm(packet_length=100)
+        flows = self.switch.flows("br-mirror")
+        rows = self.switch.rows("Mirror", "_uuid", "name", "output_port")
+        with Stream(self.lab.talk("web1", "db1")) as stream:
+            stream.wait_sent(100)
+            end(self.daemon)
+            stream.wait_sent(100)
+            self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                           self.control).start()
+            self.control.ctl("--wait=hv", "sync")
+            self.daemon.wait_settled()
+            stream.wait_sent(100)
+        self.lab.settle()
+        self.assertEqual(self.ids4.numbers(7001), list(range(stream.next)))
+        self.assertEqual(self.switch.flows("br-mirror"), flows)
+        self.assertEqual(self.switch.rows("Mirror", "_uuid", "name",
+                                          "output_port"), rows)
+        self.control.wait_running("first")
+
+    def test_a_restart_changes_nothing(self):
+        self.restart(MirrorDaemon.stop)
+
+    def test_being_killed_changes_nothing(self):
+        self.restart(MirrorDaemon.kill)
+
+    def test_a_tunnel_deleted_while_the_daemon_is_away_ends_on_its_return(
+            self):
+        self.warm()
+        self.daemon.kill()
+        self.control.ctl("tunnel-del", "first")
+        self.assertEqual(self.listed("first")["state"], "Shutting down")
+        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                       self.control).start()
+        self.control.wait_gone("first")
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(20))))
+        self.assertEqual(self.ids4.copies(), [])
+
+    def test_copies_come_back_after_vswitchd_restarted(self):
+        self.warm(packet_length=100)
+        self.switch.stop_vswitchd()
+        self.switch.start_vswitchd()
+        self.switch.underlay_up()
+        for collector in self.lab.collectors.values():
+            self.lab.route(collector, True)
+        self.lab.forget_captures()
+        self.lab.wait_link("web1", "db1")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4)
+        self.control.wait_running("first")
+
+    def test_copies_go_on_without_the_control_database(self):
+        self.warm()
+        self.control.stop()
+        self.check_copies()
+        self.control.restart()
+        self.control.wait_running("first")
+        self.tunnel("second", self.ids6, 7002)
+        self.check_copies()
+
+    def test_a_paused_daemon_says_what_it_would_do(self):
+        self.warm()
+        self.daemon.appctl("mirror/pause")
+        self.wish("first", self.ids4, 7005)
+        plan = wait_until(lambda: self.daemon.appctl("mirror/plan").strip(),
+                          "the plan to name what is outstanding")
+        self.assertTrue(plan)
+        self.check_copies(7001)
+        self.daemon.appctl("mirror/resume")
+        self.control.wait_running("first")
+        self.check_copies(7005)
+
+    def test_shows_tunnels_and_names_their_flows(self):
+        self.filter("web", inbound=[{"number": 77, "action": "accept",
+                                     "protocol": "tcp"}])
+        self.tunnel("first", self.ids4, 7001, filter="web")
+        self.assertIn("first", self.daemon.appctl("mirror/list"))
+        self.assertIn("7001", self.daemon.appctl("mirror/show", "first"))
+        flows = self.daemon.appctl("mirror/flows", "default/first")
+        self.assertIn("77", flows)
+
+    def test_mirrors_a_nic_on_another_bridge(self):
+        self.switch.vsctl("add-br", "br-ext", "--", "set", "Bridge",
+                          "br-ext",
+                          f"datapath_type={self.switch.datapath_type}")
+        guest = self.lab.add_guest("ext1", bridge="br-ext")
+        self.lab.add_guest("ext2", bridge="br-ext")
+        self.control.ctl("nic-add", "ext1-eth0", "iface-id=ext1",
+                         f"mac={guest.mac}", "--", "resource-add",
+                         "ext1-src", "source", "network-interface",
+                         "ext1-eth0")
+        self.lab.wait_link("ext1", "ext2")
+        self.tunnel("ext", self.ids4, 7001, source="ext1")
+        self.tunnel("int", self.ids4, 7002)
+        self.lab.wait_copied(self.lab.talk("ext1", "ext2"), self.ids4, 7001)
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7002)
+        self.lab.clear()
+        frames = self.lab.talk("ext1", "ext2").frames(range(20))
+        others = self.lab.talk("web1", "db1").frames(range(20, 40))
+        self.lab.exchange((guest, frames), (self.web1, others))
+        self.assert_copied(self.ids4, 7001, frames)
+        self.assert_copied(self.ids4, 7002, others)

@@ -1,0 +1,89 @@
+"""The main job by real packets in network namespaces."""
+
+import unittest
+
+from cases.faults import FaultCases
+from cases.filters import FilterCases
+from cases.guest import GuestCases
+from cases.order import OrderCases
+from cases.others import OthersCases
+from cases.wire import WireCases
+from lab import RealLab, tshark
+from lab.waiting import wait_until
+
+
+class Wire(WireCases, unittest.TestCase):
+    make_lab = RealLab
+
+    @unittest.skipUnless(tshark.installed(), "tshark is not installed")
+    def test_tshark_says_of_a_copy_only_what_it_says_of_the_original(self):
+        lab = self.lab
+        client = lab.add_guest("client1", stack=True)
+        server = lab.add_guest("server1", stack=True)
+        self.control.apply(self.inventory())
+        lab.wait_link("client1", "server1")
+        self.tunnel("talk", self.ids4, 7001, source="server1")
+        self.tunnel("talk6", self.ids6, 7002, source="server1")
+        for collector in (self.ids4, self.ids6):
+            lab.wait_copied(lab.talk("client1", "server1", "icmp"), collector)
+        web = lab.process(["python3", "-m", "http.server", "80",
+                           "--directory", lab.source_dir],
+                          f"{lab.top}/http.log", namespace=server.namespace)
+        self.addCleanup(web.stop)
+        get = ("import urllib.request as r; r.urlopen("
+               f"'http://{server.ip}/plugin/model.h', timeout=2).read()")
+        lab.clear()
+        wait_until(lambda: client.namespace.run(
+            ["python3", "-c", get], check=False).returncode == 0,
+            "the client to get a page")
+        client.namespace.run(["ping", "-c", "2", "-i", "0.2", server.ip])
+        lab.settle()
+        for collector in (self.ids4, self.ids6):
+            inner = [c.inner for c in collector.copies()]
+            self.assertGreater(len(inner), 20)
+            self.assertEqual(
+                tshark.remarks(lab.top, [c.wire for c in collector.copies()]),
+                tshark.remarks(lab.top, inner))
+            self.assert_sound(collector)
+            # The originals, as the guest itself had them.
+            self.assertEqual(sorted(inner), sorted(server.both_ways()))
+
+    def test_the_effective_length_follows_the_underlays_mtu(self):
+        self.tunnel("whole", self.ids4, 7001)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.wait_copied(talk, self.ids4)
+        for mtu in (1400, 9000):
+            self.switch.vsctl("set", "Interface", "br-phy",
+                              f"mtu_request={mtu}")
+            self.control.wait_tunnel(
+                "whole", lambda t, mtu=mtu: mtu > 1500
+                or t["effective_packet_length"] == mtu - 36,
+                f"to fit into {mtu} bytes")
+            self.control.wait_running(
+                "whole", health="ok" if mtu > 1500 else "degraded")
+            self.lab.clear()
+            frames = talk.frames(range(10), 1514)
+            self.lab.exchange((self.web1, frames))
+            self.assert_copied(self.ids4, 7001, frames,
+                               mtu - 36 if mtu < 1550 else None)
+            self.assert_sound(self.ids4)
+
+
+class Filter(FilterCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Order(OrderCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Guest(GuestCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Others(OthersCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Fault(FaultCases, unittest.TestCase):
+    make_lab = RealLab

@@ -240,6 +240,40 @@ DesiredState::set_flows(const OwnerKey &key, std::vector<Flow> flows)
 /* ------------------------------------------------------------------------
  * Rows, and flows that tunnels share. */
 
+namespace {
+
+/* This form takes nothing from any production VXLAN port: an explicit key, or
+ * key=flow, can. */
+PortRow
+vxlan_port(const std::string &mirror_bridge)
+{
+    PortRow row;
+    row.bridge = mirror_bridge;
+    row.type = "vxlan";
+    row.options = {{"remote_ip", "flow"},
+                   {"local_ip", "flow"},
+                   {"in_key", "16777215"},
+                   {"out_key", "flow"}};
+    row.ofport_request = VXLAN_OFPORT;
+    row.mark.purpose = "vxlan";
+    return row;
+}
+
+} // namespace
+
+/* Nobody else on this host has UDP port 4789, which a VXLAN port on a
+ * userspace datapath would deafen. */
+bool
+DesiredState::is_vxlan_port_free(const std::string &datapath_type) const
+{
+    return std::none_of(
+        by_path_.begin(), by_path_.end(), [&](const auto &user) {
+            auto path = paths_.find(user.first);
+            return user.first.datapath_type == datapath_type &&
+                   path != paths_.end() && !path->second.port_taken.empty();
+        });
+}
+
 /* The rows are few (a bridge has 32 Mirrors at most): desired as a whole. */
 void
 DesiredState::desire_rows()
@@ -303,21 +337,11 @@ DesiredState::desire_rows()
                     nic.datapath_type == "system" ? "" : nic.datapath_type,
                     false,
                     {"bridge", "", 0}};
-                std::string vxlan = vxlan_port_name(
-                    mirror_bridge, facts_.settings.mirror_bridge,
-                    nic.datapath_type);
-                /* This form takes nothing from any production VXLAN port:
-                 * an explicit key, or key=flow, can. */
-                rows.ports[vxlan] = {mirror_bridge,
-                                     "vxlan",
-                                     {{"remote_ip", "flow"},
-                                      {"local_ip", "flow"},
-                                      {"in_key", "16777215"},
-                                      {"out_key", "flow"}},
-                                     {},
-                                     VXLAN_OFPORT,
-                                     false,
-                                     {"vxlan", "", 0}};
+                if (is_vxlan_port_free(nic.datapath_type)) {
+                    rows.ports[vxlan_port_name(
+                        mirror_bridge, facts_.settings.mirror_bridge,
+                        nic.datapath_type)] = vxlan_port(mirror_bridge);
+                }
             }
         }
     }

@@ -187,6 +187,22 @@ DesiredState::check(const Uuid &id, const Tunnel &tunnel,
     }
 }
 
+/* Whether the path to 'destination' has been looked up. */
+bool
+DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    desire->path = PathKey{nic.datapath_type, destination};
+    auto path = paths_.find(*desire->path);
+    if (path != paths_.end() && path->second.known) {
+        return true;
+    }
+    set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
+                  "PATH_UNKNOWN: the route to " + destination.to_string() +
+                      " is being looked up");
+    return false;
+}
+
 /* Outer addresses by the path to 'destination'; false if there is no way. */
 bool
 DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
@@ -194,26 +210,16 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
 {
     const NicPort &nic = facts_.nics.at(desire->iface_id);
     const std::string to = destination.to_string();
-    desire->path = PathKey{nic.datapath_type, destination};
-    auto p = paths_.find(*desire->path);
-    if (p == paths_.end() || !p->second.known) {
-        set_condition(desire, "DestinationReachable",
-                      ConditionStatus::Unknown,
-                      "PATH_UNKNOWN: the route to " + to +
-                          " is being looked up");
-        return false;
-    }
-    const Path &path = p->second;
+    const Path &path = paths_.at(*desire->path);
     auto fail = [&](const char *code, const std::string &message) {
         fail_condition(desire, "DestinationReachable", code, message);
         return false;
     };
     if (!path.port_taken.empty()) {
         return fail("VTEP_PORT_TAKEN",
-                    "UDP port 4789 of this host is in use by " +
-                        path.port_taken +
-                        ", which a VXLAN port on the userspace datapath "
-                        "would deafen; move or stop it");
+                    path.port_taken +
+                        ", and a VXLAN port on the userspace datapath would "
+                        "deafen it; move or stop it");
     }
     if (!path.routed) {
         return fail("NO_ROUTE", "this host has no route to " + to +
@@ -367,11 +373,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         degrade(&desire, "PIPELINE_UNSAFE", bridge.unsafe);
         return desire;
     }
-    EgressSpec egress;
-    egress.vni = tunnel->vni;
-    egress.count_only = tunnel->mode == Mode::Count;
-    if (!find_way(*destination, &desire, &egress) ||
-        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress)) {
+    if (!knows_path(*destination, &desire)) {
         return desire;
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
@@ -382,6 +384,8 @@ DesiredState::desire_tunnel(const Uuid &id)
                     "external_ids:mirror-bridge");
         return desire;
     }
+    /* Rows do not come and go with the route: each change of a Mirror makes
+     * the bridge forget its MAC table, and flood until it has learnt anew. */
     desire.wants_slot = true;
     if (!granted_[desire.nic_bridge].count(desire.iface_id)) {
         degrade(&desire, "SLOTS_EXHAUSTED",
@@ -395,6 +399,13 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
 
+    EgressSpec egress;
+    egress.vni = tunnel->vni;
+    egress.count_only = tunnel->mode == Mode::Count;
+    if (!find_way(*destination, &desire, &egress) ||
+        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress)) {
+        return desire;
+    }
     const TunnelStatus *status = status_of(id);
     desire.tap.tunnel = status ? status->number : 0;
     if (tunnel->filter) {

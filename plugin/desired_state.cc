@@ -313,6 +313,7 @@ void
 DesiredState::set_paths(const std::map<PathKey, Path> &changed)
 {
     for (const auto &[key, path] : changed) {
+        rows_dirty_ |= paths_[key].port_taken != path.port_taken;
         paths_[key] = path;
         auto i = by_path_.find(key);
         if (i != by_path_.end()) {

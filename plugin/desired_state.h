@@ -148,6 +148,7 @@ private:
                  std::optional<IpAddress> *destination,
                  std::optional<int> *length);
     bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
+    bool knows_path(const IpAddress &destination, TunnelDesire *);
     bool find_way(const IpAddress &destination, TunnelDesire *,
                   EgressSpec *);
     bool fit_length(std::optional<int> length, int nic_mtu_or_0,
@@ -159,6 +160,7 @@ private:
                const TunnelDesire &after);
     void share_bridge(const std::string &nic_bridge);
     std::string bridge_for_type(const std::string &datapath_type);
+    bool is_vxlan_port_free(const std::string &datapath_type) const;
     void desire_rows();
     void desire_tap(const std::string &iface_id);
     void desire_filters();

@@ -53,8 +53,23 @@ reported_elsewhere(const Uuid &tunnel, const DesiredState &desired)
     return false;
 }
 
+/* Whether some form of the tunnel's copies is on the switch, be it not yet
+ * the latest. */
+bool
+is_copying(const TunnelDesire &desire, const DesiredState &desired,
+           const Actual &actual)
+{
+    auto flows = actual.flows.find(desire.mirror_bridge);
+    auto tap = desired.tap_of(desire.iface_id);
+    return tap && flows != actual.flows.end() &&
+           flows->second.count(tap->owner) &&
+           flows->second.count({FlowOwner::Egress,
+                                static_cast<uint32_t>(desire.tap.tunnel)});
+}
+
+/* Says whether the tunnel is installed, and why not. */
 void
-set_installed(TunnelStatus *status, bool installed,
+set_installed(TunnelStatus *status, bool installed, bool copying,
               const StatusContext &context, const TunnelDesire &desire)
 {
     Condition &condition = status->conditions["Installed"];
@@ -63,14 +78,22 @@ set_installed(TunnelStatus *status, bool installed,
     if (installed) {
         return;
     }
+    auto degrade = [&](const std::string &code, const std::string &message) {
+        status->reasons[code] = message;
+        status->health = std::max(status->health, Health::Degraded);
+    };
     auto refused = context.refused.find(desire.mirror_bridge);
     if (refused != context.refused.end()) {
-        condition.reason = "SWITCH_REFUSED: " + refused->second;
-        status->reasons["SWITCH_REFUSED"] =
-            "the switch refused our flows (" + refused->second +
-            "); see the daemon's log";
-        status->health = std::max(status->health, Health::Degraded);
-    } else if (!status->reasons.empty()) {
+        degrade("SWITCH_REFUSED", "the switch refused our flows (" +
+                                      refused->second +
+                                      "); see the daemon's log");
+    } else if (status->reasons.empty() &&
+               status->health != Health::Disabled && !copying &&
+               status->observed_generation > 0) {
+        degrade("INSTALLING", "the switch is being brought to it again; "
+                              "wait");
+    }
+    if (!status->reasons.empty()) {
         condition.reason = status->reasons.begin()->first + ": " +
                            status->reasons.begin()->second;
     } else if (status->health == Health::Disabled) {
@@ -164,7 +187,8 @@ desire_status(const Uuid &id, const DesiredState &desired,
             "the daemon is paused; ovs-appctl -t ovs-mirrord mirror/resume";
     }
     bool installed = is_installed(id, desired, actual, outstanding);
-    set_installed(&status, installed, context, desire);
+    set_installed(&status, installed, is_copying(desire, desired, actual),
+                  context, desire);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||
         (status.observed_generation > 0 && !desire.egress && silent)) {

@@ -5,7 +5,7 @@ import os
 
 from lab import unixctl
 from lab.process import run
-from lab.switch import list_rows
+from lab.switch import plain
 from lab.waiting import wait_until
 
 
@@ -86,7 +86,10 @@ class ControlDatabase:
             self.wait_tunnel(name, lambda t: t is None, "to be gone")
 
     def rows(self, table, *columns):
-        return list_rows("ovs-vsctl", self.remote, table, columns, self.env)
+        """Rows of a table as dictionaries of plain Python values."""
+        return [{name: plain(value) for name, value in row.items()
+                 if not columns or name in columns}
+                for row in self.select(table)]
 
     def transact(self, *operations):
         """A raw OVSDB transaction: rows that no console would write."""

@@ -261,7 +261,7 @@ Agent::may_act()
         return switch_.ready();
     }
     if (!started_ && switch_.ready() && control_.complete()) {
-        started_ = desired_.paths() == watched_ && desired_.paths_known();
+        started_ = desired_.decided();
         if (started_) {
             VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
                       desired_.tunnels().size());

@@ -367,6 +367,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     desire.delivery = Delivery::Underlay;
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
     if (!bridge.checked) {
+        desire.undecided = true;
         return desire;
     }
     if (!bridge.unsafe.empty()) {
@@ -374,6 +375,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     if (!knows_path(*destination, &desire)) {
+        desire.undecided = true;
         return desire;
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);

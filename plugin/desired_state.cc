@@ -483,13 +483,10 @@ DesiredState::is_filter_needed(const Uuid &filter) const
 }
 
 bool
-DesiredState::paths_known() const
+DesiredState::decided() const
 {
-    return std::all_of(by_path_.begin(), by_path_.end(),
-                       [&](const auto &path) {
-                           const Path *p = value_of(paths_, path.first);
-                           return p && p->known;
-                       });
+    return std::none_of(tunnels_.begin(), tunnels_.end(),
+                        [](const auto &t) { return t.second.undecided; });
 }
 
 std::set<Uuid>

@@ -44,6 +44,8 @@ struct TunnelDesire {
     bool pending = false;
     /* The source NIC is plugged in here. */
     bool bound = false;
+    /* Something that decides is not known yet: its path, its bridge. */
+    bool undecided = false;
     std::string iface_id;      /* Of the source NIC; may be empty. */
     std::string nic_bridge;    /* Where it is plugged in. */
     std::string mirror_bridge; /* Ours, of the same datapath type. */
@@ -114,8 +116,8 @@ public:
     std::set<Uuid> tunnels_of_nic(const std::string &iface_id) const;
     /* Some tunnel that is active and bound here names the filter. */
     bool is_filter_needed(const Uuid &filter) const;
-    /* Every path that matters has been looked up at least once. */
-    bool paths_known() const;
+    /* No tunnel is undecided. */
+    bool decided() const;
     /* Filter that is installed under a number. */
     std::optional<Uuid> filter_of_number(int64_t) const;
     /* Re-desires everything, as after a start. */

@@ -3,6 +3,7 @@ that it heals."""
 
 from cases.product import ProductCases
 from lab.control import MirrorDaemon
+from lab.frames import number_of
 from lab.traffic import Stream
 from lab.waiting import wait_until
 
@@ -132,7 +133,9 @@ class DaemonCases(ProductCases):
             self.daemon.wait_settled()
             stream.wait_sent(100)
         self.lab.settle()
-        self.assertEqual(self.ids4.numbers(7001), list(range(stream.next)))
+        # A switch short of processor time drops the guest's own frames.
+        passed = [number_of(f) for f in self.db1.received()]
+        self.assertEqual(self.ids4.numbers(7001), passed)
         self.assertEqual(self.switch.flows("br-mirror"), flows)
         self.assertEqual(self.switch.rows("Mirror", "_uuid", "name",
                                           "output_port"), rows)

@@ -69,8 +69,9 @@ class ProductCases:
         for name in names:
             self.control.ctl("tunnel-del", name, check=False)
         self.control.wait_gone(*names)
-        for row in self.control.rows("Mirror_Filter", "name"):
-            self.control.ctl("filter-del", row["name"])
+        # By row: some are such that the console cannot read them.
+        for row in self.control.rows("Mirror_Filter", "_uuid"):
+            self.control.ctl("destroy", "Mirror_Filter", row["_uuid"])
         for collector in self.lab.collectors.values():
             self.lab.route(collector, True)
 

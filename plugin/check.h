@@ -82,6 +82,7 @@ struct End {
     const Subnet *subnet = nullptr;
     const Vpc *vpc = nullptr;
 };
+End resolve_end(const Model &, const Resource &);
 End resolve_end(const Model &, const Uuid &resource);
 
 /* The most bytes of a frame that an end takes, or absent for no cap. */

@@ -225,13 +225,20 @@ check_length(const Model &model, const Tunnel &tunnel, const std::string &path,
 End
 resolve_end(const Model &model, const Uuid &resource_id)
 {
+    const Resource *resource = find(model.resources, resource_id);
+    return resource ? resolve_end(model, *resource) : End();
+}
+
+End
+resolve_end(const Model &model, const Resource &resource)
+{
     End end;
-    end.resource = find(model.resources, resource_id);
-    if (!end.resource || !end.resource->target_id) {
+    end.resource = &resource;
+    if (!resource.target_id) {
         return end;
     }
-    const Uuid &target = *end.resource->target_id;
-    switch (end.resource->type) {
+    const Uuid &target = *resource.target_id;
+    switch (resource.type) {
     case ResourceType::NetworkInterface:
         end.nic = find(model.nics, target);
         if (end.nic && end.nic->subnet) {

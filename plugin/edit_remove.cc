@@ -27,13 +27,13 @@ add_users(const Model &model, F uses, Users *users)
 /* Most kinds are referred to weakly or not at all. */
 template <typename T>
 Users
-users_of(const Edit &, const EditContext &, const Uuid &, const T &)
+users_of(const Edit &, const Uuid &, const T &)
 {
     return {};
 }
 
 Users
-users_of(const Edit &edit, const EditContext &, const Uuid &id, const Vpc &)
+users_of(const Edit &edit, const Uuid &id, const Vpc &)
 {
     Users users;
     add_users<Peering>(
@@ -54,7 +54,7 @@ users_of(const Edit &edit, const EditContext &, const Uuid &id, const Vpc &)
 }
 
 Users
-users_of(const Edit &edit, const EditContext &, const Uuid &id, const Subnet &)
+users_of(const Edit &edit, const Uuid &id, const Subnet &)
 {
     Users users;
     add_users<Nic>(
@@ -63,6 +63,33 @@ users_of(const Edit &edit, const EditContext &, const Uuid &id, const Subnet &)
         edit.model, [&](const LoadBalancer &l) { return l.subnet == id; },
         &users);
     return users;
+}
+
+/* A NIC may go from under a load balancer, but not by the very document that
+ * says it is there. */
+Users
+users_of(const Edit &edit, const Uuid &id, const Nic &)
+{
+    Users users;
+    for (const auto &[lb_id, lb] : edit.model.load_balancers) {
+        bool member = std::any_of(
+            lb.members.begin(), lb.members.end(),
+            [&](const LoadBalancerMember &m) { return m.nic == id; });
+        if (member && edit.book.in_document &&
+            edit.book.named.contains(lb_id)) {
+            users.push_back("load balancer " + quote(lb.name));
+        }
+    }
+    return users;
+}
+
+/* Whether the tunnel is a request of another account that still waits: it
+ * cannot pin the destination, and is rejected when that goes. */
+bool
+is_waiting_request(const Model &model, const Tunnel &tunnel,
+                   const Uuid &destination)
+{
+    return tunnel.destination == destination && !is_accepted(model, tunnel);
 }
 
 template <typename F>
@@ -81,17 +108,17 @@ tunnel_users(const Edit &edit, const std::string &account, F uses)
 }
 
 Users
-users_of(const Edit &edit, const EditContext &, const Uuid &id,
-         const Resource &resource)
+users_of(const Edit &edit, const Uuid &id, const Resource &resource)
 {
     return tunnel_users(edit, resource.account, [&](const Tunnel &tunnel) {
-        return tunnel.source == id || tunnel.destination == id;
+        return tunnel.source == id ||
+               (tunnel.destination == id &&
+                !is_waiting_request(edit.model, tunnel, id));
     });
 }
 
 Users
-users_of(const Edit &edit, const EditContext &, const Uuid &id,
-         const Filter &filter)
+users_of(const Edit &edit, const Uuid &id, const Filter &filter)
 {
     return tunnel_users(edit, filter.account, [&](const Tunnel &tunnel) {
         return tunnel.filter == id;
@@ -158,15 +185,13 @@ release(Edit *edit, const EditContext &, const Uuid &id, const Collector &)
     orphan_resources(edit, id);
 }
 
-/* Requests that other accounts still wait with cannot pin a destination. */
 void
 release(Edit *edit, const EditContext &context, const Uuid &id,
-        const Resource &resource)
+        const Resource &)
 {
     std::vector<Uuid> waiting;
     for (const auto &[tunnel_id, tunnel] : edit->model.tunnels) {
-        if (tunnel.destination == id && tunnel.account != resource.account &&
-            !is_accepted(edit->model, tunnel)) {
+        if (is_waiting_request(edit->model, tunnel, id)) {
             waiting.push_back(tunnel_id);
         }
     }
@@ -193,8 +218,7 @@ remove_object(Edit *edit, const EditContext &context, const Uuid &id,
         }
         remove_tunnel(edit, context, id, "deleted", "");
     } else {
-        release(edit, context, id, object);
-        Users users = users_of(*edit, context, id, object);
+        Users users = users_of(*edit, id, object);
         if (!users.empty()) {
             edit->problems.push_back(
                 {"IN_USE", path,
@@ -203,6 +227,7 @@ remove_object(Edit *edit, const EditContext &context, const Uuid &id,
                      list_users(users) + ": delete or change that first"});
             return;
         }
+        release(edit, context, id, object);
         if constexpr (CustomerKind<T>) {
             record_event(edit, context, object, "deleted", "");
         }

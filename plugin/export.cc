@@ -157,8 +157,16 @@ object_to_json(const Model &, const Collector &collector)
 }
 
 json
-object_to_json(const Model &, const Resource &resource)
+object_to_json(const Model &model, const Resource &resource)
 {
+    /* The name that the target has now, should it have come back under
+     * another. */
+    std::string target = resource.target;
+    End end = resolve_end(model, resource);
+    if (end.nic) {
+        target = end.nic->name;
+    }
+
     const char *type =
         resource.type == ResourceType::NetworkInterface ? "network-interface"
         : resource.type == ResourceType::LoadBalancer   ? "load-balancer"
@@ -169,7 +177,7 @@ object_to_json(const Model &, const Resource &resource)
                                    ? "source"
                                    : "destination"},
                    {"type", type},
-                   {"target", resource.target}};
+                   {"target", target}};
     set_text(&object, "note", resource.note);
     return object;
 }

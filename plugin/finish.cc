@@ -15,7 +15,8 @@ namespace {
 
 /* Links resources to their targets: a NIC by its iface_id, whatever its name
  * is now, so that a VM that comes back is mirrored again; the others by
- * name.  A NIC that changes its iface_id takes its resources along. */
+ * name.  The resource keeps the name its target was given by.  A NIC that
+ * changes its iface_id takes its resources along. */
 void
 link_resources(Edit *edit)
 {
@@ -37,7 +38,6 @@ link_resources(Edit *edit)
             } else if (auto i = nics.find(resource.iface_id);
                        i != nics.end()) {
                 resource.target_id = i->second;
-                resource.target = edit->model.nics.at(i->second).name;
             }
             break;
         case ResourceType::LoadBalancer:

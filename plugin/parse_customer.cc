@@ -51,7 +51,11 @@ check_resource_is_same(const Scope &scope, const Resource &existing,
     };
     check_field(existing.purpose == value->purpose, "purpose");
     check_field(existing.type == value->type, "type");
-    check_field(existing.target == value->target, "target");
+    /* A NIC that came back may have another name. */
+    bool same_row =
+        existing.target_id && id_of(*scope.edit, kind_of_target(value->type),
+                                    value->target) == existing.target_id;
+    check_field(existing.target == value->target || same_row, "target");
     value->purpose = existing.purpose;
     value->type = existing.type;
     value->target = existing.target;
@@ -152,17 +156,17 @@ parse_rules(const Scope &scope, Direction direction)
                                    path + "[" + std::to_string(i) + "]",
                                    static_cast<int>(i), &faults));
     }
-    std::set<std::string> faulty_paths;
-    for (const Problem &problem : faults) {
-        faulty_paths.insert(problem.path);
-    }
+    auto is_known = [&](const Problem &problem) {
+        return std::any_of(
+            faults.begin(), faults.end(), [&](const Problem &fault) {
+                return problem.path == fault.path ||
+                       problem.path.starts_with(fault.path + ".");
+            });
+    };
     Problems checked;
     check_rules(rules, scope.context->limits, path, &checked);
-    for (Problem &problem : checked) {
-        if (!faulty_paths.contains(problem.path)) {
-            faults.push_back(std::move(problem));
-        }
-    }
+    std::erase_if(checked, is_known);
+    faults.insert(faults.end(), checked.begin(), checked.end());
     scope.problems()->insert(scope.problems()->end(), faults.begin(),
                              faults.end());
     std::stable_sort(

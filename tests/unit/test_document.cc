@@ -552,6 +552,15 @@ TEST(Prune, RefusesToDeleteWhatIsInUse)
               std::string::npos);
 }
 
+TEST(Prune, RefusesToDeleteWhatTheDocumentItselfRefersTo)
+{
+    World world = settled_world();
+    json doc = inventory();
+    doc["network_interfaces"].erase(7); /* t-kvm, a member of lb-t. */
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"IN_USE network_interfaces[t-kvm]"});
+}
+
 TEST(Prune, LetsAnotherNicTakeTheIfaceId)
 {
     World world = settled_world();
@@ -559,7 +568,6 @@ TEST(Prune, LetsAnotherNicTakeTheIfaceId)
     doc["network_interfaces"][0]["name"] = "web1-new";
     Edit edit = world.apply(doc, "", true);
     EXPECT_EQ(codes(edit.problems), Codes());
-    EXPECT_EQ(world.resource("acme/web1-src")->target, "web1-new");
     EXPECT_EQ(world.resource("acme/web1-src")->target_id,
               world.id("network_interfaces", "web1-new"));
 }

@@ -420,7 +420,17 @@ TEST(Erase, OrphansTheResourcesOfANicUntilItsIfaceIdReturns)
     EXPECT_EQ(edit.touched_tunnels.size(), 3u);
     EXPECT_EQ(world.resource("acme/web1-src")->target_id,
               world.id("network_interfaces", "web1-again"));
-    EXPECT_EQ(world.resource("acme/web1-src")->target, "web1-again");
+    EXPECT_EQ(to_json(world.model, "mirror_resources",
+                      world.id("mirror_resources", "acme/web1-src"))["target"],
+              "web1-again");
+    for (const char *name : {"web1", "web1-again"}) {
+        EXPECT_EQ(codes(world
+                            .put_one("acme", "mirror_resources",
+                                     resource("web1-src", "source", name))
+                            .problems),
+                  Codes())
+            << name;
+    }
     EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
 }
 

@@ -269,8 +269,9 @@ void
 write_table(ovsdb_idl *idl, ovsdb_idl_txn *txn,
             const ovsdb_idl_table_class &table, const TableDelta<T> &delta)
 {
-    for (const auto &[id, value] : delta) {
-        struct uuid uuid = to_ovs_uuid(id);
+    for (const auto &change : delta) {
+        const std::optional<T> &value = change.second;
+        struct uuid uuid = to_ovs_uuid(change.first);
         const ovsdb_idl_row *row =
             ovsdb_idl_get_row_for_uuid(idl, &table, &uuid);
         if (value) {

@@ -397,8 +397,10 @@ main(int argc, char *argv[])
     ovs_set_program_name(argv[0], PACKAGE_VERSION);
     fatal_ignore_sigpipe();
     vlog_set_levels(nullptr, VLF_CONSOLE, VLL_WARN);
-    /* What these would say is said in one line of our own. */
-    for (const char *module : {"reconnect", "jsonrpc", "ovsdb_idl"}) {
+    /* What these would say is said in one line of our own, or is nothing to
+     * a user. */
+    for (const char *module :
+         {"reconnect", "jsonrpc", "ovsdb_idl", "timeval"}) {
         vlog_set_levels_from_string_assert(
             (std::string(module) + ":console:off").c_str());
     }

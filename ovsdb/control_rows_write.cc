@@ -10,6 +10,7 @@ std::vector<std::string>
 to_strings(const std::vector<T> &values)
 {
     std::vector<std::string> result;
+    result.reserve(values.size());
     for (const T &value : values) {
         result.push_back(value.to_string());
     }

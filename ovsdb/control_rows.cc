@@ -71,7 +71,7 @@ read(const pmrec_load_balancer_member *row, std::string *error)
     v.up = r.choice<bool>(pmrec_load_balancer_member_col_state,
                           {{"up", true}, {"down", false}});
     v.nic = r.optional_uuid(pmrec_load_balancer_member_col_network_interface);
-    return r.result(std::move(v));
+    return r.ok() ? std::optional(v) : std::nullopt;
 }
 
 namespace {

@@ -10,6 +10,7 @@ std::vector<std::string>
 to_strings(const std::vector<T> &values)
 {
     std::vector<std::string> result;
+    result.reserve(values.size());
     for (const T &value : values) {
         result.push_back(value.to_string());
     }
@@ -269,8 +270,9 @@ void
 write_table(ovsdb_idl *idl, ovsdb_idl_txn *txn,
             const ovsdb_idl_table_class &table, const TableDelta<T> &delta)
 {
-    for (const auto &[id, value] : delta) {
-        struct uuid uuid = to_ovs_uuid(id);
+    for (const auto &change : delta) {
+        const std::optional<T> &value = change.second;
+        struct uuid uuid = to_ovs_uuid(change.first);
         const ovsdb_idl_row *row =
             ovsdb_idl_get_row_for_uuid(idl, &table, &uuid);
         if (value) {

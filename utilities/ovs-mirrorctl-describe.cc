@@ -19,8 +19,7 @@ describe_new(const ordered_json &object)
 {
     std::string text;
     for (const auto &[key, value] : object.items()) {
-        bool is_default = value.is_null() || value == "" ||
-                          (value.is_structured() && value.empty());
+        bool is_default = cell_text(value).empty();
         if (key != "name" && key != "account" && !is_default) {
             text += (text.empty() ? "" : ", ") + key + " " + value.dump();
         }
@@ -63,7 +62,7 @@ describe_table(const Model &before, const Model &after,
         std::string account = any.value("account", "");
         std::string name = any.value("name", "");
         if constexpr (requires(T t) { t.created_ms; }) {
-            name = account + "/" + name;
+            name.insert(0, account + "/");
         }
         std::string what = old_object.is_null()   ? "create"
                            : new_object.is_null() ? "delete"
@@ -72,8 +71,11 @@ describe_table(const Model &before, const Model &after,
                           : new_object.is_null()
                               ? ""
                               : describe_change(old_object, new_object);
-        lines->push_back(what + " " + kind + " " + name +
-                         (how.empty() ? "" : ": " + how));
+        what.append(" ").append(kind).append(" ").append(name);
+        if (!how.empty()) {
+            what.append(": ").append(how);
+        }
+        lines->push_back(what);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <climits>
 #include <cstring>
+#include <deque>
 
 namespace pm::ctl {
 
@@ -351,10 +352,9 @@ run_route(ctl_context *ctx)
     replace(a, "subnets", ctx->argv[1], subnet);
 }
 
-/* "NOUN-add" and so on live as long as the program: db-ctl-base keeps
- * pointers to them. */
+/* '*names' keeps the texts that the commands point to. */
 std::vector<ctl_command_syntax>
-make_commands()
+make_commands(std::deque<std::string> *names)
 {
     constexpr auto RW = ctl_command_syntax::RW;
     std::vector<ctl_command_syntax> commands = {
@@ -373,7 +373,7 @@ make_commands()
     for (const Noun &n : NOUNS) {
         std::string noun = n.noun;
         auto name = [&](const char *verb) {
-            return xasprintf("%s-%s", n.noun, verb);
+            return names->emplace_back(noun + "-" + verb).c_str();
         };
         commands.push_back({name("add"),
                             1 + static_cast<int>(n.positional.size()), INT_MAX,
@@ -394,7 +394,9 @@ make_commands()
 const ctl_command_syntax *
 edit_commands()
 {
-    static const std::vector<ctl_command_syntax> COMMANDS = make_commands();
+    static std::deque<std::string> names;
+    static const std::vector<ctl_command_syntax> COMMANDS =
+        make_commands(&names);
     return COMMANDS.data();
 }
 

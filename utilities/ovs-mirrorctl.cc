@@ -397,9 +397,13 @@ main(int argc, char *argv[])
     ovs_set_program_name(argv[0], PACKAGE_VERSION);
     fatal_ignore_sigpipe();
     vlog_set_levels(nullptr, VLF_CONSOLE, VLL_WARN);
-    vlog_set_levels_from_string_assert("reconnect:warn");
-    /* What it would say is said in a line of our own. */
-    vlog_set_levels_from_string_assert("ovsdb_idl:console:off");
+    /* What these would say is said in one line of our own, or is nothing to
+     * a user. */
+    for (const char *module :
+         {"reconnect", "jsonrpc", "ovsdb_idl", "timeval"}) {
+        vlog_set_levels_from_string_assert(
+            (std::string(module) + ":console:off").c_str());
+    }
     vlog_set_levels(nullptr, VLF_SYSLOG, VLL_WARN);
 
     ctl_init__(&pmrec_idl_class, table_classes(), nullptr, nullptr);

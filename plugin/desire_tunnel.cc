@@ -384,6 +384,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     desire.wants_slot = true;
     if (!granted_[desire.nic_bridge].count(desire.iface_id)) {
+        desire.mirror_bridge.clear();
         degrade(&desire, "SLOTS_EXHAUSTED",
                 "bridge " + desire.nic_bridge +
                     " has no pair of Mirror slots left for this NIC (" +

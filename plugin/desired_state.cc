@@ -370,6 +370,10 @@ DesiredState::update()
         desire_rows();
         rows_dirty_ = false;
     }
+    /* A name is remembered only for a bridge that is to be there. */
+    std::erase_if(bridge_names_, [&](const auto &used) {
+        return !rows_.bridges.count(used.second);
+    });
     std::set<std::string> taps;
     taps.swap(dirty_taps_);
     for (const std::string &iface_id : taps) {

@@ -209,19 +209,7 @@ void
 DesiredState::set_complete(bool complete)
 {
     if (complete && !complete_) {
-        for (const auto &[id, desire] : tunnels_) {
-            if (desire.pending || !find(model_.tunnels, id)) {
-                dirty_.insert(id);
-            }
-        }
-        /* Those kept as they were while rows were on their way. */
-        for (const auto &[id, tunnel] : model_.tunnels) {
-            if ((tunnel.filter && !find(model_.filters, *tunnel.filter)) ||
-                !find(model_.resources, tunnel.source) ||
-                !find(model_.resources, tunnel.destination)) {
-                dirty_.insert(id);
-            }
-        }
+        dirty_.insert(held_.begin(), held_.end());
     }
     complete_ = complete;
 }

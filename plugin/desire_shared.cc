@@ -191,29 +191,34 @@ DesiredState::share_bridge(const std::string &nic_bridge)
     }
 }
 
+/* The name of our bridge for a datapath type, or "" if it is taken.  A bridge
+ * that is there keeps its name, so that a restart, which has no memory, calls
+ * it the same; else the plain name is of the first type that asks. */
 std::string
 DesiredState::bridge_for_type(const std::string &datapath_type)
 {
     const std::string &plain = facts_.settings.mirror_bridge;
-    auto known = bridge_names_.find(datapath_type);
-    if (known != bridge_names_.end() &&
-        (known->second == plain ||
-         known->second == plain + "-" + datapath_type) &&
-        !facts_.taken_names.count(known->second)) {
-        return known->second;
+    const std::string suffixed = plain + "-" + datapath_type;
+    auto row_type = [&](const std::string &name) -> std::string {
+        auto row = facts_.rows.bridges.find(name);
+        return row == facts_.rows.bridges.end()         ? ""
+               : row->second.datapath_type.empty() ? "system"
+                                                   : row->second.datapath_type;
+    };
+    std::string name = plain;
+    if (!row_type(plain).empty()) {
+        name = row_type(plain) == datapath_type ? plain : suffixed;
+    } else if (row_type(suffixed) == datapath_type) {
+        name = suffixed;
+    } else {
+        for (const auto &[type, used] : bridge_names_) {
+            if (used == plain && type != datapath_type) {
+                name = suffixed;
+            }
+        }
     }
-    /* The plain name is of the type whose bridge has it, else of the first
-     * that asks for it. */
-    bool plain_used = false;
-    for (const auto &[type, name] : bridge_names_) {
-        plain_used |= name == plain && type != datapath_type;
-    }
-    auto row = facts_.rows.bridges.find(plain);
-    if (row != facts_.rows.bridges.end()) {
-        std::string type = row->second.datapath_type;
-        plain_used |= (type.empty() ? "system" : type) != datapath_type;
-    }
-    std::string name = plain_used ? plain + "-" + datapath_type : plain;
+    std::erase_if(bridge_names_,
+                  [&](const auto &used) { return used.second == name; });
     if (facts_.taken_names.count(name)) {
         return "";
     }

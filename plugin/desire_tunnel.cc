@@ -309,11 +309,41 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
     return true;
 }
 
+/* Whether 'before', what the tunnel came to with rows that are now on their
+ * way, still fits the switch and the numbers. */
+bool
+DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
+{
+    if (!before.active || !before.wants_slot) {
+        return before.active;
+    }
+    auto nic = facts_.nics.find(before.iface_id);
+    if (nic == facts_.nics.end() || nic->second.bridge != before.nic_bridge) {
+        return false;
+    }
+    if (!before.egress) {
+        return true;
+    }
+    const std::string &type = nic->second.datapath_type;
+    auto port = facts_.ofports.find(vxlan_port_name(
+        before.mirror_bridge, facts_.settings.mirror_bridge, type));
+    const TunnelStatus *status = status_of(id);
+    const FilterStatus *filter =
+        before.filter ? filter_status_of(*before.filter) : nullptr;
+    return bridge_for_type(type) == before.mirror_bridge &&
+           port != facts_.ofports.end() &&
+           port->second == before.egress->vxlan_port && status &&
+           status->number == before.tap.tunnel &&
+           (!before.filter ||
+            (filter && filter->number == before.tap.filter));
+}
+
 TunnelDesire
 DesiredState::desire_tunnel(const Uuid &id)
 {
     TunnelDesire desire;
     const Tunnel *tunnel = find(model_.tunnels, id);
+    held_.erase(id);
     if (!tunnel) {
         return desire;
     }
@@ -322,8 +352,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (!resolve(id, *tunnel, &desire, &destination, &length)) {
         auto before = tunnels_.find(id);
         if (!complete_ && desire.health != Health::Error &&
-            before != tunnels_.end() && before->second.active) {
+            before != tunnels_.end() && can_hold(id, before->second)) {
             /* Its rows are on their way: until then it stays as it is. */
+            held_.insert(id);
             return before->second;
         }
         desire.active = false;
@@ -390,6 +421,7 @@ DesiredState::desire_tunnel(const Uuid &id)
      * the bridge forget its MAC table, and flood until it has learnt anew. */
     desire.wants_slot = true;
     if (!granted_[desire.nic_bridge].count(desire.iface_id)) {
+        desire.mirror_bridge.clear();
         degrade(&desire, "SLOTS_EXHAUSTED",
                 "bridge " + desire.nic_bridge +
                     " has no pair of Mirror slots left for this NIC (" +

@@ -209,19 +209,7 @@ void
 DesiredState::set_complete(bool complete)
 {
     if (complete && !complete_) {
-        for (const auto &[id, desire] : tunnels_) {
-            if (desire.pending || !find(model_.tunnels, id)) {
-                dirty_.insert(id);
-            }
-        }
-        /* Those kept as they were while rows were on their way. */
-        for (const auto &[id, tunnel] : model_.tunnels) {
-            if ((tunnel.filter && !find(model_.filters, *tunnel.filter)) ||
-                !find(model_.resources, tunnel.source) ||
-                !find(model_.resources, tunnel.destination)) {
-                dirty_.insert(id);
-            }
-        }
+        dirty_.insert(held_.begin(), held_.end());
     }
     complete_ = complete;
 }
@@ -371,6 +359,10 @@ DesiredState::update()
         desire_rows();
         rows_dirty_ = false;
     }
+    /* A name is remembered only for a bridge that is to be there. */
+    std::erase_if(bridge_names_, [&](const auto &used) {
+        return !rows_.bridges.count(used.second);
+    });
     std::set<std::string> taps;
     taps.swap(dirty_taps_);
     for (const std::string &iface_id : taps) {

@@ -143,6 +143,7 @@ private:
 
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);
+    bool can_hold(const Uuid &id, const TunnelDesire &);
     template <typename T>
     bool has_arrived(const Uuid &id, const Table<T> &, const Uuid &row,
                      TunnelDesire *);
@@ -176,6 +177,7 @@ private:
     std::map<PathKey, Path> paths_;
 
     std::set<Uuid> dirty_;
+    std::set<Uuid> held_; /* Kept as they were while rows are missing. */
     std::map<Uuid, std::set<Uuid>> dependents_;   /* On -> tunnels. */
     std::map<Uuid, std::set<Uuid>> dependencies_; /* Tunnel -> on. */
     std::map<std::string, std::set<Uuid>> by_iface_id_;

@@ -2,7 +2,12 @@ if HAVE_GTEST
 check_PROGRAMS += tests/unit-tests
 TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
+	tests/unit/host.cc \
+	tests/unit/host.h \
+	tests/unit/random_host.cc \
+	tests/unit/random_host.h \
 	tests/unit/test_check.cc \
+	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
 	tests/unit/test_lifecycle.cc \

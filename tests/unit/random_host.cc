@@ -1,0 +1,633 @@
+#include "tests/unit/random_host.h"
+
+namespace pm {
+
+namespace {
+
+constexpr uint32_t VPCS = 3, SUBNETS = 4, NICS = 8, COLLECTORS = 4,
+                   FILTERS = 3, TUNNELS = 8;
+const char *const BRIDGES[] = {"br-int", "br-ext", "br-dpdk"};
+const char *const TYPES[] = {"system", "system", "netdev"};
+
+std::string
+numbered(const char *what, uint32_t n)
+{
+    return what + std::to_string(n);
+}
+
+} // namespace
+
+RandomHost::RandomHost(uint32_t seed, bool hostile)
+    : random_(seed), hostile_(hostile)
+{
+    for (int i = 0; i < 3; i++) {
+        facts.bridges[BRIDGES[i]] = {TYPES[i], false, 0, true, ""};
+    }
+    for (uint32_t n = 0; n < VPCS; n++) {
+        model.vpcs[row_id(Row::Vpc, n)] = {
+            numbered("vpc", n), n == 1 ? "beta" : "acme", "kr",
+            n == 2 ? VpcKind::Transit : VpcKind::Standard};
+    }
+    for (uint32_t n = 0; n < SUBNETS; n++) {
+        Subnet subnet;
+        subnet.name = numbered("subnet", n);
+        subnet.vpc = row_id(Row::Vpc, n % VPCS);
+        subnet.cidr = *Cidr::parse("10." + std::to_string(n) + ".0.0/16");
+        model.subnets[row_id(Row::Subnet, n)] = subnet;
+    }
+    LoadBalancer lb;
+    lb.name = "lb";
+    lb.vpc = row_id(Row::Vpc, 2);
+    lb.members = {{ip_of("10.2.0.9"), true, row_id(Row::Nic, 7)}};
+    model.load_balancers[row_id(Row::LoadBalancer, 0)] = lb;
+    for (uint32_t n = 0; n < NICS; n++) {
+        put_nic(n);
+        if (n < 6) {
+            put_resource(Row::Source, n);
+            plug(numbered("nic", n), BRIDGES[pick(3)]);
+        }
+    }
+    for (uint32_t n = 0; n < COLLECTORS; n++) {
+        add_collector(n);
+        put_resource(Row::Destination, n);
+    }
+    model.collectors[row_id(Row::Collector, 2)].address = ip_of("fd00::9");
+    model.collectors[row_id(Row::Collector, 3)].address = ip_of("192.0.2.1");
+    for (uint32_t n = 0; n < FILTERS; n++) {
+        put_filter(n);
+    }
+    for (uint32_t n = 0; n < TUNNELS / 2; n++) {
+        put_tunnel(n);
+    }
+}
+
+int
+RandomHost::pick(int n)
+{
+    return std::uniform_int_distribution<int>(0, n - 1)(random_);
+}
+
+void
+RandomHost::put_nic(uint32_t n)
+{
+    Uuid id = add_nic(n);
+    Nic &nic = model.nics[id];
+    nic.hypervisor = chance(80) ? Hypervisor::Kvm : Hypervisor::Xen;
+    nic.device = chance(80) ? "eth0" : "eth1";
+    if (chance(30)) {
+        nic.subnet = row_id(Row::Subnet, pick(SUBNETS));
+    } else if (chance(10)) {
+        nic.account = "beta";
+    }
+    if (chance(10)) {
+        nic.addresses.clear();
+    }
+    if (chance(10)) {
+        nic.iface_id = numbered("nic", pick(NICS));
+    }
+}
+
+void
+RandomHost::put_resource(Row kind, uint32_t n)
+{
+    Resource resource;
+    resource.name = numbered(kind == Row::Source ? "source" : "to", n);
+    resource.account = chance(90) ? "acme" : "beta";
+    resource.created_ms = pick(4);
+    resource.purpose =
+        kind == Row::Source ? Purpose::Source : Purpose::Destination;
+    if (kind == Row::Source || n >= COLLECTORS + 1) {
+        /* Now and then the destination is some tunnel's source. */
+        uint32_t nic = kind == Row::Source ? n : 5 + n % 3;
+        resource.target = resource.iface_id = numbered("nic", nic);
+        resource.target_id = row_id(Row::Nic, nic);
+    } else if (n == COLLECTORS) {
+        resource.type = ResourceType::LoadBalancer;
+        resource.target = "lb";
+        resource.target_id = row_id(Row::LoadBalancer, 0);
+    } else {
+        resource.type = ResourceType::Collector;
+        resource.target = numbered("collector", n);
+        resource.target_id = row_id(Row::Collector, n);
+    }
+    if (chance(5)) {
+        resource.target_id.reset();
+    }
+    model.resources[row_id(kind, n)] = resource;
+}
+
+void
+RandomHost::put_filter(uint32_t n)
+{
+    Uuid id = add_filter(n, 80 + pick(1000));
+    Filter &filter = model.filters[id];
+    filter.account = chance(95) ? "acme" : "beta";
+    filter.mirror_non_ip = chance(30);
+    filter.outbound = filter.inbound;
+    filter.outbound.front().action =
+        chance(50) ? RuleAction::Accept : RuleAction::Reject;
+    filter.inbound.front().number = chance(95) ? 1 + pick(300) : 0;
+    filter.generation = pick(100);
+}
+
+void
+RandomHost::put_tunnel(uint32_t n)
+{
+    std::optional<Uuid> filter;
+    if (chance(60)) {
+        filter = row_id(Row::Filter, pick(FILTERS));
+    }
+    Uuid id = add_tunnel(n, pick(6), pick(COLLECTORS), filter);
+    Tunnel &tunnel = model.tunnels[id];
+    if (chance(15)) {
+        tunnel.destination = row_id(Row::Destination, pick(COLLECTORS + 4));
+    }
+    tunnel.account = chance(95) ? "acme" : "beta";
+    tunnel.enabled = chance(90);
+    tunnel.created_ms = pick(5);
+    if (chance(50)) {
+        tunnel.packet_length = 64 + pick(2000);
+    }
+    if (chance(50)) {
+        tunnel.accepted = Acceptance{"acme", 1, 1};
+    }
+}
+
+void
+RandomHost::edit_tunnel()
+{
+    if (model.tunnels.empty() || chance(25)) {
+        put_tunnel(pick(TUNNELS));
+        return;
+    }
+    auto i = std::next(model.tunnels.begin(),
+                       pick(static_cast<int>(model.tunnels.size())));
+    Tunnel &tunnel = i->second;
+    tunnel.generation++;
+    switch (pick(11)) {
+    case 0:
+        tunnel.filter = row_id(Row::Filter, pick(FILTERS));
+        break;
+    case 1:
+        tunnel.filter.reset();
+        break;
+    case 2:
+        tunnel.vni = pick(20) ? 1 + pick(1 << 24) - 1 : 0;
+        break;
+    case 3:
+        tunnel.packet_length = 64 + pick(2000);
+        break;
+    case 4:
+        tunnel.destination = row_id(Row::Destination, pick(COLLECTORS + 4));
+        break;
+    case 5:
+        tunnel.enabled = !tunnel.enabled;
+        break;
+    case 6:
+        tunnel.mode = chance(50) ? Mode::Count : Mode::Mirror;
+        break;
+    case 7:
+        if (tunnel.accepted) {
+            tunnel.accepted.reset();
+        } else {
+            tunnel.accepted = Acceptance{"acme", 1, 1};
+        }
+        break;
+    case 8:
+        tunnel.delivery = chance(30) ? Delivery::Vpc : Delivery::Auto;
+        break;
+    case 9:
+        tunnel.packet_length.reset();
+        break;
+    case 10:
+        model.tunnels.erase(i);
+        break;
+    }
+}
+
+void
+RandomHost::edit_resource()
+{
+    Row kind = chance(50) ? Row::Source : Row::Destination;
+    uint32_t n = pick(COLLECTORS + 4);
+    if (kind == Row::Source && n >= 6) {
+        return;
+    }
+    Uuid id = row_id(kind, n);
+    if (!model.resources.count(id) || chance(30)) {
+        put_resource(kind, n);
+    } else if (chance(30)) {
+        model.resources.erase(id);
+    } else if (chance(50)) {
+        model.resources[id].target_id.reset();
+    } else {
+        model.resources[id].account = chance(80) ? "acme" : "beta";
+    }
+}
+
+/* Takes a row from its table, as one that cannot be read, or puts it back. */
+template <typename T>
+void
+RandomHost::break_or_mend(Table<T> *table, Table<T> *aside, Uuid id)
+{
+    if (aside->count(id)) {
+        model.broken.erase(id);
+        table->insert(aside->extract(id));
+    } else if (table->count(id)) {
+        aside->insert(table->extract(id));
+        model.broken[id] = {"SYNTAX", "address", "write an address"};
+    }
+}
+
+void
+RandomHost::edit_inventory()
+{
+    switch (pick(9)) {
+    case 0:
+        put_nic(pick(NICS));
+        break;
+    case 1: {
+        Uuid id = row_id(Row::Nic, pick(NICS));
+        model.nics.erase(id);
+        if (chance(50)) { /* The reference is weak. */
+            for (auto &[key, resource] : model.resources) {
+                if (resource.target_id == id) {
+                    resource.target_id.reset();
+                }
+            }
+        }
+        break;
+    }
+    case 2: {
+        uint32_t n = pick(COLLECTORS);
+        Uuid id = row_id(Row::Collector, n);
+        if (!model.broken.count(id)) {
+            model.collectors[id] = {
+                numbered("collector", n),
+                ip_of(chance(70) ? numbered("192.0.2.", 1 + pick(5))
+                                 : numbered("fd00::", 1 + pick(5))),
+                chance(10) ? std::optional<std::string>("beta")
+                           : std::nullopt};
+        }
+        break;
+    }
+    case 3:
+        model.collectors.erase(row_id(Row::Collector, pick(COLLECTORS)));
+        break;
+    case 4: {
+        uint32_t n = pick(VPCS);
+        model.vpcs[row_id(Row::Vpc, n)] = {
+            numbered("vpc", n), chance(60) ? "acme" : "beta",
+            chance(80) ? "kr" : "jp",
+            chance(50) ? VpcKind::Transit : VpcKind::Standard};
+        break;
+    }
+    case 5: {
+        Uuid id = row_id(Row::Subnet, pick(SUBNETS));
+        if (model.subnets.count(id)) {
+            model.subnets[id].vpc = row_id(Row::Vpc, pick(VPCS));
+        }
+        break;
+    }
+    case 6: {
+        LoadBalancer &lb = model.load_balancers[row_id(Row::LoadBalancer, 0)];
+        lb.vpc = row_id(Row::Vpc, pick(VPCS));
+        lb.members = {
+            {ip_of("10.2.0.9"), chance(50), row_id(Row::Nic, pick(NICS))}};
+        break;
+    }
+    case 7:
+        break_or_mend(&model.collectors, &broken_collectors_,
+                      row_id(Row::Collector, pick(COLLECTORS)));
+        break;
+    case 8:
+        break_or_mend(&model.subnets, &broken_subnets_,
+                      row_id(Row::Subnet, pick(SUBNETS)));
+        break;
+    }
+}
+
+void
+RandomHost::edit_filter()
+{
+    uint32_t n = pick(FILTERS);
+    Uuid id = row_id(Row::Filter, n);
+    if (chance(15) || model.broken.count(id)) {
+        break_or_mend(&model.filters, &broken_filters_, id);
+    } else if (chance(15)) {
+        model.filters.erase(id);
+    } else {
+        put_filter(n);
+    }
+}
+
+void
+RandomHost::edit_nics()
+{
+    std::string iface_id = numbered("nic", pick(6));
+    auto nic = facts.nics.find(iface_id);
+    if (nic == facts.nics.end()) {
+        std::string bridge = BRIDGES[pick(3)];
+        if (facts.bridges.count(bridge)) {
+            plug(iface_id, bridge);
+        }
+        return;
+    }
+    switch (pick(4)) {
+    case 0:
+        facts.nics.erase(nic);
+        break;
+    case 1:
+        if (chance(50)) {
+            nic->second.own_tag = 1 + pick(4);
+        } else {
+            nic->second.own_tag.reset();
+        }
+        break;
+    case 2:
+        nic->second.mtu = 100 + pick(3000);
+        break;
+    case 3: {
+        std::string bridge = BRIDGES[pick(3)];
+        if (facts.bridges.count(bridge)) {
+            plug(iface_id, bridge);
+        }
+        break;
+    }
+    }
+}
+
+void
+RandomHost::edit_bridges()
+{
+    int which = pick(3);
+    std::string name = BRIDGES[which];
+    auto bridge = facts.bridges.find(name);
+    if (bridge == facts.bridges.end()) {
+        facts.bridges[name] = {TYPES[which], false, pick(4), chance(80), ""};
+        return;
+    }
+    switch (pick(6)) {
+    case 0:
+        bridge->second.foreign_mirrors = chance(50) ? pick(6) : 20 + pick(13);
+        break;
+    case 1:
+        bridge->second.checked = !bridge->second.checked;
+        break;
+    case 2:
+        bridge->second.unsafe = bridge->second.unsafe.empty() ? "ALL" : "";
+        break;
+    case 3: /* The datapath type changes, with all that is plugged in. */
+        bridge->second.datapath_type = TYPES[pick(3)];
+        for (auto &[iface_id, nic] : facts.nics) {
+            if (nic.bridge == name) {
+                nic.datapath_type = bridge->second.datapath_type;
+            }
+        }
+        break;
+    case 4:
+        facts.bridges.erase(bridge);
+        std::erase_if(facts.nics, [&](const auto &nic) {
+            return nic.second.bridge == name;
+        });
+        break;
+    case 5:
+        for (auto &[other, f] : facts.bridges) {
+            f.checked = true;
+            f.unsafe = "";
+            f.foreign_mirrors = 0;
+        }
+        break;
+    }
+}
+
+void
+RandomHost::edit_settings()
+{
+    Settings &settings = facts.settings;
+    switch (pick(6)) {
+    case 0:
+        settings.mirror_bridge = chance(70) ? "br-mirror" : "br-other";
+        break;
+    case 1:
+        settings.encap_v4 =
+            chance(50) ? std::optional(ip_of("198.51.100.2")) : std::nullopt;
+        break;
+    case 2:
+        settings.encap_v6 =
+            chance(50) ? std::optional(ip_of("fd00::2")) : std::nullopt;
+        break;
+    case 3:
+        settings.slots_reserve = chance(70) ? 4 : 28 + pick(5);
+        break;
+    case 4:
+        if (chance(30)) {
+            facts.taken_names = {chance(50) ? "br-mirror"
+                                            : "br-mirror-netdev"};
+            for (const auto &[name, bridge] : facts.rows.bridges) {
+                facts.taken_names.erase(name);
+            }
+        } else {
+            facts.taken_names.clear();
+        }
+        break;
+    case 5:
+        if (hostile_) {
+            settings.chassis = chance(70) ? "hv1" : "hv2";
+        }
+        break;
+    }
+}
+
+Path
+RandomHost::find_path(const PathKey &key)
+{
+    Path path = Host::find_path(key);
+    path.known = chance(95);
+    path.routed = chance(95);
+    path.device = chance(70) ? "br-int" : chance(80) ? "br-ext" : "eth0";
+    path.device_up = chance(95);
+    path.mtu = chance(80) ? std::optional(80 + pick(3000)) : std::nullopt;
+    path.neighbour = static_cast<Neighbour>(pick(3));
+    path.port_taken = chance(3) ? "a vxlan device" : "";
+    if (chance(3)) {
+        path.source.reset();
+    }
+    return path;
+}
+
+void
+RandomHost::edit_path()
+{
+    if (paths.empty()) {
+        return;
+    }
+    auto i = std::next(paths.begin(), pick(static_cast<int>(paths.size())));
+    i->second = find_path(i->first);
+}
+
+void
+RandomHost::edit_statuses()
+{
+    auto &statuses = model.tunnel_statuses;
+    if (chance(50)) { /* Another chassis' row comes or goes. */
+        if (chance(50)) {
+            TunnelStatus status;
+            status.tunnel = row_id(Row::Tunnel, pick(TUNNELS));
+            status.chassis = "hv9";
+            status.bound = chance(70);
+            status.number = pick(5);
+            statuses[row_id(Row::Status, next_row_++)] = status;
+        } else {
+            std::erase_if(statuses, [](const auto &row) {
+                return row.second.chassis == "hv9";
+            });
+        }
+        return;
+    }
+    if (!hostile_) {
+        return;
+    }
+    if (chance(50) && !statuses.empty()) {
+        auto i = std::next(statuses.begin(),
+                           pick(static_cast<int>(statuses.size())));
+        int64_t number = 1 + pick(12);
+        bool taken = false;
+        for (const auto &[id, status] : statuses) {
+            taken |= status.chassis == i->second.chassis &&
+                     status.number == number;
+        }
+        if (chance(40)) {
+            statuses.erase(i);
+        } else if (!taken) {
+            i->second.number = number;
+        } else { /* Two rows change numbers with each other. */
+            for (auto &[id, status] : statuses) {
+                if (status.chassis == i->second.chassis &&
+                    status.number == number) {
+                    std::swap(status.number, i->second.number);
+                    break;
+                }
+            }
+        }
+    } else if (!model.filter_statuses.empty()) {
+        auto &rows = model.filter_statuses;
+        auto i =
+            std::next(rows.begin(), pick(static_cast<int>(rows.size())));
+        auto j =
+            std::next(rows.begin(), pick(static_cast<int>(rows.size())));
+        if (chance(40)) {
+            rows.erase(i);
+        } else if (i->second.chassis == j->second.chassis) {
+            std::swap(i->second.number, j->second.number);
+        }
+    }
+}
+
+void
+RandomHost::tamper_with_rows()
+{
+    SwitchRows &rows = facts.rows;
+    auto some = [&](auto &table) {
+        return std::next(table.begin(),
+                         pick(static_cast<int>(table.size())));
+    };
+    switch (pick(6)) {
+    case 0:
+        if (!rows.mirrors.empty()) {
+            rows.mirrors.erase(some(rows.mirrors));
+        }
+        break;
+    case 1:
+        if (!rows.mirrors.empty()) {
+            some(rows.mirrors)->second.select_src.clear();
+        }
+        break;
+    case 2:
+        if (!rows.ports.empty()) {
+            auto port = some(rows.ports);
+            facts.ofports.erase(port->first);
+            rows.ports.erase(port);
+        }
+        break;
+    case 3:
+        if (!rows.ports.empty()) {
+            some(rows.ports)->second.tampered = true;
+        }
+        break;
+    case 4:
+        if (!rows.bridges.empty()) {
+            some(rows.bridges)->second.tampered = true;
+        }
+        break;
+    case 5: /* vswitchd numbers a port anew. */
+        if (!facts.ofports.empty()) {
+            some(facts.ofports)->second = 1000 + pick(1000000);
+        }
+        break;
+    }
+}
+
+void
+RandomHost::edit()
+{
+    int what = pick(100);
+    if (what < 30) {
+        edit_tunnel();
+    } else if (what < 38) {
+        edit_resource();
+    } else if (what < 48) {
+        edit_inventory();
+    } else if (what < 56) {
+        edit_filter();
+    } else if (what < 68) {
+        edit_nics();
+    } else if (what < 76) {
+        edit_bridges();
+    } else if (what < 80) {
+        edit_settings();
+    } else if (what < 86) {
+        edit_path();
+    } else if (what < 91) {
+        edit_statuses();
+    } else if (what < 97) {
+        tamper_with_rows();
+    } else if (what < 98) {
+        facts.settled = !facts.settled;
+    } else {
+        alive = chance(80);
+    }
+}
+
+void
+RandomHost::feed_some()
+{
+    ModelDelta delta = diff(seen, model);
+    for_each_table(delta, delta, [&](auto &changes, const auto &) {
+        std::erase_if(changes, [&](const auto &change) {
+            return !change.second || chance(40);
+        });
+    });
+    desired.set_complete(false);
+    desired.set_switch(facts);
+    desired.apply(delta);
+    pm::apply(&seen, delta);
+    desired.set_paths(paths);
+    desired.set_vswitchd_alive(alive);
+    desired.update();
+}
+
+void
+RandomHost::write_some_rows()
+{
+    SwitchRows before = facts.rows;
+    write_rows();
+    facts.rows.bridges.insert(before.bridges.begin(), before.bridges.end());
+    facts.rows.ports.insert(before.ports.begin(), before.ports.end());
+    facts.rows.mirrors.insert(before.mirrors.begin(), before.mirrors.end());
+    std::erase_if(facts.rows.mirrors, [&](const auto &row) {
+        return !before.mirrors.count(row.first) && chance(30);
+    });
+}
+
+} // namespace pm

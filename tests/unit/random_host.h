@@ -1,0 +1,54 @@
+/* A hypervisor to which anything happens, in any order. */
+#ifndef TESTS_UNIT_RANDOM_HOST_H
+#define TESTS_UNIT_RANDOM_HOST_H 1
+
+#include <random>
+
+#include "tests/unit/host.h"
+
+namespace pm {
+
+class RandomHost : public Host {
+public:
+    /* With 'hostile' edits, rows that only we write are changed too. */
+    RandomHost(uint32_t seed, bool hostile);
+
+    /* Changes one thing out there; feed() or feed_some() shows it. */
+    void edit();
+    /* As feed(), but of a view that is not complete: rows withheld, none
+     * gone. */
+    void feed_some();
+    /* Writes some of the rows desired, and not those to be deleted. */
+    void write_some_rows();
+
+    Path find_path(const PathKey &) override;
+    int pick(int n); /* 0 .. n - 1. */
+    bool chance(int percent) { return pick(100) < percent; }
+
+private:
+    void edit_tunnel();
+    void edit_resource();
+    void edit_inventory();
+    void edit_filter();
+    void edit_nics();
+    void edit_bridges();
+    void edit_settings();
+    void edit_path();
+    void edit_statuses();
+    void tamper_with_rows();
+    void put_nic(uint32_t n);
+    void put_resource(Row kind, uint32_t n);
+    void put_filter(uint32_t n);
+    void put_tunnel(uint32_t n);
+    template <typename T> void break_or_mend(Table<T> *, Table<T> *, Uuid);
+
+    std::mt19937 random_;
+    bool hostile_;
+    Table<Collector> broken_collectors_;
+    Table<Subnet> broken_subnets_;
+    Table<Filter> broken_filters_;
+};
+
+} // namespace pm
+
+#endif /* TESTS_UNIT_RANDOM_HOST_H */

@@ -76,3 +76,5 @@ ovs_mirrord_SOURCES = \
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+
+dist_man_MANS += docs/ovs-mirrord.8

@@ -64,6 +64,7 @@ objects_of(const Attempt &a, const std::string &kind)
     : kind == "mirror_resources"   ? add(m.resources)
                                    : add(m.filters);
     std::vector<std::pair<Uuid, ordered_json>> result;
+    result.reserve(sorted.size());
     for (auto &[key, object] : sorted) {
         result.push_back(std::move(object));
     }

@@ -63,7 +63,7 @@ private:
     void post_process(Attempt *, ovsdb_symbol_table *);
     void print_output(const Attempt &);
     void reset_output();
-    int wait(const Attempt &, Awaited);
+    int wait(const Awaited &);
     int lost(const char *doing) const;
     int timed_out(const char *doing) const;
 
@@ -332,7 +332,7 @@ Session::attempt()
     }
     awaited.tunnels = tunnels;
     txn.reset();
-    return wait(a, awaited);
+    return wait(awaited);
 }
 
 std::optional<int>
@@ -423,7 +423,7 @@ Session::print_output(const Attempt &a)
 }
 
 int
-Session::wait(const Attempt &, Awaited awaited)
+Session::wait(const Awaited &awaited)
 {
     long long deadline =
         settings_.timeout_secs ? deadline_ : time_msec() + DEFAULT_TIMEOUT_MS;

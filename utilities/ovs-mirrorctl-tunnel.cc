@@ -155,7 +155,8 @@ list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
                            v.destination_account));
         }
         for (const auto &[code, message] : v.reasons) {
-            listing.below.push_back(name + ": " + code + ": " + message);
+            std::string &line = listing.below.emplace_back(name);
+            line.append(": ").append(code).append(": ").append(message);
         }
     }
     return listing;

@@ -47,7 +47,8 @@ lacks(const Model &model, const Uuid &id, const std::vector<TunnelView> &views)
     for (const TunnelView &view : views) {
         if (view.id == id) {
             for (const auto &[code, message] : view.reasons) {
-                why += (why.empty() ? "" : "; ") + code + ": " + message;
+                why.append(why.empty() ? "" : "; ");
+                why.append(code).append(": ").append(message);
             }
         }
     }

@@ -204,32 +204,33 @@ parse_format(Settings *settings, const std::string &format)
 void
 parse_option(Settings *settings, int c)
 {
+    /* Null for an option that takes no argument, and read by none such. */
+    const std::string argument = optarg ? optarg : "";
     switch (c) {
     case OPT_DB:
-        settings->db = optarg;
+        settings->db = argument;
         break;
     case OPT_ACCOUNT:
-        if (!optarg[0]) {
+        if (argument.empty()) {
             usage_error("--account must not be empty; leave it out to act as "
                         "the operator");
         }
-        settings->account = optarg;
+        settings->account = argument;
         break;
     case OPT_DRY_RUN:
         settings->dry_run = true;
         break;
     case OPT_WAIT:
-        if (strcmp(optarg, "hv") && strcmp(optarg, "none")) {
-            usage_error("--wait is none or hv, not \"" + std::string(optarg) +
-                        "\"");
+        if (argument != "hv" && argument != "none") {
+            usage_error("--wait is none or hv, not \"" + argument + "\"");
         }
-        settings->wait_hv = !strcmp(optarg, "hv");
+        settings->wait_hv = argument == "hv";
         break;
     case 't':
-        if (!str_to_uint(optarg, 10, &settings->timeout_secs) ||
+        if (!str_to_uint(argument.c_str(), 10, &settings->timeout_secs) ||
             !settings->timeout_secs) {
-            usage_error("--timeout is a number of seconds, not \"" +
-                        std::string(optarg) + "\"");
+            usage_error("--timeout is a number of seconds, not \"" + argument +
+                        "\"");
         }
         break;
     case OPT_LEADER_ONLY:
@@ -251,7 +252,7 @@ parse_option(Settings *settings, int c)
         ctl_print_options(GLOBAL_OPTIONS);
         break;
     case 'f':
-        parse_format(settings, optarg);
+        parse_format(settings, argument);
         break;
     case 'd':
         table_parse_cell_format(&settings->style, optarg);
@@ -268,7 +269,7 @@ parse_option(Settings *settings, int c)
         settings->style.headings = false;
         break;
     case OPT_MAX_COLUMN_WIDTH:
-        settings->style.max_column_width = atoi(optarg);
+        settings->style.max_column_width = atoi(argument.c_str());
         break;
         VLOG_OPTION_HANDLERS
         STREAM_SSL_OPTION_HANDLERS
@@ -299,6 +300,7 @@ parse_options(int argc, char *argv[], Settings *settings, shash *own)
     static std::vector<std::string> arguments;
     arguments = order_arguments(argc, argv, options);
     std::vector<char *> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string &argument : arguments) {
         pointers.push_back(argument.data());
     }
@@ -351,7 +353,7 @@ bool
 read_files(Settings *settings, const ctl_command *commands, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(commands[i].syntax->name, "apply")) {
+        if (strcmp(commands[i].syntax->name, "apply") != 0) {
             continue;
         }
         std::string name = commands[i].argv[1];

@@ -204,7 +204,7 @@ parse_format(Settings *settings, const std::string &format)
 void
 parse_option(Settings *settings, int c)
 {
-    /* Null for an option that takes no argument, and read by none such. */
+    /* Empty for an option that takes no argument. */
     const std::string argument = optarg ? optarg : "";
     switch (c) {
     case OPT_DB:

@@ -192,11 +192,8 @@ look_up(const Model &model, const EditContext &context,
     std::optional<Uuid> found;
     with_kind(kind, [&](const auto &k) {
         using T = typename std::remove_cvref_t<decltype(k)>::Type;
-        std::string wanted = name;
-        if constexpr (CustomerKind<T>) {
-            auto [account, bare] = split_name(name, context.own_account());
-            wanted = account + "/" + bare;
-        }
+        const std::string wanted =
+            full_name_of<T>(name, context.own_account());
         for (const auto &[id, object] : model.*k.table) {
             if (full_name(object) == wanted &&
                 may_see(model, context, kind, id)) {

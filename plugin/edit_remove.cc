@@ -241,11 +241,12 @@ bool
 is_shutting_down(const Edit &edit, const EditContext &context,
                  const std::string &name)
 {
-    auto [account, bare] = split_name(name, context.own_account());
+    const std::string wanted =
+        full_name_of<Tunnel>(name, context.own_account());
     const auto &statuses = edit.model.tunnel_statuses;
     return std::any_of(statuses.begin(), statuses.end(), [&](const auto &row) {
         const TunnelStatus &status = row.second;
-        return status.account == account && status.name == bare &&
+        return status.account + "/" + status.name == wanted &&
                !find(edit.model.tunnels, status.tunnel) &&
                (context.is_operator() ||
                 context.own_account() == status.account ||
@@ -267,12 +268,8 @@ erase_object(Edit *edit, const EditContext &context, const std::string &name,
             return;
         }
     }
-    std::string key = name;
-    if constexpr (CustomerKind<T>) {
-        auto [account, bare] = split_name(name, context.own_account());
-        key = account + "/" + bare;
-    }
-    auto id = id_of(*edit, KIND<T>.key, key);
+    auto id = id_of(*edit, KIND<T>.key,
+                    full_name_of<T>(name, context.own_account()));
     if (id && may_see(edit->model, context, KIND<T>.key, *id)) {
         remove_object<T>(edit, context, *id, path);
         return;

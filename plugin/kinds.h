@@ -99,6 +99,19 @@ split_name(const std::string &text, const std::string &account)
                : std::pair(text.substr(0, slash), text.substr(slash + 1));
 }
 
+/* The full_name() of what 'account' calls 'name'. */
+template <typename T>
+std::string
+full_name_of(const std::string &name, const std::string &account)
+{
+    if constexpr (CustomerKind<T>) {
+        auto [owner, bare] = split_name(name, account);
+        return owner + "/" + bare;
+    } else {
+        return name;
+    }
+}
+
 } // namespace pm
 
 #endif /* PLUGIN_KINDS_H */

@@ -28,7 +28,7 @@ bool
 prefix_equal(const IpAddress &a, const IpAddress &b, int prefix)
 {
     int whole = prefix / 8;
-    if (std::memcmp(a.bytes.data(), b.bytes.data(), whole)) {
+    if (std::memcmp(a.bytes.data(), b.bytes.data(), whole) != 0) {
         return false;
     }
     int rest = prefix % 8;

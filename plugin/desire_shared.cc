@@ -93,11 +93,17 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
                         {FlowOwner::Egress,
                          static_cast<uint32_t>(d.tap.tunnel)}};
     };
+    /* A number can have gone from one tunnel to another in one step. */
     if (before.egress && (!after.egress ||
                           egress_key(before) != egress_key(after))) {
-        set_flows(egress_key(before), {});
+        auto owner = egress_owners_.find(egress_key(before));
+        if (owner != egress_owners_.end() && owner->second == id) {
+            egress_owners_.erase(owner);
+            set_flows(egress_key(before), {});
+        }
     }
     if (after.egress) {
+        egress_owners_[egress_key(after)] = id;
         set_flows(egress_key(after),
                   egress_flows(after.tap.tunnel, *after.egress));
     }
@@ -239,6 +245,20 @@ DesiredState::set_flows(const OwnerKey &key, std::vector<Flow> flows)
         flows_.erase(i);
     } else {
         flows_[key] = std::move(flows);
+    }
+}
+
+/* Removes 'key' and its flows, unless another has their number by now. */
+template <typename Keys>
+void
+DesiredState::release_flows(Keys *keys, typename Keys::iterator key)
+{
+    OwnerKey owner = key->second;
+    keys->erase(key);
+    if (std::none_of(keys->begin(), keys->end(), [&](const auto &other) {
+            return other.second == owner;
+        })) {
+        set_flows(owner, {});
     }
 }
 
@@ -434,8 +454,7 @@ DesiredState::desire_tap(const std::string &iface_id)
         }
     }
     if (key != tap_keys_.end() && (flows.empty() || key->second != now)) {
-        set_flows(key->second, {});
-        tap_keys_.erase(key);
+        release_flows(&tap_keys_, key);
     }
     if (!flows.empty()) {
         set_flows(now, flows);
@@ -463,8 +482,7 @@ DesiredState::desire_filters()
             }
         }
         if (key != filter_keys_.end() && key->second != now) {
-            set_flows(key->second, {});
-            filter_keys_.erase(key);
+            release_flows(&filter_keys_, key);
         }
         if (users != filter_users_.end()) {
             set_flows(now, flows);

@@ -97,6 +97,15 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
         }
         const LoadBalancer &lb =
             model_.load_balancers.at(*resource.target_id);
+        /* Members' NICs count as far as they are known. */
+        for (const LoadBalancerMember &member : lb.members) {
+            if (member.nic && arrived(model_.nics, *member.nic)) {
+                const Nic &nic = model_.nics.at(*member.nic);
+                if (nic.subnet) {
+                    vpc_of_subnet_arrived(*nic.subnet);
+                }
+            }
+        }
         return arrived(model_.vpcs, lb.vpc) &&
                (!lb.subnet || vpc_of_subnet_arrived(*lb.subnet));
     }
@@ -163,8 +172,8 @@ DesiredState::check(const Uuid &id, const Tunnel &tunnel,
 {
     Problems problems;
     check_tunnel(model_, id, "", &problems);
-    check_resource(model_, tunnel.source, "source", &problems);
-    check_resource(model_, tunnel.destination, "destination", &problems);
+    check_end(tunnel.source, "source", &problems);
+    check_end(tunnel.destination, "destination", &problems);
     /* Only tunnels of one source can be duplicates or too many. */
     Model siblings;
     for (const Uuid &sibling : by_source_[tunnel.source]) {

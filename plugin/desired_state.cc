@@ -114,9 +114,75 @@ DesiredState::dirty_dependents(const Uuid &on)
     }
 }
 
+namespace {
+
+/* Resources that share one of these have the same target. */
+std::set<std::string>
+target_names(const Resource &resource)
+{
+    std::set<std::string> names = {"name " + resource.target};
+    if (!resource.iface_id.empty()) {
+        names.insert("iface " + resource.iface_id);
+    }
+    if (resource.target_id) {
+        names.insert("row " + resource.target_id->to_string());
+    }
+    return names;
+}
+
+} // namespace
+
+/* Indexes a resource that changes to 'after', and marks the tunnels of those
+ * that have, or had, the same target: one of them may have become a duplicate
+ * or taken the other role. */
+void
+DesiredState::index_target(const Uuid &id,
+                           const std::optional<Resource> &after)
+{
+    const Resource *before = find(model_.resources, id);
+    for (const Resource *resource : {before, after ? &*after : nullptr}) {
+        if (!resource) {
+            continue;
+        }
+        for (const std::string &name : target_names(*resource)) {
+            std::set<Uuid> &sharing = by_target_[name];
+            for (const Uuid &other : sharing) {
+                dirty_dependents(other);
+            }
+            if (resource == before) {
+                sharing.erase(id);
+            } else {
+                sharing.insert(id);
+            }
+            if (sharing.empty()) {
+                by_target_.erase(name);
+            }
+        }
+    }
+}
+
+/* As check_resource(), but looks only at resources of the same target. */
+void
+DesiredState::check_end(const Uuid &id, const std::string &path,
+                        Problems *problems)
+{
+    const Resource &resource = model_.resources.at(id);
+    check_resource_itself(model_, resource, path, problems);
+    Table<Resource> sharing;
+    for (const std::string &name : target_names(resource)) {
+        for (const Uuid &other : by_target_[name]) {
+            sharing[other] = model_.resources.at(other);
+        }
+    }
+    check_resource_among_others(sharing, id, path, problems);
+}
+
 void
 DesiredState::apply(const ModelDelta &delta)
 {
+    for (const auto &[id, resource] : delta.resources) {
+        index_target(id, resource);
+    }
     for_each_table(delta, delta, [&](const auto &changes, const auto &) {
         for (const auto &[id, value] : changes) {
             dirty_dependents(id);

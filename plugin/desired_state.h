@@ -138,6 +138,9 @@ private:
 
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
+    void index_target(const Uuid &resource, const std::optional<Resource> &);
+    void check_end(const Uuid &resource, const std::string &path,
+                   Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel);
 
@@ -168,6 +171,8 @@ private:
     void desire_tap(const std::string &iface_id);
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
+    template <typename Keys>
+    void release_flows(Keys *, typename Keys::iterator);
     bool tap_is_live(int64_t nic_number) const;
 
     Model model_;
@@ -183,6 +188,8 @@ private:
     std::map<std::string, std::set<Uuid>> by_iface_id_;
     std::map<PathKey, std::set<Uuid>> by_path_;
     std::map<Uuid, std::set<Uuid>> by_source_; /* Resource -> tunnels. */
+    /* What names a target -> resources. */
+    std::map<std::string, std::set<Uuid>> by_target_;
     std::map<Uuid, Uuid> own_statuses_;        /* Tunnel -> status row. */
     std::map<Uuid, Uuid> own_filter_statuses_; /* Filter -> status row. */
     std::map<Uuid, std::set<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
@@ -191,6 +198,7 @@ private:
     Numbers tunnel_numbers_, filter_numbers_;
     std::map<std::string, int64_t> nic_numbers_; /* By iface-id. */
     std::map<std::string, OwnerKey> tap_keys_;   /* Flows, by iface-id. */
+    std::map<OwnerKey, Uuid> egress_owners_;     /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
 
     std::map<Uuid, TunnelDesire> tunnels_;

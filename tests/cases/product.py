@@ -1,8 +1,6 @@
 """What all tests of the whole product share: one lab with the product in it,
 and a short way to say what a customer defines."""
 
-import json
-
 from lab.control import MirrorDaemon
 
 
@@ -69,7 +67,7 @@ class ProductCases:
         for name in names:
             self.control.ctl("tunnel-del", name, check=False)
         self.control.wait_gone(*names)
-        for row in self.control.rows("Mirror_Filter", "name"):
+        for row in self.control.rows("Mirror_Filter"):
             self.control.ctl("filter-del", row["name"])
         for collector in self.lab.collectors.values():
             self.lab.route(collector, True)
@@ -146,6 +144,3 @@ def problems(result):
             found.append((parts[1], parts[2]))
     return found
 
-
-def as_text(document):
-    return json.dumps(document)

@@ -1,8 +1,6 @@
 """What all tests of the whole product share: one lab with the product in it,
 and a short way to say what a customer defines."""
 
-import json
-
 from lab.control import MirrorDaemon
 
 
@@ -147,6 +145,3 @@ def problems(result):
             found.append((parts[1], parts[2]))
     return found
 
-
-def as_text(document):
-    return json.dumps(document)

@@ -132,7 +132,7 @@ class Talk:
             body = udp(source, destination, self.sport, self.dport, data)
         elif code == 6:
             body = tcp(source, destination, self.sport, self.dport, data,
-                       seq=1 + number * 1500)
+                       seq=(1 + number * 1500) & 0xffffffff)
         elif code == 1:
             body = icmp(data, sequence=number & 0xffff)
         else:

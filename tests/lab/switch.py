@@ -100,26 +100,19 @@ class Switch:
 
     def rows(self, table, *columns):
         """Rows of a table of the switch's database, as dictionaries."""
-        return list_rows("ovs-vsctl", self.database, table, columns, self.env)
+        argv = ["ovs-vsctl", f"--db={self.database}", "--timeout=20",
+                "--no-wait", "--format=json", "--data=json"]
+        if columns:
+            argv.append("--columns=" + ",".join(columns))
+        listed = json.loads(run(argv + ["list", table], env=self.env).stdout)
+        return [{heading: plain(value)
+                 for heading, value in zip(listed["headings"], row)}
+                for row in listed["data"]]
 
     def log(self):
         with open(f"{self.rundir}/ovs-vswitchd.log", encoding="utf-8",
                   errors="replace") as f:
             return f.read()
-
-
-def list_rows(tool, database, table, columns, env):
-    """A table's rows as dictionaries of plain Python values."""
-    argv = [tool, f"--db={database}", "--timeout=20", "--format=json",
-            "--data=json"]
-    if tool == "ovs-vsctl":
-        argv.append("--no-wait")
-    if columns:
-        argv.append("--columns=" + ",".join(columns))
-    table = json.loads(run(argv + ["list", table], env=env).stdout)
-    return [{heading: plain(value)
-             for heading, value in zip(table["headings"], row)}
-            for row in table["data"]]
 
 
 def plain(value):

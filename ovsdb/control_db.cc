@@ -217,7 +217,9 @@ ControlDb::Impl::collect_table(
     for (const Uuid &id : changed) {
         struct uuid uuid = to_ovs_uuid(id);
         const Row *row = get(idl, &uuid);
-        if (!row) {
+        /* The IDL also finds orphans: rows that others refer to, whose
+         * content is not here. */
+        if (!row || !row->header_.new_datum) {
             if ((seen.*rows).erase(id)) {
                 (fresh.*delta).erase(id);
                 (gone.*delta)[id] = std::nullopt;

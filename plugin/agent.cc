@@ -194,6 +194,16 @@ Agent::guard_bridges(SwitchFacts *facts)
     }
 }
 
+/* What is known of them holds until they have been looked at again. */
+void
+Agent::recheck_nic_bridges()
+{
+    for (auto &[name, found] : nic_bridges_) {
+        found.no_flood.clear();
+        found.checked_ms = 0;
+    }
+}
+
 void
 Agent::read_control()
 {
@@ -338,7 +348,8 @@ Agent::run_links()
                         mark(key);
                     }
                 }
-                nic_bridges_.clear();
+                /* A restarted vswitchd has forgotten "no-flood". */
+                recheck_nic_bridges();
                 break;
             case LinkEvent::Kind::Read:
                 on_read(name, event->flows);
@@ -357,6 +368,10 @@ Agent::run_links()
                 break;
             case LinkEvent::Kind::Counted:
                 on_counted(event->flows);
+                if (event->flows.size() != egress_flows_on(name)) {
+                    /* Somebody else added or deleted flows of ours. */
+                    link->reread();
+                }
                 break;
             }
         }
@@ -412,6 +427,19 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
         }
     }
     on_counted(read);
+}
+
+size_t
+Agent::egress_flows_on(const std::string &bridge) const
+{
+    size_t n = 0;
+    auto owners = actual_.flows.find(bridge);
+    if (owners != actual_.flows.end()) {
+        for (const auto &[owner, flows] : owners->second) {
+            n += owner.kind == FlowOwner::Egress ? flows.size() : 0;
+        }
+    }
+    return n;
 }
 
 void
@@ -498,9 +526,18 @@ Agent::resync()
         link->reread();
     }
     switch_read_ = false;
-    nic_bridges_.clear();
+    recheck_nic_bridges();
     underlay_.refresh();
     desired_.refresh();
+}
+
+void
+Agent::set_paused(bool paused)
+{
+    paused_ = paused;
+    for (const auto &[id, desire] : desired_.tunnels()) {
+        unreported_.insert(id);
+    }
 }
 
 void

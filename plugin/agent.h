@@ -41,8 +41,7 @@ public:
     /* Why nothing is applied at present, or "". */
     std::string holding() const;
     void resync();
-    void pause() { paused_ = true; }
-    void resume() { paused_ = false; }
+    void set_paused(bool);
     bool paused() const { return paused_; }
     /* Calls 'done' once counters have been read from the switch anew, or at
      * once if there is none to read. */
@@ -62,8 +61,10 @@ private:
     void on_read(const std::string &bridge, const std::vector<FlowStats> &);
     void on_applied(const std::string &bridge, const LinkEvent &);
     void on_counted(const std::vector<FlowStats> &);
+    size_t egress_flows_on(const std::string &bridge) const;
     void run_prover();
     void guard_bridges(SwitchFacts *);
+    void recheck_nic_bridges();
     void judge_vswitchd();
     bool may_act();
     void apply_plan();

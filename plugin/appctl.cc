@@ -144,7 +144,7 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
                 << ", cut to "
                 << (desire.egress->max_len
                         ? std::to_string(*desire.egress->max_len) + " bytes"
-                        : "nothing: no frame is longer")
+                        : "no length: no frame is longer")
                 << "\n";
         }
         for (const auto &[type, condition] : desire.conditions) {
@@ -320,14 +320,14 @@ mirror_resync(struct unixctl_conn *conn, int, const char *[], void *aux)
 void
 mirror_pause(struct unixctl_conn *conn, int, const char *[], void *aux)
 {
-    agent_of(aux).pause();
+    agent_of(aux).set_paused(true);
     reply(conn, "");
 }
 
 void
 mirror_resume(struct unixctl_conn *conn, int, const char *[], void *aux)
 {
-    agent_of(aux).resume();
+    agent_of(aux).set_paused(false);
     reply(conn, "");
 }
 

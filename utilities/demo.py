@@ -115,6 +115,10 @@ def show(lab, collector, path, count):
     say("what the collector's tcpdump decoded:")
     text = run(["tcpdump", "-nn", "-t", "-r", path, "udp port 4789"]).stdout
     print("\n".join("    " + line for line in text.splitlines()[:40]))
+    lab.control.wait_tunnel(
+        "web1-ids", lambda t: sum(t["mirrored_packets"][d] or 0 for d in
+                                  ("inbound", "outbound")) >= count,
+        "to have counted its copies")
     say("ovs-mirrorctl tunnel-list:")
     print("\n".join("    " + line for line in
                     lab.control.ctl("tunnel-list").rstrip().splitlines()))
@@ -124,7 +128,7 @@ def tell_how_to_talk(lab):
     environment, stop = lab.leave_running()
     print(f"""demo: left running in {lab.top}; to talk to it:
     . {environment}
-    ovs-mirrorctl tunnel-show web1-ids
+    ovs-mirrorctl tunnel-show acme/web1-ids
     ovs-appctl -t ovs-mirrord mirror/flows
     ovs-vsctl show
 to stop it and remove everything:
@@ -141,7 +145,11 @@ def main():
                 else "on the dummy datapath (not root)"))
         web = lab.add_guest("web1", stack=True)
         client = lab.add_guest("client1", stack=True)
-        collector = lab.add_collector("collector1")
+        # The dummy datapath has no local IPv4 route for copies to leave by.
+        collector = lab.add_collector("collector1",
+                                      4 if kind is RealLab else 6)
+        lab.switch.vsctl("set", "Open_vSwitch", ".",
+                         "external_ids:mirror-stats-interval=1")
         lab.start_product()
         if kind is RealLab:
             lab.process(["python3", "-m", "http.server", "80", "--directory",

@@ -278,10 +278,10 @@ Agent::may_act()
             for (const auto &[id, status] : desired_.model().tunnel_statuses) {
                 if (status.chassis == desired_.facts().settings.chassis) {
                     unreported_.insert(status.tunnel);
-                    auto d = desired_.tunnels().find(status.tunnel);
-                    if (d == desired_.tunnels().end() || !d->second.egress) {
-                        actual_.unproven[status.number];
-                    }
+                    /* The daemon before us may have stopped any of them
+                     * without proof, and that it is to copy again proves
+                     * nothing. */
+                    actual_.unproven[status.number];
                 }
             }
         }

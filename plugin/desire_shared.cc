@@ -62,7 +62,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     if (before.wants_slot != after.wants_slot ||
         before.wants_copy != after.wants_copy ||
         before.nic_bridge != after.nic_bridge ||
-        before.tap != after.tap) {
+        before.iface_id != after.iface_id || before.tap != after.tap) {
         dirty_bridges_.insert(before.nic_bridge);
         dirty_bridges_.insert(after.nic_bridge);
     }

@@ -6,6 +6,8 @@ tests_unit_tests_SOURCES = \
 	tests/unit/host.h \
 	tests/unit/random_host.cc \
 	tests/unit/random_host.h \
+	tests/unit/simulated_agent.cc \
+	tests/unit/simulated_agent.h \
 	tests/unit/test_check.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
@@ -13,7 +15,11 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_path_text.cc \
+	tests/unit/test_pipeline.cc \
+	tests/unit/test_plan.cc \
 	tests/unit/test_rule_match.cc \
+	tests/unit/test_slots.cc \
+	tests/unit/test_status.cc \
 	tests/unit/world.h
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)

@@ -20,8 +20,32 @@ numbered(const char *what, uint32_t n)
 RandomHost::RandomHost(uint32_t seed, bool hostile)
     : random_(seed), hostile_(hostile)
 {
+    mend();
+    for (uint32_t n = 0; n < FILTERS; n++) {
+        put_filter(n);
+    }
+    for (uint32_t n = 0; n < TUNNELS / 2; n++) {
+        put_tunnel(n);
+    }
+}
+
+/* Everything is in order for once: an inventory, bridges, NICs on them. */
+void
+RandomHost::mend()
+{
+    for (const auto &[id, problem] : model.broken) {
+        broken_filters_.erase(id);
+    }
+    broken_collectors_.clear();
+    broken_subnets_.clear();
+    model.broken.clear();
+    facts.taken_names.clear();
+    facts.settings.slots_reserve = 4;
+    alive = true;
     for (int i = 0; i < 3; i++) {
-        facts.bridges[BRIDGES[i]] = {TYPES[i], false, 0, true, ""};
+        BridgeFacts &bridge = facts.bridges[BRIDGES[i]];
+        std::string type = bridge.datapath_type;
+        bridge = {type.empty() ? TYPES[i] : type, false, 0, true, ""};
     }
     for (uint32_t n = 0; n < VPCS; n++) {
         model.vpcs[row_id(Row::Vpc, n)] = {
@@ -44,7 +68,9 @@ RandomHost::RandomHost(uint32_t seed, bool hostile)
         put_nic(n);
         if (n < 6) {
             put_resource(Row::Source, n);
-            plug(numbered("nic", n), BRIDGES[pick(3)]);
+            if (!facts.nics.count(numbered("nic", n))) {
+                plug(numbered("nic", n), BRIDGES[pick(3)]);
+            }
         }
     }
     for (uint32_t n = 0; n < COLLECTORS; n++) {
@@ -53,12 +79,6 @@ RandomHost::RandomHost(uint32_t seed, bool hostile)
     }
     model.collectors[row_id(Row::Collector, 2)].address = ip_of("fd00::9");
     model.collectors[row_id(Row::Collector, 3)].address = ip_of("192.0.2.1");
-    for (uint32_t n = 0; n < FILTERS; n++) {
-        put_filter(n);
-    }
-    for (uint32_t n = 0; n < TUNNELS / 2; n++) {
-        put_tunnel(n);
-    }
 }
 
 int
@@ -92,7 +112,7 @@ RandomHost::put_resource(Row kind, uint32_t n)
 {
     Resource resource;
     resource.name = numbered(kind == Row::Source ? "source" : "to", n);
-    resource.account = chance(90) ? "acme" : "beta";
+    resource.account = chance(97) ? "acme" : "beta";
     resource.created_ms = pick(4);
     resource.purpose =
         kind == Row::Source ? Purpose::Source : Purpose::Destination;
@@ -142,8 +162,8 @@ RandomHost::put_tunnel(uint32_t n)
     if (chance(15)) {
         tunnel.destination = row_id(Row::Destination, pick(COLLECTORS + 4));
     }
-    tunnel.account = chance(95) ? "acme" : "beta";
-    tunnel.enabled = chance(90);
+    tunnel.account = chance(97) ? "acme" : "beta";
+    tunnel.enabled = chance(95);
     tunnel.created_ms = pick(5);
     if (chance(50)) {
         tunnel.packet_length = 64 + pick(2000);
@@ -390,13 +410,16 @@ RandomHost::edit_bridges()
         std::erase_if(facts.nics, [&](const auto &nic) {
             return nic.second.bridge == name;
         });
+        std::erase_if(facts.rows.mirrors, [&](const auto &mirror) {
+            return mirror.second.bridge == name;
+        });
+        std::erase_if(facts.rows.ports, [&](const auto &port) {
+            return port.second.bridge == name;
+        });
         break;
     case 5:
-        for (auto &[other, f] : facts.bridges) {
-            f.checked = true;
-            f.unsafe = "";
-            f.foreign_mirrors = 0;
-        }
+        bridge->second.foreign_mirrors = 0;
+        bridge->second.unsafe = "";
         break;
     }
 }
@@ -584,10 +607,12 @@ RandomHost::edit()
         edit_nics();
     } else if (what < 76) {
         edit_bridges();
-    } else if (what < 80) {
+    } else if (what < 79) {
         edit_settings();
-    } else if (what < 86) {
+    } else if (what < 82) {
         edit_path();
+    } else if (what < 88) {
+        mend();
     } else if (what < 91) {
         edit_statuses();
     } else if (what < 97) {

@@ -26,6 +26,7 @@ public:
     bool chance(int percent) { return pick(100) < percent; }
 
 private:
+    void mend();
     void edit_tunnel();
     void edit_resource();
     void edit_inventory();

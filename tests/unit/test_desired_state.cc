@@ -80,13 +80,13 @@ live_through(uint32_t seed, int steps, Tally *tally)
 TEST(DesiredState, AgreesWithOneThatStartsNowAfterThousandsOfRandomEdits)
 {
     Tally tally;
-    for (uint32_t seed = 1; seed <= 60; seed++) {
-        live_through(seed, 100, &tally);
+    for (uint32_t seed = 1; seed <= 100; seed++) {
+        live_through(seed, 40, &tally);
         if (HasFatalFailure()) {
             return;
         }
     }
-    EXPECT_GT(tally.edits, 10000);
+    EXPECT_GT(tally.edits, 6000);
     EXPECT_GT(tally.compared, 1000);
     /* Where nothing copies nothing is proven. */
     EXPECT_GT(tally.copying * 2, tally.settled);
@@ -95,6 +95,167 @@ TEST(DesiredState, AgreesWithOneThatStartsNowAfterThousandsOfRandomEdits)
     RecordProperty("compared", tally.compared);
     RecordProperty("settled", tally.settled);
     RecordProperty("copying", tally.copying);
+}
+
+/* ------------------------------------------------------------------------
+ * What random edits came upon, each by itself. */
+
+class OneTunnel : public testing::Test {
+protected:
+    OneTunnel()
+    {
+        host.plug("nic0", "br-int");
+        host.add_source(0);
+        host.add_collector(0);
+        filter = host.add_filter(0, 80);
+        tunnel = host.add_tunnel(0, 0, 0, filter);
+        EXPECT_TRUE(host.settle());
+    }
+
+    void show(bool complete)
+    {
+        host.desired.set_complete(complete);
+        host.desired.set_switch(host.facts);
+        host.desired.apply(diff(host.seen, host.model));
+        host.seen = host.model;
+        host.desired.update();
+    }
+
+    bool copies() const
+    {
+        return host.desire(tunnel).egress &&
+               host.desired.tap_of("nic0").has_value();
+    }
+
+    Host host;
+    Uuid tunnel, filter;
+};
+
+TEST_F(OneTunnel, CopiesOnceItsRowsAreWritten)
+{
+    EXPECT_TRUE(copies());
+    EXPECT_EQ(host.desire(tunnel).health, Health::Ok);
+    EXPECT_EQ(host.desired.rows().mirrors.size(), 2u);
+}
+
+TEST_F(OneTunnel, StaysAsItIsWhileTheRowsItRefersToAreOnTheirWay)
+{
+    host.model.tunnels[tunnel].filter = row_id(Row::Filter, 9);
+    auto flows = host.desired.flows();
+    show(false);
+    EXPECT_TRUE(copies());
+    EXPECT_EQ(host.desired.flows(), flows);
+    show(true);
+    EXPECT_FALSE(copies()) << "a filter not known is pending, never absent";
+    EXPECT_TRUE(host.desire(tunnel).pending);
+}
+
+TEST_F(OneTunnel, IsDesiredAnewOnceACompleteViewLacksItsTarget)
+{
+    host.model.collectors.clear();
+    host.model.resources[row_id(Row::Destination, 0)].note = "x";
+    show(false);
+    EXPECT_TRUE(copies());
+    show(true);
+    EXPECT_FALSE(copies());
+}
+
+TEST_F(OneTunnel, KeptForRowsOnTheirWayStopsWhenItsNicIsUnplugged)
+{
+    host.model.tunnels[tunnel].filter = row_id(Row::Filter, 9);
+    show(false);
+    host.facts.nics.clear();
+    show(false);
+    EXPECT_FALSE(copies());
+    EXPECT_TRUE(host.desired.rows().mirrors.empty());
+}
+
+TEST_F(OneTunnel, IsInErrorOnceAnOlderResourceHasTheOtherRole)
+{
+    Resource other = host.model.resources[row_id(Row::Source, 0)];
+    other.purpose = Purpose::Destination;
+    other.created_ms = -1;
+    host.model.resources[row_id(Row::Destination, 9)] = other;
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("ROLE_CONFLICT"));
+    EXPECT_FALSE(copies());
+    host.model.resources.erase(row_id(Row::Destination, 9));
+    host.feed();
+    EXPECT_TRUE(copies());
+}
+
+TEST_F(OneTunnel, StopsAtOnceWhenDisabled)
+{
+    host.model.tunnels[tunnel].enabled = false;
+    host.feed();
+    EXPECT_FALSE(copies());
+    EXPECT_EQ(host.desire(tunnel).health, Health::Disabled);
+    EXPECT_TRUE(host.desired.rows().mirrors.empty());
+}
+
+TEST_F(OneTunnel, LosesItsTapFlowsWhileARowIsNotAsDesired)
+{
+    host.facts.rows.mirrors.begin()->second.select_src.clear();
+    host.facts.rows.mirrors.begin()->second.select_dst.clear();
+    host.feed();
+    EXPECT_FALSE(copies());
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies());
+}
+
+TEST_F(OneTunnel, OfASecondDatapathTypeKeepsItsBridgeOverARestart)
+{
+    host.facts.bridges["br-dpdk"] = {"netdev", false, 0, true, ""};
+    host.plug("nic1", "br-dpdk");
+    host.add_source(1);
+    Uuid other = host.add_tunnel(1, 1, 0);
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(host.desire(tunnel).mirror_bridge, "br-mirror");
+    EXPECT_EQ(host.desire(other).mirror_bridge, "br-mirror-netdev");
+    host.model.tunnels.erase(tunnel);
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(host.desire(other).mirror_bridge, "br-mirror-netdev");
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST_F(OneTunnel, KeepsItsFlowsWhenItTakesTheNumberOfOneThatGoes)
+{
+    host.add_source(1);
+    host.plug("nic1", "br-int");
+    Uuid other = host.add_tunnel(1, 1, 0);
+    ASSERT_TRUE(host.settle());
+    for (auto &[id, status] : host.model.tunnel_statuses) {
+        status.number = 3 - status.number;
+    }
+    host.feed();
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+    EXPECT_TRUE(host.desire(other).egress);
+}
+
+/* A frame that floods reaches every tap of its bridge. */
+TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
+{
+    Host host;
+    uint32_t n = 0;
+    for (uint32_t nic = 0; nic < 9; nic++) {
+        host.plug("nic" + std::to_string(nic), "br-int");
+        host.add_source(nic);
+        for (uint32_t to = 0; to < 16; to++) {
+            host.add_collector(to);
+            host.add_tunnel(n++, nic, to);
+        }
+    }
+    ASSERT_TRUE(host.settle());
+    int copying = 0, refused = 0;
+    for (const auto &[id, desire] : host.desired.tunnels()) {
+        copying += desire.egress.has_value();
+        refused += static_cast<int>(desire.reasons.count("BRIDGE_FANOUT"));
+        EXPECT_EQ(desire.egress.has_value(),
+                  desire.tap.tunnel <= COPIES_PER_FRAME_MAX);
+    }
+    EXPECT_EQ(copying, COPIES_PER_FRAME_MAX);
+    EXPECT_EQ(refused, 9 * 16 - COPIES_PER_FRAME_MAX);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
 } // namespace

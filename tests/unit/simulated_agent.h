@@ -1,0 +1,80 @@
+/* The daemon's pass without its edges, against a switch that takes its time.
+ *
+ * What the daemon believes ('actual', 'outstanding') and what is true
+ * ('tables', 'hot') are kept apart, and each step is judged by what is true.
+ */
+#ifndef TESTS_UNIT_SIMULATED_AGENT_H
+#define TESTS_UNIT_SIMULATED_AGENT_H 1
+
+#include "plugin/plan.h"
+#include "plugin/status.h"
+#include "tests/unit/random_host.h"
+
+namespace pm {
+
+class SimulatedAgent {
+public:
+    explicit SimulatedAgent(uint32_t seed) : host(seed, false) {}
+
+    RandomHost host;
+    Actual actual;
+    std::set<OwnerKey> outstanding;
+    /* Our bridges' flows as they are. */
+    std::map<std::string, std::map<FlowKey, Flow>> tables;
+    /* Tunnel numbers for which the datapath may go on copying, and when
+     * their flows went. */
+    std::map<int64_t, int> hot;
+    /* Broken laws, in words. */
+    std::vector<std::string> faults;
+    int flows_written = 0, rows_deleted = 0, statuses_deleted = 0,
+        proofs = 0;
+
+    /* One pass of the daemon, then some of what it asked for happens. */
+    void pass(bool hurry);
+    void restart();
+    bool settled() const;
+    /* What was admitted before is so no longer. */
+    void forget_policies();
+    Plan plan();
+
+private:
+    /* What a tunnel was ever told to do since forget_policies(). */
+    struct Policy {
+        std::set<std::pair<IpAddress, int64_t>> destinations;
+        std::set<std::optional<Uuid>> filters;
+        std::set<std::string> iface_ids;
+    };
+
+    void note_policies();
+    void read_flows();
+    void start_proof();
+    void run_bundle(const std::string &bridge,
+                    const std::vector<FlowEdit> &edits);
+    void write_rows(const std::vector<RowEdit> &edits);
+    void report();
+    void report_filters();
+    void answer(bool hurry);
+    void fault(const std::string &what);
+    void judge_plan(const Plan &);
+    void judge_tables();
+    void judge_tap(const Flow &);
+    const TunnelStatus *status_of_number(int64_t) const;
+    const FilterStatus *filter_status_of_number(int64_t) const;
+
+    int now_ = 0;
+    bool started_ = false;
+    int next_ofport_ = 1, next_status_ = 100000;
+    std::set<Uuid> unreported_;
+    std::map<std::string, std::vector<FlowEdit>> in_flight_;
+    struct Proof {
+        int since;
+        std::map<int64_t, std::optional<EgressSpec>> stopped;
+    };
+    std::optional<Proof> proof_;
+    std::map<Uuid, Policy> policies_;
+    std::map<Uuid, std::vector<Filter>> filters_;
+};
+
+} // namespace pm
+
+#endif /* TESTS_UNIT_SIMULATED_AGENT_H */

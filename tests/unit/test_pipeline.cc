@@ -1,0 +1,289 @@
+#include <gtest/gtest.h>
+
+#include "flows/pipeline.h"
+#include "tests/unit/host.h"
+
+namespace pm {
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines
+texts(const std::vector<Flow> &flows)
+{
+    Lines lines;
+    for (const Flow &flow : flows) {
+        lines.push_back(flow.to_string());
+    }
+    return lines;
+}
+
+EgressSpec
+spec_v4()
+{
+    EgressSpec spec;
+    spec.source = ip_of("198.51.100.1");
+    spec.destination = ip_of("192.0.2.10");
+    spec.vni = 7001;
+    spec.vxlan_port = 1;
+    return spec;
+}
+
+TEST(BaseFlows, DropInEveryTable)
+{
+    EXPECT_EQ(texts(base_flows()),
+              (Lines{"table=0,priority=0,cookie=0x6d72000000000000 "
+                     "actions=drop",
+                     "table=1,priority=0,cookie=0x6d72000000000000 "
+                     "actions=drop",
+                     "table=2,priority=0,cookie=0x6d72000000000000 "
+                     "actions=drop"}));
+}
+
+TEST(TapFlows, ResubmitOncePerTunnelThroughItsFilterIfItHasOne)
+{
+    EXPECT_EQ(texts(tap_flows(3, Direction::Inbound, 107, std::nullopt,
+                              {{5, 7}, {0, 9}})),
+              (Lines{"table=0,priority=100,cookie=0x6d72100000310000,"
+                     "in_port=107 actions=set_field:0x1->reg0,"
+                     "set_field:0x9->reg2,resubmit(,2),"
+                     "set_field:0x5->reg1,set_field:0x7->reg2,"
+                     "resubmit(,1)"}));
+}
+
+TEST(TapFlows, PopTheTagThatTheSwitchItselfPutOn)
+{
+    EXPECT_EQ(texts(tap_flows(3, Direction::Outbound, 106, 7, {{5, 7}})),
+              (Lines{"table=0,priority=100,cookie=0x6d72100000320000,"
+                     "in_port=106 actions=set_field:0x2->reg0,"
+                     "set_field:0x5->reg1,set_field:0x7->reg2,resubmit(,1)",
+                     "table=0,priority=200,cookie=0x6d72100000320000,"
+                     "in_port=106,dl_vlan=7 actions=pop_vlan,"
+                     "set_field:0x2->reg0,set_field:0x5->reg1,"
+                     "set_field:0x7->reg2,resubmit(,1)"}));
+}
+
+TEST(TapFlows, SetTheFilterOnceForTheTunnelsThatShareIt)
+{
+    auto flows = tap_flows(1, Direction::Inbound, 103, std::nullopt,
+                           {{6, 3}, {5, 7}, {5, 2}});
+    ASSERT_EQ(flows.size(), 1u);
+    EXPECT_EQ(flows[0].actions,
+              "set_field:0x1->reg0,"
+              "set_field:0x5->reg1,set_field:0x2->reg2,resubmit(,1),"
+              "set_field:0x7->reg2,resubmit(,1),"
+              "set_field:0x6->reg1,set_field:0x3->reg2,resubmit(,1)");
+}
+
+TEST(TapFlows, DoNotDependOnTheOrderOfTheTunnels)
+{
+    EXPECT_EQ(
+        tap_flows(1, Direction::Inbound, 103, 4, {{5, 7}, {0, 9}, {5, 2}}),
+        tap_flows(1, Direction::Inbound, 103, 4, {{0, 9}, {5, 2}, {5, 7}}));
+}
+
+TEST(TapFlows, AreNoneWithoutATunnel)
+{
+    EXPECT_TRUE(tap_flows(1, Direction::Inbound, 103, 7, {}).empty());
+}
+
+TEST(FilterFlows, AreOnePerMatchWithTheRuleInPriorityAndCookie)
+{
+    Filter filter;
+    Rule reject, accept;
+    reject.number = 100;
+    reject.action = RuleAction::Reject;
+    reject.source = Cidr::parse("10.1.0.9/32");
+    accept.number = 200;
+    filter.inbound = {reject, accept};
+    EXPECT_EQ(texts(filter_flows(5, filter)),
+              (Lines{"table=1,priority=39900,cookie=0x6d72200000510064,"
+                     "reg0=0x1,reg1=0x5,ip,nw_src=10.1.0.9/32 actions=drop",
+                     "table=1,priority=39800,cookie=0x6d722000005100c8,"
+                     "reg0=0x1,reg1=0x5,ip actions=resubmit(,2)",
+                     "table=1,priority=39800,cookie=0x6d722000005100c8,"
+                     "reg0=0x1,reg1=0x5,ipv6 actions=resubmit(,2)"}));
+}
+
+TEST(FilterFlows, MirrorWhatIsNotIpButNoIpThatNoRuleDecided)
+{
+    Filter filter;
+    filter.mirror_non_ip = true;
+    Lines lines;
+    for (const char *dir : {"1", "2"}) {
+        std::string cookie =
+            std::string(",cookie=0x6d722000005") + dir + "0000,";
+        std::string regs = std::string("reg0=0x") + dir + ",reg1=0x5";
+        lines.push_back("table=1,priority=3" + cookie + regs +
+                        ",ip actions=drop");
+        lines.push_back("table=1,priority=3" + cookie + regs +
+                        ",ipv6 actions=drop");
+        lines.push_back("table=1,priority=2" + cookie + regs +
+                        " actions=resubmit(,2)");
+    }
+    EXPECT_EQ(texts(filter_flows(5, filter)), lines);
+}
+
+TEST(FilterFlows, OfADirectionWithoutRulesAreNone)
+{
+    EXPECT_TRUE(filter_flows(5, Filter{}).empty());
+}
+
+TEST(EgressFlows, KeepEverythingOfACopyInsideOneClone)
+{
+    EXPECT_EQ(texts(egress_flows(7, spec_v4())),
+              (Lines{"table=2,priority=100,cookie=0x6d72300000710000,"
+                     "reg0=0x1,reg2=0x7 actions=clone("
+                     "set_field:198.51.100.1->tun_src,"
+                     "set_field:192.0.2.10->tun_dst,"
+                     "set_field:0x1b59->tun_id,output:1)",
+                     "table=2,priority=100,cookie=0x6d72300000720000,"
+                     "reg0=0x2,reg2=0x7 actions=clone("
+                     "set_field:198.51.100.1->tun_src,"
+                     "set_field:192.0.2.10->tun_dst,"
+                     "set_field:0x1b59->tun_id,output:1)"}));
+}
+
+TEST(EgressFlows, CutByTheOutputWhereALengthIsGiven)
+{
+    EgressSpec spec = spec_v4();
+    spec.source = ip_of("fd00::1");
+    spec.destination = ip_of("fd00::9");
+    spec.max_len = 128;
+    EXPECT_EQ(egress_flows(7, spec)[0].actions,
+              "clone(set_field:fd00::1->tun_ipv6_src,"
+              "set_field:fd00::9->tun_ipv6_dst,set_field:0x1b59->tun_id,"
+              "output(port=1,max_len=128))");
+}
+
+TEST(EgressFlows, OfATunnelThatOnlyCountsDrop)
+{
+    EgressSpec spec = spec_v4();
+    spec.count_only = true;
+    for (const Flow &flow : egress_flows(7, spec)) {
+        EXPECT_EQ(flow.actions, "drop");
+    }
+}
+
+TEST(ParseEgress, GivesBackWhereACopyGoes)
+{
+    for (std::optional<int> max_len :
+         {std::optional<int>(), std::optional<int>(128)}) {
+        for (bool v6 : {false, true}) {
+            EgressSpec spec = spec_v4();
+            if (v6) {
+                spec.source = ip_of("fd00::1");
+                spec.destination = ip_of("fd00::9");
+            }
+            spec.max_len = max_len;
+            auto parsed = parse_egress(egress_flows(7, spec)[1].actions);
+            ASSERT_TRUE(parsed);
+            EXPECT_EQ(parsed->source, spec.source);
+            EXPECT_EQ(parsed->destination, spec.destination);
+            EXPECT_EQ(parsed->vni, spec.vni);
+        }
+    }
+}
+
+TEST(ParseEgress, GivesNothingWhereNothingIsSent)
+{
+    EXPECT_FALSE(parse_egress("drop"));
+    EXPECT_FALSE(parse_egress(""));
+    EXPECT_FALSE(parse_egress("clone(set_field:x->tun_src,output:1)"));
+}
+
+TEST(GuardFlow, DropsOurOwnCopiesBeforeAnythingElse)
+{
+    Flow flow = guard_flow(ip_of("198.51.100.1"), ip_of("192.0.2.10"));
+    EXPECT_EQ(flow.key.table, TABLE_TAP);
+    EXPECT_EQ(flow.key.priority, 300);
+    EXPECT_EQ(flow.key.match, "udp,nw_src=198.51.100.1,nw_dst=192.0.2.10,"
+                              "tp_dst=4789");
+    EXPECT_EQ(flow.actions, "drop");
+    EXPECT_EQ(guard_flow(ip_of("fd00::1"), ip_of("fd00::9")).key.match,
+              "udp6,ipv6_src=fd00::1,ipv6_dst=fd00::9,tp_dst=4789");
+    EXPECT_EQ(Cookie::decode(flow.cookie)->owner.kind, FlowOwner::Guard);
+}
+
+TEST(GuardFlow, HasOneOwnerForOnePairOfAddresses)
+{
+    IpAddress a = ip_of("198.51.100.1"), b = ip_of("192.0.2.10");
+    EXPECT_EQ(guard_flow(a, b), guard_flow(a, b));
+    EXPECT_NE(guard_flow(a, b).cookie, guard_flow(b, a).cookie);
+}
+
+TEST(Cookie, KeepsEachFieldOnItsOwnDigits)
+{
+    Cookie cookie{{FlowOwner::Egress, 7}, Direction::Outbound, 0};
+    EXPECT_EQ(cookie.encode(), UINT64_C(0x6d72300000720000));
+    cookie = {{FlowOwner::Filter, 0xabcdef}, Direction::Inbound, 32766};
+    EXPECT_EQ(cookie.encode(), UINT64_C(0x6d722abcdef17ffe));
+}
+
+TEST(Cookie, DecodesWhatItEncodes)
+{
+    for (FlowOwner::Kind kind :
+         {FlowOwner::Base, FlowOwner::Tap, FlowOwner::Filter,
+          FlowOwner::Egress, FlowOwner::Guard}) {
+        for (uint32_t number : {0u, 1u, 0xffffffu}) {
+            for (std::optional<Direction> direction :
+                 {std::optional<Direction>(),
+                  std::optional(Direction::Inbound),
+                  std::optional(Direction::Outbound)}) {
+                Cookie cookie{{kind, number}, direction, 32766};
+                auto decoded = Cookie::decode(cookie.encode());
+                ASSERT_TRUE(decoded);
+                EXPECT_EQ(decoded->owner, cookie.owner);
+                EXPECT_EQ(decoded->direction, cookie.direction);
+                EXPECT_EQ(decoded->rule, cookie.rule);
+            }
+        }
+    }
+}
+
+TEST(Cookie, OfOthersIsNotOurs)
+{
+    EXPECT_FALSE(Cookie::decode(0));
+    EXPECT_FALSE(Cookie::decode(UINT64_C(0x6d73300000720000)));
+}
+
+TEST(Resubmits, AreTwoThroughAFilterAndOneWithout)
+{
+    EXPECT_EQ(resubmits_of({5, 7}), 2);
+    EXPECT_EQ(resubmits_of({0, 7}), 1);
+}
+
+TEST(DiffFlows, OfEqualFlowsIsEmpty)
+{
+    auto flows = egress_flows(7, spec_v4());
+    EXPECT_TRUE(diff_flows(flows, flows).empty());
+    EXPECT_TRUE(diff_flows(flows, {flows[1], flows[0]}).empty());
+}
+
+TEST(DiffFlows, ReplacesAFlowOfTheSameMatchInsteadOfDeletingIt)
+{
+    auto before = egress_flows(7, spec_v4());
+    EgressSpec spec = spec_v4();
+    spec.vni = 7002;
+    auto after = egress_flows(7, spec);
+    auto edits = diff_flows(before, after);
+    ASSERT_EQ(edits.size(), 2u);
+    EXPECT_EQ(edits[0], (FlowEdit{FlowEdit::Op::Add, after[0]}));
+    EXPECT_EQ(edits[1], (FlowEdit{FlowEdit::Op::Add, after[1]}));
+}
+
+TEST(DiffFlows, DeletesFirst)
+{
+    auto gone = egress_flows(7, spec_v4()), come = egress_flows(8, spec_v4());
+    auto edits = diff_flows(gone, come);
+    ASSERT_EQ(edits.size(), 4u);
+    EXPECT_EQ(edits[0].op, FlowEdit::Op::Delete);
+    EXPECT_EQ(edits[1].op, FlowEdit::Op::Delete);
+    EXPECT_EQ(edits[2].op, FlowEdit::Op::Add);
+    EXPECT_EQ(edits[3].op, FlowEdit::Op::Add);
+}
+
+} // namespace
+
+} // namespace pm

@@ -1,0 +1,207 @@
+#include <gtest/gtest.h>
+
+#include "plugin/plan.h"
+#include "tests/unit/simulated_agent.h"
+
+namespace pm {
+
+namespace {
+
+/* Rows that random edits came to, with tampered and missing ones. */
+std::vector<SwitchRows>
+some_rows()
+{
+    std::vector<SwitchRows> all = {SwitchRows{}};
+    for (uint32_t seed = 1; seed <= 12; seed++) {
+        RandomHost host(seed, true);
+        host.settle();
+        for (int i = 0; i < 10; i++) {
+            host.edit();
+            all.push_back(host.facts.rows);
+            host.feed();
+            all.push_back(host.desired.rows());
+            host.settle();
+        }
+    }
+    return all;
+}
+
+SwitchRows
+after(SwitchRows rows, const SwitchRows &desired,
+      const std::vector<RowEdit> &edits)
+{
+    auto put = [](auto *table, const auto &from, const RowEdit &edit) {
+        if (edit.op == RowEdit::Op::Delete) {
+            EXPECT_EQ(table->erase(edit.name), 1u);
+        } else {
+            (*table)[edit.name] = from.at(edit.name);
+        }
+    };
+    for (const RowEdit &edit : edits) {
+        switch (edit.kind) {
+        case RowEdit::Kind::Bridge:
+            put(&rows.bridges, desired.bridges, edit);
+            break;
+        case RowEdit::Kind::Port:
+            put(&rows.ports, desired.ports, edit);
+            break;
+        case RowEdit::Kind::Mirror:
+            put(&rows.mirrors, desired.mirrors, edit);
+            break;
+        }
+    }
+    return rows;
+}
+
+TEST(DiffRows, OfEqualRowsIsEmpty)
+{
+    for (const SwitchRows &rows : some_rows()) {
+        EXPECT_TRUE(diff_rows(rows, rows, true).empty());
+    }
+}
+
+TEST(DiffRows, AppliedGivesWhatIsDesired)
+{
+    auto all = some_rows();
+    for (size_t i = 0; i < all.size(); i++) {
+        const SwitchRows &a = all[i], &b = all[(i * 7 + 3) % all.size()];
+        EXPECT_EQ(after(a, b, diff_rows(a, b, true)), b);
+    }
+}
+
+TEST(DiffRows, DeletesNothingUnlessItMay)
+{
+    auto all = some_rows();
+    for (size_t i = 0; i < all.size(); i++) {
+        const SwitchRows &a = all[i], &b = all[(i * 7 + 3) % all.size()];
+        for (const RowEdit &edit : diff_rows(a, b, false)) {
+            EXPECT_EQ(edit.op, RowEdit::Op::Put);
+        }
+    }
+}
+
+TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
+{
+    RandomHost host(3, true);
+    std::vector<std::map<OwnerKey, std::vector<Flow>>> all = {{}};
+    for (int i = 0; i < 60; i++) {
+        host.edit();
+        host.settle();
+        all.push_back(host.desired.flows());
+    }
+    for (size_t i = 0; i < all.size(); i++) {
+        Actual actual;
+        for (const auto &[key, flows] : all[i]) {
+            actual.flows[key.bridge][key.owner] = flows;
+        }
+        const auto &desired = all[(i * 7 + 3) % all.size()];
+        std::set<OwnerKey> keys;
+        for (const auto *flows : {&std::as_const(all[i]), &desired}) {
+            for (const auto &[key, f] : *flows) {
+                keys.insert(key);
+            }
+        }
+        for (const OwnerKey &key : keys) {
+            auto want = desired.find(key);
+            auto wanted = want == desired.end() ? std::vector<Flow>()
+                                                : want->second;
+            apply_bundle(&actual, key.bridge,
+                         diff_flows(actual.flows[key.bridge][key.owner],
+                                    wanted));
+            auto got = actual.flows[key.bridge].count(key.owner)
+                           ? actual.flows[key.bridge][key.owner]
+                           : std::vector<Flow>();
+            std::sort(got.begin(), got.end());
+            std::sort(wanted.begin(), wanted.end());
+            EXPECT_EQ(got, wanted);
+            EXPECT_EQ(actual.has(key.owner) && !wanted.empty(),
+                      !wanted.empty());
+        }
+    }
+}
+
+TEST(ApplyBundle, LeavesATunnelUnprovenWithWhereItsCopiesWent)
+{
+    EgressSpec spec;
+    spec.source = ip_of("198.51.100.1");
+    spec.destination = ip_of("192.0.2.1");
+    spec.vni = 7;
+    spec.vxlan_port = 1;
+    Actual actual;
+    std::vector<FlowEdit> add, remove;
+    for (const Flow &flow : egress_flows(4, spec)) {
+        add.push_back({FlowEdit::Op::Add, flow});
+        remove.push_back({FlowEdit::Op::Delete, flow});
+    }
+    apply_bundle(&actual, "br-mirror", add);
+    EXPECT_TRUE(actual.has({FlowOwner::Egress, 4}));
+    EXPECT_TRUE(actual.unproven.empty());
+    apply_bundle(&actual, "br-mirror", remove);
+    EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
+    ASSERT_TRUE(actual.unproven.count(4));
+    EXPECT_EQ(actual.unproven[4]->destination, spec.destination);
+    EXPECT_EQ(actual.unproven[4]->vni, 7);
+    apply_bundle(&actual, "br-mirror", add);
+    EXPECT_TRUE(actual.unproven.empty()) << "it copies again";
+}
+
+/* The whole loop, step by step, against a slow switch. */
+TEST(Plan, KeepsItsOrderWhateverHappens)
+{
+    int flows = 0, deleted = 0, statuses = 0, proofs = 0;
+    for (uint32_t seed = 1; seed <= 60; seed++) {
+        SimulatedAgent agent(seed);
+        for (int step = 0; step < 120; step++) {
+            if (agent.host.chance(30)) {
+                agent.host.edit();
+            }
+            if (agent.host.chance(2)) {
+                agent.restart();
+            }
+            agent.pass(false);
+            if (step % 20 == 19) {
+                for (auto &[key, path] : agent.host.paths) {
+                    path.known = true;
+                }
+                for (int i = 0; i < 80 && !agent.settled(); i++) {
+                    agent.pass(true);
+                    for (auto &[key, path] : agent.host.paths) {
+                        path.known = true;
+                    }
+                }
+                ASSERT_TRUE(agent.settled())
+                    << "seed " << seed << " step " << step
+                    << " does not settle";
+                Plan plan = agent.plan();
+                ASSERT_TRUE(plan.empty()) << plan.describe().front();
+                std::map<std::string, std::map<FlowKey, Flow>> desired;
+                for (const auto &[key, some] : agent.host.desired.flows()) {
+                    for (const Flow &flow : some) {
+                        desired[key.bridge][flow.key] = flow;
+                    }
+                }
+                std::erase_if(agent.tables, [](const auto &bridge) {
+                    return bridge.second.empty();
+                });
+                ASSERT_EQ(agent.tables, desired);
+                agent.forget_policies();
+            }
+            ASSERT_TRUE(agent.faults.empty())
+                << "seed " << seed << " step " << step << " "
+                << agent.faults.front();
+        }
+        flows += agent.flows_written;
+        deleted += agent.rows_deleted;
+        statuses += agent.statuses_deleted;
+        proofs += agent.proofs;
+    }
+    /* Where nothing happened nothing is proven. */
+    EXPECT_GT(flows, 1000);
+    EXPECT_GT(deleted, 200);
+    EXPECT_GT(statuses, 100);
+    EXPECT_GT(proofs, 100);
+}
+
+} // namespace
+
+} // namespace pm

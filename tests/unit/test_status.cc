@@ -1,0 +1,365 @@
+#include <gtest/gtest.h>
+
+#include "plugin/status.h"
+#include "tests/unit/host.h"
+
+namespace pm {
+
+namespace {
+
+using Op = StatusEdit::Op;
+
+/* One tunnel on one NIC, and a switch that has what is desired unless a test
+ * says otherwise. */
+class Status : public testing::Test {
+protected:
+    Status()
+    {
+        host.plug("nic0", "br-int");
+        host.add_source(0);
+        host.add_collector(0);
+        filter = host.add_filter(0, 80);
+        tunnel = host.add_tunnel(0, 0, 0, filter);
+        host.feed();
+        host.answer_paths();
+        host.feed();
+    }
+
+    /* Everything comes to be, and the row says so. */
+    void run_it()
+    {
+        ASSERT_TRUE(host.settle());
+        install();
+        write();
+    }
+
+    void install()
+    {
+        actual = Actual{};
+        actual.rows = host.facts.rows;
+        for (const auto &[name, bridge] : actual.rows.bridges) {
+            actual.flows[name];
+        }
+        for (const auto &[key, flows] : host.desired.flows()) {
+            actual.flows[key.bridge][key.owner] = flows;
+        }
+    }
+
+    StatusEdit edit()
+    {
+        context.now_ms += 1000;
+        return desire_status(tunnel, host.desired, actual, outstanding, 7,
+                             context);
+    }
+
+    /* Does what edit() says. */
+    Op write()
+    {
+        StatusEdit e = edit();
+        Uuid row = host.desired.status_row_of(tunnel).value_or(
+            row_id(Row::Status, 99));
+        if (e.op == Op::Put) {
+            host.model.tunnel_statuses[row] = e.status;
+        } else if (e.op == Op::Delete) {
+            host.model.tunnel_statuses.erase(row);
+        }
+        host.feed();
+        return e.op;
+    }
+
+    const TunnelStatus &row() const { return *host.desired.status_of(tunnel); }
+
+    OwnerKey egress_key() const
+    {
+        return {"br-mirror",
+                {FlowOwner::Egress, static_cast<uint32_t>(row().number)}};
+    }
+
+    Host host;
+    Uuid tunnel, filter;
+    Actual actual;
+    std::set<OwnerKey> outstanding;
+    StatusContext context;
+};
+
+TEST_F(Status, ComesBeforeTheSwitchIsTouched)
+{
+    EXPECT_TRUE(host.desired.flows().empty() ||
+                !host.desire(tunnel).egress);
+    StatusEdit e = edit();
+    ASSERT_EQ(e.op, Op::Put);
+    EXPECT_EQ(e.status.number, 7);
+    EXPECT_EQ(e.status.chassis, "hv1");
+    EXPECT_EQ(e.status.name, "tunnel0");
+    EXPECT_EQ(e.status.source, "source0");
+    EXPECT_EQ(e.status.destination, "to-collector0");
+    EXPECT_EQ(e.status.account, "acme");
+    EXPECT_EQ(e.status.destination_account, "acme");
+    EXPECT_EQ(e.status.vni, 100);
+    EXPECT_EQ(e.status.iface_id, "nic0");
+    EXPECT_TRUE(e.status.bound);
+    EXPECT_EQ(e.status.created_ms, 1000);
+    EXPECT_EQ(e.status.observed_generation, 0);
+    EXPECT_EQ(e.status.conditions.at("Installed").status,
+              ConditionStatus::False);
+    EXPECT_EQ(e.status.conditions.at("Installed").reason.find("INSTALLING"),
+              0u);
+    EXPECT_EQ(e.status.events,
+              (std::vector<std::string>{"1970-01-01T00:00:01Z ok"}));
+}
+
+TEST_F(Status, ObservesTheGenerationOnceAllIsInstalled)
+{
+    host.model.tunnels[tunnel].generation = 5;
+    host.model.filters[filter].generation = 3;
+    run_it();
+    EXPECT_EQ(row().observed_generation, 5);
+    EXPECT_EQ(row().observed_filter_generation, 3);
+    EXPECT_EQ(row().conditions.at("Installed").status, ConditionStatus::True);
+    EXPECT_EQ(row().health, Health::Ok);
+}
+
+TEST_F(Status, ObservesAGenerationOfAtLeastOne)
+{
+    host.model.tunnels[tunnel].generation = 0;
+    run_it();
+    EXPECT_EQ(row().observed_generation, 1) << "0 means never installed";
+}
+
+TEST_F(Status, LagsUntilTheChangeIsOnTheSwitch)
+{
+    run_it();
+    host.model.tunnels[tunnel].vni++;
+    host.model.tunnels[tunnel].generation = 2;
+    host.feed();
+    for (FlowOwner owner :
+         {egress_key().owner, FlowOwner{FlowOwner::Base, 0},
+          host.desired.tap_of("nic0")->owner,
+          FlowOwner{FlowOwner::Filter, 1}}) {
+        outstanding = {{"br-mirror", owner}};
+        EXPECT_EQ(edit().status.observed_generation, 1) << owner.to_string();
+    }
+    outstanding = {{"br-mirror", {FlowOwner::Egress, 99}}};
+    EXPECT_EQ(edit().status.observed_generation, 2) << "another tunnel's";
+    outstanding.clear();
+    actual.flows.clear();
+    EXPECT_EQ(edit().status.observed_generation, 1) << "flows not read";
+}
+
+TEST_F(Status, ObservesThatItIsDisabledOnceNothingCopies)
+{
+    run_it();
+    host.model.tunnels[tunnel].enabled = false;
+    host.model.tunnels[tunnel].generation = 2;
+    host.feed();
+    EXPECT_EQ(edit().status.observed_generation, 1) << "flows still there";
+    EXPECT_EQ(edit().status.health, Health::Disabled);
+    install();
+    actual.unproven[row().number];
+    EXPECT_EQ(edit().status.observed_generation, 1) << "not yet proven";
+    actual.unproven.clear();
+    EXPECT_EQ(edit().status.observed_generation, 2);
+}
+
+TEST_F(Status, OfATunnelNeverInstalledObservesNothing)
+{
+    host.model.tunnels[tunnel].enabled = false;
+    ASSERT_TRUE(host.settle());
+    install();
+    EXPECT_EQ(edit().status.observed_generation, 0);
+}
+
+TEST_F(Status, IsKeptWhileNothingChanges)
+{
+    run_it();
+    EXPECT_EQ(write(), Op::Keep);
+    EXPECT_EQ(write(), Op::Keep);
+}
+
+TEST_F(Status, IsKeptAsItIsWhileRowsAreOnTheirWay)
+{
+    run_it();
+    host.model.tunnels[tunnel].filter = row_id(Row::Filter, 9);
+    host.feed();
+    ASSERT_TRUE(host.desire(tunnel).pending);
+    EXPECT_EQ(edit().op, Op::Keep);
+}
+
+TEST_F(Status, SaysWhyWithCodeConditionAndEvent)
+{
+    run_it();
+    size_t events = row().events.size();
+    host.paths.begin()->second.routed = false;
+    host.feed();
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_EQ(row().health, Health::Degraded);
+    EXPECT_TRUE(row().reasons.count("NO_ROUTE"));
+    const Condition &reachable = row().conditions.at("DestinationReachable");
+    EXPECT_EQ(reachable.status, ConditionStatus::False);
+    EXPECT_EQ(reachable.reason.find("NO_ROUTE: "), 0u);
+    EXPECT_EQ(row().conditions.at("Installed").reason.find("NO_ROUTE: "), 0u);
+    ASSERT_EQ(row().events.size(), events + 1);
+    EXPECT_NE(row().events.back().find("Z degraded NO_ROUTE: "),
+              std::string::npos);
+}
+
+TEST_F(Status, SaysThatTheSwitchRefused)
+{
+    run_it();
+    outstanding = {egress_key()};
+    context.refused["br-mirror"] = "OFPBAC_BAD_OUT_PORT";
+    TunnelStatus status = edit().status;
+    EXPECT_EQ(status.health, Health::Degraded);
+    EXPECT_TRUE(status.reasons.count("SWITCH_REFUSED"));
+}
+
+TEST_F(Status, SaysThatTheDaemonIsPaused)
+{
+    run_it();
+    context.paused = true;
+    TunnelStatus status = edit().status;
+    EXPECT_EQ(status.health, Health::Degraded);
+    EXPECT_TRUE(status.reasons.count("PAUSED"));
+}
+
+TEST_F(Status, KeepsItsTwentyLatestEvents)
+{
+    run_it();
+    for (int i = 0; i < 30; i++) {
+        Path &path = host.paths.begin()->second;
+        path.routed = !path.routed;
+        host.feed();
+        ASSERT_EQ(write(), Op::Put);
+        EXPECT_LE(row().events.size(), 20u);
+    }
+    EXPECT_EQ(row().events.size(), 20u);
+    EXPECT_EQ(row().events.back(), "1970-01-01T00:00:31Z ok");
+    EXPECT_TRUE(std::is_sorted(row().events.begin(), row().events.end()));
+}
+
+TEST_F(Status, TakesTheCountersReadLast)
+{
+    run_it();
+    std::map<Uuid, Counters> counters;
+    counters[tunnel].values["inbound_packets"] = 5;
+    context.counters = &counters;
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_EQ(row().counters.values.at("inbound_packets"), 5);
+    counters.clear();
+    EXPECT_EQ(write(), Op::Keep) << "none read keeps the row's";
+}
+
+TEST_F(Status, OfADeletedTunnelGoesOnceItsSilenceIsProven)
+{
+    run_it();
+    int64_t number = row().number;
+    host.model.tunnels.erase(tunnel);
+    host.feed();
+    EXPECT_EQ(edit().op, Op::Keep) << "its flows are there";
+    install();
+    actual.unproven[number];
+    EXPECT_EQ(edit().op, Op::Keep) << "not yet proven";
+    actual.unproven.clear();
+    std::string bridge = actual.flows.begin()->first;
+    auto flows = actual.flows.extract(bridge);
+    EXPECT_EQ(edit().op, Op::Keep) << "flows not read";
+    actual.flows.insert(std::move(flows));
+    EXPECT_EQ(edit().op, Op::Delete);
+}
+
+TEST_F(Status, OfATunnelNoLongerAcceptedGoesToo)
+{
+    run_it();
+    host.model.resources[row_id(Row::Destination, 0)].account = "beta";
+    host.model.tunnels[tunnel].accepted.reset();
+    host.feed();
+    install();
+    EXPECT_EQ(edit().op, Op::Delete);
+}
+
+TEST_F(Status, StaysDegradedWhileNobodyReportsTheNic)
+{
+    run_it();
+    host.facts.nics.clear();
+    ASSERT_TRUE(host.settle());
+    install();
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_FALSE(row().bound);
+    EXPECT_EQ(row().health, Health::Degraded);
+    EXPECT_TRUE(row().reasons.count("NIC_UNBOUND"));
+    EXPECT_EQ(write(), Op::Keep);
+}
+
+TEST_F(Status, GoesOnceAnotherHypervisorReportsTheNic)
+{
+    run_it();
+    host.facts.nics.clear();
+    ASSERT_TRUE(host.settle());
+    TunnelStatus &other =
+        host.model.tunnel_statuses[row_id(Row::Status, 77)];
+    other.tunnel = tunnel;
+    other.chassis = "hv2";
+    host.feed();
+    install();
+    EXPECT_NE(edit().op, Op::Delete) << "it does not say that it has the NIC";
+    other.bound = true;
+    host.feed();
+    actual.unproven[row().number];
+    EXPECT_NE(edit().op, Op::Delete) << "not yet proven";
+    actual.unproven.clear();
+    EXPECT_EQ(edit().op, Op::Delete);
+}
+
+TEST_F(Status, OfATunnelWhoseNicIsElsewhereNeverComes)
+{
+    host.facts.nics.clear();
+    host.feed();
+    EXPECT_EQ(edit().op, Op::Keep);
+}
+
+TEST(Count, FollowsTheSwitch)
+{
+    Counters counters;
+    count(&counters, "x", 3);
+    count(&counters, "x", 10);
+    EXPECT_EQ(counters.values["x"], 10);
+}
+
+TEST(Count, GoesOnWhenTheFlowIsMadeAnew)
+{
+    Counters counters;
+    count(&counters, "x", 10);
+    count(&counters, "x", 0);
+    EXPECT_EQ(counters.values["x"], 10);
+    count(&counters, "x", 4);
+    EXPECT_EQ(counters.values["x"], 14);
+    count(&counters, "x", 1);
+    EXPECT_EQ(counters.values["x"], 15);
+}
+
+TEST(Count, IsNotDoubledByARestartOfTheDaemon)
+{
+    Counters counters;
+    count(&counters, "x", 10);
+    count(&counters, "x", 2);
+    Counters row = counters; /* Read back from the status row. */
+    count(&row, "x", 2);
+    EXPECT_EQ(row.values["x"], 12);
+    count(&row, "x", 5);
+    EXPECT_EQ(row.values["x"], 15);
+}
+
+TEST(Count, NeverGoesDown)
+{
+    Counters counters;
+    int64_t last = 0;
+    for (int64_t value : {5, 9, 0, 0, 3, 2, 2, 7, 100, 1}) {
+        count(&counters, "x", value);
+        EXPECT_GE(counters.values["x"], last);
+        last = counters.values["x"];
+    }
+}
+
+} // namespace
+
+} // namespace pm

@@ -67,8 +67,8 @@ class ProductCases:
         for name in names:
             self.control.ctl("tunnel-del", name, check=False)
         self.control.wait_gone(*names)
-        for row in self.control.rows("Mirror_Filter"):
-            self.control.ctl("filter-del", row["name"])
+        self.control.transact({"op": "delete", "table": "Mirror_Filter",
+                               "where": []})
         for collector in self.lab.collectors.values():
             self.lab.route(collector, True)
 

@@ -89,8 +89,8 @@ Cookie::encode() const
 {
     uint64_t dir = direction ? direction_code(*direction) : 0;
     return COOKIE_PREFIX | static_cast<uint64_t>(owner.kind & 0xf) << 44 |
-           static_cast<uint64_t>(owner.number & NUMBER_MAX) << 20 |
-           dir << 16 | (rule & 0xffff);
+           static_cast<uint64_t>(owner.number & NUMBER_MAX) << 20 | dir << 16 |
+           (rule & 0xffff);
 }
 
 std::optional<Cookie>
@@ -162,8 +162,7 @@ filter_flows(int64_t filter_number, const Filter &filter)
 {
     std::vector<Flow> flows;
     for (Direction direction : DIRECTIONS) {
-        std::string registers =
-            match_registers(direction, 1, filter_number);
+        std::string registers = match_registers(direction, 1, filter_number);
         auto add = [&](int priority, const std::string &match, bool accept,
                        int rule) {
             flows.push_back(
@@ -200,8 +199,8 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
                   "->tun_" + v6 + "dst,set_field:" + hex(spec.vni) +
                   "->tun_id,";
         actions += spec.max_len
-                       ? "output(port=" + port + ",max_len=" +
-                             std::to_string(*spec.max_len) + "))"
+                       ? "output(port=" + port +
+                             ",max_len=" + std::to_string(*spec.max_len) + "))"
                        : "output:" + port + ")";
     }
     std::vector<Flow> flows;
@@ -219,9 +218,8 @@ parse_egress(const std::string &actions)
 {
     auto field = [&](const std::string &name) -> std::optional<std::string> {
         size_t end = actions.find("->" + name);
-        size_t start = end == std::string::npos
-                           ? end
-                           : actions.rfind("set_field:", end);
+        size_t start =
+            end == std::string::npos ? end : actions.rfind("set_field:", end);
         if (start == std::string::npos) {
             return std::nullopt;
         }

@@ -34,9 +34,10 @@
  *
  * In hexadecimal each field stands on its own digits:
  * 0x6d72 3 000007 2 0000 is tunnel 7's egress flow for outbound frames, and
- * "ovs-ofctl dump-flows br-mirror cookie=0x6d72300000700000/0xfffffffffff00000"
- * shows all of it.  Numbers are kept in the Tunnel_Status and Filter_Status
- * rows and, for NICs, in the rows of their patch ports. */
+ * "ovs-ofctl dump-flows br-mirror
+ * cookie=0x6d72300000700000/0xfffffffffff00000" shows all of it.  Numbers are
+ * kept in the Tunnel_Status and Filter_Status rows and, for NICs, in the rows
+ * of their patch ports. */
 #ifndef FLOWS_PIPELINE_H
 #define FLOWS_PIPELINE_H 1
 

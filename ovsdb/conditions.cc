@@ -36,8 +36,7 @@ public:
                 inputs_.chassis);
         by_text(&pmrec_table_filter_status, pmrec_filter_status_col_chassis,
                 inputs_.chassis);
-        by_text(&pmrec_table_chassis, pmrec_chassis_col_name,
-                inputs_.chassis);
+        by_text(&pmrec_table_chassis, pmrec_chassis_col_name, inputs_.chassis);
         for (const std::string &iface_id : inputs_.local_nics) {
             by_text(&pmrec_table_network_interface,
                     pmrec_network_interface_col_iface_id, iface_id);
@@ -259,8 +258,8 @@ ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
         for (const Clause &clause : clauses) {
             add_clause(&condition, clause);
         }
-        seqno = std::max(seqno,
-                         ovsdb_idl_set_condition(idl, table, &condition));
+        seqno =
+            std::max(seqno, ovsdb_idl_set_condition(idl, table, &condition));
         ovsdb_idl_condition_destroy(&condition);
         (*asked)[table] = clauses;
     }

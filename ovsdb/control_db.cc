@@ -83,7 +83,10 @@ struct ControlDb::Impl {
 
 ControlDb::ControlDb() : impl_(std::make_unique<Impl>()) {}
 
-ControlDb::~ControlDb() { impl_->close(); }
+ControlDb::~ControlDb()
+{
+    impl_->close();
+}
 
 void
 ControlDb::Impl::open()
@@ -92,29 +95,22 @@ ControlDb::Impl::open()
     /* Followers and relays do: what we write waits for the commit anyway. */
     ovsdb_idl_set_leader_only(idl, false);
     static const struct ovsdb_idl_table_class *const tables[] = {
-        &pmrec_table_mirror_global,
-        &pmrec_table_vpc,
-        &pmrec_table_vpc_peering,
-        &pmrec_table_transit_vpc_connect,
-        &pmrec_table_subnet,
-        &pmrec_table_network_interface,
-        &pmrec_table_load_balancer,
-        &pmrec_table_load_balancer_member,
-        &pmrec_table_collector,
-        &pmrec_table_mirror_resource,
-        &pmrec_table_mirror_filter,
-        &pmrec_table_mirror_rule,
-        &pmrec_table_mirror_tunnel,
-        &pmrec_table_chassis,
-        &pmrec_table_tunnel_status,
-        &pmrec_table_filter_status,
+        &pmrec_table_mirror_global, &pmrec_table_vpc,
+        &pmrec_table_vpc_peering,   &pmrec_table_transit_vpc_connect,
+        &pmrec_table_subnet,        &pmrec_table_network_interface,
+        &pmrec_table_load_balancer, &pmrec_table_load_balancer_member,
+        &pmrec_table_collector,     &pmrec_table_mirror_resource,
+        &pmrec_table_mirror_filter, &pmrec_table_mirror_rule,
+        &pmrec_table_mirror_tunnel, &pmrec_table_chassis,
+        &pmrec_table_tunnel_status, &pmrec_table_filter_status,
     };
     Conditions nothing;
     for (const struct ovsdb_idl_table_class *table : tables) {
         ovsdb_idl_add_table(idl, table);
         bool global = table == &pmrec_table_mirror_global;
         for (size_t i = 0; i < table->n_columns; i++) {
-            if (!global || &table->columns[i] == &pmrec_mirror_global_col_cfg) {
+            if (!global ||
+                &table->columns[i] == &pmrec_mirror_global_col_cfg) {
                 ovsdb_idl_add_column(idl, &table->columns[i]);
             }
         }
@@ -202,11 +198,12 @@ ControlDb::Impl::set_broken(const Uuid &id, std::optional<Problem> problem)
 
 template <typename Row, typename Value>
 void
-ControlDb::Impl::collect_table(
-    const struct ovsdb_idl_table_class *table,
-    const Row *(*get)(const struct ovsdb_idl *, const struct uuid *),
-    Table<Value> Model::*rows, TableDelta<Value> ModelDelta::*delta,
-    const std::set<Uuid> &also)
+ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
+                               const Row *(*get)(const struct ovsdb_idl *,
+                                                 const struct uuid *),
+                               Table<Value> Model::*rows,
+                               TableDelta<Value> ModelDelta::*delta,
+                               const std::set<Uuid> &also)
 {
     std::set<Uuid> changed = also;
     for (const struct ovsdb_idl_row *row =
@@ -278,25 +275,27 @@ ControlDb::Impl::collect()
 {
     /* Which children each parent has, present or not. */
     const struct pmrec_mirror_filter *filter;
-    PMREC_MIRROR_FILTER_FOR_EACH_TRACKED (filter, idl) {
+    PMREC_MIRROR_FILTER_FOR_EACH_TRACKED(filter, idl)
+    {
         Uuid id = to_uuid(filter->header_.uuid);
         if (pmrec_mirror_filter_is_deleted(filter)) {
             inputs.rules.erase(id);
         } else {
-            inputs.rules[id] = raw_references(
-                filter->header_, pmrec_mirror_filter_col_inbound);
+            inputs.rules[id] = raw_references(filter->header_,
+                                              pmrec_mirror_filter_col_inbound);
             inputs.rules[id].merge(raw_references(
                 filter->header_, pmrec_mirror_filter_col_outbound));
         }
     }
     const struct pmrec_load_balancer *lb;
-    PMREC_LOAD_BALANCER_FOR_EACH_TRACKED (lb, idl) {
+    PMREC_LOAD_BALANCER_FOR_EACH_TRACKED(lb, idl)
+    {
         Uuid id = to_uuid(lb->header_.uuid);
         if (pmrec_load_balancer_is_deleted(lb)) {
             inputs.members.erase(id);
         } else {
-            inputs.members[id] = raw_references(
-                lb->header_, pmrec_load_balancer_col_members);
+            inputs.members[id] =
+                raw_references(lb->header_, pmrec_load_balancer_col_members);
         }
     }
     std::set<Uuid> filters =
@@ -365,9 +364,8 @@ ControlDb::run()
             ask_conditions(i.idl, desire_conditions(i.seen, i.inputs),
                            &i.asked, i.asked_seqno);
     }
-    i.complete =
-        ovsdb_idl_has_ever_connected(i.idl) &&
-        ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
+    i.complete = ovsdb_idl_has_ever_connected(i.idl) &&
+                 ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
 }
 
 void
@@ -420,8 +418,7 @@ ControlDb::take_changes()
  * Writing. */
 
 void
-ControlDb::Impl::put(const std::optional<Uuid> &id,
-                     const TunnelStatus &status)
+ControlDb::Impl::put(const std::optional<Uuid> &id, const TunnelStatus &status)
 {
     if (id) {
         struct uuid uuid = to_ovs_uuid(*id);
@@ -444,8 +441,7 @@ ControlDb::Impl::put(const std::optional<Uuid> &id,
 }
 
 void
-ControlDb::Impl::put(const std::optional<Uuid> &id,
-                     const FilterStatus &status)
+ControlDb::Impl::put(const std::optional<Uuid> &id, const FilterStatus &status)
 {
     if (!id) {
         write(pmrec_filter_status_insert(txn), status);
@@ -463,7 +459,8 @@ const struct pmrec_chassis *
 ControlDb::Impl::own_chassis() const
 {
     const struct pmrec_chassis *row;
-    PMREC_CHASSIS_FOR_EACH (row, idl) {
+    PMREC_CHASSIS_FOR_EACH(row, idl)
+    {
         if (inputs.chassis == row->name) {
             return row;
         }

@@ -57,7 +57,8 @@ to_map(const struct smap *smap)
 {
     std::map<std::string, std::string> map;
     struct smap_node *node;
-    SMAP_FOR_EACH (node, smap) {
+    SMAP_FOR_EACH(node, smap)
+    {
         map[node->key] = node->value;
     }
     return map;
@@ -106,9 +107,8 @@ read_settings(const struct ovsrec_open_vswitch *ovs)
     }
     settings.stats_interval_s =
         std::max(1, smap_get_int(ids, "mirror-stats-interval", 30));
-    settings.slots_reserve =
-        std::clamp(smap_get_int(ids, "mirror-slots-reserve", 4), 0,
-                   MIRRORS_MAX);
+    settings.slots_reserve = std::clamp(
+        smap_get_int(ids, "mirror-slots-reserve", 4), 0, MIRRORS_MAX);
     return settings;
 }
 
@@ -196,42 +196,54 @@ struct SwitchDb::Impl {
                         const struct ovsrec_mirror *but);
 };
 
-SwitchDb::SwitchDb(const std::string &remote)
-    : impl_(std::make_unique<Impl>())
+SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
 {
     struct ovsdb_idl *idl =
         ovsdb_idl_create(remote.c_str(), &ovsrec_idl_class, false, true);
     impl_->idl = idl;
     ovsdb_idl_set_lock(idl, "ovs_mirrord");
     for (const struct ovsdb_idl_table_class *table :
-         {&ovsrec_table_open_vswitch, &ovsrec_table_bridge,
-          &ovsrec_table_port, &ovsrec_table_interface,
-          &ovsrec_table_mirror}) {
+         {&ovsrec_table_open_vswitch, &ovsrec_table_bridge, &ovsrec_table_port,
+          &ovsrec_table_interface, &ovsrec_table_mirror}) {
         ovsdb_idl_add_table(idl, table);
     }
     /* Statistics are left out: they would wake us every few seconds. */
     for (const struct ovsdb_idl_column *column :
-         {&ovsrec_open_vswitch_col_bridges, &ovsrec_open_vswitch_col_next_cfg,
+         {&ovsrec_open_vswitch_col_bridges,
+          &ovsrec_open_vswitch_col_next_cfg,
           &ovsrec_open_vswitch_col_cur_cfg,
           &ovsrec_open_vswitch_col_external_ids,
           &ovsrec_open_vswitch_col_ovs_version,
-          &ovsrec_open_vswitch_col_datapath_types, &ovsrec_bridge_col_name,
-          &ovsrec_bridge_col_ports, &ovsrec_bridge_col_mirrors,
-          &ovsrec_bridge_col_datapath_type, &ovsrec_bridge_col_fail_mode,
-          &ovsrec_bridge_col_controller, &ovsrec_bridge_col_external_ids,
-          &ovsrec_bridge_col_other_config, &ovsrec_port_col_name,
-          &ovsrec_port_col_interfaces, &ovsrec_port_col_tag,
-          &ovsrec_port_col_vlan_mode, &ovsrec_port_col_trunks,
-          &ovsrec_port_col_external_ids, &ovsrec_interface_col_name,
-          &ovsrec_interface_col_type, &ovsrec_interface_col_options,
+          &ovsrec_open_vswitch_col_datapath_types,
+          &ovsrec_bridge_col_name,
+          &ovsrec_bridge_col_ports,
+          &ovsrec_bridge_col_mirrors,
+          &ovsrec_bridge_col_datapath_type,
+          &ovsrec_bridge_col_fail_mode,
+          &ovsrec_bridge_col_controller,
+          &ovsrec_bridge_col_external_ids,
+          &ovsrec_bridge_col_other_config,
+          &ovsrec_port_col_name,
+          &ovsrec_port_col_interfaces,
+          &ovsrec_port_col_tag,
+          &ovsrec_port_col_vlan_mode,
+          &ovsrec_port_col_trunks,
+          &ovsrec_port_col_external_ids,
+          &ovsrec_interface_col_name,
+          &ovsrec_interface_col_type,
+          &ovsrec_interface_col_options,
           &ovsrec_interface_col_ofport,
           &ovsrec_interface_col_ofport_request,
-          &ovsrec_interface_col_external_ids, &ovsrec_interface_col_mtu,
-          &ovsrec_mirror_col_name, &ovsrec_mirror_col_select_all,
+          &ovsrec_interface_col_external_ids,
+          &ovsrec_interface_col_mtu,
+          &ovsrec_mirror_col_name,
+          &ovsrec_mirror_col_select_all,
           &ovsrec_mirror_col_select_src_port,
           &ovsrec_mirror_col_select_dst_port,
-          &ovsrec_mirror_col_select_vlan, &ovsrec_mirror_col_output_port,
-          &ovsrec_mirror_col_output_vlan, &ovsrec_mirror_col_snaplen,
+          &ovsrec_mirror_col_select_vlan,
+          &ovsrec_mirror_col_output_port,
+          &ovsrec_mirror_col_output_vlan,
+          &ovsrec_mirror_col_snaplen,
           &ovsrec_mirror_col_external_ids}) {
         ovsdb_idl_add_column(idl, column);
     }
@@ -423,7 +435,8 @@ const struct ovsrec_bridge *
 SwitchDb::Impl::find_bridge(const std::string &name) const
 {
     const struct ovsrec_bridge *bridge;
-    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, idl)
+    {
         if (name == bridge->name) {
             return bridge;
         }
@@ -436,7 +449,8 @@ SwitchDb::Impl::find_port(const std::string &name,
                           const struct ovsrec_bridge **on) const
 {
     const struct ovsrec_bridge *bridge;
-    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, idl)
+    {
         for (size_t i = 0; i < bridge->n_ports; i++) {
             if (name == bridge->ports[i]->name) {
                 *on = bridge;
@@ -504,8 +518,8 @@ SwitchDb::Impl::put_port(const std::string &name, const PortRow &desired)
     if (!bridge) {
         return;
     }
-    if (port && (port->n_interfaces != 1 ||
-                 name != port->interfaces[0]->name)) {
+    if (port &&
+        (port->n_interfaces != 1 || name != port->interfaces[0]->name)) {
         ovsrec_bridge_update_ports_delvalue(on, port);
         port = nullptr;
     } else if (port && on != bridge) {
@@ -533,8 +547,7 @@ SwitchDb::Impl::put_port(const std::string &name, const PortRow &desired)
     ovsrec_interface_set_options(iface, options.get());
     int64_t ofport = desired.ofport_request;
     ovsrec_interface_set_ofport_request(iface, &ofport, ofport ? 1 : 0);
-    std::vector<int64_t> trunks(desired.trunks.begin(),
-                                desired.trunks.end());
+    std::vector<int64_t> trunks(desired.trunks.begin(), desired.trunks.end());
     ovsrec_port_set_trunks(port, trunks.data(), trunks.size());
     ovsrec_port_set_tag(port, nullptr, 0);
     ovsrec_port_set_vlan_mode(port, nullptr);
@@ -547,7 +560,8 @@ SwitchDb::Impl::remove_mirrors(const std::string &name,
                                const struct ovsrec_mirror *but)
 {
     const struct ovsrec_bridge *bridge;
-    OVSREC_BRIDGE_FOR_EACH (bridge, idl) {
+    OVSREC_BRIDGE_FOR_EACH(bridge, idl)
+    {
         /* Copied: delvalue changes the set that it walks. */
         std::vector<const struct ovsrec_mirror *> mirrors(
             bridge->mirrors, bridge->mirrors + bridge->n_mirrors);

@@ -54,6 +54,11 @@ public:
     bool cleaned() const;
 
 private:
+    /* vswitchd is away when it owes us something for so long. */
+    static constexpr int64_t AWAY_MS = 1500;
+    /* How often a NIC's bridge is asked for flows that flood. */
+    static constexpr int64_t NIC_BRIDGE_CHECK_MS = 5000;
+
     void read_switch();
     void read_control();
     void read_underlay();
@@ -91,7 +96,7 @@ private:
     std::set<Uuid> unreported_filters_;
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
-    std::set<std::string> unchecked_; /* NIC bridges to be looked at. */
+    std::set<std::string> unchecked_;   /* NIC bridges to be looked at. */
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     std::map<std::string, std::string> refused_; /* By bridge. */
     std::map<std::string, int64_t> retry_ms_;    /* By bridge. */
@@ -99,7 +104,7 @@ private:
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
     bool cleanup_ = false;
-    bool left_ = false; /* Our Chassis row is gone. */
+    bool left_ = false;      /* Our Chassis row is gone. */
     bool concerned_ = false; /* Wrote a status since the last cfg answer. */
     bool switch_was_busy_ = false;
     unsigned int switch_seqno_ = 0;

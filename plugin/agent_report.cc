@@ -71,8 +71,8 @@ Agent::count_when_due()
     if (due || !next_count_ms_) {
         /* Jittered, so that ten thousand hypervisors do not write at once. */
         int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
-        next_count_ms_ = time_msec() + interval * 3 / 4 +
-                         random_range(interval / 2 + 1);
+        next_count_ms_ =
+            time_msec() + interval * 3 / 4 + random_range(interval / 2 + 1);
     }
 }
 
@@ -120,8 +120,8 @@ Agent::report_tunnel(const Uuid &id, const StatusContext &context,
         }
         number = desired_.number_for_tunnel(id, busy);
     }
-    StatusEdit edit = desire_status(id, desired_, actual_, outstanding_,
-                                    number, context);
+    StatusEdit edit =
+        desire_status(id, desired_, actual_, outstanding_, number, context);
     if (edit.op == StatusEdit::Op::Put) {
         write->put_tunnels.emplace_back(desired_.status_row_of(id),
                                         edit.status);
@@ -168,8 +168,8 @@ Agent::report_filters(ControlWrite *write)
         if (!before || !(status == *before)) {
             status.updated_ms = time_wall_msec();
             reporting_filters_.insert(id);
-            write->put_filters.emplace_back(
-                desired_.filter_status_row_of(id), status);
+            write->put_filters.emplace_back(desired_.filter_status_row_of(id),
+                                            status);
         }
     }
     unreported_filters_.clear();

@@ -57,8 +57,8 @@ state_of(const Agent &agent, const Uuid &id)
         return to_string(TunnelState::ShuttingDown);
     }
     auto desire = agent.desired().tunnels().find(id);
-    if (desire != agent.desired().tunnels().end() &&
-        !desire->second.active && !desire->second.pending) {
+    if (desire != agent.desired().tunnels().end() && !desire->second.active &&
+        !desire->second.pending) {
         return to_string(TunnelState::Waiting);
     }
     return to_string(status && status->observed_generation > 0
@@ -139,9 +139,8 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
             out << "\n";
         }
         if (desire.egress) {
-            out << "    outer " << desire.egress->source.to_string()
-                << " -> " << desire.egress->destination.to_string()
-                << ", cut to "
+            out << "    outer " << desire.egress->source.to_string() << " -> "
+                << desire.egress->destination.to_string() << ", cut to "
                 << (desire.egress->max_len
                         ? std::to_string(*desire.egress->max_len) + " bytes"
                         : "no length: no frame is longer")
@@ -149,8 +148,8 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
         for (const auto &[type, condition] : desire.conditions) {
             out << "    " << type << " " << to_string(condition.status)
-                << (condition.reason.empty() ? "" : " (" + condition.reason +
-                                                        ")")
+                << (condition.reason.empty() ? ""
+                                             : " (" + condition.reason + ")")
                 << "\n";
         }
     }
@@ -168,8 +167,7 @@ all_tunnels(const Agent &agent)
     for (const auto &[id, tunnel] : agent.desired().model().tunnels) {
         ids.insert(id);
     }
-    for (const auto &[row, status] :
-         agent.desired().model().tunnel_statuses) {
+    for (const auto &[row, status] : agent.desired().model().tunnel_statuses) {
         if (status.chassis == agent.desired().facts().settings.chassis) {
             ids.insert(status.tunnel);
         }
@@ -200,8 +198,7 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
 }
 
 void
-mirror_show(struct unixctl_conn *conn, int argc, const char *argv[],
-            void *aux)
+mirror_show(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
 {
     Agent &agent = agent_of(aux);
     std::set<Uuid> ids = all_tunnels(agent);

@@ -5,6 +5,7 @@ libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
 	plugin/check_tunnel.cc \
+	plugin/desire_questions.cc \
 	plugin/desire_shared.cc \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \
@@ -37,7 +38,8 @@ libpmcore_la_SOURCES = \
 	plugin/status.cc \
 	plugin/status.h \
 	plugin/switch_names.h \
-	plugin/switch_rows.h
+	plugin/switch_rows.h \
+	plugin/value_of.h
 
 # Adapter to libnl.  Without OVS_CPPFLAGS: OVS's include/linux clashes with
 # what libnl includes.
@@ -65,6 +67,7 @@ sbin_PROGRAMS += ovs-mirrord
 ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
+	plugin/agent_inputs.cc \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \

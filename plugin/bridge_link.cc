@@ -13,8 +13,8 @@ std::optional<LinkEvent>
 BridgeLink::run()
 {
     openflow_.run();
-    if (was_connected_ && (!openflow_.connected() ||
-                           openflow_.connection_seqno() != seqno_)) {
+    if (was_connected_ &&
+        (!openflow_.connected() || openflow_.connection_seqno() != seqno_)) {
         was_connected_ = false;
         read_ = false;
         doing_ = Doing::Nothing;
@@ -40,7 +40,9 @@ BridgeLink::run()
             read_ = read_ || reading;
             return LinkEvent{reading ? LinkEvent::Kind::Read
                                      : LinkEvent::Kind::Counted,
-                             std::move(*flows), {}, ""};
+                             std::move(*flows),
+                             {},
+                             ""};
         }
         break;
     case Doing::Applying:
@@ -48,7 +50,9 @@ BridgeLink::run()
             doing_ = Doing::Nothing;
             return LinkEvent{error->empty() ? LinkEvent::Kind::Applied
                                             : LinkEvent::Kind::Refused,
-                             {}, std::move(edits_), *error};
+                             {},
+                             std::move(edits_),
+                             *error};
         }
         break;
     }
@@ -79,8 +83,8 @@ void
 BridgeLink::start_count()
 {
     Cookie cookie{{FlowOwner::Egress, 0}, std::nullopt, 0};
-    openflow_.start_dump(cookie.encode(),
-                         COOKIE_PREFIX_MASK | UINT64_C(0xf) << 44);
+    openflow_.start_dump(cookie.encode(), COOKIE_PREFIX_MASK | UINT64_C(0xf)
+                                                                   << 44);
     doing_ = Doing::Counting;
 }
 

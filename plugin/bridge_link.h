@@ -15,11 +15,11 @@ namespace pm {
 /* What came of an operation. */
 struct LinkEvent {
     enum class Kind {
-        Lost,     /* Connection lost: flows unknown. */
-        Read,     /* 'flows' is everything of ours. */
-        Applied,  /* 'edits' are in force, barrier answered. */
-        Refused,  /* 'edits' are not; 'error' says why. */
-        Counted   /* 'flows' has counters of egress flows. */
+        Lost,    /* Connection lost: flows unknown. */
+        Read,    /* 'flows' is everything of ours. */
+        Applied, /* 'edits' are in force, barrier answered. */
+        Refused, /* 'edits' are not; 'error' says why. */
+        Counted  /* 'flows' has counters of egress flows. */
     } kind = Kind::Lost;
     std::vector<FlowStats> flows;
     std::vector<FlowEdit> edits;

@@ -79,7 +79,8 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
                    ? std::optional<Key>({d.mirror_bridge, *d.filter})
                    : std::nullopt;
     };
-    auto filter_before = filter_user(before), filter_after = filter_user(after);
+    auto filter_before = filter_user(before),
+         filter_after = filter_user(after);
     move_in(&filter_users_, id, filter_before, filter_after);
     for (const auto &user : {filter_before, filter_after}) {
         if (user && (filter_before != filter_after ||
@@ -89,13 +90,13 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     }
 
     auto egress_key = [](const TunnelDesire &d) {
-        return OwnerKey{d.mirror_bridge,
-                        {FlowOwner::Egress,
-                         static_cast<uint32_t>(d.tap.tunnel)}};
+        return OwnerKey{
+            d.mirror_bridge,
+            {FlowOwner::Egress, static_cast<uint32_t>(d.tap.tunnel)}};
     };
     /* A number can have gone from one tunnel to another in one step. */
-    if (before.egress && (!after.egress ||
-                          egress_key(before) != egress_key(after))) {
+    if (before.egress &&
+        (!after.egress || egress_key(before) != egress_key(after))) {
         auto owner = egress_owners_.find(egress_key(before));
         if (owner != egress_owners_.end() && owner->second == id) {
             egress_owners_.erase(owner);
@@ -110,11 +111,11 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
 
     auto guard = [](const TunnelDesire &d) {
         using Key = std::pair<std::string, Flow>;
-        return d.egress ? std::optional<Key>(
-                              {d.mirror_bridge,
-                               guard_flow(d.egress->source,
-                                          d.egress->destination)})
-                        : std::nullopt;
+        return d.egress
+                   ? std::optional<Key>(
+                         {d.mirror_bridge,
+                          guard_flow(d.egress->source, d.egress->destination)})
+                   : std::nullopt;
     };
     auto guard_before = guard(before), guard_after = guard(after);
     if (guard_before != guard_after) {
@@ -165,9 +166,8 @@ DesiredState::share_bridge(const std::string &nic_bridge)
     }
     std::set<std::string> granted;
     if (facts != facts_.bridges.end()) {
-        granted =
-            grant_slots(wanting, holding, facts->second.foreign_mirrors,
-                        facts_.settings.slots_reserve);
+        granted = grant_slots(wanting, holding, facts->second.foreign_mirrors,
+                              facts_.settings.slots_reserve);
     }
     std::set<std::string> &had = granted_[nic_bridge];
     if (had != granted) {
@@ -207,7 +207,7 @@ DesiredState::bridge_for_type(const std::string &datapath_type)
     const std::string suffixed = plain + "-" + datapath_type;
     auto row_type = [&](const std::string &name) -> std::string {
         auto row = facts_.rows.bridges.find(name);
-        return row == facts_.rows.bridges.end()         ? ""
+        return row == facts_.rows.bridges.end()    ? ""
                : row->second.datapath_type.empty() ? "system"
                                                    : row->second.datapath_type;
     };
@@ -350,9 +350,9 @@ DesiredState::desire_rows()
                                     mark};
                 MirrorRow mirror;
                 mirror.bridge = nic_bridge;
-                (direction == Direction::Outbound ? mirror.select_src
-                                                  : mirror.select_dst) = {
-                    nic.port};
+                (direction == Direction::Outbound
+                     ? mirror.select_src
+                     : mirror.select_dst) = {nic.port};
                 mirror.output_port = tap;
                 mirror.mark = mark;
                 rows.mirrors[mirror_name(number, direction)] = mirror;
@@ -475,8 +475,7 @@ DesiredState::desire_filters()
         OwnerKey now;
         if (users != filter_users_.end()) {
             int64_t number = tunnels_.at(*users->second.begin()).tap.filter;
-            now = {bridge,
-                   {FlowOwner::Filter, static_cast<uint32_t>(number)}};
+            now = {bridge, {FlowOwner::Filter, static_cast<uint32_t>(number)}};
             if (const Filter *f = find(model_.filters, filter)) {
                 flows = filter_flows(number, *f);
             }

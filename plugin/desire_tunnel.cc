@@ -41,8 +41,7 @@ fail_condition(TunnelDesire *desire, const std::string &type,
                const std::string &code, const std::string &message)
 {
     degrade(desire, code, message);
-    set_condition(desire, type, ConditionStatus::False,
-                  code + ": " + message);
+    set_condition(desire, type, ConditionStatus::False, code + ": " + message);
 }
 
 } // namespace
@@ -95,8 +94,7 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
         if (!arrived(model_.load_balancers, *resource.target_id)) {
             return false;
         }
-        const LoadBalancer &lb =
-            model_.load_balancers.at(*resource.target_id);
+        const LoadBalancer &lb = model_.load_balancers.at(*resource.target_id);
         /* Members' NICs count as far as they are known. */
         for (const LoadBalancerMember &member : lb.members) {
             if (member.nic && arrived(model_.nics, *member.nic)) {
@@ -167,8 +165,7 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
 }
 
 void
-DesiredState::check(const Uuid &id, const Tunnel &tunnel,
-                    TunnelDesire *desire)
+DesiredState::check(const Uuid &id, const Tunnel &tunnel, TunnelDesire *desire)
 {
     Problems problems;
     check_tunnel(model_, id, "", &problems);
@@ -239,8 +236,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
                                      path.device +
                                      ", which is down; bring it up");
     }
-    if (nic.datapath_type != "system" &&
-        !facts_.bridges.count(path.device)) {
+    if (nic.datapath_type != "system" && !facts_.bridges.count(path.device)) {
         return fail("ROUTE_NOT_ON_BRIDGE",
                     "the route to " + to + " leaves by " + path.device +
                         ", which is no bridge of this switch, and the " +
@@ -248,9 +244,9 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
                         " datapath sends tunnels only through its own "
                         "bridges; put the address on a bridge");
     }
-    const std::optional<IpAddress> &own =
-        destination.is_v6 ? facts_.settings.encap_v6
-                          : facts_.settings.encap_v4;
+    const std::optional<IpAddress> &own = destination.is_v6
+                                              ? facts_.settings.encap_v6
+                                              : facts_.settings.encap_v4;
     std::optional<IpAddress> source = own ? own : path.source;
     if (!source || source->is_v6 != destination.is_v6) {
         return fail("NO_SOURCE_ADDRESS",
@@ -266,8 +262,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     } else if (path.neighbour == Neighbour::Reachable) {
         set_condition(desire, "DestinationReachable", ConditionStatus::True);
     } else {
-        set_condition(desire, "DestinationReachable",
-                      ConditionStatus::Unknown,
+        set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
                       "NEIGHBOUR_UNKNOWN: the next hop to " + to +
                           " has not been asked for yet");
     }
@@ -291,9 +286,8 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
         if (nic_mtu_or_0) {
             need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);
         }
-        std::string limit = "the path to " +
-                            egress->destination.to_string() + " by " +
-                            path.device + " has MTU " +
+        std::string limit = "the path to " + egress->destination.to_string() +
+                            " by " + path.device + " has MTU " +
                             std::to_string(*path.mtu);
         if (room < PACKET_LENGTH_MIN) {
             fail_condition(desire, "MtuSufficient", "MTU_TOO_SMALL",
@@ -343,8 +337,7 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
            port != facts_.ofports.end() &&
            port->second == before.egress->vxlan_port && status &&
            status->number == before.tap.tunnel &&
-           (!before.filter ||
-            (filter && filter->number == before.tap.filter));
+           (!before.filter || (filter && filter->number == before.tap.filter));
 }
 
 TunnelDesire
@@ -435,8 +428,7 @@ DesiredState::desire_tunnel(const Uuid &id)
                 "bridge " + desire.nic_bridge +
                     " has no pair of Mirror slots left for this NIC (" +
                     std::to_string(MIRRORS_MAX) + " in all, " +
-                    std::to_string(bridge.foreign_mirrors) +
-                    " of others, " +
+                    std::to_string(bridge.foreign_mirrors) + " of others, " +
                     std::to_string(facts_.settings.slots_reserve) +
                     " reserved); remove Mirrors or tunnels");
         return desire;
@@ -468,9 +460,9 @@ DesiredState::desire_tunnel(const Uuid &id)
                     " resubmits; remove tunnels of its NICs");
         return desire;
     }
-    auto port = facts_.ofports.find(vxlan_port_name(
-        desire.mirror_bridge, facts_.settings.mirror_bridge,
-        nic->second.datapath_type));
+    auto port = facts_.ofports.find(
+        vxlan_port_name(desire.mirror_bridge, facts_.settings.mirror_bridge,
+                        nic->second.datapath_type));
     if (port != facts_.ofports.end()) {
         egress.vxlan_port = port->second;
         desire.egress = egress;

@@ -139,8 +139,7 @@ private:
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
-    void check_end(const Uuid &resource, const std::string &path,
-                   Problems *);
+    void check_end(const Uuid &resource, const std::string &path, Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel);
 
@@ -155,8 +154,7 @@ private:
                  std::optional<int> *length);
     bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
     bool knows_path(const IpAddress &destination, TunnelDesire *);
-    bool find_way(const IpAddress &destination, TunnelDesire *,
-                  EgressSpec *);
+    bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     bool fit_length(std::optional<int> length, int nic_mtu_or_0,
                     TunnelDesire *, EgressSpec *);
     void check(const Uuid &id, const Tunnel &, TunnelDesire *);
@@ -196,13 +194,13 @@ private:
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
     Numbers tunnel_numbers_, filter_numbers_;
-    std::map<std::string, int64_t> nic_numbers_; /* By iface-id. */
-    std::map<std::string, OwnerKey> tap_keys_;   /* Flows, by iface-id. */
-    std::map<OwnerKey, Uuid> egress_owners_;     /* Flows -> tunnel. */
+    std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
+    std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */
+    std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
 
     std::map<Uuid, TunnelDesire> tunnels_;
-    std::map<std::string, std::set<Uuid>> wanting_;  /* NIC -> tunnels. */
+    std::map<std::string, std::set<Uuid>> wanting_;   /* NIC -> tunnels. */
     std::map<std::string, std::set<Uuid>> on_bridge_; /* NIC bridge ->. */
     std::map<std::string, std::set<std::string>> granted_; /* By bridge. */
     std::map<std::string, std::set<int64_t>> admitted_;    /* By bridge. */

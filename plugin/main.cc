@@ -63,8 +63,7 @@ parse_options(int argc, char *argv[], std::string *unixctl_path)
          OPT_BOOTSTRAP_CA_CERT},
         {nullptr, 0, nullptr, 0},
     };
-    char *short_options =
-        ovs_cmdl_long_options_to_short_options(long_options);
+    char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
     for (;;) {
         int c = getopt_long(argc, argv, short_options, long_options, nullptr);
         if (c == -1) {

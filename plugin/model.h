@@ -137,8 +137,8 @@ struct LoadBalancerMember {
 
 struct LoadBalancer {
     std::string name;
-    Uuid vpc;                   /* Vpc. */
-    std::optional<Uuid> subnet; /* Subnet. */
+    Uuid vpc;                                /* Vpc. */
+    std::optional<Uuid> subnet;              /* Subnet. */
     std::vector<LoadBalancerMember> members; /* Sorted by address. */
 
     bool operator==(const LoadBalancer &) const = default;
@@ -233,8 +233,8 @@ struct Acceptance {
 };
 
 struct Tunnel {
-    std::string name, account; /* The requester's account. */
-    Uuid source, destination;  /* Resource. */
+    std::string name, account;  /* The requester's account. */
+    Uuid source, destination;   /* Resource. */
     std::optional<Uuid> filter; /* Filter; absent mirrors every frame. */
     int64_t vni = 0;
     std::optional<int> packet_length; /* Bytes kept of a frame. */
@@ -288,7 +288,7 @@ struct TunnelStatus {
     int64_t observed_generation = 0;            /* 0: never installed. */
     int64_t observed_filter_generation = 0;
     Health health = Health::Ok;
-    std::map<std::string, std::string> reasons; /* Code -> message. */
+    std::map<std::string, std::string> reasons;  /* Code -> message. */
     std::map<std::string, Condition> conditions; /* By type. */
     Counters counters;
     std::vector<std::string> events; /* Bounded, oldest first. */
@@ -304,7 +304,7 @@ struct FilterStatus {
     std::string name, account;
     int64_t observed_generation = 0;
     std::map<int, int64_t> inbound_hits, outbound_hits; /* By rule number. */
-    std::map<std::string, int64_t> hit_bases; /* "inbound:100" ... */
+    std::map<std::string, int64_t> hit_bases;           /* "inbound:100" ... */
     int64_t updated_ms = 0;
 
     bool operator==(const FilterStatus &) const = default;

@@ -20,8 +20,8 @@ struct PathKey {
 enum class Neighbour { Unknown, Reachable, Failed };
 
 struct Path {
-    bool known = false;  /* False until the first answer. */
-    bool routed = false; /* There is a route. */
+    bool known = false;              /* False until the first answer. */
+    bool routed = false;             /* There is a route. */
     std::optional<IpAddress> source; /* What the route would use. */
     std::string device;
     bool device_up = true;

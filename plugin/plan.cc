@@ -43,10 +43,9 @@ diff_table(RowEdit::Kind kind, const std::map<std::string, Row> &actual,
     if (may_delete) {
         for (const auto &[name, row] : actual) {
             if (!desired.count(name)) {
-                edits->push_back(
-                    {RowEdit::Op::Delete, kind, name,
-                     "delete " + kind_name(kind) + " " + name +
-                         ": no tunnel needs it"});
+                edits->push_back({RowEdit::Op::Delete, kind, name,
+                                  "delete " + kind_name(kind) + " " + name +
+                                      ": no tunnel needs it"});
             }
         }
     }
@@ -93,16 +92,15 @@ Plan::describe() const
     for (const auto &[bridge, edits] : flows) {
         for (const FlowEdit &edit : edits) {
             auto cookie = Cookie::decode(edit.flow.cookie);
-            lines.push_back(
-                bridge + ": " +
-                (edit.op == FlowEdit::Op::Add ? "add" : "delete") +
-                " flow of " + (cookie ? cookie->owner.to_string() : "?") +
-                ": " + edit.flow.to_string());
+            lines.push_back(bridge + ": " +
+                            (edit.op == FlowEdit::Op::Add ? "add" : "delete") +
+                            " flow of " +
+                            (cookie ? cookie->owner.to_string() : "?") + ": " +
+                            edit.flow.to_string());
         }
     }
     if (prove) {
-        lines.push_back(
-            "prove that no datapath flow copies for what stopped");
+        lines.push_back("prove that no datapath flow copies for what stopped");
     }
     for (const RowEdit &edit : rows) {
         lines.push_back(edit.why);
@@ -112,8 +110,7 @@ Plan::describe() const
 }
 
 std::vector<RowEdit>
-diff_rows(const SwitchRows &actual, const SwitchRows &desired,
-          bool may_delete)
+diff_rows(const SwitchRows &actual, const SwitchRows &desired, bool may_delete)
 {
     std::vector<RowEdit> edits;
     diff_table(RowEdit::Kind::Mirror, actual.mirrors, desired.mirrors,

@@ -63,8 +63,8 @@ is_copying(const TunnelDesire &desire, const DesiredState &desired,
     auto tap = desired.tap_of(desire.iface_id);
     return tap && flows != actual.flows.end() &&
            flows->second.count(tap->owner) &&
-           flows->second.count({FlowOwner::Egress,
-                                static_cast<uint32_t>(desire.tap.tunnel)});
+           flows->second.count(
+               {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)});
 }
 
 /* Says whether the tunnel is installed, and why not. */
@@ -87,9 +87,8 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
         degrade("SWITCH_REFUSED", "the switch refused our flows (" +
                                       refused->second +
                                       "); see the daemon's log");
-    } else if (status->reasons.empty() &&
-               status->health != Health::Disabled && !copying &&
-               status->observed_generation > 0) {
+    } else if (status->reasons.empty() && status->health != Health::Disabled &&
+               !copying && status->observed_generation > 0) {
         degrade("INSTALLING", "the switch is being brought to it again; "
                               "wait");
     }

@@ -39,8 +39,7 @@ struct StatusEdit {
  * 'number' is used for a row that is new.  Times and events are those of the
  * row as it is, unless something else changed. */
 StatusEdit desire_status(const Uuid &tunnel, const DesiredState &,
-                         const Actual &,
-                         const std::set<OwnerKey> &outstanding,
+                         const Actual &, const std::set<OwnerKey> &outstanding,
                          int64_t number, const StatusContext &);
 
 /* Counters: the switch's counts since the flows came, made monotonic. */

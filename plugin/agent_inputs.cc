@@ -1,0 +1,233 @@
+/* Agent, what it knows: reading the switch, the control database and the ways
+ * to destinations into values, and judging when that is enough to act on. */
+#include "ovsdb/ovs_c.h"
+#include "plugin/agent.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_inputs);
+
+namespace pm {
+
+namespace {
+
+std::string
+mgmt_target(const std::string &bridge)
+{
+    return "unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt";
+}
+
+} // namespace
+
+void
+Agent::read_switch()
+{
+    switch_.run();
+    if (!switch_.ready()) {
+        return;
+    }
+    bool changed = switch_.seqno() != switch_seqno_ || !switch_read_ ||
+                   switch_.busy() != switch_was_busy_;
+    bool check = std::any_of(
+        unchecked_.begin(), unchecked_.end(),
+        [&](const std::string &b) { return !nic_bridges_.count(b); });
+    unchecked_.clear();
+    for (const auto &[name, bridge] : nic_bridges_) {
+        check |= time_msec() >= bridge.checked_ms + NIC_BRIDGE_CHECK_MS;
+    }
+    if (!changed && !check) {
+        return;
+    }
+    switch_seqno_ = switch_.seqno();
+    switch_was_busy_ = switch_.busy();
+    switch_read_ = true;
+    SwitchFacts facts = switch_.read();
+    guard_bridges(&facts);
+
+    actual_.rows = facts.rows;
+    std::erase_if(actual_.flows, [&](const auto &bridge) {
+        return !facts.rows.bridges.count(bridge.first);
+    });
+    control_.configure(facts.settings.remote, facts.settings.chassis);
+    std::set<std::string> nics;
+    for (const auto &[iface_id, nic] : facts.nics) {
+        nics.insert(iface_id);
+    }
+    control_.set_local_nics(nics);
+    desired_.set_switch(facts);
+}
+
+/* Frames that an output to FLOOD or ALL sends into our patch ports would be
+ * other NICs'.  FLOOD can be stopped at the port ("no-flood", which only
+ * OpenFlow 1.0 has and a restart of vswitchd forgets); a pipeline that uses
+ * ALL, or FLOOD where that is refused, must not be tapped. */
+void
+Agent::guard_bridges(SwitchFacts *facts)
+{
+    std::set<std::string> tapped;
+    for (const auto &[iface_id, nic] : facts->nics) {
+        if (!desired_.tunnels_of_nic(iface_id).empty()) {
+            tapped.insert(nic.bridge);
+        }
+    }
+    std::erase_if(nic_bridges_, [&](const auto &bridge) {
+        return !tapped.count(bridge.first);
+    });
+    for (const std::string &name : tapped) {
+        NicBridge &bridge = nic_bridges_[name];
+        std::string target = mgmt_target(name);
+        bool refused = false;
+        for (const auto &[port, row] : facts->rows.ports) {
+            auto ofport = facts->ofports.find(port);
+            if (row.bridge == name && ofport != facts->ofports.end() &&
+                !bridge.no_flood.count({port, ofport->second})) {
+                if (set_no_flood(target, ofport->second)) {
+                    refused = true;
+                } else {
+                    bridge.no_flood.insert({port, ofport->second});
+                }
+            }
+        }
+        if (time_msec() >= bridge.checked_ms + NIC_BRIDGE_CHECK_MS) {
+            bridge.checked_ms = time_msec();
+            uint64_t all = 0, flood = 0;
+            if (!count_flows_to(target, "ALL", &all) &&
+                !count_flows_to(target, "FLOOD", &flood)) {
+                bridge.checked = true;
+                bridge.unsafe =
+                    all ? "bridge " + name +
+                              " has flows that output to ALL, which would "
+                              "show other NICs' frames to the mirror; use "
+                              "NORMAL or FLOOD"
+                    : flood && refused
+                        ? "bridge " + name +
+                              " has flows that output to FLOOD and does "
+                              "not admit OpenFlow 1.0, which is needed to "
+                              "keep them from the mirror; admit it or use "
+                              "NORMAL"
+                        : "";
+            }
+        }
+        auto facts_of = facts->bridges.find(name);
+        if (facts_of != facts->bridges.end()) {
+            facts_of->second.unsafe = bridge.unsafe;
+            facts_of->second.checked = bridge.checked;
+        }
+    }
+}
+
+/* What is known of them holds until they have been looked at again. */
+void
+Agent::recheck_nic_bridges()
+{
+    for (auto &[name, found] : nic_bridges_) {
+        found.no_flood.clear();
+        found.checked_ms = 0;
+    }
+}
+
+void
+Agent::read_control()
+{
+    control_.run();
+    if (!control_.busy()) {
+        /* Written or not: whatever still differs is reported again. */
+        unreported_.merge(reporting_);
+        reporting_.clear();
+        unreported_filters_.merge(reporting_filters_);
+        reporting_filters_.clear();
+    }
+    if (!cleanup_) {
+        desired_.apply(control_.take_changes());
+        desired_.set_complete(control_.complete());
+    } else {
+        ModelDelta delta = control_.take_changes(), statuses;
+        statuses.tunnel_statuses = delta.tunnel_statuses;
+        statuses.filter_statuses = delta.filter_statuses;
+        desired_.apply(statuses);
+    }
+    if (control_.connected()) {
+        control_lost_ms_ = 0;
+    } else if (!control_lost_ms_) {
+        control_lost_ms_ = time_wall_msec();
+    }
+}
+
+void
+Agent::read_underlay()
+{
+    underlay_.run();
+    std::set<PathKey> paths = desired_.paths();
+    if (paths != watched_) {
+        watched_ = paths;
+        underlay_.watch(paths);
+    }
+    desired_.set_paths(underlay_.take_changes());
+}
+
+/* vswitchd is away when the rows that we wrote, or the connections to our
+ * bridges, wait for it too long. */
+void
+Agent::judge_vswitchd()
+{
+    bool waiting = !desired_.facts().rows.bridges.empty() &&
+                   !desired_.facts().settled && !switch_.busy();
+    for (const auto &[name, link] : links_) {
+        waiting |= !link->connected();
+    }
+    if (!waiting) {
+        away_since_ms_ = 0;
+    } else if (!away_since_ms_) {
+        away_since_ms_ = time_msec();
+    }
+    bool away = away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS;
+    desired_.set_vswitchd_alive(!away);
+}
+
+/* Nothing is touched before everything that says what should be there has
+ * been known at once: a restart must change nothing. */
+bool
+Agent::may_act()
+{
+    if (cleanup_) {
+        return switch_.ready();
+    }
+    if (!started_ && switch_.ready() && control_.complete()) {
+        started_ = desired_.decided();
+        if (started_) {
+            VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
+                      desired_.tunnels().size());
+            for (const auto &[id, status] : desired_.model().tunnel_statuses) {
+                if (status.chassis == desired_.facts().settings.chassis) {
+                    unreported_.insert(status.tunnel);
+                    /* The daemon before us may have stopped any of them
+                     * without proof, and that it is to copy again proves
+                     * nothing. */
+                    actual_.unproven[status.number];
+                }
+            }
+        }
+    }
+    return started_ && !paused_ && switch_.ready();
+}
+
+std::string
+Agent::holding() const
+{
+    if (!switch_.ready()) {
+        return "waiting for the switch database";
+    }
+    if (desired_.facts().settings.chassis.empty()) {
+        return "waiting for external_ids:system-id";
+    }
+    if (desired_.facts().settings.remote.empty()) {
+        return "waiting for external_ids:mirror-remote";
+    }
+    if (!started_ && !control_.complete()) {
+        return "waiting for the control database";
+    }
+    if (!started_) {
+        return "waiting for the routes to destinations";
+    }
+    return paused_ ? "paused" : "";
+}
+
+} // namespace pm

@@ -1,0 +1,187 @@
+/* DesiredState, what it is asked: outcome, status rows, who is served by
+ * what. */
+#include <algorithm>
+
+#include "plugin/desired_state.h"
+#include "plugin/value_of.h"
+
+namespace pm {
+
+const std::map<OwnerKey, std::vector<Flow>> &
+DesiredState::flows() const
+{
+    return flows_;
+}
+
+std::set<Uuid>
+DesiredState::idle_filters()
+{
+    std::erase_if(maybe_idle_filters_, [&](const Uuid &filter) {
+        return dependents_.count(filter) || !filter_status_of(filter);
+    });
+    return maybe_idle_filters_;
+}
+
+std::set<PathKey>
+DesiredState::paths() const
+{
+    std::set<PathKey> keys;
+    for (const auto &[key, tunnels] : by_path_) {
+        keys.insert(key);
+    }
+    return keys;
+}
+
+const TunnelStatus *
+DesiredState::status_of(const Uuid &tunnel) const
+{
+    auto i = own_statuses_.find(tunnel);
+    return i == own_statuses_.end() ? nullptr
+                                    : find(model_.tunnel_statuses, i->second);
+}
+
+const FilterStatus *
+DesiredState::filter_status_of(const Uuid &filter) const
+{
+    auto i = own_filter_statuses_.find(filter);
+    return i == own_filter_statuses_.end()
+               ? nullptr
+               : find(model_.filter_statuses, i->second);
+}
+
+std::set<Uuid>
+DesiredState::foreign_statuses_of(const Uuid &tunnel) const
+{
+    const std::set<Uuid> *rows = value_of(foreign_statuses_, tunnel);
+    return rows ? *rows : std::set<Uuid>();
+}
+
+std::optional<OwnerKey>
+DesiredState::tap_of(const std::string &iface_id) const
+{
+    const OwnerKey *key = value_of(tap_keys_, iface_id);
+    return key ? std::optional(*key) : std::nullopt;
+}
+
+std::optional<Uuid>
+DesiredState::status_row_of(const Uuid &tunnel) const
+{
+    const Uuid *row = value_of(own_statuses_, tunnel);
+    return row ? std::optional(*row) : std::nullopt;
+}
+
+std::optional<Uuid>
+DesiredState::filter_status_row_of(const Uuid &filter) const
+{
+    const Uuid *row = value_of(own_filter_statuses_, filter);
+    return row ? std::optional(*row) : std::nullopt;
+}
+
+std::optional<Uuid>
+DesiredState::tunnel_of_number(int64_t number) const
+{
+    const Uuid *id = value_of(tunnel_numbers_.by_number, number);
+    return id ? std::optional(*id) : std::nullopt;
+}
+
+std::optional<Uuid>
+DesiredState::filter_of_number(int64_t number) const
+{
+    const Uuid *id = value_of(filter_numbers_.by_number, number);
+    return id ? std::optional(*id) : std::nullopt;
+}
+
+std::set<Uuid>
+DesiredState::tunnels_of_nic(const std::string &iface_id) const
+{
+    const std::set<Uuid> *tunnels = value_of(by_iface_id_, iface_id);
+    return tunnels ? *tunnels : std::set<Uuid>();
+}
+
+bool
+DesiredState::is_filter_needed(const Uuid &filter) const
+{
+    const std::set<Uuid> *users = value_of(dependents_, filter);
+    return users &&
+           std::any_of(users->begin(), users->end(), [&](const Uuid &id) {
+               const TunnelDesire &desire = tunnels_.at(id);
+               return desire.active && desire.bound;
+           });
+}
+
+bool
+DesiredState::decided() const
+{
+    return std::none_of(tunnels_.begin(), tunnels_.end(),
+                        [](const auto &t) { return t.second.undecided; });
+}
+
+std::set<Uuid>
+DesiredState::tunnels_of(const OwnerKey &key) const
+{
+    std::set<Uuid> tunnels;
+    auto add = [&](const std::set<Uuid> *ids) {
+        if (ids) {
+            tunnels.insert(ids->begin(), ids->end());
+        }
+    };
+    switch (key.owner.kind) {
+    case FlowOwner::Egress:
+        if (auto id = tunnel_of_number(key.owner.number)) {
+            tunnels.insert(*id);
+        }
+        break;
+    case FlowOwner::Filter:
+        if (auto filter = filter_of_number(key.owner.number)) {
+            add(value_of(dependents_, *filter));
+        }
+        break;
+    case FlowOwner::Tap:
+        for (const auto &[iface_id, tap] : tap_keys_) {
+            if (tap == key) {
+                add(value_of(by_iface_id_, iface_id));
+            }
+        }
+        break;
+    case FlowOwner::Base:
+        for (const auto &[id, desire] : tunnels_) {
+            if (desire.mirror_bridge == key.bridge) {
+                tunnels.insert(id);
+            }
+        }
+        break;
+    case FlowOwner::Guard:
+        break;
+    }
+    return tunnels;
+}
+
+void
+DesiredState::refresh()
+{
+    for (const auto &[id, tunnel] : model_.tunnels) {
+        dirty_.insert(id);
+    }
+    for (const auto &[name, bridge] : facts_.bridges) {
+        dirty_bridges_.insert(name);
+    }
+    rows_dirty_ = true;
+}
+
+std::set<OwnerKey>
+DesiredState::take_changed_flows()
+{
+    std::set<OwnerKey> changed;
+    changed.swap(changed_flows_);
+    return changed;
+}
+
+std::set<Uuid>
+DesiredState::take_changed_tunnels()
+{
+    std::set<Uuid> changed;
+    changed.swap(changed_tunnels_);
+    return changed;
+}
+
+} // namespace pm

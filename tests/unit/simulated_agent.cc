@@ -31,6 +31,16 @@ SimulatedAgent::restart()
 }
 
 void
+SimulatedAgent::restart_vswitchd()
+{
+    tables.clear();
+    hot.clear();
+    in_flight_.clear();
+    actual.flows.clear();
+    host.facts.settled = false;
+}
+
+void
 SimulatedAgent::forget_policies()
 {
     policies_.clear();
@@ -119,17 +129,14 @@ SimulatedAgent::pass(bool hurry)
     if (!started_ && host.desired.paths_known()) {
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
-            if (status.chassis != "hv1") {
-                continue;
-            }
-            auto d = host.desired.tunnels().find(status.tunnel);
-            if (d == host.desired.tunnels().end() || !d->second.egress) {
+            if (status.chassis == "hv1") {
                 actual.unproven[status.number];
             }
         }
     }
     read_flows();
     if (started_) {
+        actual.changing = !in_flight_.empty();
         Plan todo = plan();
         judge_plan(todo);
         for (const auto &[bridge, edits] : todo.flows) {
@@ -298,6 +305,9 @@ SimulatedAgent::answer(bool hurry)
 {
     SwitchFacts &facts = host.facts;
     host.answer_paths();
+    for (auto &[key, path] : host.paths) {
+        path.known |= hurry || host.chance(50);
+    }
     if (hurry || host.chance(70)) {
         for (const auto &[bridge, edits] : in_flight_) {
             if (actual.flows.count(bridge)) {

@@ -32,6 +32,8 @@ public:
     /* One pass of the daemon, then some of what it asked for happens. */
     void pass(bool hurry);
     void restart();
+    /* The rows stay, the flows are lost. */
+    void restart_vswitchd();
     bool settled() const;
     /* What was admitted before is so no longer. */
     void forget_policies();

@@ -152,22 +152,18 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
     for (uint32_t seed = 1; seed <= 60; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
-            if (agent.host.chance(30)) {
+            if (agent.host.chance(40)) {
                 agent.host.edit();
             }
             if (agent.host.chance(2)) {
                 agent.restart();
+            } else if (agent.host.chance(2)) {
+                agent.restart_vswitchd();
             }
             agent.pass(false);
             if (step % 20 == 19) {
-                for (auto &[key, path] : agent.host.paths) {
-                    path.known = true;
-                }
                 for (int i = 0; i < 80 && !agent.settled(); i++) {
                     agent.pass(true);
-                    for (auto &[key, path] : agent.host.paths) {
-                        path.known = true;
-                    }
                 }
                 ASSERT_TRUE(agent.settled())
                     << "seed " << seed << " step " << step
@@ -195,10 +191,14 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
         statuses += agent.statuses_deleted;
         proofs += agent.proofs;
     }
+    RecordProperty("bundles", flows);
+    RecordProperty("rows deleted", deleted);
+    RecordProperty("statuses deleted", statuses);
+    RecordProperty("proofs", proofs);
     /* Where nothing happened nothing is proven. */
-    EXPECT_GT(flows, 1000);
+    EXPECT_GT(flows, 500);
     EXPECT_GT(deleted, 200);
-    EXPECT_GT(statuses, 100);
+    EXPECT_GT(statuses, 50);
     EXPECT_GT(proofs, 100);
 }
 

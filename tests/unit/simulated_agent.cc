@@ -126,7 +126,7 @@ SimulatedAgent::pass(bool hurry)
     for (const OwnerKey &key : host.desired.take_changed_flows()) {
         outstanding.insert(key);
     }
-    if (!started_ && host.desired.paths_known()) {
+    if (!started_ && host.desired.decided()) {
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
             if (status.chassis == "hv1") {
@@ -307,6 +307,9 @@ SimulatedAgent::answer(bool hurry)
     host.answer_paths();
     for (auto &[key, path] : host.paths) {
         path.known |= hurry || host.chance(50);
+    }
+    for (auto &[name, bridge] : facts.bridges) {
+        bridge.checked |= hurry || host.chance(50);
     }
     if (hurry || host.chance(70)) {
         for (const auto &[bridge, edits] : in_flight_) {

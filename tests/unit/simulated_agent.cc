@@ -182,10 +182,9 @@ SimulatedAgent::report()
         auto d = host.desired.tunnels().find(id);
         bool coming = d != host.desired.tunnels().end() && d->second.bound &&
                       !host.desired.status_of(id);
-        int64_t number =
-            coming ? host.desired.number_for_tunnel(id, busy) : 0;
-        StatusEdit edit = desire_status(id, host.desired, actual,
-                                        outstanding, number, context);
+        int64_t number = coming ? host.desired.number_for_tunnel(id, busy) : 0;
+        StatusEdit edit = desire_status(id, host.desired, actual, outstanding,
+                                        number, context);
         auto row = host.desired.status_row_of(id);
         if (edit.op == StatusEdit::Op::Put &&
             (row || host.model.tunnels.count(id))) {
@@ -216,9 +215,8 @@ SimulatedAgent::report_filters()
     DesiredState &desired = host.desired;
     for (const auto &[id, filter] : host.model.filters) {
         if (desired.is_filter_needed(id) && !desired.filter_status_of(id)) {
-            FilterStatus &status =
-                host.model.filter_statuses[row_id(Row::FilterStatus,
-                                                  next_status_++)];
+            FilterStatus &status = host.model.filter_statuses[row_id(
+                Row::FilterStatus, next_status_++)];
             status.filter = id;
             status.chassis = "hv1";
             status.number = desired.number_for_filter(id, busy);
@@ -399,8 +397,7 @@ SimulatedAgent::judge_plan(const Plan &todo)
     for (const auto &[bridge, edits] : todo.flows) {
         for (const FlowEdit &edit : edits) {
             FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
-            if (edit.op != FlowEdit::Op::Add ||
-                owner.kind != FlowOwner::Tap) {
+            if (edit.op != FlowEdit::Op::Add || owner.kind != FlowOwner::Tap) {
                 continue;
             }
             for (Direction direction : DIRECTIONS) {
@@ -459,8 +456,8 @@ SimulatedAgent::judge_tap(const Flow &flow)
                   flow.to_string());
         }
         uint32_t nic = Cookie::decode(flow.cookie)->owner.number;
-        auto port = host.facts.rows.ports.find(
-            nic_port_name(nic, Direction::Inbound));
+        auto port =
+            host.facts.rows.ports.find(nic_port_name(nic, Direction::Inbound));
         if (port != host.facts.rows.ports.end() &&
             !policy.iface_ids.count(port->second.mark.iface_id)) {
             fault(name + " is of another NIC");

@@ -26,8 +26,7 @@ public:
     std::map<int64_t, int> hot;
     /* Broken laws, in words. */
     std::vector<std::string> faults;
-    int flows_written = 0, rows_deleted = 0, statuses_deleted = 0,
-        proofs = 0;
+    int flows_written = 0, rows_deleted = 0, statuses_deleted = 0, proofs = 0;
 
     /* One pass of the daemon, then some of what it asked for happens. */
     void pass(bool hurry);

@@ -103,11 +103,11 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
         }
         for (const OwnerKey &key : keys) {
             auto want = desired.find(key);
-            auto wanted = want == desired.end() ? std::vector<Flow>()
-                                                : want->second;
-            apply_bundle(&actual, key.bridge,
-                         diff_flows(actual.flows[key.bridge][key.owner],
-                                    wanted));
+            auto wanted =
+                want == desired.end() ? std::vector<Flow>() : want->second;
+            apply_bundle(
+                &actual, key.bridge,
+                diff_flows(actual.flows[key.bridge][key.owner], wanted));
             auto got = actual.flows[key.bridge].count(key.owner)
                            ? actual.flows[key.bridge][key.owner]
                            : std::vector<Flow>();
@@ -165,9 +165,8 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
                 for (int i = 0; i < 80 && !agent.settled(); i++) {
                     agent.pass(true);
                 }
-                ASSERT_TRUE(agent.settled())
-                    << "seed " << seed << " step " << step
-                    << " does not settle";
+                ASSERT_TRUE(agent.settled()) << "seed " << seed << " step "
+                                             << step << " does not settle";
                 Plan plan = agent.plan();
                 ASSERT_TRUE(plan.empty()) << plan.describe().front();
                 std::map<std::string, std::map<FlowKey, Flow>> desired;

@@ -251,6 +251,9 @@ Agent::run_prover()
 void
 Agent::apply_plan()
 {
+    actual_.changing =
+        std::any_of(links_.begin(), links_.end(),
+                    [](const auto &link) { return link.second->applying(); });
     Plan plan = make_plan(actual_, desired_, &outstanding_);
     for (const auto &[bridge, edits] : plan.flows) {
         auto link = links_.find(bridge);

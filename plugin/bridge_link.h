@@ -38,6 +38,7 @@ public:
     bool connected() const { return openflow_.connected(); }
     /* Connected, flows read, nothing under way. */
     bool idle() const;
+    bool applying() const { return doing_ == Doing::Applying; }
     /* These require idle(). */
     void apply(const std::vector<FlowEdit> &);
     void start_count();

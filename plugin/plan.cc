@@ -165,7 +165,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
     }
     plan.prove = !actual.unproven.empty() && !deletions_outstanding;
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
-                      actual.flows_known();
+                      !actual.changing && actual.flows_known();
     plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
     if (!may_delete) {
         for (const RowEdit &edit :

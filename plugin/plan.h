@@ -36,6 +36,8 @@ struct Actual {
     /* Tunnel numbers that stopped copying without proof yet, with what
      * their copies looked like as far as that is known. */
     std::map<int64_t, std::optional<EgressSpec>> unproven;
+    /* A bundle is under way: what it stops is not in 'unproven' yet. */
+    bool changing = false;
 
     /* Flows of every bridge of ours are known. */
     bool flows_known() const;

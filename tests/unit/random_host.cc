@@ -517,8 +517,8 @@ RandomHost::edit_statuses()
         int64_t number = 1 + pick(12);
         bool taken = false;
         for (const auto &[id, status] : statuses) {
-            taken |= status.chassis == i->second.chassis &&
-                     status.number == number;
+            taken |=
+                status.chassis == i->second.chassis && status.number == number;
         }
         if (chance(40)) {
             statuses.erase(i);
@@ -535,10 +535,8 @@ RandomHost::edit_statuses()
         }
     } else if (!model.filter_statuses.empty()) {
         auto &rows = model.filter_statuses;
-        auto i =
-            std::next(rows.begin(), pick(static_cast<int>(rows.size())));
-        auto j =
-            std::next(rows.begin(), pick(static_cast<int>(rows.size())));
+        auto i = std::next(rows.begin(), pick(static_cast<int>(rows.size())));
+        auto j = std::next(rows.begin(), pick(static_cast<int>(rows.size())));
         if (chance(40)) {
             rows.erase(i);
         } else if (i->second.chassis == j->second.chassis) {
@@ -552,8 +550,7 @@ RandomHost::tamper_with_rows()
 {
     SwitchRows &rows = facts.rows;
     auto some = [&](auto &table) {
-        return std::next(table.begin(),
-                         pick(static_cast<int>(table.size())));
+        return std::next(table.begin(), pick(static_cast<int>(table.size())));
     };
     switch (pick(6)) {
     case 0:

@@ -31,6 +31,16 @@ SimulatedAgent::restart()
 }
 
 void
+SimulatedAgent::restart_vswitchd()
+{
+    tables.clear();
+    hot.clear();
+    in_flight_.clear();
+    actual.flows.clear();
+    host.facts.settled = false;
+}
+
+void
 SimulatedAgent::forget_policies()
 {
     policies_.clear();
@@ -116,20 +126,17 @@ SimulatedAgent::pass(bool hurry)
     for (const OwnerKey &key : host.desired.take_changed_flows()) {
         outstanding.insert(key);
     }
-    if (!started_ && host.desired.paths_known()) {
+    if (!started_ && host.desired.decided()) {
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
-            if (status.chassis != "hv1") {
-                continue;
-            }
-            auto d = host.desired.tunnels().find(status.tunnel);
-            if (d == host.desired.tunnels().end() || !d->second.egress) {
+            if (status.chassis == "hv1") {
                 actual.unproven[status.number];
             }
         }
     }
     read_flows();
     if (started_) {
+        actual.changing = !in_flight_.empty();
         Plan todo = plan();
         judge_plan(todo);
         for (const auto &[bridge, edits] : todo.flows) {
@@ -175,10 +182,9 @@ SimulatedAgent::report()
         auto d = host.desired.tunnels().find(id);
         bool coming = d != host.desired.tunnels().end() && d->second.bound &&
                       !host.desired.status_of(id);
-        int64_t number =
-            coming ? host.desired.number_for_tunnel(id, busy) : 0;
-        StatusEdit edit = desire_status(id, host.desired, actual,
-                                        outstanding, number, context);
+        int64_t number = coming ? host.desired.number_for_tunnel(id, busy) : 0;
+        StatusEdit edit = desire_status(id, host.desired, actual, outstanding,
+                                        number, context);
         auto row = host.desired.status_row_of(id);
         if (edit.op == StatusEdit::Op::Put &&
             (row || host.model.tunnels.count(id))) {
@@ -209,9 +215,8 @@ SimulatedAgent::report_filters()
     DesiredState &desired = host.desired;
     for (const auto &[id, filter] : host.model.filters) {
         if (desired.is_filter_needed(id) && !desired.filter_status_of(id)) {
-            FilterStatus &status =
-                host.model.filter_statuses[row_id(Row::FilterStatus,
-                                                  next_status_++)];
+            FilterStatus &status = host.model.filter_statuses[row_id(
+                Row::FilterStatus, next_status_++)];
             status.filter = id;
             status.chassis = "hv1";
             status.number = desired.number_for_filter(id, busy);
@@ -298,6 +303,12 @@ SimulatedAgent::answer(bool hurry)
 {
     SwitchFacts &facts = host.facts;
     host.answer_paths();
+    for (auto &[key, path] : host.paths) {
+        path.known |= hurry || host.chance(50);
+    }
+    for (auto &[name, bridge] : facts.bridges) {
+        bridge.checked |= hurry || host.chance(50);
+    }
     if (hurry || host.chance(70)) {
         for (const auto &[bridge, edits] : in_flight_) {
             if (actual.flows.count(bridge)) {
@@ -386,8 +397,7 @@ SimulatedAgent::judge_plan(const Plan &todo)
     for (const auto &[bridge, edits] : todo.flows) {
         for (const FlowEdit &edit : edits) {
             FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
-            if (edit.op != FlowEdit::Op::Add ||
-                owner.kind != FlowOwner::Tap) {
+            if (edit.op != FlowEdit::Op::Add || owner.kind != FlowOwner::Tap) {
                 continue;
             }
             for (Direction direction : DIRECTIONS) {
@@ -446,8 +456,8 @@ SimulatedAgent::judge_tap(const Flow &flow)
                   flow.to_string());
         }
         uint32_t nic = Cookie::decode(flow.cookie)->owner.number;
-        auto port = host.facts.rows.ports.find(
-            nic_port_name(nic, Direction::Inbound));
+        auto port =
+            host.facts.rows.ports.find(nic_port_name(nic, Direction::Inbound));
         if (port != host.facts.rows.ports.end() &&
             !policy.iface_ids.count(port->second.mark.iface_id)) {
             fault(name + " is of another NIC");

@@ -26,12 +26,13 @@ public:
     std::map<int64_t, int> hot;
     /* Broken laws, in words. */
     std::vector<std::string> faults;
-    int flows_written = 0, rows_deleted = 0, statuses_deleted = 0,
-        proofs = 0;
+    int flows_written = 0, rows_deleted = 0, statuses_deleted = 0, proofs = 0;
 
     /* One pass of the daemon, then some of what it asked for happens. */
     void pass(bool hurry);
     void restart();
+    /* The rows stay, the flows are lost. */
+    void restart_vswitchd();
     bool settled() const;
     /* What was admitted before is so no longer. */
     void forget_policies();

@@ -232,6 +232,20 @@ TEST_F(OneTunnel, KeepsItsFlowsWhenItTakesTheNumberOfOneThatGoes)
     EXPECT_TRUE(host.desire(other).egress);
 }
 
+TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
+{
+    PathKey key{"system", ip_of("192.0.2.2")};
+    host.paths[key] = host.find_path(key);
+    host.paths[key].port_taken = "a vxlan device";
+    host.feed();
+    ASSERT_TRUE(host.desired.rows().ports.count("mirror-vxlan"));
+    host.add_collector(1);
+    host.add_tunnel(1, 0, 1);
+    host.feed();
+    EXPECT_FALSE(host.desired.rows().ports.count("mirror-vxlan"));
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
 /* A frame that floods reaches every tap of its bridge. */
 TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
 {

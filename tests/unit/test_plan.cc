@@ -103,11 +103,11 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
         }
         for (const OwnerKey &key : keys) {
             auto want = desired.find(key);
-            auto wanted = want == desired.end() ? std::vector<Flow>()
-                                                : want->second;
-            apply_bundle(&actual, key.bridge,
-                         diff_flows(actual.flows[key.bridge][key.owner],
-                                    wanted));
+            auto wanted =
+                want == desired.end() ? std::vector<Flow>() : want->second;
+            apply_bundle(
+                &actual, key.bridge,
+                diff_flows(actual.flows[key.bridge][key.owner], wanted));
             auto got = actual.flows[key.bridge].count(key.owner)
                            ? actual.flows[key.bridge][key.owner]
                            : std::vector<Flow>();
@@ -152,26 +152,21 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
     for (uint32_t seed = 1; seed <= 60; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
-            if (agent.host.chance(30)) {
+            if (agent.host.chance(40)) {
                 agent.host.edit();
             }
             if (agent.host.chance(2)) {
                 agent.restart();
+            } else if (agent.host.chance(2)) {
+                agent.restart_vswitchd();
             }
             agent.pass(false);
             if (step % 20 == 19) {
-                for (auto &[key, path] : agent.host.paths) {
-                    path.known = true;
-                }
                 for (int i = 0; i < 80 && !agent.settled(); i++) {
                     agent.pass(true);
-                    for (auto &[key, path] : agent.host.paths) {
-                        path.known = true;
-                    }
                 }
-                ASSERT_TRUE(agent.settled())
-                    << "seed " << seed << " step " << step
-                    << " does not settle";
+                ASSERT_TRUE(agent.settled()) << "seed " << seed << " step "
+                                             << step << " does not settle";
                 Plan plan = agent.plan();
                 ASSERT_TRUE(plan.empty()) << plan.describe().front();
                 std::map<std::string, std::map<FlowKey, Flow>> desired;
@@ -195,10 +190,14 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
         statuses += agent.statuses_deleted;
         proofs += agent.proofs;
     }
+    RecordProperty("bundles", flows);
+    RecordProperty("rows deleted", deleted);
+    RecordProperty("statuses deleted", statuses);
+    RecordProperty("proofs", proofs);
     /* Where nothing happened nothing is proven. */
-    EXPECT_GT(flows, 1000);
+    EXPECT_GT(flows, 500);
     EXPECT_GT(deleted, 200);
-    EXPECT_GT(statuses, 100);
+    EXPECT_GT(statuses, 50);
     EXPECT_GT(proofs, 100);
 }
 

@@ -84,8 +84,7 @@ protected:
 
 TEST_F(Status, ComesBeforeTheSwitchIsTouched)
 {
-    EXPECT_TRUE(host.desired.flows().empty() ||
-                !host.desire(tunnel).egress);
+    EXPECT_TRUE(host.desired.flows().empty() || !host.desire(tunnel).egress);
     StatusEdit e = edit();
     ASSERT_EQ(e.op, Op::Put);
     EXPECT_EQ(e.status.number, 7);
@@ -132,10 +131,9 @@ TEST_F(Status, LagsUntilTheChangeIsOnTheSwitch)
     host.model.tunnels[tunnel].vni++;
     host.model.tunnels[tunnel].generation = 2;
     host.feed();
-    for (FlowOwner owner :
-         {egress_key().owner, FlowOwner{FlowOwner::Base, 0},
-          host.desired.tap_of("nic0")->owner,
-          FlowOwner{FlowOwner::Filter, 1}}) {
+    for (FlowOwner owner : {egress_key().owner, FlowOwner{FlowOwner::Base, 0},
+                            host.desired.tap_of("nic0")->owner,
+                            FlowOwner{FlowOwner::Filter, 1}}) {
         outstanding = {{"br-mirror", owner}};
         EXPECT_EQ(edit().status.observed_generation, 1) << owner.to_string();
     }
@@ -295,8 +293,7 @@ TEST_F(Status, GoesOnceAnotherHypervisorReportsTheNic)
     run_it();
     host.facts.nics.clear();
     ASSERT_TRUE(host.settle());
-    TunnelStatus &other =
-        host.model.tunnel_statuses[row_id(Row::Status, 77)];
+    TunnelStatus &other = host.model.tunnel_statuses[row_id(Row::Status, 77)];
     other.tunnel = tunnel;
     other.chassis = "hv2";
     host.feed();

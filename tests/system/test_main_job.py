@@ -54,7 +54,7 @@ class Wire(WireCases, unittest.TestCase):
         self.lab.wait_copied(talk, self.ids4)
         self.addCleanup(self.switch.vsctl, "set", "Interface", "br-phy",
                         "mtu_request=9000")
-        for mtu, kept in ((1400, 1364), (9000, None), (1200, 1164)):
+        for mtu, kept in ((1400, 1364), (9000, None), (1300, 1264)):
             self.switch.vsctl("set", "Interface", "br-phy",
                               f"mtu_request={mtu}")
 

@@ -50,7 +50,8 @@ class Namespace:
         return Process(argv, log, netns=self.path, **kwargs)
 
     def ip(self, *args, check=True):
-        return run(["ip", "-n", self.name] + list(args), check=check)
+        # Not "ip -n", which wants to mount as well.
+        return self.run(["ip", *args], check=check)
 
     def sysctl(self, key, value):
         self.run(["sysctl", "-qw", f"{key}={value}"])

@@ -20,6 +20,7 @@ class RealGuest(Guest):
                  stack):
         super().__init__(name, index)
         self._hypervisor = hypervisor
+        self._unwatched = 0
         self.namespace = lab.namespace(name)
         veth(hypervisor.namespace, name, self.namespace, "eth0", mtu,
              self.mac)
@@ -45,10 +46,12 @@ class RealGuest(Guest):
     def send(self, *frames):
         """Sends no faster than the switch takes: its queue is short (some
         90 full-sized frames) and what it drops is not what we test."""
-        for at in range(0, len(frames), 32):
-            if at:
+        for frame in frames:
+            if self._unwatched == 32:
                 self._hypervisor.wait_queues_empty()
-            self._socket.send(*frames[at:at + 32])
+                self._unwatched = 0
+            self._unwatched += 1
+            self._socket.send(frame)
 
     def received(self):
         return self._socket.received()

@@ -112,6 +112,10 @@ def show(lab, collector, path, count):
         pcap.write(path, collector.wire())
     wait_until(lambda: len(pcap.read(path)) >= count,
                "tcpdump to have seen what arrived")
+    lab.control.wait_tunnel(
+        "web1-ids", lambda t: sum(n or 0 for n in
+                                  t["mirrored_packets"].values()) >= count,
+        f"to report its {count} copies")
     say("what the collector's tcpdump decoded:")
     text = run(["tcpdump", "-nn", "-t", "-r", path, "udp port 4789"]).stdout
     print("\n".join("    " + line for line in text.splitlines()[:40]))
@@ -142,6 +146,9 @@ def main():
         web = lab.add_guest("web1", stack=True)
         client = lab.add_guest("client1", stack=True)
         collector = lab.add_collector("collector1")
+        # Counters are reported each second, to be seen at the end.
+        lab.switch.vsctl("set", "Open_vSwitch", ".",
+                         "external_ids:mirror-stats-interval=1")
         lab.start_product()
         if kind is RealLab:
             lab.process(["python3", "-m", "http.server", "80", "--directory",

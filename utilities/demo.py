@@ -112,6 +112,10 @@ def show(lab, collector, path, count):
         pcap.write(path, collector.wire())
     wait_until(lambda: len(pcap.read(path)) >= count,
                "tcpdump to have seen what arrived")
+    lab.control.wait_tunnel(
+        "web1-ids", lambda t: sum(n or 0 for n in
+                                  t["mirrored_packets"].values()) >= count,
+        f"to report its {count} copies")
     say("what the collector's tcpdump decoded:")
     text = run(["tcpdump", "-nn", "-t", "-r", path, "udp port 4789"]).stdout
     print("\n".join("    " + line for line in text.splitlines()[:40]))
@@ -148,6 +152,7 @@ def main():
         # The dummy datapath has no local IPv4 route for copies to leave by.
         collector = lab.add_collector("collector1",
                                       4 if kind is RealLab else 6)
+        # Counters are reported each second, to be seen at the end.
         lab.switch.vsctl("set", "Open_vSwitch", ".",
                          "external_ids:mirror-stats-interval=1")
         lab.start_product()

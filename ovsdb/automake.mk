@@ -6,6 +6,8 @@ libpmovs_la_SOURCES = \
 	ovsdb/conditions.h \
 	ovsdb/control_db.cc \
 	ovsdb/control_db.h \
+	ovsdb/control_db_impl.h \
+	ovsdb/control_db_write.cc \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \
 	ovsdb/control_rows_status.cc \
@@ -13,6 +15,8 @@ libpmovs_la_SOURCES = \
 	ovsdb/ovs_c.h \
 	ovsdb/switch_db.cc \
 	ovsdb/switch_db.h \
+	ovsdb/switch_db_impl.h \
+	ovsdb/switch_db_write.cc \
 	ovsdb/unixctl_client.cc \
 	ovsdb/unixctl_client.h
 nodist_libpmovs_la_SOURCES = \

@@ -1,8 +1,7 @@
 #include "ovsdb/control_db.h"
 
-#include "ovsdb/conditions.h"
+#include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
-#include "ovsdb/ovs_c.h"
 
 VLOG_DEFINE_THIS_MODULE(control_db);
 
@@ -44,42 +43,6 @@ code_of(const std::string &sentence)
 }
 
 } // namespace
-
-struct ControlDb::Impl {
-    struct ovsdb_idl *idl = nullptr;
-    struct ovsdb_idl_txn *txn = nullptr;
-    std::string remote;
-    ConditionInputs inputs;
-    Conditions asked;
-    unsigned int asked_seqno = 0;
-    unsigned int idl_seqno = 0;
-    bool complete = false;
-    bool inputs_changed = false;
-
-    Model seen;       /* What the IDL holds. */
-    ModelDelta fresh; /* Not yet taken; additions and changes. */
-    ModelDelta gone;  /* Deletions that count once the view is complete. */
-
-    void open();
-    void close();
-    void commit();
-    void collect();
-    template <typename Row, typename Value>
-    void collect_table(const struct ovsdb_idl_table_class *,
-                       const Row *(*get)(const struct ovsdb_idl *,
-                                         const struct uuid *),
-                       Table<Value> Model::*rows,
-                       TableDelta<Value> ModelDelta::*delta,
-                       const std::set<Uuid> &also);
-    /* Parents of child rows that changed, to be read again. */
-    std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
-                                   const std::map<Uuid, std::set<Uuid>> &);
-    void set_broken(const Uuid &, std::optional<Problem>);
-    void put(const std::optional<Uuid> &, const TunnelStatus &);
-    void put(const std::optional<Uuid> &, const FilterStatus &);
-    void put(const Chassis &);
-    const struct pmrec_chassis *own_chassis() const;
-};
 
 ControlDb::ControlDb() : impl_(std::make_unique<Impl>()) {}
 
@@ -323,26 +286,6 @@ ControlDb::Impl::collect()
     ovsdb_idl_track_clear(idl);
 }
 
-/* Sends the open transaction, or sees how far it has come. */
-void
-ControlDb::Impl::commit()
-{
-    if (!txn) {
-        return;
-    }
-    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
-    if (status == TXN_INCOMPLETE) {
-        return;
-    }
-    if (status == TXN_ERROR) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-        VLOG_WARN_RL(&rl, "control database refused our status: %s",
-                     ovsdb_idl_txn_get_error(txn));
-    }
-    ovsdb_idl_txn_destroy(txn);
-    txn = nullptr;
-}
-
 void
 ControlDb::run()
 {
@@ -412,124 +355,6 @@ ControlDb::take_changes()
         });
     }
     return delta;
-}
-
-/* ------------------------------------------------------------------------
- * Writing. */
-
-void
-ControlDb::Impl::put(const std::optional<Uuid> &id, const TunnelStatus &status)
-{
-    if (id) {
-        struct uuid uuid = to_ovs_uuid(*id);
-        const struct pmrec_tunnel_status *row =
-            pmrec_tunnel_status_get_for_uuid(idl, &uuid);
-        if (row) {
-            write(row, status);
-        }
-        return;
-    }
-    /* The row must not outlive its reason: the commit fails if the tunnel
-     * went meanwhile. */
-    struct uuid uuid = to_ovs_uuid(status.tunnel);
-    const struct pmrec_mirror_tunnel *tunnel =
-        pmrec_mirror_tunnel_get_for_uuid(idl, &uuid);
-    if (tunnel) {
-        pmrec_mirror_tunnel_verify_account(tunnel);
-        write(pmrec_tunnel_status_insert(txn), status);
-    }
-}
-
-void
-ControlDb::Impl::put(const std::optional<Uuid> &id, const FilterStatus &status)
-{
-    if (!id) {
-        write(pmrec_filter_status_insert(txn), status);
-        return;
-    }
-    struct uuid uuid = to_ovs_uuid(*id);
-    const struct pmrec_filter_status *row =
-        pmrec_filter_status_get_for_uuid(idl, &uuid);
-    if (row) {
-        write(row, status);
-    }
-}
-
-const struct pmrec_chassis *
-ControlDb::Impl::own_chassis() const
-{
-    const struct pmrec_chassis *row;
-    PMREC_CHASSIS_FOR_EACH(row, idl)
-    {
-        if (inputs.chassis == row->name) {
-            return row;
-        }
-    }
-    return nullptr;
-}
-
-void
-ControlDb::Impl::put(const Chassis &chassis)
-{
-    const struct pmrec_chassis *own = own_chassis();
-    write(own ? own : pmrec_chassis_insert(txn), chassis);
-}
-
-bool
-ControlDb::busy() const
-{
-    return impl_->txn != nullptr;
-}
-
-void
-ControlDb::start(const ControlWrite &w)
-{
-    Impl &i = *impl_;
-    if (!i.idl || i.txn || w.empty()) {
-        return;
-    }
-    i.txn = ovsdb_idl_txn_create(i.idl);
-    ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",
-                              i.inputs.chassis.c_str());
-    for (const auto &[row, status] : w.put_tunnels) {
-        i.put(row, status);
-    }
-    for (const auto &[row, status] : w.put_filters) {
-        i.put(row, status);
-    }
-    for (const Uuid &id : w.delete_tunnels) {
-        struct uuid uuid = to_ovs_uuid(id);
-        const struct pmrec_tunnel_status *row =
-            pmrec_tunnel_status_get_for_uuid(i.idl, &uuid);
-        if (row) {
-            pmrec_tunnel_status_delete(row);
-        }
-    }
-    for (const Uuid &id : w.delete_filters) {
-        struct uuid uuid = to_ovs_uuid(id);
-        const struct pmrec_filter_status *row =
-            pmrec_filter_status_get_for_uuid(i.idl, &uuid);
-        if (row) {
-            pmrec_filter_status_delete(row);
-        }
-    }
-    if (w.chassis) {
-        i.put(*w.chassis);
-    }
-    i.commit();
-}
-
-void
-ControlDb::start_leaving()
-{
-    Impl &i = *impl_;
-    const struct pmrec_chassis *row =
-        i.idl && !i.txn ? i.own_chassis() : nullptr;
-    if (row) {
-        i.txn = ovsdb_idl_txn_create(i.idl);
-        pmrec_chassis_delete(row);
-        i.commit();
-    }
 }
 
 } // namespace pm

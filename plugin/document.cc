@@ -182,6 +182,7 @@ apply_document(Edit *edit, const EditContext &context, const std::string &text,
     if (pruning && edit->problems.empty()) {
         prune(edit, context, *document);
     }
+    edit->book.in_document = false;
     finish(edit, context);
 }
 

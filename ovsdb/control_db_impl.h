@@ -1,0 +1,49 @@
+/* ControlDb's inside, shared by its reading and its writing half (adapter). */
+#ifndef OVSDB_CONTROL_DB_IMPL_H
+#define OVSDB_CONTROL_DB_IMPL_H 1
+
+#include "ovsdb/conditions.h"
+#include "ovsdb/control_db.h"
+#include "ovsdb/ovs_c.h"
+
+namespace pm {
+
+struct ControlDb::Impl {
+    struct ovsdb_idl *idl = nullptr;
+    struct ovsdb_idl_txn *txn = nullptr;
+    std::string remote;
+    ConditionInputs inputs;
+    Conditions asked;
+    unsigned int asked_seqno = 0;
+    unsigned int idl_seqno = 0;
+    bool complete = false;
+    bool inputs_changed = false;
+
+    Model seen;       /* What the IDL holds. */
+    ModelDelta fresh; /* Not yet taken; additions and changes. */
+    ModelDelta gone;  /* Deletions that count once the view is complete. */
+
+    void open();
+    void close();
+    void commit();
+    void collect();
+    template <typename Row, typename Value>
+    void collect_table(const struct ovsdb_idl_table_class *,
+                       const Row *(*get)(const struct ovsdb_idl *,
+                                         const struct uuid *),
+                       Table<Value> Model::*rows,
+                       TableDelta<Value> ModelDelta::*delta,
+                       const std::set<Uuid> &also);
+    /* Parents of child rows that changed, to be read again. */
+    std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
+                                   const std::map<Uuid, std::set<Uuid>> &);
+    void set_broken(const Uuid &, std::optional<Problem>);
+    void put(const std::optional<Uuid> &, const TunnelStatus &);
+    void put(const std::optional<Uuid> &, const FilterStatus &);
+    void put(const Chassis &);
+    const struct pmrec_chassis *own_chassis() const;
+};
+
+} // namespace pm
+
+#endif /* OVSDB_CONTROL_DB_IMPL_H */

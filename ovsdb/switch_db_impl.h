@@ -1,0 +1,48 @@
+/* SwitchDb's inside, shared by its reading and its writing half (adapter). */
+#ifndef OVSDB_SWITCH_DB_IMPL_H
+#define OVSDB_SWITCH_DB_IMPL_H 1
+
+#include "ovsdb/ovs_c.h"
+#include "ovsdb/switch_db.h"
+
+namespace pm {
+
+/* Keys of external_ids that make a row ours. */
+inline constexpr char MARK[] = "ovs-mirrord";
+inline constexpr char MARK_NIC[] = "ovs-mirrord-nic";
+inline constexpr char MARK_NUMBER[] = "ovs-mirrord-number";
+
+/* The mark of a row, or nullopt if it is not ours. */
+std::optional<Mark> read_mark(const struct smap *external_ids);
+
+struct SwitchDb::Impl {
+    struct ovsdb_idl *idl = nullptr;
+    struct ovsdb_idl_txn *txn = nullptr;
+    std::string error;
+    /* next_cfg that our last transaction gave, so that cur_cfg can be waited
+     * for; unset before the first read. */
+    std::optional<int64_t> written_cfg;
+    /* Rows that the open transaction inserts: partial mutations of a set do
+     * not show in the IDL's copy of it, and a set of a new row must be
+     * written whole. */
+    std::set<const struct ovsrec_bridge *> fresh_bridges;
+    std::map<std::string, const struct ovsrec_port *> fresh_ports;
+
+    void commit();
+    const struct ovsrec_port *find_port(const std::string &name,
+                                        const struct ovsrec_bridge **on) const;
+    const struct ovsrec_bridge *find_bridge(const std::string &name) const;
+    void read_bridge_ports(const struct ovsrec_bridge *, bool ours,
+                           SwitchFacts *) const;
+    void add_port(const struct ovsrec_bridge *, const struct ovsrec_port *);
+    void put_bridge(const std::string &name, const BridgeRow &);
+    void put_port(const std::string &name, const PortRow &);
+    void put_mirror(const std::string &name, const MirrorRow &);
+    void remove(const RowEdit &);
+    void remove_mirrors(const std::string &name,
+                        const struct ovsrec_mirror *but);
+};
+
+} // namespace pm
+
+#endif /* OVSDB_SWITCH_DB_IMPL_H */

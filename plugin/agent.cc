@@ -60,6 +60,9 @@ Agent::run()
 void
 Agent::wait()
 {
+    if (desired_.paths() != watched_) {
+        poll_immediate_wake();
+    }
     switch_.wait();
     control_.wait();
     underlay_.wait();

@@ -157,6 +157,13 @@ Agent::read_underlay()
     underlay_.run();
     std::set<PathKey> paths = desired_.paths();
     if (paths != watched_) {
+        /* What was true of a path when it was last looked at says nothing
+         * when it is wanted again. */
+        for (const PathKey &key : watched_) {
+            if (!paths.count(key)) {
+                desired_.forget_path(key);
+            }
+        }
         watched_ = paths;
         underlay_.watch(paths);
     }

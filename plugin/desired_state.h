@@ -79,6 +79,8 @@ public:
     void set_complete(bool);
     void set_switch(const SwitchFacts &);
     void set_paths(const std::map<PathKey, Path> &changed);
+    /* No longer looked after. */
+    void forget_path(const PathKey &key) { paths_.erase(key); }
     /* vswitchd answers; set_switch() knows only what the database says. */
     void set_vswitchd_alive(bool);
 

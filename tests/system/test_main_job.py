@@ -45,8 +45,11 @@ class Wire(WireCases, unittest.TestCase):
                 tshark.remarks(lab.top, [c.wire for c in collector.copies()]),
                 tshark.remarks(lab.top, inner))
             self.assert_sound(collector)
-            # The originals, as the guest itself had them.
-            self.assertEqual(sorted(inner), sorted(server.both_ways()))
+            # The originals, as the guest itself had them.  Its kernel's ARP
+            # comes when it likes, also while captures are being cleared.
+            self.assertEqual(*(sorted(f for f in frames
+                                      if f[12:14] != b"\x08\x06")
+                               for frames in (inner, server.both_ways())))
 
     def test_the_effective_length_follows_the_underlays_mtu(self):
         self.tunnel("whole", self.ids4, 7001)

@@ -6,8 +6,10 @@ tests_unit_tests_SOURCES = \
 	tests/unit/host.h \
 	tests/unit/random_host.cc \
 	tests/unit/random_host.h \
+	tests/unit/random_switch.cc \
 	tests/unit/simulated_agent.cc \
 	tests/unit/simulated_agent.h \
+	tests/unit/simulated_agent_laws.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \

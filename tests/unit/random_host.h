@@ -8,6 +8,18 @@
 
 namespace pm {
 
+/* Its bridges, with the types that they begin with, and how many NICs may be
+ * plugged in. */
+inline constexpr const char *BRIDGES[] = {"br-int", "br-ext", "br-dpdk"};
+inline constexpr const char *TYPES[] = {"system", "system", "netdev"};
+inline constexpr uint32_t NICS = 8;
+
+inline std::string
+numbered(const char *what, uint32_t n)
+{
+    return what + std::to_string(n);
+}
+
 class RandomHost : public Host {
 public:
     /* With 'hostile' edits, rows that only we write are changed too. */

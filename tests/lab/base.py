@@ -60,7 +60,12 @@ def _end_orderly(number, _frame):
     # The first signal starts the clean-up; more of them must not stop it.
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
-    sys.exit(128 + number)
+    # Not by an exception: unittest would take that for a failed test and go
+    # on with the next.
+    _close_all()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + number)
 
 
 class Guest:

@@ -137,8 +137,9 @@ class DummyLab(Lab):
         return self.guests[name]
 
     def add_collector(self, name, version=4):
-        collector = DummyCollector(self, name, 10 + len(self.collectors),
-                                   version)
+        """Always of IPv6: OVS sends from an IPv4 address only if its route
+        is "local", and "ovs/route/add" can make none such."""
+        collector = DummyCollector(self, name, 10 + len(self.collectors), 6)
         self.collectors[name] = collector
         self.route(collector, True)
         return collector

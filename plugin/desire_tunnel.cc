@@ -409,6 +409,17 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     if (!knows_path(*destination, &desire)) {
         desire.undecided = true;
+        auto before = tunnels_.find(id);
+        if (before != tunnels_.end() && before->second.egress &&
+            before->second.iface_id == desire.iface_id &&
+            before->second.nic_bridge == desire.nic_bridge) {
+            /* A new destination: copies go to the former one until the way
+             * to this one is known, so that none is missed. */
+            TunnelDesire held = before->second;
+            held.path = desire.path;
+            held.undecided = true;
+            return held;
+        }
         return desire;
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);

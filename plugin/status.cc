@@ -110,7 +110,8 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
              const Actual &actual, const std::set<OwnerKey> &outstanding)
 {
     auto i = desired.tunnels().find(tunnel);
-    if (i == desired.tunnels().end() || !i->second.egress) {
+    if (i == desired.tunnels().end() || !i->second.egress ||
+        i->second.undecided) {
         return false;
     }
     const TunnelDesire &desire = i->second;

@@ -14,6 +14,9 @@ from lab import DummyLab
 
 class Wire(WireCases, unittest.TestCase):
     make_lab = DummyLab
+    # IPv4's outer header cannot be had on the dummy datapath.
+    test_keeps_n_bytes_of_each_frame_over_ipv4_and_ipv6 = None
+    test_without_a_length_copies_whole_frames = None
 
 
 class Filter(FilterCases, unittest.TestCase):
@@ -38,3 +41,6 @@ class Fault(FaultCases, unittest.TestCase):
 
 class Daemon(DaemonCases, unittest.TestCase):
     make_lab = DummyLab
+    # A restarted vswitchd makes its dummies anew, without the addresses and
+    # neighbours that they were given by hand: the system suite has this case.
+    test_copies_come_back_after_vswitchd_restarted = None

@@ -56,7 +56,10 @@ live_through(uint32_t seed, int steps, Tally *tally)
             continue;
         }
         host.feed();
-        if (names_are_written(host) && host.facts.settled) {
+        /* A tunnel whose new destination is being looked up goes on to the
+         * former one, which a restart knows nothing of. */
+        if (names_are_written(host) && host.facts.settled &&
+            host.desired.decided()) {
             ASSERT_EQ(difference(host.desired, host.restarted()), "");
             tally->compared++;
         }
@@ -64,6 +67,9 @@ live_through(uint32_t seed, int steps, Tally *tally)
             host.write_some_rows();
         } else if (host.chance(60)) {
             ASSERT_TRUE(host.settle());
+            if (!host.desired.decided()) {
+                continue;
+            }
             ASSERT_EQ(difference(host.desired, host.restarted()), "");
             tally->settled++;
             bool copying = false, filtered = false;

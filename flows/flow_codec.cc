@@ -184,6 +184,40 @@ encode_dump_request(uint64_t cookie, uint64_t cookie_mask)
     return Message(ofputil_encode_flow_stats_request(&request, PROTOCOL));
 }
 
+Message
+encode_monitor_request()
+{
+    struct ofputil_flow_monitor_request request = {};
+    match_init_catchall(&request.match);
+    request.id = 1;
+    request.command = OFPFMC_ADD;
+    request.flags = static_cast<enum ofp14_flow_monitor_flags>(
+        OFPFMF_ADD | OFPFMF_REMOVED | OFPFMF_MODIFY);
+    request.out_port = OFPP_ANY;
+    request.out_group = OFPG_ANY;
+    request.table_id = OFPTT_ALL;
+    Message message(ofpbuf_new(0));
+    ofputil_append_flow_monitor_request(&request, message.get(), PROTOCOL);
+    ofpmsg_update_length(message.get());
+    return message;
+}
+
+bool
+is_foreign_change(const Message &update)
+{
+    struct ofpbuf body = ofpbuf_const_initializer(update->data, update->size);
+    ActionBuffer actions;
+    for (;;) {
+        struct ofputil_flow_update flow;
+        if (ofputil_decode_flow_update(&flow, &body, actions.get())) {
+            return false;
+        }
+        if (flow.event != OFPFME_ABBREV) {
+            return true;
+        }
+    }
+}
+
 bool
 decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows)
 {

@@ -34,6 +34,13 @@ Message encode_flow_mod(const FlowEdit &edit, std::string *error);
  * 'cookie'. */
 Message encode_dump_request(uint64_t cookie, uint64_t cookie_mask);
 
+/* Encodes a request to be told of flows that others add, change or delete. */
+Message encode_monitor_request();
+
+/* Whether 'update' tells of flows that others added, changed or deleted.  Our
+ * own changes come in short form. */
+bool is_foreign_change(const Message &update);
+
 /* Appends the flows of 'reply', one part of a dump's answer, to '*flows'.
  * Returns false if it cannot be decoded. */
 bool decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows);

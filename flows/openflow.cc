@@ -18,6 +18,9 @@ namespace {
 constexpr int PROBE_INTERVAL_S = 30;
 constexpr int MAX_BACKOFF_S = 1;
 
+/* Between questions whether it is still there. */
+constexpr int64_t ECHO_INTERVAL_MS = 1000;
+
 /* Messages taken in one turn of the main loop. */
 constexpr int MESSAGES_A_RUN = 50;
 
@@ -41,6 +44,11 @@ struct Openflow::Impl {
     struct rconn *rconn;
     unsigned int rconn_seqno; /* As of the last run(). */
     unsigned int seqno = 0;   /* What connection_seqno() returns. */
+    ovs_be32 monitor_xid = 0;
+    bool foreign_change = false;
+    ovs_be32 echo_xid = 0;
+    int64_t echo_sent_ms = 0; /* 0: answered. */
+    int64_t next_echo_ms = 0;
 
     Stage stage = Stage::Idle;
     ovs_be32 awaited_xid = 0; /* Of the dump or the latest barrier. */
@@ -68,6 +76,8 @@ struct Openflow::Impl {
 
     ovs_be32 send(Message message);
     void send_fragment_mode();
+    void send_monitor_request();
+    void send_echo_when_due();
     void send_bundle_control(uint16_t type, const char *name);
     void send_barrier();
     void begin(Stage);
@@ -97,6 +107,23 @@ Openflow::Impl::send_fragment_mode()
 {
     struct ofputil_switch_config config = {OFPUTIL_FRAG_NX_MATCH, -1, 0};
     send(Message(ofputil_encode_set_config(&config, OFP15_VERSION)));
+}
+
+void
+Openflow::Impl::send_monitor_request()
+{
+    monitor_xid = send(encode_monitor_request());
+    foreign_change = false;
+}
+
+void
+Openflow::Impl::send_echo_when_due()
+{
+    if (rconn_is_connected(rconn) && !echo_sent_ms &&
+        time_msec() >= next_echo_ms) {
+        echo_sent_ms = time_msec();
+        echo_xid = send(Message(ofputil_encode_echo_request(OFP15_VERSION)));
+    }
 }
 
 void
@@ -147,9 +174,12 @@ Openflow::Impl::notice_connection()
     end();
     dump.reset();
     bundle_result.reset();
+    echo_sent_ms = 0;
+    next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
     if (rconn_is_connected(rconn)) {
         seqno++;
         send_fragment_mode();
+        send_monitor_request();
     }
 }
 
@@ -181,6 +211,12 @@ Openflow::Impl::receive_error(const Message &message)
         VLOG_WARN("%s: the switch refuses to show its flows: %s",
                   rconn_get_name(rconn), name.c_str());
         rconn_reconnect(rconn);
+        return;
+    }
+    if (xid == monitor_xid) {
+        VLOG_INFO("%s: the switch does not tell of flows that others change "
+                  "(%s)",
+                  rconn_get_name(rconn), name.c_str());
         return;
     }
     if (auto i = edit_by_xid.find(xid); i != edit_by_xid.end()) {
@@ -235,6 +271,11 @@ Openflow::Impl::receive(const Message &message)
         receive_dump_part(message);
     } else if (type == OFPTYPE_ERROR) {
         receive_error(message);
+    } else if (type == OFPTYPE_ECHO_REPLY && xid_of(message) == echo_xid) {
+        echo_sent_ms = 0;
+        next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
+    } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
+        foreign_change |= is_foreign_change(message);
     } else if (type == OFPTYPE_BARRIER_REPLY &&
                xid_of(message) == awaited_xid) {
         receive_barrier_reply();
@@ -264,6 +305,7 @@ Openflow::run()
         impl_->receive(message);
         impl_->notice_connection();
     }
+    impl_->send_echo_when_due();
 }
 
 void
@@ -271,6 +313,9 @@ Openflow::wait()
 {
     rconn_run_wait(impl_->rconn);
     rconn_recv_wait(impl_->rconn);
+    if (rconn_is_connected(impl_->rconn) && !impl_->echo_sent_ms) {
+        poll_timer_wait_until(impl_->next_echo_ms);
+    }
 }
 
 bool
@@ -289,6 +334,18 @@ bool
 Openflow::idle() const
 {
     return connected() && impl_->stage == Impl::Stage::Idle;
+}
+
+bool
+Openflow::take_foreign_change()
+{
+    return std::exchange(impl_->foreign_change, false);
+}
+
+int64_t
+Openflow::silent_ms() const
+{
+    return impl_->echo_sent_ms ? time_msec() - impl_->echo_sent_ms : 0;
 }
 
 void

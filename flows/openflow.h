@@ -46,6 +46,12 @@ public:
      * was lost never completes; the switch may have kept or lost its flows. */
     unsigned int connection_seqno() const;
     bool idle() const; /* Connected and nothing under way. */
+    /* Whether somebody else changed the bridge's flows since the last call.
+     * Open vSwitch before 3.0 does not say so in OpenFlow 1.5. */
+    bool take_foreign_change();
+    /* For how long the switch has not answered, in milliseconds: 0 while it
+     * answers, or is not connected.  It is asked once a second. */
+    int64_t silent_ms() const;
 
     /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie'.
      * Requires idle().  take_dump() gives the answer once. */

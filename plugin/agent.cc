@@ -11,7 +11,6 @@ namespace pm {
 
 namespace {
 
-constexpr int64_t REFUSED_RETRY_MS = 2000;
 constexpr int64_t CLEANUP_MS = 15000;
 } // namespace
 
@@ -60,7 +59,7 @@ Agent::run()
 void
 Agent::wait()
 {
-    if (desired_.paths() != watched_) {
+    if (desired_.outdated() || desired_.paths() != watched_) {
         poll_immediate_wake();
     }
     switch_.wait();
@@ -69,6 +68,9 @@ Agent::wait()
     vswitchd_.wait();
     for (auto &[name, link] : links_) {
         link->wait();
+        if (link->silent_ms() > 0 && link->silent_ms() < AWAY_MS) {
+            poll_timer_wait(static_cast<int>(AWAY_MS - link->silent_ms()));
+        }
     }
     if (next_count_ms_) {
         poll_timer_wait_until(next_count_ms_);
@@ -76,8 +78,10 @@ Agent::wait()
     if (away_since_ms_ && time_msec() < away_since_ms_ + AWAY_MS) {
         poll_timer_wait_until(away_since_ms_ + AWAY_MS);
     }
-    for (const auto &[bridge, at] : retry_ms_) {
-        poll_timer_wait_until(at);
+    for (int64_t at : {refusals_.next_ms(), contest_.next_ms(time_msec())}) {
+        if (at) {
+            poll_timer_wait_until(at);
+        }
     }
     if (!nic_bridges_.empty()) {
         poll_timer_wait(NIC_BRIDGE_CHECK_MS);
@@ -119,14 +123,7 @@ Agent::run_links()
         while (auto event = link->run()) {
             switch (event->kind) {
             case LinkEvent::Kind::Lost:
-                actual_.flows.erase(name);
-                for (const auto &[key, flows] : desired_.flows()) {
-                    if (key.bridge == name) {
-                        mark(key);
-                    }
-                }
-                /* A restarted vswitchd has forgotten "no-flood". */
-                recheck_nic_bridges();
+                on_lost(name);
                 break;
             case LinkEvent::Kind::Read:
                 on_read(name, event->flows);
@@ -135,13 +132,7 @@ Agent::run_links()
                 on_applied(name, *event);
                 break;
             case LinkEvent::Kind::Refused:
-                refused_[name] = event->error;
-                retry_ms_[name] = time_msec() + REFUSED_RETRY_MS;
-                VLOG_WARN("%s: flows refused: %s", name.c_str(),
-                          event->error.c_str());
-                for (const FlowEdit &edit : event->edits) {
-                    mark({name, Cookie::decode(edit.flow.cookie)->owner});
-                }
+                on_refused(name, *event);
                 break;
             case LinkEvent::Kind::Counted:
                 on_counted(event->flows);
@@ -155,46 +146,75 @@ Agent::run_links()
     }
 }
 
-/* Takes in all flows of ours on a bridge.  A flow that is as desired is kept
- * under the text that we desire it by, though the switch spells it its own
- * way. */
+/* The connection, or the bridge, is gone. */
+void
+Agent::on_lost(const std::string &bridge)
+{
+    actual_.lose(bridge);
+    refusals_.forget(bridge);
+    for (const auto &[key, flows] : desired_.flows()) {
+        if (key.bridge == bridge) {
+            mark(key);
+        }
+    }
+    /* A restarted vswitchd has forgotten "no-flood". */
+    recheck_nic_bridges();
+}
+
+/* Takes in all flows of ours on a bridge.  A flow that is as desired, or as
+ * known, is kept under the text that we have of it, though the switch spells
+ * it its own way. */
 void
 Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
 {
     std::map<FlowOwner, std::vector<Flow>> owners;
-    std::map<FlowOwner, std::map<FlowKey, std::pair<Flow, Flow>>> known;
+    /* By owner: what the switch makes of our flows -> our flows. */
+    std::map<FlowOwner, std::map<FlowKey, std::map<Flow, Flow>>> known;
+    auto know = [](const std::vector<Flow> &flows,
+                   std::map<FlowKey, std::map<Flow, Flow>> *spellings) {
+        for (const Flow &flow : flows) {
+            std::string error;
+            if (auto n = normalise(flow, &error)) {
+                (*spellings)[n->key][*n] = flow;
+            }
+        }
+    };
     for (const FlowStats &stats : read) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie) {
             continue;
         }
-        auto [names, fresh] = known.try_emplace(cookie->owner);
+        auto [spellings, fresh] = known.try_emplace(cookie->owner);
         if (fresh) {
+            auto before = actual_.flows.find(bridge);
+            if (before != actual_.flows.end() &&
+                before->second.count(cookie->owner)) {
+                know(before->second.at(cookie->owner), &spellings->second);
+            }
             auto desired = desired_.flows().find({bridge, cookie->owner});
             if (desired != desired_.flows().end()) {
-                for (const Flow &flow : desired->second) {
-                    std::string error;
-                    if (auto n = normalise(flow, &error)) {
-                        names->second[n->key] = {*n, flow};
-                    }
-                }
+                know(desired->second, &spellings->second);
             }
         }
         Flow flow = stats.flow;
-        auto same = names->second.find(flow.key);
-        if (same != names->second.end()) {
-            /* The same match: the key is ours either way. */
-            Flow ours = same->second.second;
-            if (!(same->second.first == flow)) {
-                ours.actions = flow.actions;
-                ours.cookie = flow.cookie;
+        auto match = spellings->second.find(flow.key);
+        if (match != spellings->second.end()) {
+            auto same = match->second.find(flow);
+            if (same != match->second.end()) {
+                flow = same->second;
+            } else {
+                /* The same match: the key is ours either way. */
+                flow.key = match->second.begin()->second.key;
             }
-            flow = ours;
         }
         owners[cookie->owner].push_back(flow);
     }
-    VLOG_INFO("%s: read %zu flows of ours", bridge.c_str(), read.size());
-    actual_.flows[bridge] = std::move(owners);
+    VLOG_DBG("%s: read %zu flows of ours", bridge.c_str(), read.size());
+    if (actual_.take_read(bridge, std::move(owners)) &&
+        contest_.flows_changed(bridge, time_msec())) {
+        VLOG_WARN("%s: somebody else changed flows of ours; putting them back",
+                  bridge.c_str());
+    }
     for (const auto &[owner, flows] : actual_.flows[bridge]) {
         mark({bridge, owner});
     }
@@ -222,7 +242,7 @@ Agent::egress_flows_on(const std::string &bridge) const
 void
 Agent::on_applied(const std::string &bridge, const LinkEvent &event)
 {
-    refused_.erase(bridge);
+    refusals_.applied(bridge, event.edits);
     apply_bundle(&actual_, bridge, event.edits);
     std::set<OwnerKey> owners;
     for (const FlowEdit &edit : event.edits) {
@@ -234,16 +254,24 @@ Agent::on_applied(const std::string &bridge, const LinkEvent &event)
 }
 
 void
+Agent::on_refused(const std::string &bridge, const LinkEvent &event)
+{
+    refusals_.refused(bridge, event.edits, event.error, time_msec());
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    VLOG_WARN_RL(&rl, "%s: flows refused: %s", bridge.c_str(),
+                 event.error.c_str());
+    for (const FlowEdit &edit : event.edits) {
+        mark({bridge, Cookie::decode(edit.flow.cookie)->owner});
+    }
+}
+
+void
 Agent::run_prover()
 {
     prover_.run();
     if (auto proven = prover_.take()) {
-        for (const auto &[number, spec] : *proven) {
-            /* One that was stopped once more meanwhile has its own proof. */
-            auto i = actual_.unproven.find(number);
-            if (i != actual_.unproven.end() && i->second == spec) {
-                actual_.unproven.erase(i);
-            }
+        actual_.proven(*proven);
+        for (const auto &[number, stopped] : *proven) {
             if (auto id = desired_.tunnel_of_number(number)) {
                 unreported_.insert(*id);
             }
@@ -258,27 +286,63 @@ Agent::apply_plan()
         std::any_of(links_.begin(), links_.end(),
                     [](const auto &link) { return link.second->applying(); });
     Plan plan = make_plan(actual_, desired_, &outstanding_);
-    for (const auto &[bridge, edits] : plan.flows) {
-        auto link = links_.find(bridge);
-        auto retry = retry_ms_.find(bridge);
-        if (retry != retry_ms_.end() && time_msec() < retry->second) {
-            continue;
+    int64_t now = time_msec();
+    bool waiting = false; /* Some bundle is not on its way yet. */
+    for (auto &[bridge, edits] : plan.flows) {
+        if (contest_.holds_flows(bridge, now)) {
+            std::erase_if(edits, [](const FlowEdit &edit) {
+                return edit.op != FlowEdit::Op::Delete;
+            });
         }
-        retry_ms_.erase(bridge);
-        if (link != links_.end() && link->second->idle()) {
+        refusals_.select(bridge, &edits, now);
+        auto link = links_.find(bridge);
+        waiting |= !edits.empty();
+        if (!edits.empty() && link != links_.end() && link->second->idle()) {
             VLOG_DBG("%s: bundle of %zu edits", bridge.c_str(), edits.size());
             link->second->apply(edits);
         }
     }
-    if (plan.prove && !prover_.busy() && plan.flows.empty()) {
+    if (plan.prove && !prover_.busy() && !waiting && !actual_.changing) {
         prover_.start(actual_.unproven);
     }
+    contest_.saw(actual_.rows, desired_.rows());
     if (!plan.rows.empty() && !switch_.busy()) {
+        contest_.restrain(&plan.rows, desired_.rows(), now);
         for (const RowEdit &edit : plan.rows) {
             VLOG_INFO("%s", edit.why.c_str());
         }
-        switch_.start(plan.rows, desired_.rows());
+        if (!plan.rows.empty()) {
+            switch_.start(plan.rows, desired_.rows());
+        }
     }
+    tell_contest();
+}
+
+/* Says once that somebody works against us, and once that it is over. */
+void
+Agent::tell_contest()
+{
+    std::map<std::string, std::string> waiting = contest_.waiting(time_msec());
+    if (waiting == contested_) {
+        return;
+    }
+    for (const auto &[bridge, what] : waiting) {
+        if (!contested_.count(bridge)) {
+            VLOG_WARN("%s: somebody keeps removing or changing %s; it is put "
+                      "back once in %d s until it stays",
+                      bridge.c_str(), what.c_str(),
+                      static_cast<int>(Contest::INTERVAL_MS / 1000));
+        }
+    }
+    for (const auto &[id, desire] : desired_.tunnels()) {
+        for (const std::string &bridge :
+             {desire.nic_bridge, desire.mirror_bridge}) {
+            if (contested_.count(bridge) || waiting.count(bridge)) {
+                unreported_.insert(id);
+            }
+        }
+    }
+    contested_ = std::move(waiting);
 }
 
 Plan

@@ -18,9 +18,11 @@
 #include "ovsdb/switch_db.h"
 #include "ovsdb/unixctl_client.h"
 #include "plugin/bridge_link.h"
+#include "plugin/contest.h"
 #include "plugin/desired_state.h"
 #include "plugin/plan.h"
 #include "plugin/prover.h"
+#include "plugin/refusals.h"
 #include "plugin/status.h"
 #include "plugin/underlay.h"
 
@@ -56,6 +58,8 @@ public:
 private:
     /* vswitchd is away when it owes us something for so long. */
     static constexpr int64_t AWAY_MS = 1500;
+    /* The control database's absence is worth an event after so long. */
+    static constexpr int64_t LONG_AWAY_MS = 10000;
     /* How often a NIC's bridge is asked for flows that flood. */
     static constexpr int64_t NIC_BRIDGE_CHECK_MS = 5000;
 
@@ -65,6 +69,9 @@ private:
     void run_links();
     void on_read(const std::string &bridge, const std::vector<FlowStats> &);
     void on_applied(const std::string &bridge, const LinkEvent &);
+    void on_refused(const std::string &bridge, const LinkEvent &);
+    void on_lost(const std::string &bridge);
+    void tell_contest();
     void on_counted(const std::vector<FlowStats> &);
     size_t egress_flows_on(const std::string &bridge) const;
     void run_prover();
@@ -98,8 +105,9 @@ private:
     std::set<Uuid> reporting_, reporting_filters_;
     std::set<std::string> unchecked_;   /* NIC bridges to be looked at. */
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
-    std::map<std::string, std::string> refused_; /* By bridge. */
-    std::map<std::string, int64_t> retry_ms_;    /* By bridge. */
+    Refusals refusals_;
+    Contest contest_;
+    std::map<std::string, std::string> contested_; /* As last said. */
 
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
@@ -111,7 +119,9 @@ private:
     bool switch_read_ = false;
     std::set<PathKey> watched_;
     int64_t control_lost_ms_ = 0; /* 0: connected. */
-    int64_t away_since_ms_ = 0;   /* 0: vswitchd answers. */
+    /* The last time that the control database was away for long. */
+    int64_t away_from_ms_ = 0, away_until_ms_ = 0;
+    int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
     std::vector<std::function<void()>> count_waiters_;

@@ -43,9 +43,15 @@ Agent::read_switch()
     guard_bridges(&facts);
 
     actual_.rows = facts.rows;
-    std::erase_if(actual_.flows, [&](const auto &bridge) {
-        return !facts.rows.bridges.count(bridge.first);
-    });
+    std::set<std::string> gone;
+    for (const auto &[bridge, owners] : actual_.flows) {
+        if (!facts.rows.bridges.count(bridge)) {
+            gone.insert(bridge);
+        }
+    }
+    for (const std::string &bridge : gone) {
+        actual_.lose(bridge);
+    }
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;
     for (const auto &[iface_id, nic] : facts.nics) {
@@ -145,6 +151,14 @@ Agent::read_control()
         desired_.apply(statuses);
     }
     if (control_.connected()) {
+        if (control_lost_ms_ &&
+            time_wall_msec() >= control_lost_ms_ + LONG_AWAY_MS) {
+            away_from_ms_ = control_lost_ms_;
+            away_until_ms_ = time_wall_msec();
+            for (const auto &[id, desire] : desired_.tunnels()) {
+                unreported_.insert(id);
+            }
+        }
         control_lost_ms_ = 0;
     } else if (!control_lost_ms_) {
         control_lost_ms_ = time_wall_msec();
@@ -177,15 +191,18 @@ Agent::judge_vswitchd()
 {
     bool waiting = !desired_.facts().rows.bridges.empty() &&
                    !desired_.facts().settled && !switch_.busy();
+    int64_t silent_ms = 0;
     for (const auto &[name, link] : links_) {
         waiting |= !link->connected();
+        silent_ms = std::max(silent_ms, link->silent_ms());
     }
     if (!waiting) {
         away_since_ms_ = 0;
     } else if (!away_since_ms_) {
         away_since_ms_ = time_msec();
     }
-    bool away = away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS;
+    bool away = (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
+                silent_ms >= AWAY_MS;
     desired_.set_vswitchd_alive(!away);
 }
 
@@ -208,7 +225,7 @@ Agent::may_act()
                     /* The daemon before us may have stopped any of them
                      * without proof, and that it is to copy again proves
                      * nothing. */
-                    actual_.unproven[status.number];
+                    actual_.stopped(status.number, std::nullopt);
                 }
             }
         }

@@ -255,7 +255,10 @@ Agent::report()
     StatusContext context;
     context.now_ms = time_wall_msec();
     context.paused = paused_;
-    context.refused = refused_;
+    context.refused = refusals_.reasons();
+    context.contested = contested_;
+    context.away_from_ms = away_from_ms_;
+    context.away_until_ms = away_until_ms_;
     context.counters = &counters_;
 
     ControlWrite write;

@@ -5,6 +5,8 @@ libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
 	plugin/check_tunnel.cc \
+	plugin/contest.cc \
+	plugin/contest.h \
 	plugin/desire_questions.cc \
 	plugin/desire_shared.cc \
 	plugin/desire_tunnel.cc \
@@ -33,6 +35,8 @@ libpmcore_la_SOURCES = \
 	plugin/path_text.h \
 	plugin/plan.cc \
 	plugin/plan.h \
+	plugin/refusals.cc \
+	plugin/refusals.h \
 	plugin/slots.cc \
 	plugin/slots.h \
 	plugin/status.cc \

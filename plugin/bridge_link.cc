@@ -4,6 +4,11 @@
 
 namespace pm {
 
+namespace {
+/* Between readings of all flows, however often they change. */
+constexpr int64_t READ_INTERVAL_MS = 200;
+} // namespace
+
 BridgeLink::BridgeLink(const std::string &bridge)
     : openflow_("unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt")
 {
@@ -18,6 +23,7 @@ BridgeLink::run()
         was_connected_ = false;
         read_ = false;
         doing_ = Doing::Nothing;
+        next_read_ms_ = 0;
         return LinkEvent{LinkEvent::Kind::Lost, {}, {}, ""};
     }
     if (!openflow_.connected()) {
@@ -25,9 +31,13 @@ BridgeLink::run()
     }
     was_connected_ = true;
     seqno_ = openflow_.connection_seqno();
+    stale_ |= openflow_.take_foreign_change();
     switch (doing_) {
     case Doing::Nothing:
-        if (!read_ && openflow_.idle()) {
+        if ((!read_ || stale_) && openflow_.idle() &&
+            time_msec() >= next_read_ms_) {
+            stale_ = false;
+            next_read_ms_ = time_msec() + READ_INTERVAL_MS;
             openflow_.start_dump(COOKIE_PREFIX, COOKIE_PREFIX_MASK);
             doing_ = Doing::Reading;
         }
@@ -63,12 +73,15 @@ void
 BridgeLink::wait()
 {
     openflow_.wait();
+    if ((!read_ || stale_) && openflow_.idle()) {
+        poll_timer_wait_until(next_read_ms_);
+    }
 }
 
 bool
 BridgeLink::idle() const
 {
-    return read_ && doing_ == Doing::Nothing && openflow_.idle();
+    return read_ && !stale_ && doing_ == Doing::Nothing && openflow_.idle();
 }
 
 void

@@ -30,8 +30,9 @@ class BridgeLink {
 public:
     explicit BridgeLink(const std::string &bridge);
 
-    /* Runs the connection; reads all flows after each connect.  Returns what
-     * happened since the last call, if anything. */
+    /* Runs the connection; reads all flows after each connect, and after
+     * somebody else changed some.  Returns what happened since the last call,
+     * if anything. */
     std::optional<LinkEvent> run();
     void wait();
 
@@ -43,15 +44,19 @@ public:
     void apply(const std::vector<FlowEdit> &);
     void start_count();
     /* Reads all flows again as soon as possible. */
-    void reread() { read_ = false; }
+    void reread() { stale_ = true; }
+    /* For how long vswitchd has not answered, in milliseconds. */
+    int64_t silent_ms() const { return openflow_.silent_ms(); }
 
 private:
     enum class Doing { Nothing, Reading, Applying, Counting };
 
     Openflow openflow_;
     unsigned int seqno_ = 0;
-    bool read_ = false;
+    bool read_ = false;  /* Flows were read on this connection. */
+    bool stale_ = false; /* They may have changed since that began. */
     bool was_connected_ = false;
+    int64_t next_read_ms_ = 0;
     Doing doing_ = Doing::Nothing;
     std::vector<FlowEdit> edits_;
 };

@@ -86,6 +86,8 @@ public:
 
     /* Re-desires what depends on the inputs that changed. */
     void update();
+    /* Inputs changed since. */
+    bool outdated() const { return !dirty_.empty(); }
 
     /* Outcome. */
     const std::map<OwnerKey, std::vector<Flow>> &flows() const;

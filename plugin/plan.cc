@@ -79,6 +79,71 @@ Actual::has(const FlowOwner &owner) const
     });
 }
 
+void
+Actual::stopped(int64_t number, const std::optional<EgressSpec> &spec)
+{
+    unproven[number] = {spec, ++stops};
+}
+
+void
+Actual::proven(const std::map<int64_t, Stopped> &silent)
+{
+    for (const auto &[number, stopped] : silent) {
+        auto i = unproven.find(number);
+        if (i != unproven.end() && i->second.stop == stopped.stop) {
+            unproven.erase(i);
+        }
+    }
+}
+
+namespace {
+
+/* What the copies of an owner's flows look like. */
+std::optional<EgressSpec>
+spec_of(const std::vector<Flow> &flows)
+{
+    return flows.empty() ? std::nullopt : parse_egress(flows.front().actions);
+}
+
+} // namespace
+
+bool
+Actual::take_read(const std::string &bridge,
+                  std::map<FlowOwner, std::vector<Flow>> read)
+{
+    for (auto &[owner, now] : read) {
+        std::sort(now.begin(), now.end());
+    }
+    auto known = flows.find(bridge);
+    bool changed = false;
+    if (known != flows.end()) {
+        for (auto &[owner, was] : known->second) {
+            std::sort(was.begin(), was.end());
+            if (owner.kind == FlowOwner::Egress && !read.count(owner)) {
+                stopped(owner.number, spec_of(was));
+            }
+        }
+        changed = known->second != read;
+    }
+    flows[bridge] = std::move(read);
+    return changed;
+}
+
+void
+Actual::lose(const std::string &bridge)
+{
+    auto known = flows.find(bridge);
+    if (known == flows.end()) {
+        return;
+    }
+    for (const auto &[owner, was] : known->second) {
+        if (owner.kind == FlowOwner::Egress) {
+            stopped(owner.number, spec_of(was));
+        }
+    }
+    flows.erase(known);
+}
+
 bool
 Plan::empty() const
 {
@@ -214,7 +279,7 @@ apply_bundle(Actual *actual, const std::string &bridge,
                 actual->unproven.erase(owner.number);
             }
         } else if (owner.kind == FlowOwner::Egress) {
-            actual->unproven[owner.number] = parse_egress(was);
+            actual->stopped(owner.number, parse_egress(was));
         }
         if (flows.empty()) {
             owners.erase(owner);

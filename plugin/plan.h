@@ -27,15 +27,25 @@
 
 namespace pm {
 
+/* A tunnel that stopped copying. */
+struct Stopped {
+    /* What its copies looked like, as far as that is known. */
+    std::optional<EgressSpec> spec;
+    /* Tells this stop from a later one of the same tunnel. */
+    uint64_t stop = 0;
+
+    bool operator==(const Stopped &) const = default;
+};
+
 /* What is in place, as far as it is ours. */
 struct Actual {
     SwitchRows rows;
     /* By bridge, then owner.  A bridge whose flows have not been read since
      * it (re)connected is absent: its flows are unknown. */
     std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;
-    /* Tunnel numbers that stopped copying without proof yet, with what
-     * their copies looked like as far as that is known. */
-    std::map<int64_t, std::optional<EgressSpec>> unproven;
+    /* Tunnels that stopped copying without proof yet, by number. */
+    std::map<int64_t, Stopped> unproven;
+    uint64_t stops = 0; /* So many stops there have been. */
     /* A bundle is under way: what it stops is not in 'unproven' yet. */
     bool changing = false;
 
@@ -43,6 +53,18 @@ struct Actual {
     bool flows_known() const;
     /* Some bridge has flows of this owner. */
     bool has(const FlowOwner &) const;
+
+    /* The tunnel may have copied and must not any more. */
+    void stopped(int64_t number, const std::optional<EgressSpec> &);
+    /* A proof that covers these stops, and no later ones, has ended well. */
+    void proven(const std::map<int64_t, Stopped> &);
+    /* A bridge's flows have been read.  Returns whether they differ from what
+     * they were known to be, which somebody else must have done. */
+    bool take_read(const std::string &bridge,
+                   std::map<FlowOwner, std::vector<Flow>> read);
+    /* A bridge's connection, or the bridge, is gone.  Whether what copied
+     * there still does is not known. */
+    void lose(const std::string &bridge);
 };
 
 struct Plan {

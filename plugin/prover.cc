@@ -1,6 +1,7 @@
 #include "plugin/prover.h"
 
 #include <sstream>
+#include <utility>
 
 namespace pm {
 
@@ -12,7 +13,7 @@ constexpr int ROUNDS = 2;
 Prover::Prover(UnixctlClient *vswitchd) : vswitchd_(vswitchd) {}
 
 void
-Prover::start(const Stopped &stopped)
+Prover::start(const std::map<int64_t, Stopped> &stopped)
 {
     stopped_ = stopped;
     proven_.reset();
@@ -20,12 +21,10 @@ Prover::start(const Stopped &stopped)
     ask_wait();
 }
 
-std::optional<Prover::Stopped>
+std::optional<std::map<int64_t, Stopped>>
 Prover::take()
 {
-    std::optional<Stopped> proven;
-    std::swap(proven, proven_);
-    return proven;
+    return std::exchange(proven_, std::nullopt);
 }
 
 void
@@ -54,7 +53,8 @@ Prover::copies_left(const std::string &dump) const
     std::istringstream lines(dump);
     std::string line;
     while (std::getline(lines, line)) {
-        for (const auto &[number, spec] : stopped_) {
+        for (const auto &[number, stopped] : stopped_) {
+            const std::optional<EgressSpec> &spec = stopped.spec;
             if (!spec) {
                 continue;
             }

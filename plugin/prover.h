@@ -14,25 +14,23 @@
 #include <string>
 #include <vector>
 
-#include "flows/pipeline.h"
 #include "ovsdb/unixctl_client.h"
+#include "plugin/plan.h"
 
 namespace pm {
 
 class Prover {
 public:
-    using Stopped = std::map<int64_t, std::optional<EgressSpec>>;
-
     explicit Prover(UnixctlClient *vswitchd);
 
     bool busy() const { return step_ != Step::Idle; }
     /* Requires !busy(). */
-    void start(const Stopped &);
+    void start(const std::map<int64_t, Stopped> &);
     void run();
-    /* The tunnels proven silent, once, when a proof has ended well.  One that
+    /* What was proven silent, once, when a proof has ended well.  One that
      * failed (vswitchd gone, a flow still there) gives none and is simply
      * started again. */
-    std::optional<Stopped> take();
+    std::optional<std::map<int64_t, Stopped>> take();
 
 private:
     enum class Step { Idle, Wait, ListDatapaths, Dump };
@@ -46,8 +44,8 @@ private:
     int rounds_left_ = 0;
     std::vector<uint64_t> tickets_;
     std::vector<std::string> datapaths_;
-    Stopped stopped_;
-    std::optional<Stopped> proven_;
+    std::map<int64_t, Stopped> stopped_;
+    std::optional<std::map<int64_t, Stopped>> proven_;
 };
 
 } // namespace pm

@@ -67,10 +67,59 @@ is_copying(const TunnelDesire &desire, const DesiredState &desired,
                {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)});
 }
 
+/* Whose flows on our bridge make the tunnel's copies. */
+std::set<OwnerKey>
+owners_of(const TunnelDesire &desire, const DesiredState &desired)
+{
+    const std::string &bridge = desire.mirror_bridge;
+    std::set<OwnerKey> owners = {
+        {bridge, {FlowOwner::Base, 0}},
+        {bridge,
+         {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}}};
+    if (auto tap = desired.tap_of(desire.iface_id)) {
+        owners.insert(*tap);
+    }
+    if (desire.tap.filter) {
+        owners.insert(
+            {bridge,
+             {FlowOwner::Filter, static_cast<uint32_t>(desire.tap.filter)}});
+    }
+    return owners;
+}
+
+/* Why the switch refuses what the tunnel needs, or "". */
+std::string
+refusal_of(const TunnelDesire &desire, const DesiredState &desired,
+           const StatusContext &context)
+{
+    for (const OwnerKey &owner : owners_of(desire, desired)) {
+        auto refused = context.refused.find(owner);
+        if (refused != context.refused.end()) {
+            return refused->second;
+        }
+    }
+    return "";
+}
+
+/* What the tunnel needs and somebody keeps changing, or "". */
+std::string
+contested_of(const TunnelDesire &desire, const StatusContext &context)
+{
+    for (const std::string &bridge :
+         {desire.mirror_bridge, desire.nic_bridge}) {
+        auto contested = context.contested.find(bridge);
+        if (contested != context.contested.end()) {
+            return contested->second;
+        }
+    }
+    return "";
+}
+
 /* Says whether the tunnel is installed, and why not. */
 void
 set_installed(TunnelStatus *status, bool installed, bool copying,
-              const StatusContext &context, const TunnelDesire &desire)
+              const StatusContext &context, const DesiredState &desired,
+              const TunnelDesire &desire)
 {
     Condition &condition = status->conditions["Installed"];
     condition = {installed ? ConditionStatus::True : ConditionStatus::False,
@@ -82,11 +131,16 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
         status->reasons[code] = message;
         status->health = std::max(status->health, Health::Degraded);
     };
-    auto refused = context.refused.find(desire.mirror_bridge);
-    if (refused != context.refused.end()) {
-        degrade("SWITCH_REFUSED", "the switch refused our flows (" +
-                                      refused->second +
+    std::string refusal = refusal_of(desire, desired, context);
+    std::string contested = contested_of(desire, context);
+    if (!refusal.empty()) {
+        degrade("SWITCH_REFUSED", "the switch refused our flows (" + refusal +
                                       "); see the daemon's log");
+    } else if (!contested.empty()) {
+        degrade("CONTESTED",
+                "somebody keeps removing or changing " + contested +
+                    ", which is put back every few seconds only; find out "
+                    "who and stop it");
     } else if (status->reasons.empty() && status->health != Health::Disabled &&
                !copying && status->observed_generation > 0) {
         degrade("INSTALLING", "the switch is being brought to it again; "
@@ -115,17 +169,13 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
         return false;
     }
     const TunnelDesire &desire = i->second;
-    auto in_place = [&](FlowOwner owner) {
-        return !outstanding.count({desire.mirror_bridge, owner});
-    };
-    auto tap = desired.tap_of(desire.iface_id);
-    return tap && actual.flows.count(desire.mirror_bridge) &&
-           in_place(tap->owner) && in_place({FlowOwner::Base, 0}) &&
-           in_place({FlowOwner::Egress,
-                     static_cast<uint32_t>(desire.tap.tunnel)}) &&
-           (!desire.tap.filter ||
-            in_place({FlowOwner::Filter,
-                      static_cast<uint32_t>(desire.tap.filter)}));
+    std::set<OwnerKey> owners = owners_of(desire, desired);
+    return desired.tap_of(desire.iface_id) &&
+           actual.flows.count(desire.mirror_bridge) &&
+           std::none_of(owners.begin(), owners.end(),
+                        [&](const OwnerKey &owner) {
+                            return outstanding.count(owner);
+                        });
 }
 
 StatusEdit
@@ -188,7 +238,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
     }
     bool installed = is_installed(id, desired, actual, outstanding);
     set_installed(&status, installed, is_copying(desire, desired, actual),
-                  context, desire);
+                  context, desired, desire);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||
         (status.observed_generation > 0 && !desire.egress && silent)) {
@@ -199,13 +249,21 @@ desire_status(const Uuid &id, const DesiredState &desired,
         status.observed_filter_generation = filter ? filter->generation : 0;
     }
 
-    if (before && status == *before) {
+    bool was_away = before && context.away_until_ms > 0 &&
+                    before->updated_ms <= context.away_from_ms;
+    if (before && status == *before && !was_away) {
         return {};
     }
     bool news = !before || before->health != status.health;
     auto tell = [&](const std::string &what) {
         status.events.push_back(rfc3339(context.now_ms) + " " + what);
     };
+    if (was_away) {
+        tell("the control database was out of reach from " +
+             rfc3339(context.away_from_ms) + " to " +
+             rfc3339(context.away_until_ms) +
+             "; what was installed stayed so");
+    }
     if (before) {
         for (const auto &[code, message] : status.reasons) {
             if (!before->reasons.count(code)) {

@@ -16,9 +16,13 @@ namespace pm {
 struct StatusContext {
     int64_t now_ms = 0;
     bool paused = false;
-    /* Why the switch last refused a bundle, by our bridge; absent if it did
-     * not. */
-    std::map<std::string, std::string> refused;
+    /* Why the switch refused an owner's flows; absent if it did not. */
+    std::map<OwnerKey, std::string> refused;
+    /* What of ours somebody keeps changing, by bridge. */
+    std::map<std::string, std::string> contested;
+    /* The control database was away for long until just now: from when to
+     * when; 0 if it was not. */
+    int64_t away_from_ms = 0, away_until_ms = 0;
     /* Counters as last read, by tunnel; absent keeps the row's. */
     const std::map<Uuid, Counters> *counters = nullptr;
 };

@@ -11,6 +11,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/simulated_agent.h \
 	tests/unit/simulated_agent_laws.cc \
 	tests/unit/test_check.cc \
+	tests/unit/test_contest.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
@@ -19,6 +20,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
+	tests/unit/test_refusals.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \

@@ -126,7 +126,7 @@ SimulatedAgent::pass(bool hurry)
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
             if (status.chassis == "hv1") {
-                actual.unproven[status.number];
+                actual.stopped(status.number, std::nullopt);
             }
         }
     }
@@ -318,12 +318,7 @@ SimulatedAgent::answer(bool hurry)
         in_flight_.clear();
     }
     if (proof_ && (hurry || host.chance(50))) {
-        for (const auto &[number, spec] : proof_->stopped) {
-            auto i = actual.unproven.find(number);
-            if (i != actual.unproven.end() && i->second == spec) {
-                actual.unproven.erase(i);
-            }
-        }
+        actual.proven(proof_->stopped);
         std::erase_if(hot, [&](const auto &entry) {
             return entry.second <= proof_->since;
         });

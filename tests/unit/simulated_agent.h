@@ -69,7 +69,7 @@ private:
     std::map<std::string, std::vector<FlowEdit>> in_flight_;
     struct Proof {
         int since;
-        std::map<int64_t, std::optional<EgressSpec>> stopped;
+        std::map<int64_t, Stopped> stopped;
     };
     std::optional<Proof> proof_;
     std::map<Uuid, Policy> policies_;

@@ -139,10 +139,65 @@ TEST(ApplyBundle, LeavesATunnelUnprovenWithWhereItsCopiesWent)
     apply_bundle(&actual, "br-mirror", remove);
     EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
     ASSERT_TRUE(actual.unproven.count(4));
-    EXPECT_EQ(actual.unproven[4]->destination, spec.destination);
-    EXPECT_EQ(actual.unproven[4]->vni, 7);
+    EXPECT_EQ(actual.unproven[4].spec->destination, spec.destination);
+    EXPECT_EQ(actual.unproven[4].spec->vni, 7);
     apply_bundle(&actual, "br-mirror", add);
     EXPECT_TRUE(actual.unproven.empty()) << "it copies again";
+}
+
+/* A bridge on which tunnel 4 copies. */
+Actual
+one_copying()
+{
+    EgressSpec spec;
+    spec.source = ip_of("198.51.100.1");
+    spec.destination = ip_of("192.0.2.1");
+    spec.vni = 7;
+    spec.vxlan_port = 1;
+    Actual actual;
+    for (const Flow &flow : egress_flows(4, spec)) {
+        apply_bundle(&actual, "br-mirror", {{FlowEdit::Op::Add, flow}});
+    }
+    return actual;
+}
+
+TEST(Actual, AProofCoversNoStopThatCameAfterItBegan)
+{
+    Actual actual;
+    actual.stopped(4, std::nullopt);
+    auto proof = actual.unproven;
+    actual.stopped(4, std::nullopt);
+    actual.proven(proof);
+    EXPECT_TRUE(actual.unproven.count(4));
+    proof = actual.unproven;
+    actual.proven(proof);
+    EXPECT_TRUE(actual.unproven.empty());
+}
+
+TEST(Actual, WhatCopiedOnALostConnectionIsUnproven)
+{
+    Actual actual = one_copying();
+    actual.lose("br-mirror");
+    EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
+    ASSERT_TRUE(actual.unproven.count(4));
+    EXPECT_EQ(actual.unproven[4].spec->vni, 7);
+}
+
+TEST(Actual, FlowsThatSomebodyElseDeletedAreNoticedAndUnproven)
+{
+    Actual actual = one_copying();
+    EXPECT_FALSE(actual.take_read("br-mirror", actual.flows["br-mirror"]));
+    EXPECT_TRUE(actual.unproven.empty());
+    EXPECT_TRUE(actual.take_read("br-mirror", {}));
+    EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
+    EXPECT_TRUE(actual.unproven.count(4));
+}
+
+TEST(Actual, AFirstReadingIsNoChange)
+{
+    Actual actual, read = one_copying();
+    EXPECT_FALSE(actual.take_read("br-mirror", read.flows["br-mirror"]));
+    EXPECT_TRUE(actual.has({FlowOwner::Egress, 4}));
 }
 
 /* The whole loop, step by step, against a slow switch. */

@@ -205,7 +205,8 @@ TEST_F(Status, SaysThatTheSwitchRefused)
 {
     run_it();
     outstanding = {egress_key()};
-    context.refused["br-mirror"] = "OFPBAC_BAD_OUT_PORT";
+    context.refused[{"br-mirror", {FlowOwner::Base, 0}}] =
+        "OFPBAC_BAD_OUT_PORT";
     TunnelStatus status = edit().status;
     EXPECT_EQ(status.health, Health::Degraded);
     EXPECT_TRUE(status.reasons.count("SWITCH_REFUSED"));

@@ -1,0 +1,147 @@
+#include "plugin/contest.h"
+
+#include <algorithm>
+
+namespace pm {
+
+namespace {
+
+template <typename Row>
+void
+note_in_force(const std::map<std::string, Row> &actual,
+              const std::map<std::string, Row> &desired,
+              std::map<std::string, Row> *in_force)
+{
+    std::erase_if(*in_force, [&](const auto &known) {
+        auto row = desired.find(known.first);
+        return row == desired.end() || !(row->second == known.second);
+    });
+    for (const auto &[name, row] : desired) {
+        auto is = actual.find(name);
+        if (is != actual.end() && is->second == row) {
+            in_force->insert_or_assign(name, row);
+        }
+    }
+}
+
+/* Whether writing 'name' as desired is to put back what was there. */
+template <typename Row>
+bool
+is_repair(const std::string &name, const std::map<std::string, Row> &desired,
+          const std::map<std::string, Row> &in_force)
+{
+    auto row = desired.find(name);
+    auto was = in_force.find(name);
+    return row != desired.end() && was != in_force.end() &&
+           was->second == row->second;
+}
+
+} // namespace
+
+void
+Contest::saw(const SwitchRows &actual, const SwitchRows &desired)
+{
+    note_in_force(actual.bridges, desired.bridges, &in_force_.bridges);
+    note_in_force(actual.ports, desired.ports, &in_force_.ports);
+    note_in_force(actual.mirrors, desired.mirrors, &in_force_.mirrors);
+}
+
+Contest::Account &
+Contest::account(const std::string &bridge, const std::string &what)
+{
+    Account &account = accounts_[what];
+    account.bridge = bridge;
+    account.what = what;
+    return account;
+}
+
+/* Each INTERVAL_MS gives one repair back. */
+bool
+Contest::spend(Account *account, int64_t now_ms)
+{
+    int64_t returned = (now_ms - account->since_ms) / INTERVAL_MS;
+    if (returned >= account->spent) {
+        account->spent = 0;
+        account->since_ms = now_ms;
+    } else {
+        account->spent -= static_cast<int>(returned);
+        account->since_ms += returned * INTERVAL_MS;
+    }
+    if (account->spent >= BURST) {
+        account->until_ms = account->since_ms + INTERVAL_MS;
+        return false;
+    }
+    account->spent++;
+    account->until_ms = 0;
+    return true;
+}
+
+void
+Contest::restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
+                  int64_t now_ms)
+{
+    std::erase_if(accounts_, [&](const auto &known) {
+        return now_ms >= known.second.since_ms + BURST * INTERVAL_MS;
+    });
+    std::erase_if(*edits, [&](const RowEdit &edit) {
+        if (edit.op == RowEdit::Op::Delete) {
+            return false;
+        }
+        const std::string &name = edit.name;
+        switch (edit.kind) {
+        case RowEdit::Kind::Bridge:
+            return is_repair(name, desired.bridges, in_force_.bridges) &&
+                   !spend(&account(name, "Bridge " + name), now_ms);
+        case RowEdit::Kind::Port:
+            return is_repair(name, desired.ports, in_force_.ports) &&
+                   !spend(
+                       &account(desired.ports.at(name).bridge, "Port " + name),
+                       now_ms);
+        case RowEdit::Kind::Mirror:
+            return is_repair(name, desired.mirrors, in_force_.mirrors) &&
+                   !spend(&account(desired.mirrors.at(name).bridge,
+                                   "Mirror " + name),
+                          now_ms);
+        }
+        return false;
+    });
+}
+
+bool
+Contest::flows_changed(const std::string &bridge, int64_t now_ms)
+{
+    return spend(&account(bridge, "flows of " + bridge), now_ms);
+}
+
+bool
+Contest::holds_flows(const std::string &bridge, int64_t now_ms) const
+{
+    auto i = accounts_.find("flows of " + bridge);
+    return i != accounts_.end() && now_ms < i->second.until_ms;
+}
+
+std::map<std::string, std::string>
+Contest::waiting(int64_t now_ms) const
+{
+    std::map<std::string, std::string> waiting;
+    for (const auto &[what, account] : accounts_) {
+        if (now_ms < account.until_ms) {
+            waiting.try_emplace(account.bridge, what);
+        }
+    }
+    return waiting;
+}
+
+int64_t
+Contest::next_ms(int64_t now_ms) const
+{
+    int64_t next = 0;
+    for (const auto &[what, account] : accounts_) {
+        if (now_ms < account.until_ms) {
+            next = next ? std::min(next, account.until_ms) : account.until_ms;
+        }
+    }
+    return next;
+}
+
+} // namespace pm

@@ -1,0 +1,62 @@
+/* Who else writes what we write (core).
+ *
+ * What somebody removes or changes once, by mistake, is put back at once.
+ * Who goes on doing so is not fought: after a few repairs in a row we put
+ * back what we need about once in ten seconds, and say so, until it stays. */
+#ifndef PLUGIN_CONTEST_H
+#define PLUGIN_CONTEST_H 1
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/switch_rows.h"
+
+namespace pm {
+
+/* Times are in milliseconds of any one clock that does not go back. */
+class Contest {
+public:
+    /* So many repairs at once, then one in each interval. */
+    static constexpr int BURST = 5;
+    static constexpr int64_t INTERVAL_MS = 10000;
+
+    /* Takes note of which rows are as desired.  One that was, and is not any
+     * more though the same is desired, was changed by somebody else. */
+    void saw(const SwitchRows &actual, const SwitchRows &desired);
+    /* Leaves out of 'edits' the repairs that must wait.  What is left is
+     * taken to be written. */
+    void restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
+                  int64_t now_ms);
+    /* Somebody else changed flows of ours on a bridge, which are to be
+     * repaired.  Returns whether that may be now. */
+    bool flows_changed(const std::string &bridge, int64_t now_ms);
+    /* Whether flows of the bridge wait to be repaired.  What is to be deleted
+     * never waits. */
+    bool holds_flows(const std::string &bridge, int64_t now_ms) const;
+
+    /* What waits now, by bridge: "Mirror mirror-out-1". */
+    std::map<std::string, std::string> waiting(int64_t now_ms) const;
+    /* When the first that waits may go on, or 0 if nothing waits. */
+    int64_t next_ms(int64_t now_ms) const;
+
+private:
+    struct Account {
+        int spent = 0;
+        int64_t since_ms = 0;     /* Of the oldest repair still counted. */
+        int64_t until_ms = 0;     /* Waits until then. */
+        std::string bridge, what; /* For waiting(). */
+    };
+
+    bool spend(Account *, int64_t now_ms);
+    Account &account(const std::string &bridge, const std::string &what);
+
+    SwitchRows in_force_;
+    std::map<std::string, Account> accounts_; /* By 'what'. */
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_CONTEST_H */

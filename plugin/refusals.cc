@@ -1,0 +1,109 @@
+#include "plugin/refusals.h"
+
+#include <algorithm>
+
+namespace pm {
+
+namespace {
+
+OwnerKey
+owner_of(const std::string &bridge, const FlowEdit &edit)
+{
+    return {bridge, Cookie::decode(edit.flow.cookie)->owner};
+}
+
+bool
+is_deletion(const FlowEdit &edit)
+{
+    return edit.op == FlowEdit::Op::Delete;
+}
+
+} // namespace
+
+void
+Refusals::refused(const std::string &bridge,
+                  const std::vector<FlowEdit> &edits, const std::string &error,
+                  int64_t now_ms)
+{
+    std::set<OwnerKey> owners;
+    for (const FlowEdit &edit : edits) {
+        owners.insert(owner_of(bridge, edit));
+    }
+    if (owners.size() > 1 && one_by_one_.insert(bridge).second) {
+        return;
+    }
+    for (const OwnerKey &owner : owners) {
+        refusals_[owner] = {error, now_ms + RETRY_MS};
+    }
+}
+
+void
+Refusals::applied(const std::string &bridge,
+                  const std::vector<FlowEdit> &edits)
+{
+    for (const FlowEdit &edit : edits) {
+        refusals_.erase(owner_of(bridge, edit));
+    }
+}
+
+void
+Refusals::forget(const std::string &bridge)
+{
+    std::erase_if(refusals_, [&](const auto &refusal) {
+        return refusal.first.bridge == bridge;
+    });
+    one_by_one_.erase(bridge);
+}
+
+void
+Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
+                 int64_t now_ms)
+{
+    std::erase_if(refusals_, [&](const auto &refusal) {
+        return refusal.first.bridge == bridge &&
+               std::none_of(edits->begin(), edits->end(),
+                            [&](const FlowEdit &edit) {
+                                return owner_of(bridge, edit) == refusal.first;
+                            });
+    });
+    std::erase_if(*edits, [&](const FlowEdit &edit) {
+        auto refusal = refusals_.find(owner_of(bridge, edit));
+        return refusal != refusals_.end() && now_ms < refusal->second.retry_ms;
+    });
+    if (edits->empty()) {
+        one_by_one_.erase(bridge);
+    }
+    if (!one_by_one_.count(bridge)) {
+        return;
+    }
+    if (std::any_of(edits->begin(), edits->end(), is_deletion)) {
+        std::erase_if(*edits, [](const auto &e) { return !is_deletion(e); });
+        return;
+    }
+    OwnerKey first = owner_of(bridge, edits->front());
+    std::erase_if(*edits, [&](const FlowEdit &edit) {
+        return owner_of(bridge, edit) != first;
+    });
+}
+
+std::map<OwnerKey, std::string>
+Refusals::reasons() const
+{
+    std::map<OwnerKey, std::string> reasons;
+    for (const auto &[owner, refusal] : refusals_) {
+        reasons[owner] = refusal.error;
+    }
+    return reasons;
+}
+
+int64_t
+Refusals::next_ms() const
+{
+    int64_t next = 0;
+    for (const auto &[owner, refusal] : refusals_) {
+        next = next ? std::min(next, refusal.retry_ms) : refusal.retry_ms;
+    }
+    return next;
+}
+
+} // namespace pm

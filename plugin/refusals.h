@@ -1,0 +1,53 @@
+/* What the switch refused, and what is sent because of it (core).
+ *
+ * A bundle is all or nothing, so one flow that the switch refuses would keep
+ * everybody's edits out, revocations among them.  After a refusal a bridge's
+ * deletions go first and the rest follows owner by owner; an owner refused by
+ * itself is tried again every few seconds and holds up no other. */
+#ifndef PLUGIN_REFUSALS_H
+#define PLUGIN_REFUSALS_H 1
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/plan.h"
+
+namespace pm {
+
+class Refusals {
+public:
+    static constexpr int64_t RETRY_MS = 2000;
+
+    /* A bundle of these edits came to this end. */
+    void refused(const std::string &bridge, const std::vector<FlowEdit> &,
+                 const std::string &error, int64_t now_ms);
+    void applied(const std::string &bridge, const std::vector<FlowEdit> &);
+    /* The connection is new: the switch may be another. */
+    void forget(const std::string &bridge);
+
+    /* Leaves in 'edits', all that a bridge lacks, what goes into its next
+     * bundle. */
+    void select(const std::string &bridge, std::vector<FlowEdit> *edits,
+                int64_t now_ms);
+
+    /* Why an owner's flows are refused. */
+    std::map<OwnerKey, std::string> reasons() const;
+    /* When the first is tried again, or 0. */
+    int64_t next_ms() const;
+
+private:
+    struct Refusal {
+        std::string error;
+        int64_t retry_ms = 0;
+    };
+
+    std::map<OwnerKey, Refusal> refusals_;
+    std::set<std::string> one_by_one_; /* Bridges. */
+};
+
+} // namespace pm
+
+#endif /* PLUGIN_REFUSALS_H */

@@ -1,0 +1,112 @@
+#include "plugin/refusals.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace pm {
+
+namespace {
+
+FlowEdit
+edit_of(uint32_t tunnel, FlowEdit::Op op = FlowEdit::Op::Add)
+{
+    Flow flow;
+    flow.key.table = TABLE_EGRESS;
+    flow.key.match = "reg2=" + std::to_string(tunnel);
+    flow.cookie =
+        Cookie{{FlowOwner::Egress, tunnel}, std::nullopt, 0}.encode();
+    return {op, flow};
+}
+
+/* A switch that accepts all flows but those of some tunnels, and what comes
+ * to it. */
+class RefusalsTest : public testing::Test {
+protected:
+    /* One round: returns how many edits the bundle had, 0 if none was sent. */
+    size_t send(int64_t now_ms)
+    {
+        std::vector<FlowEdit> edits = outstanding;
+        refusals.select("br-mirror", &edits, now_ms);
+        for (const FlowEdit &edit : edits) {
+            if (edit.op == FlowEdit::Op::Add &&
+                bad.count(Cookie::decode(edit.flow.cookie)->owner.number)) {
+                refusals.refused("br-mirror", edits, "OFPBAC_BAD", now_ms);
+                return edits.size();
+            }
+        }
+        if (!edits.empty()) {
+            refusals.applied("br-mirror", edits);
+            std::erase_if(outstanding, [&](const FlowEdit &edit) {
+                return std::find(edits.begin(), edits.end(), edit) !=
+                       edits.end();
+            });
+        }
+        return edits.size();
+    }
+
+    Refusals refusals;
+    std::vector<FlowEdit> outstanding;
+    std::set<uint32_t> bad;
+};
+
+TEST_F(RefusalsTest, SendsEverythingInOneBundleWhileNothingIsRefused)
+{
+    outstanding = {edit_of(1), edit_of(2), edit_of(3, FlowEdit::Op::Delete)};
+    EXPECT_EQ(send(0), 3u);
+    EXPECT_TRUE(outstanding.empty());
+}
+
+TEST_F(RefusalsTest, OneBadOwnerHoldsUpNoOther)
+{
+    outstanding = {edit_of(3, FlowEdit::Op::Delete), edit_of(1), edit_of(2),
+                   edit_of(4)};
+    bad = {2};
+    EXPECT_EQ(send(0), 4u);
+    EXPECT_EQ(send(0), 1u) << "what is to stop goes first";
+    EXPECT_EQ(outstanding.size(), 3u);
+    for (int i = 0; i < 5; i++) {
+        send(0);
+    }
+    EXPECT_EQ(outstanding, std::vector<FlowEdit>{edit_of(2)});
+    ASSERT_EQ(refusals.reasons().size(), 1u);
+    EXPECT_EQ(refusals.reasons().begin()->first.owner.number, 2u);
+    EXPECT_EQ(refusals.reasons().begin()->second, "OFPBAC_BAD");
+}
+
+TEST_F(RefusalsTest, TriesAgainAfterAWhileAndForgetsWhatWentWell)
+{
+    outstanding = {edit_of(2)};
+    bad = {2};
+    EXPECT_EQ(send(0), 1u);
+    EXPECT_EQ(send(1), 0u);
+    EXPECT_EQ(refusals.next_ms(), Refusals::RETRY_MS);
+    bad.clear();
+    EXPECT_EQ(send(Refusals::RETRY_MS), 1u);
+    EXPECT_TRUE(refusals.reasons().empty());
+    EXPECT_EQ(refusals.next_ms(), 0);
+}
+
+TEST_F(RefusalsTest, ForgetsAnOwnerThatIsNotWantedAnyMore)
+{
+    outstanding = {edit_of(2)};
+    bad = {2};
+    send(0);
+    outstanding = {edit_of(5)};
+    EXPECT_EQ(send(1), 1u);
+    EXPECT_TRUE(refusals.reasons().empty());
+}
+
+TEST_F(RefusalsTest, ForgetsWhatANewConnectionMayNotRefuse)
+{
+    outstanding = {edit_of(2)};
+    bad = {2};
+    send(0);
+    refusals.forget("br-mirror");
+    EXPECT_TRUE(refusals.reasons().empty());
+    EXPECT_EQ(send(1), 1u);
+}
+
+} // namespace
+
+} // namespace pm

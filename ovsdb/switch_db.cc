@@ -147,12 +147,13 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_table_interface, &ovsrec_table_mirror}) {
         ovsdb_idl_add_table(idl, table);
     }
-    /* Statistics are left out: they would wake us every few seconds. */
+    /* Statistics change every few seconds, which is no news (see below). */
     for (const struct ovsdb_idl_column *column :
          {&ovsrec_open_vswitch_col_bridges,
           &ovsrec_open_vswitch_col_next_cfg,
           &ovsrec_open_vswitch_col_cur_cfg,
           &ovsrec_open_vswitch_col_external_ids,
+          &ovsrec_open_vswitch_col_other_config,
           &ovsrec_open_vswitch_col_ovs_version,
           &ovsrec_open_vswitch_col_datapath_types,
           &ovsrec_bridge_col_name,
@@ -187,6 +188,8 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_mirror_col_external_ids}) {
         ovsdb_idl_add_column(idl, column);
     }
+    ovsdb_idl_add_column(idl, &ovsrec_mirror_col_statistics);
+    ovsdb_idl_omit_alert(idl, &ovsrec_mirror_col_statistics);
 }
 
 SwitchDb::~SwitchDb()
@@ -258,6 +261,32 @@ bool
 SwitchDb::busy() const
 {
     return impl_->txn != nullptr;
+}
+
+std::set<std::string>
+SwitchDb::counted_mirrors() const
+{
+    std::set<std::string> counted;
+    const struct ovsrec_mirror *mirror;
+    OVSREC_MIRROR_FOR_EACH(mirror, impl_->idl)
+    {
+        if (mirror->n_statistics && read_mark(&mirror->external_ids)) {
+            counted.insert(mirror->name);
+        }
+    }
+    return counted;
+}
+
+int64_t
+SwitchDb::statistics_interval_ms() const
+{
+    /* As vswitchd reads it (ovs-vswitchd.conf.db(5)). */
+    const struct ovsrec_open_vswitch *ovs =
+        ovsrec_open_vswitch_first(impl_->idl);
+    int interval =
+        ovs ? smap_get_int(&ovs->other_config, "stats-update-interval", 5000)
+            : 5000;
+    return std::max(interval, 5000);
 }
 
 const std::string &

@@ -4,6 +4,7 @@
 #define OVSDB_SWITCH_DB_H 1
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,11 @@ public:
      * 'desired'.  At most one is under way. */
     bool busy() const;
     void start(const std::vector<RowEdit> &edits, const SwitchRows &desired);
+    /* Mirrors of ours for which vswitchd keeps statistics, which it does of
+     * those only that are in force. */
+    std::set<std::string> counted_mirrors() const;
+    /* How often it refreshes them. */
+    int64_t statistics_interval_ms() const;
     /* What the last transaction failed with, or "". */
     const std::string &error() const;
 

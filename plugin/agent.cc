@@ -49,6 +49,7 @@ Agent::run()
     run_links();
     run_prover();
     judge_vswitchd();
+    judge_mirrors();
     if (may_act()) {
         apply_plan();
         count_when_due();
@@ -83,8 +84,13 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
-    if (!nic_bridges_.empty()) {
-        poll_timer_wait(NIC_BRIDGE_CHECK_MS);
+    for (const auto &[name, bridge] : nic_bridges_) {
+        if (!vswitchd_away_) {
+            poll_timer_wait_until(bridge.next_check_ms);
+        }
+    }
+    if (!actual_.rows.mirrors.empty()) {
+        poll_timer_wait_until(next_mirror_check_ms_);
     }
     poll_timer_wait_until(
         time_msec() +

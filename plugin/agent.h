@@ -60,8 +60,20 @@ private:
     static constexpr int64_t AWAY_MS = 1500;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
-    /* How often a NIC's bridge is asked for flows that flood. */
-    static constexpr int64_t NIC_BRIDGE_CHECK_MS = 5000;
+    static constexpr int64_t MIRROR_CHECK_MS = 1000;
+    /* How often a NIC's bridge is asked for flows that flood: this, or this
+     * many times as long as the last answer took, since vswitchd does nothing
+     * else meanwhile. */
+    static constexpr int64_t NIC_BRIDGE_CHECK_MS = 1000;
+    static constexpr int64_t NIC_BRIDGE_PAUSE_FACTOR = 200;
+
+    /* What was found on bridges that carry NICs. */
+    struct NicBridge {
+        int64_t next_check_ms = 0;
+        bool checked = false;
+        std::string unsafe;
+        std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
+    };
 
     void read_switch();
     void read_control();
@@ -75,9 +87,12 @@ private:
     void on_counted(const std::vector<FlowStats> &);
     size_t egress_flows_on(const std::string &bridge) const;
     void run_prover();
+    void guard_bridge(const std::string &name, const SwitchFacts &,
+                      NicBridge *);
     void guard_bridges(SwitchFacts *);
     void recheck_nic_bridges();
     void judge_vswitchd();
+    void judge_mirrors();
     bool may_act();
     void apply_plan();
     void count_when_due();
@@ -122,18 +137,16 @@ private:
     /* The last time that the control database was away for long. */
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
+    bool vswitchd_away_ = false;
+    /* Mirrors in force as far as the database goes, without statistics. */
+    std::map<std::string, int64_t> uncounted_since_ms_;
+    std::map<std::string, std::string> dead_mirrors_; /* As SwitchFacts'. */
+    int64_t next_mirror_check_ms_ = 0;
     int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
     std::vector<std::function<void()>> count_waiters_;
     int64_t heartbeat_due_ms_ = 0; /* Since the epoch. */
 
-    /* What was found on bridges that carry NICs. */
-    struct NicBridge {
-        int64_t checked_ms = 0;
-        bool checked = false;
-        std::string unsafe;
-        std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
-    };
     std::map<std::string, NicBridge> nic_bridges_;
 };
 

@@ -31,7 +31,7 @@ Agent::read_switch()
         [&](const std::string &b) { return !nic_bridges_.count(b); });
     unchecked_.clear();
     for (const auto &[name, bridge] : nic_bridges_) {
-        check |= time_msec() >= bridge.checked_ms + NIC_BRIDGE_CHECK_MS;
+        check |= !vswitchd_away_ && time_msec() >= bridge.next_check_ms;
     }
     if (!changed && !check) {
         return;
@@ -41,6 +41,7 @@ Agent::read_switch()
     switch_read_ = true;
     SwitchFacts facts = switch_.read();
     guard_bridges(&facts);
+    facts.dead_mirrors = dead_mirrors_;
 
     actual_.rows = facts.rows;
     std::set<std::string> gone;
@@ -66,6 +67,48 @@ Agent::read_switch()
  * OpenFlow 1.0 has and a restart of vswitchd forgets); a pipeline that uses
  * ALL, or FLOOD where that is refused, must not be tapped. */
 void
+Agent::guard_bridge(const std::string &name, const SwitchFacts &facts,
+                    NicBridge *bridge)
+{
+    std::string target = mgmt_target(name);
+    bool refused = false;
+    for (const auto &[port, row] : facts.rows.ports) {
+        auto ofport = facts.ofports.find(port);
+        if (row.bridge == name && ofport != facts.ofports.end() &&
+            !bridge->no_flood.count({port, ofport->second})) {
+            if (set_no_flood(target, ofport->second)) {
+                refused = true;
+            } else {
+                bridge->no_flood.insert({port, ofport->second});
+            }
+        }
+    }
+    int64_t began = time_msec();
+    if (began < bridge->next_check_ms) {
+        return;
+    }
+    uint64_t all = 0, flood = 0;
+    if (!count_flows_to(target, "ALL", &all) &&
+        !count_flows_to(target, "FLOOD", &flood)) {
+        bridge->checked = true;
+        bridge->unsafe =
+            all ? "bridge " + name +
+                      " has flows that output to ALL, which would show other "
+                      "NICs' frames to the mirror; use NORMAL or FLOOD"
+            : flood && refused
+                ? "bridge " + name +
+                      " has flows that output to FLOOD and does not admit "
+                      "OpenFlow 1.0, which is needed to keep them from the "
+                      "mirror; admit it or use NORMAL"
+                : "";
+    }
+    int64_t now = time_msec();
+    bridge->next_check_ms =
+        now +
+        std::max(NIC_BRIDGE_CHECK_MS, (now - began) * NIC_BRIDGE_PAUSE_FACTOR);
+}
+
+void
 Agent::guard_bridges(SwitchFacts *facts)
 {
     std::set<std::string> tapped;
@@ -79,38 +122,9 @@ Agent::guard_bridges(SwitchFacts *facts)
     });
     for (const std::string &name : tapped) {
         NicBridge &bridge = nic_bridges_[name];
-        std::string target = mgmt_target(name);
-        bool refused = false;
-        for (const auto &[port, row] : facts->rows.ports) {
-            auto ofport = facts->ofports.find(port);
-            if (row.bridge == name && ofport != facts->ofports.end() &&
-                !bridge.no_flood.count({port, ofport->second})) {
-                if (set_no_flood(target, ofport->second)) {
-                    refused = true;
-                } else {
-                    bridge.no_flood.insert({port, ofport->second});
-                }
-            }
-        }
-        if (time_msec() >= bridge.checked_ms + NIC_BRIDGE_CHECK_MS) {
-            bridge.checked_ms = time_msec();
-            uint64_t all = 0, flood = 0;
-            if (!count_flows_to(target, "ALL", &all) &&
-                !count_flows_to(target, "FLOOD", &flood)) {
-                bridge.checked = true;
-                bridge.unsafe =
-                    all ? "bridge " + name +
-                              " has flows that output to ALL, which would "
-                              "show other NICs' frames to the mirror; use "
-                              "NORMAL or FLOOD"
-                    : flood && refused
-                        ? "bridge " + name +
-                              " has flows that output to FLOOD and does "
-                              "not admit OpenFlow 1.0, which is needed to "
-                              "keep them from the mirror; admit it or use "
-                              "NORMAL"
-                        : "";
-            }
+        if (!vswitchd_away_) {
+            /* Else it would only keep us until its time is up. */
+            guard_bridge(name, *facts, &bridge);
         }
         auto facts_of = facts->bridges.find(name);
         if (facts_of != facts->bridges.end()) {
@@ -126,7 +140,7 @@ Agent::recheck_nic_bridges()
 {
     for (auto &[name, found] : nic_bridges_) {
         found.no_flood.clear();
-        found.checked_ms = 0;
+        found.next_check_ms = 0;
     }
 }
 
@@ -201,9 +215,53 @@ Agent::judge_vswitchd()
     } else if (!away_since_ms_) {
         away_since_ms_ = time_msec();
     }
-    bool away = (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
-                silent_ms >= AWAY_MS;
-    desired_.set_vswitchd_alive(!away);
+    vswitchd_away_ =
+        (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
+        silent_ms >= AWAY_MS;
+    desired_.set_vswitchd_alive(!vswitchd_away_);
+}
+
+/* A Mirror that vswitchd did not put in force, because the bridge has too many
+ * for instance, shows nowhere but in that it has no statistics. */
+void
+Agent::judge_mirrors()
+{
+    int64_t now = time_msec();
+    if (!switch_.ready() || now < next_mirror_check_ms_) {
+        return;
+    }
+    next_mirror_check_ms_ = now + MIRROR_CHECK_MS;
+    bool judgeable =
+        desired_.facts().settled && !away_since_ms_ && !vswitchd_away_;
+    if (!judgeable) {
+        uncounted_since_ms_.clear();
+        return;
+    }
+    std::set<std::string> counted = switch_.counted_mirrors();
+    const SwitchRows &desired = desired_.rows(), &actual = actual_.rows;
+    std::erase_if(uncounted_since_ms_, [&](const auto &mirror) {
+        return counted.count(mirror.first) ||
+               !desired.mirrors.count(mirror.first);
+    });
+    /* They are refreshed late, at times: one more interval. */
+    int64_t patience_ms = 2 * switch_.statistics_interval_ms() + 1000;
+    std::map<std::string, std::string> dead;
+    for (const auto &[name, row] : desired.mirrors) {
+        auto is = actual.mirrors.find(name);
+        if (is == actual.mirrors.end() || !(is->second == row)) {
+            uncounted_since_ms_.erase(name);
+        } else if (!counted.count(name)) {
+            auto since = uncounted_since_ms_.try_emplace(name, now).first;
+            if (now >= since->second + patience_ms) {
+                dead[row.mark.iface_id] = name;
+            }
+        }
+    }
+    if (dead != dead_mirrors_) {
+        dead_mirrors_ = std::move(dead);
+        switch_read_ = false;
+        poll_immediate_wake();
+    }
 }
 
 /* Nothing is touched before everything that says what should be there has

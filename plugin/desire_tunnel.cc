@@ -445,6 +445,16 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
 
+    auto dead = facts_.dead_mirrors.find(desire.iface_id);
+    if (dead != facts_.dead_mirrors.end()) {
+        /* Nothing to take back: it may come alive. */
+        degrade(&desire, "MIRROR_DEAD",
+                "ovs-vswitchd does not keep to Mirror " + dead->second +
+                    " of bridge " + desire.nic_bridge + ", which takes " +
+                    std::to_string(MIRRORS_MAX) +
+                    " with everybody's; remove some, or see its log");
+    }
+
     EgressSpec egress;
     egress.vni = tunnel->vni;
     egress.count_only = tunnel->mode == Mode::Count;

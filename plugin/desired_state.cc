@@ -313,6 +313,11 @@ DesiredState::set_switch(const SwitchFacts &facts)
             }
         }
     }
+    for (const auto &dead : {before.dead_mirrors, facts.dead_mirrors}) {
+        for (const auto &[iface_id, mirror] : dead) {
+            dirty_nic(iface_id);
+        }
+    }
     bool all_bridges = facts.rows.mirrors != before.rows.mirrors;
     for (const auto &bridges : {before.bridges, facts.bridges}) {
         for (const auto &[name, bridge] : bridges) {

@@ -110,6 +110,9 @@ struct SwitchFacts {
     std::map<std::string, int> ofports;         /* Of our ports, if > 0. */
     /* Bridges and ports, not ours, whose name begins as mirror_bridge. */
     std::set<std::string> taken_names;
+    /* NIC (iface-id) -> a Mirror row of it that is as we wrote it and that
+     * vswitchd did not put in force. */
+    std::map<std::string, std::string> dead_mirrors;
     /* vswitchd has put in force every row that we wrote. */
     bool settled = false;
     std::string ovs_version;

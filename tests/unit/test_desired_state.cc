@@ -252,6 +252,20 @@ TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST_F(OneTunnel, WhoseMirrorIsDeadSaysSoAndKeepsItsFlowsForWhenItLives)
+{
+    auto flows = host.desired.flows();
+    host.facts.dead_mirrors["nic0"] = "mirror-out-1";
+    host.feed();
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("MIRROR_DEAD"));
+    EXPECT_EQ(host.desired.flows(), flows);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+    host.facts.dead_mirrors.clear();
+    host.feed();
+    EXPECT_EQ(host.desire(tunnel).health, Health::Ok);
+}
+
 /* A frame that floods reaches every tap of its bridge. */
 TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
 {

@@ -1,5 +1,6 @@
 /* Reading: see control_rows.h. */
 #include "ovsdb/columns.h"
+#include "plugin/kinds.h"
 
 namespace pm {
 
@@ -315,21 +316,42 @@ read(const pmrec_mirror_tunnel *row, std::string *error)
 
 namespace {
 
+/* What can be said of a row that cannot be read. */
+template <typename T, typename RowType>
+UnreadableRow
+describe_unreadable(const RowType *row, const std::string &error)
+{
+    UnreadableRow v;
+    v.error = error;
+    for_each_kind([&](const auto &kind) {
+        using U = typename std::remove_cvref_t<decltype(kind)>::Type;
+        if constexpr (std::same_as<T, U>) {
+            v.kind = kind.key;
+            v.name = row->name;
+            if constexpr (CustomerKind<T>) {
+                v.account = row->account;
+            }
+        }
+    });
+    return v;
+}
+
 /* Reads a whole table; 'first' and 'next' are the IDL's generated ones. */
 template <typename T, typename RowType>
 void
 read_table(const ovsdb_idl *idl, Table<T> *table,
            const RowType *(*first)(const ovsdb_idl *),
            const RowType *(*next)(const RowType *),
-           std::vector<std::string> *errors)
+           std::map<Uuid, UnreadableRow> *unreadable)
 {
     for (const RowType *row = first(idl); row; row = next(row)) {
         std::string error;
         auto value = read(row, &error);
         if (value) {
             table->emplace(to_uuid(row->header_.uuid), *std::move(value));
-        } else if (errors && !error.empty()) {
-            errors->push_back(error);
+        } else if (unreadable && !error.empty()) {
+            unreadable->emplace(to_uuid(row->header_.uuid),
+                                describe_unreadable<T>(row, error));
         }
     }
 }
@@ -337,33 +359,34 @@ read_table(const ovsdb_idl *idl, Table<T> *table,
 } // namespace
 
 Model
-read_model(struct ovsdb_idl *idl, std::vector<std::string> *errors)
+read_model(struct ovsdb_idl *idl, std::map<Uuid, UnreadableRow> *unreadable)
 {
     Model m;
-    read_table(idl, &m.vpcs, pmrec_vpc_first, pmrec_vpc_next, errors);
+    read_table(idl, &m.vpcs, pmrec_vpc_first, pmrec_vpc_next, unreadable);
     read_table(idl, &m.peerings, pmrec_vpc_peering_first,
-               pmrec_vpc_peering_next, errors);
+               pmrec_vpc_peering_next, unreadable);
     read_table(idl, &m.connects, pmrec_transit_vpc_connect_first,
-               pmrec_transit_vpc_connect_next, errors);
-    read_table(idl, &m.subnets, pmrec_subnet_first, pmrec_subnet_next, errors);
+               pmrec_transit_vpc_connect_next, unreadable);
+    read_table(idl, &m.subnets, pmrec_subnet_first, pmrec_subnet_next,
+               unreadable);
     read_table(idl, &m.nics, pmrec_network_interface_first,
-               pmrec_network_interface_next, errors);
+               pmrec_network_interface_next, unreadable);
     read_table(idl, &m.load_balancers, pmrec_load_balancer_first,
-               pmrec_load_balancer_next, errors);
+               pmrec_load_balancer_next, unreadable);
     read_table(idl, &m.collectors, pmrec_collector_first, pmrec_collector_next,
-               errors);
+               unreadable);
     read_table(idl, &m.resources, pmrec_mirror_resource_first,
-               pmrec_mirror_resource_next, errors);
+               pmrec_mirror_resource_next, unreadable);
     read_table(idl, &m.filters, pmrec_mirror_filter_first,
-               pmrec_mirror_filter_next, errors);
+               pmrec_mirror_filter_next, unreadable);
     read_table(idl, &m.tunnels, pmrec_mirror_tunnel_first,
-               pmrec_mirror_tunnel_next, errors);
+               pmrec_mirror_tunnel_next, unreadable);
     read_table(idl, &m.tunnel_statuses, pmrec_tunnel_status_first,
-               pmrec_tunnel_status_next, errors);
+               pmrec_tunnel_status_next, unreadable);
     read_table(idl, &m.filter_statuses, pmrec_filter_status_first,
-               pmrec_filter_status_next, errors);
+               pmrec_filter_status_next, unreadable);
     read_table(idl, &m.chassis, pmrec_chassis_first, pmrec_chassis_next,
-               errors);
+               unreadable);
     return m;
 }
 

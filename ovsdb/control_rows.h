@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "ovsdb/ovs_c.h"
+#include "plugin/document.h"
 #include "plugin/model.h"
 
 namespace pm {
@@ -46,9 +47,10 @@ std::optional<Chassis> read(const pmrec_chassis *, std::string *error);
 std::optional<Event> read(const pmrec_event *, std::string *error);
 
 /* Reads every row of an IDL that monitors everything, as the open
- * transaction (if any) has it.  Rows that cannot be read are left out and
- * named in '*errors'. */
-Model read_model(struct ovsdb_idl *, std::vector<std::string> *errors);
+ * transaction (if any) has it.  Rows that cannot be read are left out, and
+ * described in '*unreadable' unless that is null. */
+Model read_model(struct ovsdb_idl *,
+                 std::map<Uuid, UnreadableRow> *unreadable);
 
 /* Writes 'delta' into the IDL's open transaction: inserts, changed columns
  * only, deletes.  References between new rows go by the delta's uuids; the
@@ -60,6 +62,16 @@ Model read_model(struct ovsdb_idl *, std::vector<std::string> *errors);
  * else changed it since the IDL read it. */
 void write_delta(struct ovsdb_idl *, struct ovsdb_idl_txn *,
                  const ModelDelta &delta);
+
+/* Deletes rows in the IDL's open transaction. */
+void delete_rows(struct ovsdb_idl *,
+                 const std::map<Uuid, UnreadableRow> &rows);
+
+/* Takes rules out of a filter's row, for one that cannot be read whole, in
+ * the IDL's open transaction.  Returns the filter's new generation, or
+ * nullopt if it has no rule of that number. */
+std::optional<int64_t> delete_rule(struct ovsdb_idl *, const Uuid &filter,
+                                   Direction, int64_t number);
 
 /* Adds 'events' and deletes the oldest rows that they leave no room for. */
 void write_events(struct ovsdb_idl_txn *, const std::vector<Event> &events);

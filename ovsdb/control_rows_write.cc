@@ -327,4 +327,59 @@ write_delta(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn,
     write_table<pmrec_chassis>(idl, txn, pmrec_table_chassis, d.chassis);
 }
 
+void
+delete_rows(struct ovsdb_idl *idl, const std::map<Uuid, UnreadableRow> &rows)
+{
+    static const std::map<std::string, const ovsdb_idl_table_class *> TABLES =
+        {{"vpcs", &pmrec_table_vpc},
+         {"peerings", &pmrec_table_vpc_peering},
+         {"transit_connects", &pmrec_table_transit_vpc_connect},
+         {"subnets", &pmrec_table_subnet},
+         {"network_interfaces", &pmrec_table_network_interface},
+         {"load_balancers", &pmrec_table_load_balancer},
+         {"collectors", &pmrec_table_collector},
+         {"mirror_resources", &pmrec_table_mirror_resource},
+         {"mirror_filters", &pmrec_table_mirror_filter},
+         {"mirror_tunnels", &pmrec_table_mirror_tunnel}};
+    for (const auto &[id, described] : rows) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const ovsdb_idl_row *row =
+            ovsdb_idl_get_row_for_uuid(idl, TABLES.at(described.kind), &uuid);
+        if (row) {
+            ovsdb_idl_txn_delete(row);
+        }
+    }
+}
+
+std::optional<int64_t>
+delete_rule(struct ovsdb_idl *idl, const Uuid &filter, Direction direction,
+            int64_t number)
+{
+    struct uuid uuid = to_ovs_uuid(filter);
+    const pmrec_mirror_filter *row =
+        pmrec_mirror_filter_get_for_uuid(idl, &uuid);
+    if (!row) {
+        return std::nullopt;
+    }
+    bool inbound = direction == Direction::Inbound;
+    pmrec_mirror_rule *const *rules = inbound ? row->inbound : row->outbound;
+    size_t n = inbound ? row->n_inbound : row->n_outbound;
+    std::vector<Uuid> rest;
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i]->number != number) {
+            rest.push_back(to_uuid(rules[i]->header_.uuid));
+        }
+    }
+    if (rest.size() == n) {
+        return std::nullopt;
+    }
+    RowWriter w(&row->header_, Verify::Yes);
+    int64_t generation = row->generation + 1;
+    w.set(inbound ? pmrec_mirror_filter_col_inbound
+                  : pmrec_mirror_filter_col_outbound,
+          rest);
+    w.set(pmrec_mirror_filter_col_generation, generation);
+    return generation;
+}
+
 } // namespace pm

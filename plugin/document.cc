@@ -183,7 +183,6 @@ apply_document(Edit *edit, const EditContext &context, const std::string &text,
         prune(edit, context, *document);
     }
     edit->book.in_document = false;
-    finish(edit, context);
 }
 
 std::optional<Uuid>
@@ -198,6 +197,32 @@ look_up(const Model &model, const EditContext &context,
         for (const auto &[id, object] : model.*k.table) {
             if (full_name(object) == wanted &&
                 may_see(model, context, kind, id)) {
+                found = id;
+            }
+        }
+    });
+    return found;
+}
+
+bool
+may_see(const EditContext &context, const UnreadableRow &row)
+{
+    return context.is_operator() ||
+           (!row.account.empty() && row.account == context.own_account());
+}
+
+std::optional<Uuid>
+look_up_unreadable(const Edit &edit, const EditContext &context,
+                   const std::string &kind, const std::string &name)
+{
+    std::optional<Uuid> found;
+    with_kind(kind, [&](const auto &k) {
+        using T = typename std::remove_cvref_t<decltype(k)>::Type;
+        const std::string wanted =
+            full_name_of<T>(name, context.own_account());
+        for (const auto &[id, row] : edit.unreadable) {
+            if (row.kind == kind && row.full_name() == wanted &&
+                may_see(context, row)) {
                 found = id;
             }
         }

@@ -39,6 +39,19 @@ struct EditContext {
  * order in which each refers only to earlier ones. */
 const std::vector<std::string> &document_kinds();
 
+/* A row of the database that is there but cannot be read: it can only be
+ * named and taken away. */
+struct UnreadableRow {
+    std::string kind;          /* A document's; empty for no kind of it. */
+    std::string account, name; /* Inventory has no account. */
+    std::string error;
+
+    std::string full_name() const
+    {
+        return account.empty() ? name : account + "/" + name;
+    }
+};
+
 /* What the functions below keep between calls; not for their callers. */
 struct EditBook {
     bool begun = false;
@@ -53,6 +66,13 @@ struct EditBook {
      * so that one mistake is reported once. */
     std::set<Uuid> unsound;
     std::vector<Uuid> vni_wanted; /* Tunnels that finish() gives a VNI. */
+    /* Erases of what is in use: finish() tries them again, since what uses it
+     * may yet go in the same edit. */
+    struct Erase {
+        std::string kind, name, path;
+    };
+    std::vector<Erase> put_off;
+    bool finishing = false;
 };
 
 /* An edit in progress: a model being changed, the problems found, and the
@@ -60,6 +80,8 @@ struct EditBook {
  * finish().  Begin with a default Edit and set 'model'. */
 struct Edit {
     Model model;
+    /* What 'model' leaves out; erase() moves a row from there to 'erased'. */
+    std::map<Uuid, UnreadableRow> unreadable, erased;
     Problems problems;
     /* What the caller should know and that refuses nothing: "VNI_SHARED",
      * "NETWORK_FEES". */
@@ -83,8 +105,10 @@ enum class PutMode {
  * then.  Problems' paths begin with 'path'. */
 void put(Edit *, const EditContext &, const std::string &kind,
          const nlohmann::json &object, const std::string &path, PutMode);
-/* Removes an object of the caller's (or ACCOUNT/NAME).  Deleting a tunnel
- * that is already shutting down succeeds and changes nothing. */
+/* Removes an object of the caller's (or ACCOUNT/NAME).  What the rest of the
+ * edit still uses in the end is IN_USE, whatever the order of its commands.
+ * Deleting a tunnel that is already shutting down succeeds and changes
+ * nothing. */
 void erase(Edit *, const EditContext &, const std::string &kind,
            const std::string &name, const std::string &path);
 /* Life-cycle edits of tunnels; 'name' is NAME or ACCOUNT/NAME.  A bare NAME
@@ -99,10 +123,12 @@ void reject_tunnel(Edit *, const EditContext &, const std::string &name);
  * tunnel, resource and filter that the edit touched or whose references it
  * touched.  Chooses the VNIs that were left out, links resources to targets
  * that came back, and completes 'touched_tunnels' and 'warnings'.  Call it
- * once, last; apply_document() does so itself. */
+ * once, last; an edit that nothing was put into or erased from is left as it
+ * is. */
 void finish(Edit *, const EditContext &);
 
-/* Applies a whole document, in one go: parse, put, prune, finish. */
+/* Applies a whole document: parse, put, prune.  finish() is the caller's, who
+ * may join other edits to it. */
 void apply_document(Edit *, const EditContext &, const std::string &text,
                     bool prune);
 
@@ -112,6 +138,13 @@ nlohmann::json to_json(const Model &, const std::string &kind, const Uuid &);
  * also what a third account gets for what it may not see). */
 std::optional<Uuid> look_up(const Model &, const EditContext &,
                             const std::string &kind, const std::string &name);
+/* The same of what cannot be read. */
+std::optional<Uuid> look_up_unreadable(const Edit &, const EditContext &,
+                                       const std::string &kind,
+                                       const std::string &name);
+/* Whether the caller may know of such a row: its own, and the operator of
+ * all. */
+bool may_see(const EditContext &, const UnreadableRow &);
 /* Whether the caller may see an object at all: its own, the inventory of its
  * own VPCs and what is anyone's, and tunnels it requested or accepts. */
 bool may_see(const Model &, const EditContext &, const std::string &kind,

@@ -256,6 +256,13 @@ put_object(Edit *edit, const EditContext &context, const json &object,
     if (identified) {
         check_mode(scope, value, existing, mode);
     }
+    if (identified && !existing &&
+        look_up_unreadable(*edit, context, KIND<T>.key, full_name(value))) {
+        fields.problem("DUPLICATE", "name",
+                       "there is a " + std::string(KIND<T>.word) + " " +
+                           quote(value.name) +
+                           " that cannot be read: delete it first");
+    }
     if (id && edit->book.in_document && edit->book.named.contains(*id)) {
         fields.problem("DUPLICATE", "name",
                        "the " + std::string(KIND<T>.word) + " " +

@@ -1,5 +1,5 @@
-/* The steps that put(), erase() and the life cycle share (core; the inside
- * of document.h). */
+/* The steps that put(), erase(), the life cycle and the console's own edits
+ * share (core; the inside of document.h). */
 #ifndef PLUGIN_EDIT_H
 #define PLUGIN_EDIT_H 1
 
@@ -41,6 +41,10 @@ void record_event(Edit *, const EditContext &, const Tunnel &,
 /* Takes a tunnel away, with its event ("deleted" or "rejected"). */
 void remove_tunnel(Edit *, const EditContext &, const Uuid &,
                    const std::string &event, const std::string &message);
+
+/* Erases what was in use when the edit first said so; what is so still is a
+ * problem now. */
+void erase_what_was_put_off(Edit *, const EditContext &);
 
 } // namespace pm
 

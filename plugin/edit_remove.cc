@@ -75,7 +75,7 @@ users_of(const Edit &edit, const Uuid &id, const Nic &)
         bool member = std::any_of(
             lb.members.begin(), lb.members.end(),
             [&](const LoadBalancerMember &m) { return m.nic == id; });
-        if (member && edit.book.in_document &&
+        if (member && (edit.book.in_document || edit.book.finishing) &&
             edit.book.named.contains(lb_id)) {
             users.push_back("load balancer " + quote(lb.name));
         }
@@ -201,6 +201,52 @@ release(Edit *edit, const EditContext &context, const Uuid &id,
     }
 }
 
+/* Clears what refers to the object and records that it is deleted; returns
+ * false if something uses it still. */
+template <typename T>
+bool
+let_go(Edit *edit, const EditContext &context, const Uuid &id, const T &object,
+       const std::string &path)
+{
+    Users users = users_of(*edit, id, object);
+    if (!users.empty() && !edit->book.finishing) {
+        edit->book.put_off.push_back({KIND<T>.key, full_name(object), path});
+        return false;
+    }
+    if (!users.empty()) {
+        edit->problems.push_back({"IN_USE", path,
+                                  "the " + std::string(KIND<T>.word) + " " +
+                                      quote(object.name) + " is in use by " +
+                                      list_users(users) +
+                                      ": delete or change that first"});
+        return false;
+    }
+    release(edit, context, id, object);
+    if constexpr (CustomerKind<T>) {
+        record_event(edit, context, object, "deleted", "");
+    }
+    return true;
+}
+
+/* Of a row that cannot be read no more is known than its name. */
+template <typename T>
+void
+remove_unreadable(Edit *edit, const EditContext &context, const Uuid &id,
+                  const std::string &path)
+{
+    const UnreadableRow row = edit->unreadable.at(id);
+    T object;
+    object.name = row.name;
+    if constexpr (CustomerKind<T>) {
+        object.account = row.account;
+    }
+    if (let_go(edit, context, id, object, path)) {
+        edit->book.changed.insert(id);
+        edit->erased.emplace(id, row);
+        edit->unreadable.erase(id);
+    }
+}
+
 template <typename T>
 void
 remove_object(Edit *edit, const EditContext &context, const Uuid &id,
@@ -217,20 +263,7 @@ remove_object(Edit *edit, const EditContext &context, const Uuid &id,
             return;
         }
         remove_tunnel(edit, context, id, "deleted", "");
-    } else {
-        Users users = users_of(*edit, id, object);
-        if (!users.empty()) {
-            edit->problems.push_back(
-                {"IN_USE", path,
-                 "the " + std::string(KIND<T>.word) + " " +
-                     quote(object.name) + " is in use by " +
-                     list_users(users) + ": delete or change that first"});
-            return;
-        }
-        release(edit, context, id, object);
-        if constexpr (CustomerKind<T>) {
-            record_event(edit, context, object, "deleted", "");
-        }
+    } else if (let_go(edit, context, id, object, path)) {
         remove_row<T>(edit, id);
     }
 }
@@ -272,6 +305,10 @@ erase_object(Edit *edit, const EditContext &context, const std::string &name,
                     full_name_of<T>(name, context.own_account()));
     if (id && may_see(edit->model, context, KIND<T>.key, *id)) {
         remove_object<T>(edit, context, *id, path);
+        return;
+    }
+    if (auto broken = look_up_unreadable(*edit, context, KIND<T>.key, name)) {
+        remove_unreadable<T>(edit, context, *broken, path);
         return;
     }
     if constexpr (std::same_as<T, Tunnel>) {
@@ -397,6 +434,21 @@ erase(Edit *edit, const EditContext &context, const std::string &kind,
         edit->problems.push_back(
             {"UNKNOWN_KEY", path,
              quote(kind) + " is no kind of object: mend its spelling"});
+    }
+}
+
+void
+erase_what_was_put_off(Edit *edit, const EditContext &context)
+{
+    edit->book.finishing = true;
+    /* Users before what they use. */
+    const std::vector<std::string> &kinds = document_kinds();
+    for (auto kind = kinds.rbegin(); kind != kinds.rend(); ++kind) {
+        for (const EditBook::Erase &e : edit->book.put_off) {
+            if (e.kind == *kind) {
+                erase(edit, context, e.kind, e.name, e.path);
+            }
+        }
     }
 }
 

@@ -425,7 +425,10 @@ warn(Edit *edit, const EditContext &context)
 void
 finish(Edit *edit, const EditContext &context)
 {
-    begin(edit);
+    if (!edit->book.begun) {
+        return;
+    }
+    erase_what_was_put_off(edit, context);
     link_resources(edit);
     choose_vnis(edit);
     Checker checker(edit, context);

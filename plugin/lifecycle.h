@@ -32,11 +32,13 @@ struct TunnelView {
     std::optional<std::string> filter;
     std::optional<int64_t> vni;
     std::optional<int> packet_length, effective_packet_length;
-    Delivery delivery = Delivery::Auto;
-    Mode mode = Mode::Mirror;
+    /* Absent of one that is shutting down: nothing keeps what they were. */
+    std::optional<Delivery> delivery;
+    std::optional<Mode> mode;
     std::optional<int64_t> rate_kbps;
-    bool enabled = true;
-    int64_t generation = 0, observed_generation = 0;
+    std::optional<bool> enabled;
+    std::optional<int64_t> generation;
+    int64_t observed_generation = 0;
     std::vector<std::string> chassis;
     std::map<std::string, Condition> conditions;
     std::map<std::string, std::string> reasons; /* Code -> message. */

@@ -130,6 +130,14 @@ say_more(Attempt *a, const ModelDelta &delta)
                                  tunnel->account + "/" + tunnel->name + "\")");
         }
     }
+    for (const auto &[id, row] : a->edit.unreadable) {
+        if (may_see(a->context, row) && !a->edit.book.changed.contains(id)) {
+            std::string mend = row.kind.empty()
+                                   ? "remove it with \"destroy\""
+                                   : "delete it, or correct it with \"set\"";
+            a->warnings.push_back("UNREADABLE: " + row.error + "; " + mend);
+        }
+    }
     const Problems &warnings = a->edit.warnings;
     for (const Problem &p :
          std::set<Problem>(warnings.begin(), warnings.end())) {

@@ -9,6 +9,9 @@
 #include <cstring>
 #include <deque>
 
+#include "plugin/edit.h"
+#include "plugin/json_fields.h"
+
 namespace pm::ctl {
 
 namespace {
@@ -288,7 +291,51 @@ run_rule_add(ctl_context *ctx)
         return;
     }
     rules.push_back(rule);
+    size_t n_before = a.edit.problems.size();
     replace(a, "mirror_filters", ctx->argv[1], filter);
+    /* The caller knows the rule by its number, not by its place. */
+    std::string rules_path =
+        path_of("mirror_filters", ctx->argv[1]) + "." + direction;
+    std::string place =
+        rules_path + "[" + std::to_string(rules.size() - 1) + "]";
+    for (size_t i = n_before; i < a.edit.problems.size(); i++) {
+        std::string &path = a.edit.problems[i].path;
+        if (path.starts_with(place)) {
+            path.replace(0, place.size(),
+                         rules_path + "[" + path_key(ctx->argv[3]) + "]");
+        }
+    }
+}
+
+/* Of a filter that cannot be read, perhaps for that very rule. */
+void
+delete_unreadable_rule(Attempt &a, const Uuid &id, const char *direction,
+                       const std::string &number)
+{
+    const UnreadableRow &row = a.edit.unreadable.at(id);
+    Filter filter;
+    filter.account = row.account;
+    filter.name = row.name;
+    json value = value_of("number", number);
+    auto generation =
+        value.is_number()
+            ? delete_rule(a.idl, id,
+                          !strcmp(direction, "inbound") ? Direction::Inbound
+                                                        : Direction::Outbound,
+                          value.get<int64_t>())
+            : std::nullopt;
+    if (!generation) {
+        a.refuse("NOT_FOUND",
+                 path_of("mirror_filters", row.full_name()) + "." + direction,
+                 "there is no rule " + number);
+        return;
+    }
+    filter.generation = *generation;
+    record_event(&a.edit, a.context, filter, "updated", direction);
+    begin(&a.edit);
+    a.edit.book.changed.insert(id);
+    a.raw_edits.push_back("change mirror_filters " + row.full_name() +
+                          ": delete " + direction + " rule " + number);
 }
 
 void
@@ -296,6 +343,11 @@ run_rule_del(ctl_context *ctx)
 {
     Attempt &a = attempt_of(ctx);
     const char *direction = ctx->argv[2];
+    if (auto broken = look_up_unreadable(a.edit, a.context, "mirror_filters",
+                                         ctx->argv[1])) {
+        delete_unreadable_rule(a, *broken, direction, ctx->argv[3]);
+        return;
+    }
     json filter = existing(a, "mirror_filters", ctx->argv[1]);
     if (filter.is_null()) {
         return;

@@ -7,33 +7,39 @@ namespace {
 
 using ordered_json = nlohmann::ordered_json;
 
-/* What "NOUN-list" shows of each object: keys of the document. */
+/* What "NOUN-list" shows of each object: keys of the document, and those that
+ * only JSON and CSV have. */
 struct ListCommand {
     const char *command, *kind;
-    std::vector<const char *> columns;
+    std::vector<const char *> columns, more;
 };
 
 const ListCommand LISTS[] = {
-    {"vpc-list", "vpcs", {"name", "account", "region", "kind"}},
-    {"peering-list", "peerings", {"name", "from", "to", "state"}},
+    {"vpc-list", "vpcs", {"name", "account", "region", "kind"}, {}},
+    {"peering-list", "peerings", {"name", "from", "to", "state"}, {}},
     {"connect-list",
      "transit_connects",
-     {"name", "vpc", "transit_vpc", "state"}},
+     {"name", "vpc", "transit_vpc", "state"},
+     {}},
     {"subnet-list",
      "subnets",
-     {"name", "vpc", "cidr", "gateway", "gateway_mac"}},
+     {"name", "vpc", "cidr", "gateway", "gateway_mac"},
+     {"routes"}},
     {"nic-list",
      "network_interfaces",
      {"name", "iface_id", "server", "device", "hypervisor", "mac", "addresses",
-      "subnet", "mtu", "account"}},
-    {"lb-list", "load_balancers", {"name", "vpc", "subnet", "members"}},
-    {"collector-list", "collectors", {"name", "address", "account"}},
+      "subnet", "mtu", "account"},
+     {"permits_vxlan_from"}},
+    {"lb-list", "load_balancers", {"name", "vpc", "subnet", "members"}, {}},
+    {"collector-list", "collectors", {"name", "address", "account"}, {}},
     {"resource-list",
      "mirror_resources",
-     {"name", "account", "purpose", "type", "target", "note"}},
+     {"name", "account", "purpose", "type", "target", "note"},
+     {}},
     {"filter-list",
      "mirror_filters",
-     {"name", "account", "non_ip", "inbound", "outbound", "note"}},
+     {"name", "account", "non_ip", "inbound", "outbound", "note"},
+     {}},
 };
 
 /* The document's objects of 'kind' that the caller may see, by account and
@@ -89,6 +95,9 @@ run_list(ctl_context *ctx)
             return !strcmp(l.command, ctx->argv[0]);
         });
     Listing listing;
+    listing.keys.assign(list.columns.begin(), list.columns.end());
+    listing.keys.insert(listing.keys.end(), list.more.begin(),
+                        list.more.end());
     for (const char *column : list.columns) {
         listing.headings.push_back(heading(column));
     }
@@ -98,8 +107,10 @@ run_list(ctl_context *ctx)
             bool rules =
                 !strcmp(column, "inbound") || !strcmp(column, "outbound");
             ordered_json value = object.value(column, ordered_json());
-            row.push_back(rules ? std::to_string(value.size()) + " rules"
-                                : cell_text(value));
+            row.push_back(!rules ? cell_text(value)
+                          : value.size() == 1
+                              ? "1 rule"
+                              : std::to_string(value.size()) + " rules");
         }
         listing.rows.push_back(row);
         listing.objects.push_back(object);
@@ -125,6 +136,7 @@ void
 run_route_list(ctl_context *ctx)
 {
     Listing listing;
+    listing.keys = {"subnet", "to", "via"};
     listing.headings = {"SUBNET", "TO", "VIA"};
     for (const auto &[id, subnet] : objects_of(attempt_of(ctx), "subnets")) {
         std::string name = subnet.value("name", "");
@@ -200,6 +212,10 @@ Listing
 rules_of(const Attempt &a, const Uuid &filter)
 {
     Listing listing;
+    listing.keys = {
+        "direction", "number",      "action",      "protocol",
+        "source",    "source_port", "destination", "destination_port",
+        "icmp_type", "icmp_code",   "hits",        "note"};
     listing.headings = {
         "DIRECTION", "NUMBER",      "ACTION",      "PROTOCOL",
         "SOURCE",    "SOURCE PORT", "DESTINATION", "DESTINATION PORT",
@@ -290,6 +306,8 @@ run_event_list(ctl_context *ctx)
                std::tie(y.time_ms, y.account, y.object, y.event);
     });
     Listing listing;
+    listing.keys = {"time",   "actor", "account",    "peer_account", "kind",
+                    "object", "event", "generation", "message"};
     listing.headings = {"TIME",  "ACTOR",      "KIND",   "OBJECT",
                         "EVENT", "GENERATION", "MESSAGE"};
     for (const Event &e : events) {

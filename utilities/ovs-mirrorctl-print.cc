@@ -102,26 +102,17 @@ print(ctl_context *ctx, const Listing &listing)
         break;
 
     case Format::Csv: {
-        /* The same keys as in JSON, in the order they turn up in. */
-        std::vector<std::string> keys;
-        for (const auto &object : listing.objects) {
-            for (const auto &[key, value] : object.items()) {
-                if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-                    keys.push_back(key);
-                }
-            }
-        }
         std::vector<std::vector<std::string>> rows;
         for (const auto &object : listing.objects) {
             std::vector<std::string> row;
-            for (const std::string &key : keys) {
+            for (const std::string &key : listing.keys) {
                 ordered_json value = object.value(key, ordered_json());
                 row.push_back(value.is_structured() ? value.dump()
                                                     : cell_text(value));
             }
             rows.push_back(row);
         }
-        fill_table(ctx, keys.empty() ? listing.headings : keys, rows);
+        fill_table(ctx, listing.keys, rows);
         break;
     }
 

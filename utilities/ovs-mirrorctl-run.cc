@@ -258,7 +258,8 @@ Session::attempt()
     SymbolsPtr symbols(ovsdb_symbol_table_create());
     ovsdb_idl_txn_add_comment(txn.get(), "%s", settings_.invocation.c_str());
 
-    Attempt a{settings_, idl_.get(), txn.get(), {}, {}, {}, false, {}, {}, {}};
+    Attempt a{settings_, idl_.get(), txn.get(), {}, {}, {},
+              false,     {},         {},        {}, {}};
     a.context.account = settings_.account;
     a.context.now_ms = time_wall_msec();
     a.context.new_uuid = [] {
@@ -266,13 +267,8 @@ Session::attempt()
         uuid_generate(&uuid);
         return to_uuid(uuid);
     };
-    std::vector<std::string> unreadable;
-    a.before = read_model(idl_.get(), &unreadable);
+    a.before = read_model(idl_.get(), &a.edit.unreadable);
     a.edit.model = a.before;
-    for (const std::string &error : unreadable) {
-        a.warnings.push_back("UNREADABLE: " + error +
-                             "; correct it with \"set\" or \"destroy\"");
-    }
 
     bool try_again = false;
     if (!run_all(&a, symbols.get(), &try_again)) {
@@ -281,11 +277,8 @@ Session::attempt()
     if (!check_symbols(symbols.get())) {
         return EXIT_REFUSED;
     }
+    finish(&a.edit, a.context);
     ModelDelta delta = diff(a.before, a.edit.model);
-    if (!delta.empty()) {
-        finish(&a.edit, a.context);
-        delta = diff(a.before, a.edit.model);
-    }
     if (!a.edit.problems.empty()) {
         std::set<Problem> said;
         for (const Problem &p : a.edit.problems) {
@@ -298,12 +291,18 @@ Session::attempt()
 
     say_more(&a, delta);
     if (settings_.dry_run) {
-        for (const std::string &line : describe(a.before, a.edit.model)) {
+        std::vector<std::string> lines = describe(a.before, a.edit.model);
+        for (const auto &[id, row] : a.edit.erased) {
+            lines.push_back("delete " + row.kind + " " + row.full_name());
+        }
+        lines.insert(lines.end(), a.raw_edits.begin(), a.raw_edits.end());
+        for (const std::string &line : lines) {
             std::cout << line << "\n";
         }
         ovsdb_idl_txn_set_dry_run(txn.get());
     } else {
         write_delta(idl_.get(), txn.get(), delta);
+        delete_rows(idl_.get(), a.edit.erased);
         write_events(txn.get(), a.edit.events);
     }
     bool waits = (settings_.wait_hv || a.sync) && !settings_.dry_run;

@@ -14,12 +14,19 @@ optional_json(const std::optional<T> &value)
     return value ? ordered_json(*value) : ordered_json();
 }
 
-const char *
-delivery_text(Delivery delivery)
+ordered_json
+delivery_json(const std::optional<Delivery> &delivery)
 {
-    return delivery == Delivery::Auto       ? "auto"
-           : delivery == Delivery::Underlay ? "underlay"
-                                            : "vpc";
+    return !delivery                         ? ordered_json()
+           : *delivery == Delivery::Auto     ? "auto"
+           : *delivery == Delivery::Underlay ? "underlay"
+                                             : "vpc";
+}
+
+ordered_json
+mode_json(const std::optional<Mode> &mode)
+{
+    return !mode ? ordered_json() : *mode == Mode::Mirror ? "mirror" : "count";
 }
 
 /* Others script against these keys: they are fixed. */
@@ -49,11 +56,11 @@ view_json(const TunnelView &v)
         {"vni", optional_json(v.vni)},
         {"packet_length", optional_json(v.packet_length)},
         {"effective_packet_length", optional_json(v.effective_packet_length)},
-        {"delivery", delivery_text(v.delivery)},
-        {"mode", v.mode == Mode::Mirror ? "mirror" : "count"},
+        {"delivery", delivery_json(v.delivery)},
+        {"mode", mode_json(v.mode)},
         {"rate_kbps", optional_json(v.rate_kbps)},
-        {"enabled", v.enabled},
-        {"generation", v.generation},
+        {"enabled", optional_json(v.enabled)},
+        {"generation", optional_json(v.generation)},
         {"observed_generation", v.observed_generation},
         {"chassis", v.chassis},
         {"conditions", conditions},
@@ -92,6 +99,9 @@ place_text(const Model &model, const Uuid &resource_id)
 std::string
 length_text(const TunnelView &v)
 {
+    if (v.state == TunnelState::ShuttingDown) {
+        return number_text(v.effective_packet_length);
+    }
     std::string text =
         v.packet_length ? std::to_string(*v.packet_length) : "whole";
     if (v.effective_packet_length &&
@@ -113,13 +123,36 @@ may_accept(const Attempt &a, const TunnelView &v)
 std::vector<TunnelView>
 views_of(const Attempt &a)
 {
-    return tunnel_views(a.edit.model, a.context.now_ms, a.settings.account);
+    std::vector<TunnelView> views =
+        tunnel_views(a.edit.model, a.context.now_ms, a.settings.account);
+    /* A filter that cannot be read still has its name. */
+    for (TunnelView &v : views) {
+        const Tunnel *t = find(a.edit.model.tunnels, v.id);
+        auto row = t && t->filter ? a.edit.unreadable.find(*t->filter)
+                                  : a.edit.unreadable.end();
+        if (row != a.edit.unreadable.end()) {
+            v.filter = row->second.name;
+        }
+    }
+    return views;
+}
+
+std::vector<std::string>
+view_keys()
+{
+    std::vector<std::string> keys;
+    const ordered_json unknown = view_json(TunnelView());
+    for (const auto &[key, value] : unknown.items()) {
+        keys.push_back(key);
+    }
+    return keys;
 }
 
 Listing
 list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
 {
     Listing listing;
+    listing.keys = view_keys();
     listing.headings = {"NAME",          "STATE",  "HEALTH", "SOURCE",
                         "DESTINATION",   "FILTER", "VNI",    "LENGTH",
                         "COPIES IN/OUT", "DROPS",  "AGE"};
@@ -176,6 +209,8 @@ run_tunnel_inbox(ctl_context *ctx)
     std::vector<TunnelView> views = views_of(a);
     std::erase_if(views, [&](const auto &v) { return !may_accept(a, v); });
     Listing listing;
+    listing.keys = view_keys();
+    listing.keys.emplace_back("note");
     listing.headings = {"REQUEST",    "DESTINATION", "VNI", "LENGTH",
                         "GENERATION", "AGE",         "NOTE"};
     for (const TunnelView &v : views) {
@@ -186,7 +221,7 @@ run_tunnel_inbox(ctl_context *ctx)
         listing.objects.push_back(object);
         listing.rows.push_back(
             {v.account + "/" + v.name, v.destination, number_text(v.vni),
-             length_text(v), std::to_string(v.generation),
+             length_text(v), number_text(v.generation),
              age_text(v.created_ms, a.context.now_ms), note});
     }
     print(ctx, listing);
@@ -377,11 +412,18 @@ void
 show_chassis(ds *output, const Chassis &c, int64_t now_ms)
 {
     ds_put_format(output, "Hypervisor %s\n", c.name.c_str());
-    ds_put_format(output, "    hostname: %s\n", c.hostname.c_str());
-    ds_put_format(output, "    Open vSwitch: %s\n", c.ovs_version.c_str());
-    ds_put_format(output, "    heard from: %s ago%s\n",
-                  age_text(c.heartbeat_ms, now_ms).c_str(),
-                  is_alive(c, now_ms) ? "" : " (not alive)");
+    auto show_text = [&](const char *key, const std::string &text) {
+        if (!text.empty()) {
+            ds_put_format(output, "    %s: %s\n", key, text.c_str());
+        }
+    };
+    show_text("hostname", c.hostname);
+    show_text("Open vSwitch", c.ovs_version);
+    show_text("heard from",
+              !c.heartbeat_ms
+                  ? "never"
+                  : age_text(c.heartbeat_ms, now_ms) + " ago" +
+                        (is_alive(c, now_ms) ? "" : " (not alive)"));
     for (const auto &[bridge, slots] : c.slots) {
         auto used = c.slots_used.find(bridge);
         ds_put_format(output, "    mirror slots of %s: %lld of %lld used\n",

@@ -46,6 +46,8 @@ struct Attempt {
     Model before;
     Edit edit;
     bool sync = false; /* Wait for every hypervisor. */
+    /* What was done in the transaction itself, as lines for --dry-run. */
+    std::vector<std::string> raw_edits;
     /* Tunnels to name the VNI of that was chosen for them. */
     std::vector<std::string> vni_left_out;
     /* Lines to print once it is done: on standard output and error. */
@@ -116,9 +118,11 @@ int wait_installed(const Settings &, ovsdb_idl *, const Awaited &,
 /* A hypervisor that has missed three heartbeats of one a minute is not. */
 bool is_alive(const Chassis &, int64_t now_ms);
 
-/* What a list command shows, in the format asked for: 'objects' as JSON and
- * CSV, the rest as a table with lines below it. */
+/* What a list command shows, in the format asked for: 'objects' as JSON, and
+ * their 'keys' as CSV, the same of an empty list; the rest as a table with
+ * lines below it. */
 struct Listing {
+    std::vector<std::string> keys;
     std::vector<std::string> headings;
     std::vector<std::vector<std::string>> rows;
     nlohmann::ordered_json objects = nlohmann::ordered_json::array();

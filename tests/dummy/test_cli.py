@@ -527,8 +527,10 @@ class Objects(CliTest):
         self.assertIn("8/0", self.ok("rule-list", "flt"))
         self.refused("RULE_NUMBER", "rule-add", "flt", "inbound", "10",
                      "accept")
-        self.refused("RULE_PORT", "rule-add", "flt", "inbound", "11",
-                     "accept", "protocol=tcp", "source-port=70000")
+        line, = self.refused(
+            "RULE_PORT", "rule-add", "flt", "inbound", "11", "accept",
+            "protocol=tcp", "source-port=70000")
+        self.assertIn(": mirror_filters[flt].inbound[11].source_port: ", line)
         self.ok("rule-del", "flt", "inbound", "20")
         self.refused("NOT_FOUND", "rule-del", "flt", "inbound", "20")
         self.assertEqual(self.json("filter-show", "flt")["generation"], 3)
@@ -540,6 +542,49 @@ class Objects(CliTest):
         self.ok("tunnel-del", "acme/web1-ids", "--", "filter-del", "acme/web",
                 "--", "resource-del", "acme/web1-src", "acme/ids")
         self.assertEqual(self.json("filter-list"), [])
+
+    def test_the_order_of_deletions_in_a_transaction_does_not_matter(self):
+        self.apply()
+        self.ok("resource-del", "acme/web1-src", "acme/ids", "--",
+                "filter-del", "acme/web", "--", "tunnel-del",
+                "acme/web1-ids")
+        self.assertEqual(self.json("resource-list")[0]["name"], "beta-ids")
+        self.assertEqual(self.json("filter-list"), [])
+
+    def test_a_document_is_judged_with_the_commands_joined_to_it(self):
+        self.apply()
+        successor = dict(DOCUMENT["mirror_tunnels"][0], name="next", vni=7002)
+        text = json.dumps({"mirror_tunnels": [successor]})
+        self.refused("DUPLICATE_TUNNEL", "apply", "-", text=text)
+        self.ok("apply", "-", "--", "tunnel-del", "acme/web1-ids", text=text)
+        self.assertEqual([t["name"] for t in self.json("tunnel-list")],
+                         ["next"])
+
+    def test_csv_of_an_empty_list_has_the_same_headings(self):
+        names = ("vpc", "peering", "connect", "subnet", "route", "nic", "lb",
+                 "collector", "resource", "filter", "tunnel", "event")
+
+        def headings():
+            return {name: self.ok(name + "-list", "--format=csv")
+                    .splitlines()[0] for name in names}
+
+        empty = headings()
+        self.assertEqual(empty["tunnel"], ",".join(LIST_KEYS))
+        self.apply()
+        self.assertEqual(headings(), empty)
+        for name in names:
+            for row in self.json(name + "-list"):
+                self.assertLessEqual(set(row), set(empty[name].split(",")))
+
+    def test_one_rule_is_one_rule(self):
+        self.ok("filter-add", "flt", "--", "rule-add", "flt", "inbound", "1",
+                "accept")
+        self.assertRegex(self.ok("filter-list"), r"drop +1 rule +0 rules")
+
+    def test_show_leaves_out_what_a_hypervisor_did_not_say(self):
+        self.ok("create", "Chassis", "name=hv1")
+        self.assertEqual(self.ok("show"),
+                         "Hypervisor hv1\n    heard from: never\n")
 
     def test_every_list_has_a_table_and_csv(self):
         self.apply()
@@ -665,6 +710,68 @@ class Generic(CliTest):
         self.assertIn("Collector bad: column address has \"nonsense\"",
                       result.err)
 
+    def test_what_cannot_be_read_is_named_and_deleted_by_its_name(self):
+        self.apply()
+        self.ok("set", "Subnet", "sn-b", "cidr=10.2.0.1/24", "--",
+                "set", "Network_Interface", "ids-eth0", "addresses=nonsense",
+                "--", "create", "Collector", "name=bad", "address=nonsense")
+        self.refused("DUPLICATE", "collector-add", "bad", "192.0.2.1")
+        self.refused("NOT_FOUND", "collector-del", "worse")
+        self.refused("NOT_OWNER", "--account=acme", "collector-del", "bad")
+        out = self.ok("--dry-run", "collector-del", "bad")
+        self.assertEqual(out, "delete collectors bad\n")
+        result = self.run_cli("collector-del", "bad", "--", "nic-del",
+                              "ids-eth0", "--", "subnet-del", "sn-b")
+        self.assertEqual((result.code, result.err), (0, ""))
+        self.assertEqual([s["name"] for s in self.json("subnet-list")],
+                         ["sn-a"])
+        self.assertEqual(self.run_cli("collector-list").err, "")
+
+    def break_a_rule(self):
+        self.apply()
+        rule, = [row for row, number, action in
+                 self.rows("Mirror_Rule", "_uuid", "number", "action")
+                 if (number, action) == (100, "reject")]
+        self.ok("set", "Mirror_Rule", rule[1], "source=10.1.0.9/8")
+
+    def test_a_tunnel_names_its_filter_that_cannot_be_read(self):
+        self.break_a_rule()
+        self.assertEqual(self.json("tunnel-list")[0]["filter"], "web")
+
+    def test_a_filter_that_cannot_be_read_is_deleted_by_its_name(self):
+        self.break_a_rule()
+        line = self.refused("IN_USE", "filter-del", "acme/web")[0]
+        self.assertIn('tunnel "web1-ids"', line)
+        self.refused("NOT_FOUND", "--account=beta", "filter-del", "acme/web")
+        self.ok("--account=acme", "filter-del", "web", "--", "tunnel-del",
+                "web1-ids")
+        self.assertEqual(self.rows("Mirror_Filter", "name"), [])
+        self.assertEqual(self.json("event-list")[-1]["event"], "deleted")
+
+    def test_a_rule_that_cannot_be_read_is_deleted_by_its_number(self):
+        self.break_a_rule()
+        self.refused("NOT_FOUND", "rule-del", "acme/web", "inbound", "101")
+        self.refused("NOT_FOUND", "--account=beta", "rule-del", "acme/web",
+                     "inbound", "100")
+        self.assertIn("inbound rule 100", self.ok(
+            "--dry-run", "rule-del", "acme/web", "inbound", "100"))
+        result = self.run_cli("--account=acme", "rule-del", "web", "inbound",
+                              "100")
+        self.assertEqual((result.code, result.err), (0, ""))
+        shown = self.json("filter-show", "acme/web")
+        self.assertEqual(shown["generation"], 2)
+        self.assertEqual([(r["direction"], r["number"])
+                          for r in shown["rules"]],
+                         [("inbound", 200), ("outbound", 100),
+                          ("outbound", 200)])
+
+    def test_only_its_account_hears_of_a_row_that_cannot_be_read(self):
+        self.break_a_rule()
+        self.ok("create", "Collector", "name=bad", "address=nonsense")
+        for account, heard in [("acme", 1), ("beta", 0)]:
+            result = self.run_cli("--account=" + account, "tunnel-list")
+            self.assertEqual(result.err.count("UNREADABLE"), heard, result)
+
     def test_no_row_that_the_schema_lets_in_is_too_much(self):
         self.apply()
         for table, row, column, value in [
@@ -761,6 +868,19 @@ class Waiting(CliTest):
         result = self.run_cli("--wait=hv", "--timeout=1", "apply", "-",
                               text=json.dumps(DOCUMENT))
         self.assertEqual(result.code, 3, result)
+
+    def test_of_a_deleted_tunnel_only_what_is_known_is_shown(self):
+        self.hypervisor()
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids")
+        shown, = self.json("tunnel-list")
+        self.assertEqual(shown["state"], "Shutting down")
+        self.assertEqual(list(shown), LIST_KEYS)
+        for key in ("mode", "rate_kbps", "enabled", "generation", "created",
+                    "packet_length"):
+            self.assertIsNone(shown[key], key)
+        self.ok("tunnel-list")
+        self.ok("tunnel-show", "acme/web1-ids")
 
     def test_an_unbound_hypervisor_does_not_count(self):
         self.hypervisor(cfg=9)

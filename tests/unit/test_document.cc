@@ -561,6 +561,23 @@ TEST(Prune, RefusesToDeleteWhatTheDocumentItselfRefersTo)
               Codes{"IN_USE network_interfaces[t-kvm]"});
 }
 
+TEST(Document, IsJudgedTogetherWithTheEditsJoinedToIt)
+{
+    World world = settled_world();
+    json doc = {{"mirror_tunnels",
+                 {tunnel("successor", "web1-src", "ids-dst",
+                         {{"filter", "web"}, {"vni", 7009}})}}};
+    EXPECT_EQ(codes(world.apply(doc).problems),
+              Codes{"DUPLICATE_TUNNEL mirror_tunnels[0]"});
+    Edit edit = world.command("", [&](Edit *e, const EditContext &who) {
+        apply_document(e, who, doc.dump(), false);
+        erase(e, who, "mirror_tunnels", "acme/web1-ids", "x");
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(edit.touched_tunnels.size(), 2u);
+    EXPECT_TRUE(world.tunnel("acme/successor"));
+}
+
 TEST(Prune, LetsAnotherNicTakeTheIfaceId)
 {
     World world = settled_world();

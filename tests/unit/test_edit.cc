@@ -371,6 +371,44 @@ TEST(Erase, RefusesWhatIsInUseAndNamesItsUsers)
     }
 }
 
+TEST(Erase, MindsWhatTheEditLeavesAndNotTheOrderOfItsCommands)
+{
+    World world = settled_world();
+    Edit edit = world.command("", [](Edit *e, const EditContext &who) {
+        erase(e, who, "mirror_resources", "acme/web1-src", "x");
+        erase(e, who, "mirror_filters", "acme/web", "x");
+        for (const char *name : {"web1-ids", "web1-col", "web1-beta"}) {
+            erase(e, who, "mirror_tunnels", std::string("acme/") + name, "x");
+        }
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_FALSE(find(world.model.resources,
+                      edit.book.before.tunnels.begin()->second.source));
+    EXPECT_TRUE(world.model.tunnels.empty());
+    edit = world.command("", [](Edit *e, const EditContext &who) {
+        for (const char *vpc : {"vpc-j", "tvpc"}) {
+            erase(e, who, "vpcs", vpc, "x");
+        }
+        erase(e, who, "subnets", "sn-j", "x");
+        erase(e, who, "network_interfaces", "ids-j", "x");
+    });
+    EXPECT_EQ(codes(edit.problems), Codes{"IN_USE x"});
+    EXPECT_NE(edit.problems[0].message.find("tvpc"), std::string::npos);
+}
+
+TEST(Erase, IsRefusedForWhatTheSameEditBeginsToUse)
+{
+    World world = settled_world();
+    Edit edit = world.command("acme", [](Edit *e, const EditContext &who) {
+        erase(e, who, "mirror_filters", "web", "x");
+        erase(e, who, "mirror_tunnels", "web1-ids", "x");
+        put(e, who, "mirror_tunnels",
+            tunnel("again", "web1-src", "ids-dst", {{"filter", "web"}}), "y",
+            PutMode::Create);
+    });
+    EXPECT_EQ(codes(edit.problems), Codes{"IN_USE x"});
+}
+
 TEST(Erase, RefusesWhatIsNotThere)
 {
     World world = settled_world();

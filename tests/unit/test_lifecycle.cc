@@ -279,6 +279,12 @@ TEST(View, IsShuttingDownWhileAStatusOutlivesItsTunnel)
     EXPECT_EQ(view.inbound_packets, 5);
     EXPECT_EQ(view.updated_ms, 77);
     EXPECT_EQ(view.packet_length, std::nullopt);
+    EXPECT_EQ(view.mode, std::nullopt);
+    EXPECT_EQ(view.delivery, std::nullopt);
+    EXPECT_EQ(view.rate_kbps, std::nullopt);
+    EXPECT_EQ(view.enabled, std::nullopt);
+    EXPECT_EQ(view.generation, std::nullopt);
+    EXPECT_EQ(view.created_ms, 0);
     EXPECT_EQ(tunnel_views(r.world.model, r.world.now_ms, "").size(), 3u);
 
     r.world.model.tunnel_statuses.clear();

@@ -178,7 +178,9 @@ public:
                     bool prune = false)
     {
         Edit edit = begin_edit();
-        apply_document(&edit, context(account), text, prune);
+        EditContext who = context(account);
+        apply_document(&edit, who, text, prune);
+        finish(&edit, who);
         return keep(std::move(edit));
     }
 

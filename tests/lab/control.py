@@ -3,7 +3,7 @@
 import json
 import os
 
-from lab import unixctl
+from lab import connections, unixctl
 from lab.process import run
 from lab.switch import plain
 from lab.waiting import wait_until
@@ -42,6 +42,9 @@ class ControlDatabase:
 
     def stop(self):
         self._process.stop()
+
+    def signal(self, number):
+        self._process.signal(number)
 
     def ctl(self, *args, check=True, text_in=None, timeout=60):
         """Runs ovs-mirrorctl; returns its standard output, or with
@@ -147,6 +150,27 @@ class MirrorDaemon:
     @property
     def pid(self):
         return self._process.pid
+
+    def log(self, level="", since=0):
+        """Lines of the log from byte 'since' on, without time and number:
+        "module|LEVEL|text"; all, or those of INFO and above."""
+        path = f"{self.switch.rundir}/ovs-mirrord.log"
+        with open(path, encoding="utf-8", errors="replace") as f:
+            f.seek(since)
+            lines = [line.rstrip().split("|", 2)[-1] for line in f]
+        return [line for line in lines
+                if not level or "|DBG|" not in line]
+
+    def log_end(self):
+        """Where the log ends now."""
+        return os.path.getsize(f"{self.switch.rundir}/ovs-mirrord.log")
+
+    def cut_openflow(self, bridge="br-mirror"):
+        """Breaks the OpenFlow connection to a bridge, both ways."""
+        cut = connections.cut(self.pid,
+                              f"{self.switch.rundir}/{bridge}.mgmt")
+        if not cut:
+            raise RuntimeError(f"ovs-mirrord is not connected to {bridge}")
 
     def wait_settled(self):
         """Waits until nothing is left to do on the switch."""

@@ -1,0 +1,11 @@
+"""What was installed stays right while everything round it is restarted, cut
+off, cleared and changed."""
+
+import unittest
+
+from cases.restart import RestartCases
+from lab import RealLab
+
+
+class Restart(RestartCases, unittest.TestCase):
+    make_lab = RealLab

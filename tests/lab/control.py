@@ -43,6 +43,10 @@ class ControlDatabase:
     def stop(self):
         self._process.stop()
 
+    def kill(self):
+        self._process.kill()
+        os.unlink(self.socket)
+
     def signal(self, number):
         self._process.signal(number)
 

@@ -217,7 +217,8 @@ class Lanes:
                           - outages)
             if len(lost) > tolerance:
                 harm.append(f"{lane}: {len(lost)} frames lost that the twin "
-                            f"did not lose, as {lost[:5]}")
+                            f"did not lose, {lost[0]} to {lost[-1]} of "
+                            f"{last}")
         return harm
 
     def _spoilt(self, lane):

@@ -73,11 +73,12 @@ class Switch:
     def signal_vswitchd(self, number):
         self._vswitchd.signal(number)
 
-    def restart_by_ovs_ctl(self):
-        """As the distribution does it: flows are saved and restored."""
+    def restart_by_ovs_ctl(self, while_away=None):
+        """As the distribution does it: flows are saved and restored.
+        Returns what it said."""
         (self._ovsdb, self._vswitchd), said = ovs_ctl.restart(
             self, {"ovsdb-server": self._ovsdb,
-                   "ovs-vswitchd": self._vswitchd})
+                   "ovs-vswitchd": self._vswitchd}, while_away)
         self.wait_answering()
         return said
 

@@ -3,9 +3,14 @@ off, cleared and changed."""
 
 import unittest
 
+from cases.outage import OutageCases
 from cases.restart import RestartCases
 from lab import RealLab
 
 
 class Restart(RestartCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Outage(OutageCases, unittest.TestCase):
     make_lab = RealLab

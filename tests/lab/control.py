@@ -20,6 +20,7 @@ class ControlDatabase:
         self.env = dict(os.environ, OVS_RUNDIR=self.rundir,
                         OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir,
                         OVS_MIRROR_DB=self.remote)
+        self._env = self.env    # Of the console.
         self._process = None
 
     def start(self):
@@ -50,11 +51,26 @@ class ControlDatabase:
     def signal(self, number):
         self._process.signal(number)
 
+    def hide(self):
+        """Takes the database away from daemons; ctl() still reaches it."""
+        self._appctl("ovsdb-server/add-remote", f"p{self.remote}.own")
+        self._env = dict(self.env, OVS_MIRROR_DB=f"{self.remote}.own")
+        self._appctl("ovsdb-server/remove-remote", f"p{self.remote}")
+
+    def show(self):
+        """Gives it back."""
+        self._appctl("ovsdb-server/add-remote", f"p{self.remote}")
+        self._env = self.env
+        self._appctl("ovsdb-server/remove-remote", f"p{self.remote}.own")
+
+    def _appctl(self, command, *args):
+        return unixctl.call(self.rundir, "ovsdb-server", command, *args)
+
     def ctl(self, *args, check=True, text_in=None, timeout=60):
         """Runs ovs-mirrorctl; returns its standard output, or with
         check=False the whole result."""
         result = run([self.lab.built("ovs-mirrorctl"), "--timeout=30"]
-                     + list(args), env=self.env, check=check,
+                     + list(args), env=self._env, check=check,
                      text_in=text_in, timeout=timeout)
         return result.stdout if check else result
 

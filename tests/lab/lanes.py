@@ -101,15 +101,7 @@ class Lanes:
 
     def look(self):
         """Takes in everything that has arrived anywhere by now."""
-        for collector in self.lab.collectors.values():
-            for wire in self._new(collector, collector.wire()):
-                copy = decode(wire)
-                if not copy or copy.destination != collector.address:
-                    continue
-                lane, tick = self._of(copy.inner)
-                self._copies.append((collector, copy, lane, tick))
-                self._ticks.setdefault((collector.name, copy.vni, lane),
-                                       []).append(tick)
+        # Guests first: a copy leaves before its frame does.
         for guest in self.lab.guests.values():
             for frame in self._new(guest, guest.received()):
                 lane, tick = self._of(frame)
@@ -119,22 +111,36 @@ class Lanes:
                     self._wrong.append(f"{guest.name} received a frame that "
                                        f"nobody sent: {frame.hex()}")
                 # Else it was flooded, as a switch does that has forgotten.
+        for collector in self.lab.collectors.values():
+            for wire in self._new(collector, collector.wire()):
+                copy = decode(wire)
+                if not copy or copy.destination != collector.address:
+                    continue
+                lane, tick = self._of(copy.inner)
+                self._copies.append((collector, copy, lane, tick))
+                self._ticks.setdefault((collector.name, copy.vni, lane),
+                                       []).append(tick)
+
+    def copies(self):
+        """All copies as (collector, Copy, lane, tick)."""
+        return list(self._copies)
 
     def copied(self, policy, lane):
-        """Ticks of which 'policy's collector has a copy."""
-        self.look()
+        """Ticks of which 'policy's collector has a copy, as last looked."""
         return self._ticks.get((policy.collector.name, policy.vni, lane), [])
 
     def not_copied(self, policy, since):
         """Ticks from 'since' on whose frames passed the switch and were not
-        copied, up to the latest tick that was copied."""
-        missing, latest = set(), since
-        for lane in policy.lanes:
-            copied = set(self.copied(policy, lane))
-            latest = max([latest, *copied])
-            missing |= {t for t in self._arrived[lane]
-                        if t >= since and t not in copied}
-        return sorted(t for t in missing if t <= latest)
+        copied.  What is on its way is left out: ticks later than the latest
+        that was copied at all."""
+        self.look()
+        copied = {lane: set(self.copied(policy, lane))
+                  for lane in policy.lanes}
+        latest = max(max(ticks, default=-1) for ticks in copied.values())
+        return sorted({tick for lane in policy.lanes
+                       for tick in self._arrived[lane]
+                       if since <= tick < latest
+                       and tick not in copied[lane]})
 
     def wait_whole(self, policy, count=50, timeout=20):
         """Waits until 'count' ticks from now on have been copied without a

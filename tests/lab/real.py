@@ -30,15 +30,16 @@ class RealGuest(Guest):
                               "eth0")
         self._socket = PacketSocket(self.namespace, "eth0")
         lab.undo.callback(self._socket.close)
-        self._port = ["add-port", bridge, name, *settings, "--", "set",
-                      "Interface", name,
+        self._bridge = bridge
+        self._port = [name, *settings, "--", "set", "Interface", name,
                       f"external_ids:iface-id={self.iface_id}",
                       f'external_ids:attached-mac="{self.mac}"']
         self.plug()
 
-    def plug(self):
-        """Attaches the interface to its bridge."""
-        self._hypervisor.vsctl(*self._port)
+    def plug(self, bridge=None):
+        """Attaches the interface to its bridge, or to another."""
+        self._bridge = bridge or self._bridge
+        self._hypervisor.vsctl("add-port", self._bridge, *self._port)
 
     def unplug(self):
         """Takes the port away, as when the VM is moved."""

@@ -3,6 +3,8 @@ off, cleared and changed."""
 
 import unittest
 
+from cases.away import AwayCases
+from cases.healing import HealingCases
 from cases.outage import OutageCases
 from cases.restart import RestartCases
 from lab import RealLab
@@ -13,4 +15,12 @@ class Restart(RestartCases, unittest.TestCase):
 
 
 class Outage(OutageCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Away(AwayCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Healing(HealingCases, unittest.TestCase):
     make_lab = RealLab

@@ -63,6 +63,10 @@ class RealGuest(Guest):
     def received(self):
         return self._socket.received()
 
+    def set_deaf(self, deaf):
+        """Whether it captures nothing of what it receives."""
+        self._socket.set_deaf(deaf)
+
     def both_ways(self):
         """Frames that this guest's kernel sent and received."""
         return self._socket.sent() + self._socket.received()
@@ -106,6 +110,10 @@ class RealCollector(CollectorBase):
 
     def wire(self):
         return self._socket.received()
+
+    def timed(self):
+        """wire(), each frame with the time of its arrival."""
+        return self._socket.timed()
 
     def clear(self):
         self._socket.clear()

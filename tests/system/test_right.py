@@ -7,6 +7,7 @@ from cases.away import AwayCases
 from cases.healing import HealingCases
 from cases.outage import OutageCases
 from cases.restart import RestartCases
+from cases.revocation import RevocationCases
 from lab import RealLab
 
 
@@ -23,4 +24,8 @@ class Away(AwayCases, unittest.TestCase):
 
 
 class Healing(HealingCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Revocation(RevocationCases, unittest.TestCase):
     make_lab = RealLab

@@ -1,10 +1,10 @@
 """The control database, or the daemon, is away for long: what is installed
 stays, and on return exactly what differs is done."""
 
+import dataclasses
 import time
 
 from cases.constant import ConstantCases
-from lab.lanes import Policy
 
 
 class AwayCases(ConstantCases):
@@ -45,11 +45,12 @@ class AwayCases(ConstantCases):
                      f"{1000 * (time.monotonic() - back):.0f} ms")
             last = lanes.tick
             self.daemon.wait_settled()
-            third = Policy(self.ids4, 7003, self.second.lanes)
+            third = dataclasses.replace(self.second, collector=self.ids4,
+                                        vni=7003)
             lanes.wait_whole(third)
             after = self.on_switch()
-        self.judge(lanes, self.first, third, Policy(
-            self.ids6, 7002, self.second.lanes, until=last))
+        self.judge(lanes, self.first, third, dataclasses.replace(
+            self.second, until=last))
         self.assert_no_gap(lanes, self.first)
         # The NIC is the same, so no row differs.
         self.assertEqual(after["rows"], before["rows"])
@@ -115,6 +116,6 @@ class AwayCases(ConstantCases):
                      f"{1000 * (time.monotonic() - back):.0f} ms after its "
                      "start")
             lanes.wait_ticks(200)
-        self.judge(lanes, self.first, Policy(
-            self.ids6, 7002, self.second.lanes, until=last))
+        self.judge(lanes, self.first, dataclasses.replace(
+            self.second, until=last))
         self.assert_no_gap(lanes, self.first)

@@ -41,9 +41,14 @@ class ConstantCases(ProductCases):
         return Lanes(self.lab, lanes, **more)
 
     def setUp(self):
-        self.first = Policy(self.ids4, 7001, ("out", "in"), 100)
-        self.second = Policy(self.ids6, 7002, ("out", "in", "refused-out",
-                                               "refused-in"))
+        # Of the frames between the twins the filter admits those from UDP
+        # port 5000, should they be flooded to web1.
+        self.first = Policy(self.ids4, 7001, ("out", "in"), 100,
+                            flooded=("twin-in",))
+        self.second = Policy(
+            self.ids6, 7002, ("out", "in", "refused-out", "refused-in"),
+            flooded=("twin-out", "twin-in", "twin-refused-out",
+                     "twin-refused-in"))
 
     def mirror(self):
         """Both tunnels, warm."""

@@ -1,11 +1,11 @@
 """What the daemon talks to is killed, restarted, cut off: right again by
 itself, and nothing outside the policy is copied in between."""
 
+import dataclasses
 import signal
 import time
 
 from cases.constant import ConstantCases
-from lab.lanes import Policy
 from lab.waiting import wait_until
 
 
@@ -64,8 +64,8 @@ class OutageCases(ConstantCases):
             self.daemon.wait_settled()
             lanes.wait_ticks(200)
         # A frame of the tick during which it was found gone may be older.
-        self.judge(lanes, self.first, Policy(
-            self.ids6, 7002, self.second.lanes, None, until=last))
+        self.judge(lanes, self.first, dataclasses.replace(
+            self.second, until=last))
 
     def test_a_killed_switch_database(self):
         self.mirror()
@@ -155,12 +155,12 @@ class OutageCases(ConstantCases):
                     {"name": "first", "account": "default",
                      "source": "web1-src", "destination": "ids4",
                      "vni": 7001, "packet_length": 90, "filter": "web"}]}))
-            shorter = Policy(self.ids4, 7001, ("out", "in"), 90)
+            shorter = dataclasses.replace(self.first, length=90)
             self.heals(lanes, "cut after a bundle", since, self.second,
                        shorter)
             self.control.wait_running("first", "second")
             self.daemon.wait_settled()
             in_force = lanes.tick
             lanes.wait_ticks(50)
-        self.judge(lanes, self.second, shorter, Policy(
-            self.ids4, 7001, ("out", "in"), 100, until=in_force))
+        self.judge(lanes, self.second, shorter, dataclasses.replace(
+            self.first, until=in_force))

@@ -171,6 +171,9 @@ class MirrorDaemon:
     def pid(self):
         return self._process.pid
 
+    def signal(self, number):
+        self._process.signal(number)
+
     def log(self, level="", since=0):
         """Lines of the log from byte 'since' on, without time and number:
         "module|LEVEL|text"; all, or those of INFO and above."""

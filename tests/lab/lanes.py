@@ -15,17 +15,20 @@ _TICK_BITS = 20
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """What one tunnel may copy: frames of these lanes, cut to 'length', to
-    this collector.  'until' is the last tick whose frames it may copy."""
+    this collector.  'until' is the last tick whose frames it may copy.
+
+    A switch that does not know where a frame should go floods it, and what
+    is delivered to the mirrored NIC then is copied as well: 'flooded' are
+    the lanes that the filter admits in this way.
+    """
 
     collector: object
     vni: int
     lanes: tuple
     length: int = None
     until: int = None
-
-    def admits(self, lane, tick):
-        return lane in self.lanes and (self.until is None
-                                       or tick <= self.until)
+    nic: str = "web1"
+    flooded: tuple = ()
 
 
 class Lanes:
@@ -46,6 +49,7 @@ class Lanes:
         self.times = []     # When each tick was sent.
         self._taken = {}    # Capture -> how much of it has been looked at.
         self._arrived = {name: {} for name in self._names}
+        self._flooded = set()   # (guest, lane, tick) of others' frames
         self._copies = []   # (collector, Copy, lane, tick)
         self._ticks = {}    # (collector, VNI, lane) -> ticks copied
         self._wrong = []
@@ -110,7 +114,8 @@ class Lanes:
                 elif lane is None:
                     self._wrong.append(f"{guest.name} received a frame that "
                                        f"nobody sent: {frame.hex()}")
-                # Else it was flooded, as a switch does that has forgotten.
+                else:
+                    self._flooded.add((guest.name, lane, tick))
         for collector in self.lab.collectors.values():
             for wire in self._new(collector, collector.wire()):
                 copy = decode(wire)
@@ -186,7 +191,7 @@ class Lanes:
             if lane is None:
                 wrong.append(f"{where}: not of a lane: {copy.inner.hex()}")
                 continue
-            if not any(p.admits(lane, tick) for p in told):
+            if not any(self._admits(p, lane, tick) for p in told):
                 wrong.append(f"{where}: no policy admits it")
                 continue
             frame = self.frame(lane, tick)
@@ -201,6 +206,13 @@ class Lanes:
                 wrong.append(f"{where}: copied twice")
             seen.add((collector.name, copy.vni, lane, tick))
         return wrong
+
+    def _admits(self, policy, lane, tick):
+        if policy.until is not None and tick > policy.until:
+            return False
+        return lane in policy.lanes or (
+            lane in policy.flooded
+            and (policy.nic, lane, tick) in self._flooded)
 
     def harmed_guests(self, mirrored, twin, slack=100, tolerance=5):
         """What happened to frames of the 'mirrored' lanes that did not happen

@@ -9,6 +9,17 @@ namespace pm {
 
 namespace {
 
+template <typename Value>
+std::set<Uuid>
+ids_of(const Table<Value> &table)
+{
+    std::set<Uuid> ids;
+    for (const auto &[id, value] : table) {
+        ids.insert(id);
+    }
+    return ids;
+}
+
 std::set<Uuid>
 raw_references(const struct ovsdb_idl_row &row,
                const struct ovsdb_idl_column &column)
@@ -233,9 +244,63 @@ ControlDb::Impl::changed_parents(
     return parents;
 }
 
+/* Tables whose rows are values of Model, and Model's member for them. */
+#define FOR_EACH_TABLE(DO)                                                    \
+    DO(vpc, vpcs)                                                             \
+    DO(vpc_peering, peerings)                                                 \
+    DO(transit_vpc_connect, connects)                                         \
+    DO(subnet, subnets)                                                       \
+    DO(network_interface, nics)                                               \
+    DO(load_balancer, load_balancers)                                         \
+    DO(collector, collectors)                                                 \
+    DO(mirror_resource, resources)                                            \
+    DO(mirror_filter, filters)                                                \
+    DO(mirror_tunnel, tunnels)                                                \
+    DO(tunnel_status, tunnel_statuses)                                        \
+    DO(filter_status, filter_statuses)                                        \
+    DO(chassis, chassis)
+
+/* Whether the server has sent all rows anew, as it does after most losses of
+ * the connection.  The IDL then drops what it had and does not track that as
+ * deletions; rows that are still there come as new ones though we know them.
+ * (Our own Chassis row is one as soon as there is anything to lose.) */
+bool
+ControlDb::Impl::sent_again() const
+{
+#define KNOWN_AND_NEW(RECORD, MEMBER)                                         \
+    for (const struct ovsdb_idl_row *row =                                    \
+             ovsdb_idl_track_get_first(idl, &pmrec_table_##RECORD);           \
+         row; row = ovsdb_idl_track_get_next(row)) {                          \
+        if (ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT) > 0 &&      \
+            seen.MEMBER.count(to_uuid(row->uuid))) {                          \
+            return true;                                                      \
+        }                                                                     \
+    }
+    FOR_EACH_TABLE(KNOWN_AND_NEW)
+#undef KNOWN_AND_NEW
+    return false;
+}
+
+/* Before everything is read again: what rows consist of, and which of them
+ * cannot be read. */
+void
+ControlDb::Impl::forget_children()
+{
+    inputs.rules.clear();
+    inputs.members.clear();
+    for (const auto &[id, problem] : seen.broken) {
+        fresh.broken[id] = std::nullopt;
+    }
+    seen.broken.clear();
+}
+
 void
 ControlDb::Impl::collect()
 {
+    bool again = sent_again();
+    if (again) {
+        forget_children();
+    }
     /* Which children each parent has, present or not. */
     const struct pmrec_mirror_filter *filter;
     PMREC_MIRROR_FILTER_FOR_EACH_TRACKED(filter, idl)
@@ -261,27 +326,20 @@ ControlDb::Impl::collect()
                 raw_references(lb->header_, pmrec_load_balancer_col_members);
         }
     }
-    std::set<Uuid> filters =
+    std::map<const struct ovsdb_idl_table_class *, std::set<Uuid>> parents;
+    parents[&pmrec_table_mirror_filter] =
         changed_parents(&pmrec_table_mirror_rule, inputs.rules);
-    std::set<Uuid> lbs =
+    parents[&pmrec_table_load_balancer] =
         changed_parents(&pmrec_table_load_balancer_member, inputs.members);
 
-#define COLLECT(RECORD, MEMBER, ALSO)                                         \
-    collect_table(&pmrec_table_##RECORD, pmrec_##RECORD##_get_for_uuid,       \
-                  &Model::MEMBER, &ModelDelta::MEMBER, ALSO)
-    COLLECT(vpc, vpcs, {});
-    COLLECT(vpc_peering, peerings, {});
-    COLLECT(transit_vpc_connect, connects, {});
-    COLLECT(subnet, subnets, {});
-    COLLECT(network_interface, nics, {});
-    COLLECT(load_balancer, load_balancers, lbs);
-    COLLECT(collector, collectors, {});
-    COLLECT(mirror_resource, resources, {});
-    COLLECT(mirror_filter, filters, filters);
-    COLLECT(mirror_tunnel, tunnels, {});
-    COLLECT(tunnel_status, tunnel_statuses, {});
-    COLLECT(filter_status, filter_statuses, {});
-    COLLECT(chassis, chassis, {});
+#define COLLECT(RECORD, MEMBER)                                               \
+    {                                                                         \
+        std::set<Uuid> also = again ? ids_of(seen.MEMBER) : std::set<Uuid>{}; \
+        also.merge(parents[&pmrec_table_##RECORD]);                           \
+        collect_table(&pmrec_table_##RECORD, pmrec_##RECORD##_get_for_uuid,   \
+                      &Model::MEMBER, &ModelDelta::MEMBER, also);             \
+    }
+    FOR_EACH_TABLE(COLLECT)
 #undef COLLECT
     ovsdb_idl_track_clear(idl);
 }

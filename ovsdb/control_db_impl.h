@@ -27,6 +27,8 @@ struct ControlDb::Impl {
     void close();
     void commit();
     void collect();
+    bool sent_again() const;
+    void forget_children();
     template <typename Row, typename Value>
     void collect_table(const struct ovsdb_idl_table_class *,
                        const Row *(*get)(const struct ovsdb_idl *,

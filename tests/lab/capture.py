@@ -1,5 +1,6 @@
 """Captures that lose nothing and cut nothing."""
 
+import ctypes
 import select
 import socket
 import struct
@@ -11,6 +12,8 @@ _SOL_PACKET = 263
 _PACKET_AUXDATA = 8
 _PACKET_STATISTICS = 6
 _SO_RCVBUFFORCE = 33
+_SO_TIMESTAMPNS = 35
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _VLAN_VALID, _VLAN_TPID_VALID = 1 << 4, 1 << 6
 _ETH_P_ALL = 3
 _PACKET_OUTGOING = 4
@@ -29,7 +32,9 @@ class PacketSocket:
         self._socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         self._socket.bind((device, _ETH_P_ALL))
         self._lock = threading.Lock()
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._received, self._sent = [], []
+        self._times = []
         self.lost = 0
         self._stop_here, self._stop_there = socket.socketpair()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -49,9 +54,28 @@ class PacketSocket:
         with self._lock:
             return list(self._sent)
 
+    def timed(self):
+        """What was received, as (seconds since the epoch, frame)."""
+        self.flush()
+        with self._lock:
+            return list(zip(self._times, self._received))
+
+    def set_deaf(self, deaf):
+        """Takes nothing in any more, where copying it would cost more than
+        it tells."""
+        if not deaf:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+            return
+        nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0,
+                                                          0))
+        program = struct.pack("HL", 1, ctypes.addressof(nothing))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER,
+                                program)
+
     def clear(self):
         with self._lock:
             self._received.clear()
+            self._times.clear()
             self._sent.clear()
 
     def close(self):
@@ -84,6 +108,7 @@ class PacketSocket:
                     self._sent.append(frame)
                 else:
                     self._received.append(frame)
+                    self._times.append(_arrival(auxiliary))
 
     def check_complete(self):
         """Raises if the kernel dropped frames that we should have seen."""
@@ -91,6 +116,15 @@ class PacketSocket:
         self.lost += struct.unpack("II", raw)[1]
         if self.lost:
             raise AssertionError(f"the capture lost {self.lost} frames")
+
+
+def _arrival(auxiliary):
+    """When the kernel saw the frame."""
+    for level, kind, value in auxiliary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+            seconds, nanoseconds = struct.unpack("qq", value)
+            return seconds + nanoseconds / 1e9
+    return 0.0
 
 
 def _with_tag(data, auxiliary):

@@ -3,7 +3,7 @@
 import json
 import os
 
-from lab import unixctl
+from lab import connections, unixctl
 from lab.process import run
 from lab.switch import plain
 from lab.waiting import wait_until
@@ -20,6 +20,7 @@ class ControlDatabase:
         self.env = dict(os.environ, OVS_RUNDIR=self.rundir,
                         OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir,
                         OVS_MIRROR_DB=self.remote)
+        self._env = self.env    # Of the console.
         self._process = None
 
     def start(self):
@@ -43,11 +44,33 @@ class ControlDatabase:
     def stop(self):
         self._process.stop()
 
+    def kill(self):
+        self._process.kill()
+        os.unlink(self.socket)
+
+    def signal(self, number):
+        self._process.signal(number)
+
+    def hide(self):
+        """Takes the database away from daemons; ctl() still reaches it."""
+        self._appctl("ovsdb-server/add-remote", f"p{self.remote}.own")
+        self._env = dict(self.env, OVS_MIRROR_DB=f"{self.remote}.own")
+        self._appctl("ovsdb-server/remove-remote", f"p{self.remote}")
+
+    def show(self):
+        """Gives it back."""
+        self._appctl("ovsdb-server/add-remote", f"p{self.remote}")
+        self._env = self.env
+        self._appctl("ovsdb-server/remove-remote", f"p{self.remote}.own")
+
+    def _appctl(self, command, *args):
+        return unixctl.call(self.rundir, "ovsdb-server", command, *args)
+
     def ctl(self, *args, check=True, text_in=None, timeout=60):
         """Runs ovs-mirrorctl; returns its standard output, or with
         check=False the whole result."""
         result = run([self.lab.built("ovs-mirrorctl"), "--timeout=30"]
-                     + list(args), env=self.env, check=check,
+                     + list(args), env=self._env, check=check,
                      text_in=text_in, timeout=timeout)
         return result.stdout if check else result
 
@@ -147,6 +170,30 @@ class MirrorDaemon:
     @property
     def pid(self):
         return self._process.pid
+
+    def signal(self, number):
+        self._process.signal(number)
+
+    def log(self, level="", since=0):
+        """Lines of the log from byte 'since' on, without time and number:
+        "module|LEVEL|text"; all, or those of INFO and above."""
+        path = f"{self.switch.rundir}/ovs-mirrord.log"
+        with open(path, encoding="utf-8", errors="replace") as f:
+            f.seek(since)
+            lines = [line.rstrip().split("|", 2)[-1] for line in f]
+        return [line for line in lines
+                if not level or "|DBG|" not in line]
+
+    def log_end(self):
+        """Where the log ends now."""
+        return os.path.getsize(f"{self.switch.rundir}/ovs-mirrord.log")
+
+    def cut_openflow(self, bridge="br-mirror"):
+        """Breaks the OpenFlow connection to a bridge, both ways."""
+        cut = connections.cut(self.pid,
+                              f"{self.switch.rundir}/{bridge}.mgmt")
+        if not cut:
+            raise RuntimeError(f"ovs-mirrord is not connected to {bridge}")
 
     def wait_settled(self):
         """Waits until nothing is left to do on the switch."""

@@ -1,9 +1,11 @@
 """Processes with a known owner: each is ended by its own id."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
+import threading
 
 OVS_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin",
                             "/usr/share/openvswitch/scripts"])
@@ -82,6 +84,11 @@ class Process:
     def wait(self, timeout=10):
         return self._child.wait(timeout)
 
+    def reap(self):
+        """Waits for the process from a thread: it vanishes when it ends, and
+        not only when somebody asks."""
+        threading.Thread(target=self._child.wait, daemon=True).start()
+
     def stop(self, timeout=5):
         """Ends the process: asked first, then made to."""
         self.signal(signal.SIGTERM)
@@ -93,3 +100,42 @@ class Process:
     def kill(self):
         self.signal(signal.SIGKILL)
         self._child.wait()
+
+
+class Adopted:
+    """A daemon that somebody else started: no child of ours, and so not
+    ended by the kernel should this program be killed outright."""
+
+    def __init__(self, name, pid):
+        self.name, self.pid = name, pid
+        self._handle = os.pidfd_open(pid)
+
+    returncode = None
+
+    def last_words(self):
+        return ""
+
+    def reap(self):
+        """Nothing is owed to a process that is not our child."""
+
+    def alive(self):
+        return not select.select([self._handle], [], [], 0)[0]
+
+    def signal(self, number):
+        if self.alive():
+            signal.pidfd_send_signal(self._handle, number)
+
+    def wait(self, timeout=10):
+        if not select.select([self._handle], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self.name, timeout)
+
+    def stop(self, timeout=5):
+        self.signal(signal.SIGTERM)
+        try:
+            self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.wait()

@@ -1,5 +1,6 @@
 """The lab of network namespaces (root): real links, real captures."""
 
+import contextlib
 import os
 import socket
 
@@ -29,15 +30,16 @@ class RealGuest(Guest):
                               "eth0")
         self._socket = PacketSocket(self.namespace, "eth0")
         lab.undo.callback(self._socket.close)
-        self._port = ["add-port", bridge, name, *settings, "--", "set",
-                      "Interface", name,
+        self._bridge = bridge
+        self._port = [name, *settings, "--", "set", "Interface", name,
                       f"external_ids:iface-id={self.iface_id}",
                       f'external_ids:attached-mac="{self.mac}"']
         self.plug()
 
-    def plug(self):
-        """Attaches the interface to its bridge."""
-        self._hypervisor.vsctl(*self._port)
+    def plug(self, bridge=None):
+        """Attaches the interface to its bridge, or to another."""
+        self._bridge = bridge or self._bridge
+        self._hypervisor.vsctl("add-port", self._bridge, *self._port)
 
     def unplug(self):
         """Takes the port away, as when the VM is moved."""
@@ -53,8 +55,17 @@ class RealGuest(Guest):
             self._unwatched += 1
             self._socket.send(frame)
 
+    def offer(self, frame):
+        """Sends one frame, and does not mind if nobody takes it."""
+        with contextlib.suppress(OSError):
+            self._socket.send(frame)
+
     def received(self):
         return self._socket.received()
+
+    def set_deaf(self, deaf):
+        """Whether it captures nothing of what it receives."""
+        self._socket.set_deaf(deaf)
 
     def both_ways(self):
         """Frames that this guest's kernel sent and received."""
@@ -99,6 +110,10 @@ class RealCollector(CollectorBase):
 
     def wire(self):
         return self._socket.received()
+
+    def timed(self):
+        """wire(), each frame with the time of its arrival."""
+        return self._socket.timed()
 
     def clear(self):
         self._socket.clear()

@@ -3,7 +3,7 @@
 import json
 import os
 
-from lab import unixctl
+from lab import ovs_ctl, unixctl
 from lab.process import run
 from lab.waiting import wait_until
 
@@ -30,16 +30,23 @@ class Switch:
 
     def start(self):
         run(["ovsdb-tool", "create", f"{self.rundir}/conf.db", SCHEMA])
-        self._ovsdb = self._process(
-            ["ovsdb-server", f"{self.rundir}/conf.db",
-             f"--remote=p{self.database}"])
-        wait_until(lambda: os.path.exists(f"{self.rundir}/db.sock"),
-                   f"{self.name}: ovsdb-server's socket")
+        self.start_database()
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                    f"external_ids:system-id={self.name}")
         self.start_vswitchd()
         return self
+
+    def start_database(self):
+        self._ovsdb = self._process(
+            ["ovsdb-server", f"{self.rundir}/conf.db",
+             f"--remote=p{self.database}"])
+        wait_until(lambda: os.path.exists(f"{self.rundir}/db.sock"),
+                   f"{self.name}: ovsdb-server's socket")
+
+    def kill_database(self):
+        self._ovsdb.kill()
+        os.unlink(f"{self.rundir}/db.sock")
 
     def start_vswitchd(self):
         dummy = ([] if self.namespace else
@@ -62,6 +69,18 @@ class Switch:
     @property
     def vswitchd_pid(self):
         return self._vswitchd.pid
+
+    def signal_vswitchd(self, number):
+        self._vswitchd.signal(number)
+
+    def restart_by_ovs_ctl(self, while_away=None):
+        """As the distribution does it: flows are saved and restored.
+        Returns what it said."""
+        (self._ovsdb, self._vswitchd), said = ovs_ctl.restart(
+            self, {"ovsdb-server": self._ovsdb,
+                   "ovs-vswitchd": self._vswitchd}, while_away)
+        self.wait_answering()
+        return said
 
     def stop_vswitchd(self, kill=False):
         if kill:

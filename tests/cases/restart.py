@@ -1,0 +1,46 @@
+"""The daemon is killed and started again: copies go on, nothing on the
+switch is written."""
+
+import signal
+
+from cases.constant import ConstantCases
+
+
+class RestartCases(ConstantCases):
+    def test_a_killed_daemon_and_its_successor_write_nothing(self):
+        self.mirror()
+        with self.traffic() as lanes:
+            lanes.wait_whole(self.first)
+            before = self.on_switch()
+            self.daemon.kill()
+            lanes.wait_ticks(300)
+            self.assert_untouched(before, self.on_switch())
+            self.start_daemon()
+            self.control.ctl("--wait=hv", "sync")
+            self.daemon.wait_settled()
+            lanes.wait_ticks(100)
+            self.assert_untouched(before, self.on_switch())
+        self.judge(lanes, self.first, self.second)
+        self.assert_no_gap(lanes, self.first, self.second)
+        self.control.wait_running("first", "second")
+
+    def test_no_tunnel_goes_before_the_control_database_has_answered(self):
+        self.mirror()
+        self.addCleanup(self.control.signal, signal.SIGCONT)
+        with self.traffic() as lanes:
+            lanes.wait_whole(self.first)
+            before = self.on_switch()
+            self.daemon.kill()
+            self.control.signal(signal.SIGSTOP)
+            self.start_daemon()
+            lanes.wait_ticks(500)
+            self.assertIn("control database",
+                          self.daemon.appctl("mirror/plan"))
+            self.assert_untouched(before, self.on_switch())
+            self.control.signal(signal.SIGCONT)
+            self.control.ctl("--wait=hv", "sync")
+            self.daemon.wait_settled()
+            lanes.wait_ticks(50)
+            self.assert_untouched(before, self.on_switch())
+        self.judge(lanes, self.first, self.second)
+        self.assert_no_gap(lanes, self.first, self.second)

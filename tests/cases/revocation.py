@@ -1,0 +1,133 @@
+"""A tunnel that is gone copies nothing, however many datapath flows there
+were and however hot they are."""
+
+import os
+import statistics
+import threading
+import time
+
+from cases.constant import ConstantCases
+from lab.frames import Talk
+from lab.row_watch import RowWatch
+from lab.vxlan import decode
+from lab.waiting import wait_until
+
+FLOWS = 10000
+VNI = 7009
+
+
+class Rush(threading.Thread):
+    """Sends frames of so many connections in turn, 'rate' a second, until
+    stop()."""
+
+    def __init__(self, a, b, connections, rate):
+        super().__init__(daemon=True)
+        self._a, self._rate = a, rate
+        self._frames = [Talk(a, b, sport=1024 + i, dport=9).frame(i, 60)
+                        for i in range(connections)]
+        self._stop_asked = threading.Event()
+        self.sent = 0
+
+    def run(self):
+        burst = max(1, self._rate // 500)
+        started = time.monotonic()
+        while not self._stop_asked.is_set():
+            for _ in range(burst):
+                self._a.offer(self._frames[self.sent % len(self._frames)])
+                self.sent += 1
+            early = started + self.sent / self._rate - time.monotonic()
+            if early > 0:
+                self._stop_asked.wait(early)
+
+    def stop(self):
+        self._stop_asked.set()
+        self.join()
+
+
+class RevocationCases(ConstantCases):
+    """Trials in the suite; OVS_MIRROR_TRIALS asks for more."""
+
+    trials = int(os.environ.get("OVS_MIRROR_TRIALS", "3"))
+    rate = 10000
+
+    def setUp(self):
+        super().setUp()
+        for guest in self.lab.guests.values():
+            guest.set_deaf(True)
+            self.addCleanup(guest.set_deaf, False)
+
+    def trial(self, passes):
+        """Deletes a tunnel while 'passes' goes on.  Returns when the last
+        copy arrived and when the tunnel had gone, since its deletion."""
+        self.tunnel("revoked", self.ids4, VNI)
+        wait_until(lambda: len(self.ids4.wire()) > 500,
+                   "copies of what never pauses", 30)
+        with RowWatch(self.control.socket, "Packet_Mirroring",
+                      "Tunnel_Status") as watch:
+            deleted = time.time()
+            self.control.ctl("tunnel-del", "revoked")
+            wait_until(lambda: watch.gone, "the tunnel to be gone", 30)
+        (gone, _), = watch.gone
+        passes()
+        last = next((at for at, frame in reversed(self.ids4.timed())
+                     if decode(frame)), deleted)
+        self.ids4.clear()
+        return last - deleted, gone - deleted
+
+    def run_trials(self, what, passes):
+        silent, gone, late = [], [], 0
+        for _ in range(self.trials):
+            one, other = self.trial(passes)
+            silent.append(one)
+            gone.append(other)
+            late += one > other
+        for word, values in (("silence", silent), ("gone", gone)):
+            self.say(f"{what}: {len(values)} trials, delete to {word} "
+                     f"{1000 * statistics.median(values):.0f} ms (median), "
+                     f"{1000 * max(values):.0f} ms (most)")
+        self.assertEqual(late, 0, "trials with copies after Shutting down")
+
+    def test_a_connection_that_never_pauses(self):
+        self.warm_up()
+        rush = Rush(self.web1, self.db1, 1, 1000)
+        rush.start()
+        self.addCleanup(rush.stop)
+
+        def passes():
+            goal = rush.sent + 500
+            wait_until(lambda: rush.sent >= goal, "500 more frames", 30)
+        self.run_trials("one hot connection", passes)
+
+    def warm_up(self):
+        self.tunnel("warm", self.ids4, 1)
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 1)
+        self.remove("warm")
+        self.lab.clear()
+
+    def test_ten_thousand_datapath_flows_at_rate(self):
+        """What is hashed on ports has a datapath flow each."""
+        self.switch.ofctl(
+            "add-flow", "br-int", "priority=9,udp,tp_dst=9,actions="
+            "multipath(symmetric_l3l4+udp,0,modulo_n,4,0,reg0[0..1]),"
+            "normal")
+        self.addCleanup(self.switch.ofctl, "del-flows", "br-int",
+                        "udp,tp_dst=9")
+        self.warm_up()
+        rush = Rush(self.web1, self.db1, FLOWS, self.rate)
+        rush.start()
+        self.addCleanup(rush.stop)
+
+        def flows():
+            shown = self.switch.appctl("upcall/show")
+            return int(shown.split("flows         : (current ")[1]
+                       .split(")")[0])
+        wait_until(lambda: flows() >= FLOWS, lambda: "10,000 datapath "
+                   f"flows; there are {flows()}", 60, 0.2)
+        start, then = rush.sent, time.monotonic()
+
+        def passes():
+            goal = rush.sent + 2 * FLOWS
+            wait_until(lambda: rush.sent >= goal, "every flow twice", 60)
+        self.run_trials(f"{FLOWS} datapath flows", passes)
+        self.say(f"{(rush.sent - start) / (time.monotonic() - then):.0f} "
+                 f"frames a second, {flows()} datapath flows")

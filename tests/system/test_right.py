@@ -1,0 +1,45 @@
+"""What was installed stays right while everything round it is restarted, cut
+off, cleared and changed."""
+
+import socket
+import unittest
+
+from cases.away import AwayCases
+from cases.healing import HealingCases
+from cases.outage import OutageCases
+from cases.reasons import ReasonCases
+from cases.restart import RestartCases
+from cases.revocation import RevocationCases
+from lab import RealLab
+
+
+class Restart(RestartCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Outage(OutageCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Away(AwayCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Healing(HealingCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Revocation(RevocationCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Reason(ReasonCases, unittest.TestCase):
+    make_lab = RealLab
+    port_type = "internal"
+
+    def listener(self):
+        """Somebody who has the VXLAN port."""
+        listener = self.switch.namespace.socket(socket.AF_INET,
+                                                socket.SOCK_DGRAM)
+        listener.bind(("0.0.0.0", 4789))
+        return listener

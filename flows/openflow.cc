@@ -19,7 +19,7 @@ constexpr int PROBE_INTERVAL_S = 30;
 constexpr int MAX_BACKOFF_S = 1;
 
 /* Between questions whether it is still there. */
-constexpr int64_t ECHO_INTERVAL_MS = 1000;
+constexpr int64_t ECHO_INTERVAL_MS = 500;
 
 /* Messages taken in one turn of the main loop. */
 constexpr int MESSAGES_A_RUN = 50;

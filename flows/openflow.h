@@ -50,7 +50,7 @@ public:
      * Open vSwitch before 3.0 does not say so in OpenFlow 1.5. */
     bool take_foreign_change();
     /* For how long the switch has not answered, in milliseconds: 0 while it
-     * answers, or is not connected.  It is asked once a second. */
+     * answers, or is not connected.  It is asked twice a second. */
     int64_t silent_ms() const;
 
     /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie'.

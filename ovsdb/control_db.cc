@@ -262,11 +262,20 @@ ControlDb::Impl::changed_parents(
 
 /* Whether the server has sent all rows anew, as it does after most losses of
  * the connection.  The IDL then drops what it had and does not track that as
- * deletions; rows that are still there come as new ones though we know them.
- * (Our own Chassis row is one as soon as there is anything to lose.) */
+ * deletions; rows that are still there come as new ones though we know them,
+ * and in a database that was emptied our own Chassis row is missing. */
 bool
 ControlDb::Impl::sent_again() const
 {
+    for (const auto &[id, chassis] : seen.chassis) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct pmrec_chassis *row =
+            pmrec_chassis_get_for_uuid(idl, &uuid);
+        if (chassis.name == inputs.chassis &&
+            (!row || !row->header_.new_datum)) {
+            return true;
+        }
+    }
 #define KNOWN_AND_NEW(RECORD, MEMBER)                                         \
     for (const struct ovsdb_idl_row *row =                                    \
              ovsdb_idl_track_get_first(idl, &pmrec_table_##RECORD);           \

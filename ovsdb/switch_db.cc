@@ -251,6 +251,12 @@ SwitchDb::ready() const
            ovsrec_open_vswitch_first(impl_->idl);
 }
 
+bool
+SwitchDb::contended() const
+{
+    return ovsdb_idl_is_lock_contended(impl_->idl);
+}
+
 unsigned int
 SwitchDb::seqno() const
 {

@@ -23,6 +23,8 @@ public:
     /* The database's content has arrived, and the lock "ovs_mirrord" is ours:
      * of two daemons on one switch, one acts. */
     bool ready() const;
+    /* Another ovs-mirrord has the lock. */
+    bool contended() const;
     /* Changes whenever read() might give something else. */
     unsigned int seqno() const;
     /* Reads the whole of it; a switch has hundreds of ports, not millions. */

@@ -69,8 +69,8 @@ Agent::wait()
     vswitchd_.wait();
     for (auto &[name, link] : links_) {
         link->wait();
-        if (link->silent_ms() > 0 && link->silent_ms() < AWAY_MS) {
-            poll_timer_wait(static_cast<int>(AWAY_MS - link->silent_ms()));
+        if (link->silent_ms() > 0 && link->silent_ms() < SILENT_MS) {
+            poll_timer_wait(static_cast<int>(SILENT_MS - link->silent_ms()));
         }
     }
     if (next_count_ms_) {

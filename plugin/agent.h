@@ -58,6 +58,8 @@ public:
 private:
     /* vswitchd is away when it owes us something for so long. */
     static constexpr int64_t AWAY_MS = 1500;
+    /* Or when it does not answer a question for so long. */
+    static constexpr int64_t SILENT_MS = 1000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
     static constexpr int64_t MIRROR_CHECK_MS = 1000;

@@ -217,7 +217,7 @@ Agent::judge_vswitchd()
     }
     vswitchd_away_ =
         (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
-        silent_ms >= AWAY_MS;
+        silent_ms >= SILENT_MS;
     desired_.set_vswitchd_alive(!vswitchd_away_);
 }
 
@@ -294,6 +294,10 @@ Agent::may_act()
 std::string
 Agent::holding() const
 {
+    if (switch_.contended()) {
+        return "another ovs-mirrord acts on this switch (it has the lock "
+               "ovs_mirrord of the switch database); end one of them";
+    }
     if (!switch_.ready()) {
         return "waiting for the switch database";
     }

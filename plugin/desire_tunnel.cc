@@ -374,6 +374,10 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (desire.bound) {
         desire.nic_bridge = nic->second.bridge;
         set_condition(&desire, "SourceBound", ConditionStatus::True);
+    } else if (desire.iface_id.empty()) {
+        fail_condition(&desire, "SourceBound", "NIC_MISSING",
+                       "the source NIC is in no inventory row; add it again, "
+                       "or delete the tunnel");
     } else {
         fail_condition(&desire, "SourceBound", "NIC_UNBOUND",
                        "the source NIC " + desire.iface_id +

@@ -122,6 +122,13 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
               const TunnelDesire &desire)
 {
     Condition &condition = status->conditions["Installed"];
+    auto away = status->reasons.find("VSWITCHD_AWAY");
+    if (away != status->reasons.end()) {
+        /* What it does meanwhile cannot be seen. */
+        condition = {ConditionStatus::Unknown,
+                     away->first + ": " + away->second};
+        return;
+    }
     condition = {installed ? ConditionStatus::True : ConditionStatus::False,
                  ""};
     if (installed) {

@@ -249,7 +249,7 @@ class ReasonCases(ProductCases):
         self.shows("VSWITCHD_AWAY",
                    lambda: self.switch.signal_vswitchd(signal.SIGSTOP),
                    lambda: self.switch.signal_vswitchd(signal.SIGCONT),
-                   "Installed")
+                   "Installed", "Unknown")
 
     def test_path_unknown(self):
         """vswitchd does not answer which way a new destination is."""

@@ -316,6 +316,25 @@ read(const pmrec_mirror_tunnel *row, std::string *error)
 
 namespace {
 
+/* ".inbound[100]" of the first rule that is why a filter cannot be read. */
+std::string
+unreadable_part(const pmrec_mirror_filter *row)
+{
+    for (Direction direction : DIRECTIONS) {
+        bool inbound = direction == Direction::Inbound;
+        size_t n = inbound ? row->n_inbound : row->n_outbound;
+        for (size_t i = 0; i < n; i++) {
+            const pmrec_mirror_rule *rule =
+                inbound ? row->inbound[i] : row->outbound[i];
+            if (!read(rule, nullptr)) {
+                return std::string(".") + to_string(direction) + "[" +
+                       std::to_string(rule->number) + "]";
+            }
+        }
+    }
+    return "";
+}
+
 /* What can be said of a row that cannot be read. */
 template <typename T, typename RowType>
 UnreadableRow
@@ -330,6 +349,9 @@ describe_unreadable(const RowType *row, const std::string &error)
             v.name = row->name;
             if constexpr (CustomerKind<T>) {
                 v.account = row->account;
+            }
+            if constexpr (std::same_as<T, Filter>) {
+                v.part = unreadable_part(row);
             }
         }
     });

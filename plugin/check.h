@@ -67,8 +67,10 @@ void check_filter(const Model &, const Uuid &, const Limits &,
 void check_tunnel(const Model &, const Uuid &, const std::string &path,
                   Problems *);
 /* Against the other rows: DUPLICATE_TUNNEL and TUNNEL_LIMIT.  In both cases
- * the older tunnel (by creation, then uuid) is in the right.  Reads no table
- * of the model but its tunnels. */
+ * the older tunnel (by creation, then uuid) is in the right, unless it has
+ * itself a fault that check_tunnel() finds in this model, or is of another
+ * account, and so of a source not its own.  The model need hold nothing but
+ * tunnels; such faults are then those of the tunnel's own row. */
 void check_tunnel_among_others(const Model &, const Uuid &, const Limits &,
                                const std::string &path, Problems *);
 

@@ -11,12 +11,14 @@ namespace {
 
 constexpr int KVM_STANDARD_CAP = 1450;
 
-/* Whether 'a' is in the right when it and 'b' conflict. */
+/* Whether 'a' is in the right when it and 'b' conflict: the older.  A row
+ * without its time came past the console, after those that it meets. */
 template <typename T>
 bool
 precedes(const Uuid &a_id, const T &a, const Uuid &b_id, const T &b)
 {
-    return std::tie(a.created_ms, a_id) < std::tie(b.created_ms, b_id);
+    return std::tuple(!a.created_ms, a.created_ms, a_id) <
+           std::tuple(!b.created_ms, b.created_ms, b_id);
 }
 
 bool
@@ -410,7 +412,13 @@ check_tunnel_among_others(const Model &model, const Uuid &id,
     const Tunnel *duplicate = nullptr;
     for (const auto &[other_id, other] : model.tunnels) {
         if (other_id == id || other.source != tunnel->source ||
+            other.account != tunnel->account ||
             !precedes(other_id, other, id, *tunnel)) {
+            continue;
+        }
+        Problems own;
+        check_tunnel(model, other_id, "", &own);
+        if (!own.empty()) {
             continue;
         }
         older++;

@@ -100,6 +100,11 @@ element_address(const json &value, const std::string &path, Problems *problems)
                              quote(*text) +
                                  " is no IPv4 or IPv6 address: give one such "
                                  "as 192.0.2.10"});
+    } else if (!address->is_of_a_host()) {
+        problems->push_back({"SYNTAX", path,
+                             quote(*text) +
+                                 " is no address that a host elsewhere can "
+                                 "have: give one such as 192.0.2.10"});
     }
     return address;
 }

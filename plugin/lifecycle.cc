@@ -236,8 +236,10 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
     bool bound =
         std::any_of(statuses.begin(), statuses.end(),
                     [](const TunnelStatus *status) { return status->bound; });
-    if (accepted && tunnel.enabled && !bound) {
-        add_unbound(find(model.resources, tunnel.source), &view);
+    const Resource *source = find(model.resources, tunnel.source);
+    bool is_nic = !source || source->type == ResourceType::NetworkInterface;
+    if (accepted && tunnel.enabled && !bound && is_nic) {
+        add_unbound(source, &view);
     }
 
     /* A row that came past the console may be wrong without a hypervisor to

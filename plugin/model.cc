@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -109,6 +110,22 @@ IpAddress::parse(const std::string &text)
         return ip;
     }
     return std::nullopt;
+}
+
+bool
+IpAddress::is_of_a_host() const
+{
+    static const std::vector<Cidr> NOT_OF_A_HOST = [] {
+        std::vector<Cidr> list;
+        for (const char *text :
+             {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32",
+              "::/128", "::1/128", "::ffff:0:0/96", "ff00::/8"}) {
+            list.push_back(*Cidr::parse(text));
+        }
+        return list;
+    }();
+    return std::none_of(NOT_OF_A_HOST.begin(), NOT_OF_A_HOST.end(),
+                        [this](const Cidr &c) { return c.contains(*this); });
 }
 
 bool

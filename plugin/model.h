@@ -38,6 +38,9 @@ struct IpAddress {
 
     auto operator<=>(const IpAddress &) const = default;
     int bits() const { return is_v6 ? 128 : 32; }
+    /* Whether one host somewhere else can have it: neither unspecified,
+     * loopback, multicast nor broadcast. */
+    bool is_of_a_host() const;
     std::string to_string() const;
     static std::optional<IpAddress> parse(const std::string &);
 };

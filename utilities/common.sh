@@ -50,7 +50,13 @@ build() {
     built=$1
     shift
     source=$top
+    if ! mkdir -p "$built" 2>/dev/null || [ ! -w "$built" ]; then
+        die "cannot write to $built: run it as its owner, or set" \
+            "XDG_CACHE_HOME to a directory of yours"
+    fi
     if [ -e "$top/config.status" ] && [ "$built" != "$top" ]; then
+        git -C "$top" rev-parse >/dev/null 2>&1 ||
+            die "the source is configured in place: make distclean first"
         # Configured by hand in place; automake builds nowhere else then.  So
         # the sources are copied, with their times, and built there.
         source=$built/source
@@ -60,7 +66,6 @@ build() {
             tar -C "$source" --keep-newer-files -xf - 2>/dev/null ||
             die "the source is configured in place: make distclean first"
     fi
-    mkdir -p "$built"
     log=$built/$program.log
     if {
         { [ -x "$source/configure" ] || (cd "$source" && ./boot.sh); } &&

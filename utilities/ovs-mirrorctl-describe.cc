@@ -135,7 +135,12 @@ say_more(Attempt *a, const ModelDelta &delta)
             std::string mend = row.kind.empty()
                                    ? "remove it with \"destroy\""
                                    : "delete it, or correct it with \"set\"";
-            a->warnings.push_back("UNREADABLE: " + row.error + "; " + mend);
+            std::string path =
+                row.kind.empty()
+                    ? ""
+                    : path_of(row.kind, row.full_name()) + row.part + ": ";
+            a->warnings.push_back("warning: UNREADABLE: " + path + row.error +
+                                  "; " + mend);
         }
     }
     const Problems &warnings = a->edit.warnings;

@@ -213,13 +213,31 @@ replace(Attempt &a, const std::string &kind, const std::string &name,
         PutMode::Replace);
 }
 
+/* Whether the arguments would make it another object: a name does not
+ * change.  Refuses it then. */
+bool
+names_another(ctl_context *ctx, const Noun &noun)
+{
+    bool refused = false;
+    for (int i = 2; i < ctx->argc; i++) {
+        std::string key = key_of(ctx->argv[i]);
+        if (key == "name" || (key == "account" && noun.of_account)) {
+            attempt_of(ctx).refuse(
+                "IMMUTABLE", path_of(noun.kind, ctx->argv[1]) + "." + key,
+                "the " + key + " does not change: add another object");
+            refused = true;
+        }
+    }
+    return refused;
+}
+
 void
 run_set(ctl_context *ctx)
 {
     Attempt &a = attempt_of(ctx);
     const Noun &noun = noun_of(ctx);
     json object = existing(a, noun.kind, ctx->argv[1]);
-    if (!object.is_null()) {
+    if (!object.is_null() && !names_another(ctx, noun)) {
         put_values(ctx, 2, &object);
         replace(a, noun.kind, ctx->argv[1], object);
     }

@@ -54,6 +54,7 @@ public:
 
 private:
     bool check_commands();
+    bool prepare_generic();
     std::optional<int> attempt();
     bool run_all(Attempt *, ovsdb_symbol_table *, bool *try_again);
     bool check_symbols(ovsdb_symbol_table *);
@@ -123,6 +124,28 @@ Session::check_commands()
     return true;
 }
 
+/* db-ctl-base warns here of what will have no effect, such as "create" of a
+ * row that nothing refers to.  Returns false after an error. */
+bool
+Session::prepare_generic()
+{
+    for (size_t i = 0; i < n_; i++) {
+        ctl_command *c = &commands_[i];
+        if (!is_generic(c->syntax) || !c->syntax->prerequisites) {
+            continue;
+        }
+        Context ctx{};
+        ctl_context_init(&ctx.base, c, idl_.get(), nullptr, nullptr, nullptr);
+        c->syntax->prerequisites(&ctx.base);
+        if (ctx.base.error) {
+            std::cerr << program_name << ": " << ctx.base.error << "\n";
+            return false;
+        }
+        ctl_context_done(&ctx.base, c);
+    }
+    return true;
+}
+
 int
 Session::run()
 {
@@ -140,6 +163,9 @@ Session::run()
     }
 
     idl_.reset(ovsdb_idl_create_unconnected(&pmrec_idl_class, true));
+    if (!prepare_generic()) {
+        return EXIT_REFUSED;
+    }
     ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), false);
     ovsdb_idl_set_leader_only(idl_.get(), settings_.leader_only);
 

@@ -104,8 +104,10 @@ length_text(const TunnelView &v)
     }
     std::string text =
         v.packet_length ? std::to_string(*v.packet_length) : "whole";
+    /* A greater one is a hypervisor's that has yet to see what is configured
+     * now. */
     if (v.effective_packet_length &&
-        v.effective_packet_length != v.packet_length) {
+        (!v.packet_length || *v.effective_packet_length < *v.packet_length)) {
         text += "->" + std::to_string(*v.effective_packet_length);
     }
     return text;

@@ -81,12 +81,17 @@ class FaultCases(ProductCases):
         with Stream(talk) as stream:
             stream.wait_sent(50)
             destination = self.uuid_of("Mirror_Resource", "ids6")
+            ids4 = self.uuid_of("Mirror_Resource", "ids4")
             self.control.transact(
                 self.insert_tunnel("wrong-way",
                                    source=self.uuid_of("Mirror_Resource",
                                                        "other4"),
                                    destination=destination),
                 self.insert_tunnel("long-note", note="\u00e9" * 600),
+                # Like the good one, and without a time as if of old.
+                self.insert_tunnel("twin", destination=ids4),
+                self.insert_tunnel("foreign-twin", account="other",
+                                   destination=ids4),
                 {"op": "insert", "table": "Mirror_Rule", "uuid-name": "rule",
                  "row": {"number": 1, "action": "accept", "protocol": "tcp",
                          "source": "10.0.0.1/24"}},
@@ -99,6 +104,8 @@ class FaultCases(ProductCases):
                                    filter=["named-uuid", "filter"]))
             for name, code in (("wrong-way", "PURPOSE_MISMATCH"),
                                ("long-note", "NOTE_TOO_LONG"),
+                               ("twin", "DUPLICATE_TUNNEL"),
+                               ("foreign-twin", "NOT_OWNER"),
                                ("bad-rule", "RULE_CIDR")):
                 with self.subTest(row=name):
                     seen = self.control.wait_tunnel(

@@ -63,9 +63,11 @@ class ProductCases:
         if not self.daemon.alive():
             self.lab.daemon = MirrorDaemon(self.lab, self.switch,
                                            self.control).start()
-        names = list(self.control.tunnels())
-        for name in names:
-            self.control.ctl("tunnel-del", name, check=False)
+        tunnels = self.control.tunnels()
+        names = list(tunnels)
+        for name, tunnel in tunnels.items():
+            self.control.ctl("tunnel-del", f"{tunnel['account']}/{name}",
+                             check=False)
         self.control.wait_gone(*names)
         # By row: some are such that the console cannot read them.
         for row in self.control.rows("Mirror_Filter", "_uuid"):

@@ -112,14 +112,16 @@ class Database:
         self.process = None
         self.start()
 
-    def start(self):
+    def start(self, *options):
+        path = self.remote[len("unix:"):]
+        if os.path.exists(path):
+            os.unlink(path)
         self.process = subprocess.Popen(
             [self.server, "--remote=p" + self.remote, "--no-chdir",
              "--unixctl=" + os.path.join(self.dir, "ctl"),
              "--log-file=" + os.path.join(self.dir, "log"),
-             "-vconsole:off", self.file],
+             "-vconsole:off", *options, self.file],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        path = self.remote[len("unix:"):]
         end = time.monotonic() + DEADLINE
         while not os.path.exists(path):
             if time.monotonic() > end or self.process.poll() is not None:
@@ -473,6 +475,17 @@ class Objects(CliTest):
         self.assertEqual((after["packet_length"], after["filter"],
                           after["generation"]), (256, None, 2))
 
+    def test_a_collector_has_the_address_of_a_host(self):
+        for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "::", "ff02::1"):
+            self.refused("SYNTAX", "collector-add", "coll", address)
+
+    def test_a_name_does_not_change(self):
+        self.apply()
+        self.refused("IMMUTABLE", "tunnel-set", "acme/web1-ids", "name=abc")
+        self.refused("IMMUTABLE", "filter-set", "acme/web", "account=beta")
+        self.refused("IMMUTABLE", "vpc-set", "vpc-a", "name=abc")
+        self.ok("vpc-set", "vpc-b", "region=jp")
+
     def test_a_set_without_effect_leaves_the_generation(self):
         self.apply()
         before = self.contents()
@@ -697,6 +710,26 @@ class Generic(CliTest):
         self.ok("destroy", "VPC", "v1")
         self.assertEqual(self.json("vpc-list"), [])
 
+    def test_a_row_that_nothing_will_refer_to_is_warned_of(self):
+        result = self.run_cli("create", "Connection",
+                              'target="ptcp:1"')
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("without --id option will have no effect", result.err)
+
+    def test_the_role_holds_for_who_comes_by_a_connection(self):
+        self.ok("init", "--", "--id=@c", "create", "Connection",
+                'target="punix:%s/role.sock"' % self.db.dir,
+                "role=ovs-mirrord", "--", "set", "Mirror_Global", ".",
+                "connections=@c")
+        self.db.kill()
+        self.db.start(
+            "--remote=db:Packet_Mirroring,Mirror_Global,connections")
+        result = self.run_cli("--db=unix:" + self.db.dir + "/role.sock",
+                              "collector-add", "ids1", "192.0.2.1")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("permission error", result.err)
+        self.ok("collector-add", "ids1", "192.0.2.1")
+
     def test_the_schema_refuses_what_it_can(self):
         result = self.run_cli("create", "VPC", "name=v1", "kind=square")
         self.assertEqual(result.code, 1)
@@ -771,6 +804,9 @@ class Generic(CliTest):
         for account, heard in [("acme", 1), ("beta", 0)]:
             result = self.run_cli("--account=" + account, "tunnel-list")
             self.assertEqual(result.err.count("UNREADABLE"), heard, result)
+        self.assertIn('warning: UNREADABLE: mirror_filters["acme/web"]'
+                      ".inbound[100]: Mirror_Rule ",
+                      self.run_cli("filter-list").err)
 
     def test_no_row_that_the_schema_lets_in_is_too_much(self):
         self.apply()

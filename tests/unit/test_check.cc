@@ -485,11 +485,40 @@ TEST(CheckTunnel, FindsRowsThatCamePastTheConsole)
                 "NOT_OWNER filter"}));
 }
 
+TEST(CheckTunnel, IsNotFaultedForARowThatIsItselfInTheWrong)
+{
+    const Uuid good{{{9, 0, 0, 0}}}, bad{{{1, 0, 0, 0}}};
+    Tunnel t;
+    t.name = "abc";
+    t.account = "acme";
+    t.vni = 1;
+    t.source = t.destination = Uuid{{{5, 5, 5, 5}}};
+    t.created_ms = 10;
+    auto codes_beside = [&](auto change) {
+        Model model;
+        model.tunnels[good] = model.tunnels[bad] = t;
+        model.tunnels[bad].created_ms = 5;
+        change(&model.tunnels[bad]);
+        Problems problems;
+        check_tunnel_among_others(model, good, Limits(), "t", &problems);
+        return codes(problems);
+    };
+    EXPECT_EQ(codes_beside([](Tunnel *) {}), Codes{"DUPLICATE_TUNNEL t"});
+    EXPECT_EQ(codes_beside([](Tunnel *b) { b->account = "beta"; }), Codes());
+    EXPECT_EQ(codes_beside([](Tunnel *b) { b->vni = 0; }), Codes());
+    EXPECT_EQ(codes_beside([](Tunnel *b) { b->name = "A"; }), Codes());
+    EXPECT_EQ(codes_beside([](Tunnel *b) { b->packet_length = 1; }), Codes());
+    /* A time left out is no seniority. */
+    EXPECT_EQ(codes_beside([](Tunnel *b) { b->created_ms = 0; }), Codes());
+}
+
 TEST(CheckTunnel, FaultsTheYoungerOfTwoAlike)
 {
     Model model;
     Uuid first{{{9, 0, 0, 0}}}, second{{{1, 0, 0, 0}}};
     Tunnel t;
+    t.name = "abc";
+    t.vni = 1;
     t.source = t.destination = Uuid{{{5, 5, 5, 5}}};
     t.created_ms = 10;
     model.tunnels[first] = t;
@@ -522,9 +551,11 @@ TEST(CheckTunnel, FaultsEveryTunnelBeyondTheLimitOfASource)
     Model model;
     for (uint32_t i = 0; i < 18; i++) {
         Tunnel t;
+        t.name = "abc";
+        t.vni = 1;
         t.source = Uuid{{{5, 5, 5, 5}}};
         t.destination = Uuid{{{6, 6, 6, i}}};
-        t.created_ms = i;
+        t.created_ms = i + 1;
         model.tunnels[Uuid{{{100 - i, 0, 0, 0}}}] = t;
     }
     std::vector<int64_t> faulted;
@@ -536,7 +567,7 @@ TEST(CheckTunnel, FaultsEveryTunnelBeyondTheLimitOfASource)
             faulted.push_back(row.created_ms);
         }
     }
-    EXPECT_EQ(faulted, (std::vector<int64_t>{17, 16}));
+    EXPECT_EQ(faulted, (std::vector<int64_t>{18, 17}));
 }
 
 /* ------------------------------------------------------------------------

@@ -264,6 +264,18 @@ TEST(View, ShowsTheErrorOfARowThatCamePastTheConsole)
     EXPECT_EQ(r.view("acme/web1-col").reasons.count("VNI_RANGE"), 0u);
 }
 
+TEST(View, DoesNotLookForTheNicOfASourceThatIsNone)
+{
+    Reporting r;
+    r.world.model.tunnels[r.world.id("mirror_tunnels", TUNNEL)].source =
+        r.world.id("mirror_resources", "acme/col-dst");
+    TunnelView view = r.view(TUNNEL);
+    EXPECT_EQ(view.health, Health::Error);
+    EXPECT_TRUE(view.reasons.contains("PURPOSE_MISMATCH"));
+    EXPECT_FALSE(view.reasons.contains("NIC_UNBOUND"));
+    EXPECT_FALSE(view.reasons.contains("NIC_MISSING"));
+}
+
 TEST(View, IsShuttingDownWhileAStatusOutlivesItsTunnel)
 {
     Reporting r;

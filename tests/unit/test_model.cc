@@ -51,6 +51,19 @@ TEST(IpAddress, RefusesOtherTexts)
     }
 }
 
+TEST(IpAddress, KnowsWhatNoHostElsewhereCanHave)
+{
+    for (const char *text : {"192.0.2.10", "10.0.0.255", "169.254.1.1",
+                             "2001:db8::1", "fe80::1", "fd00::"}) {
+        EXPECT_TRUE(IpAddress::parse(text)->is_of_a_host()) << text;
+    }
+    for (const char *text :
+         {"0.0.0.0", "127.0.0.1", "224.0.0.1", "239.255.255.255",
+          "255.255.255.255", "::", "::1", "::ffff:192.0.2.1", "ff02::1"}) {
+        EXPECT_FALSE(IpAddress::parse(text)->is_of_a_host()) << text;
+    }
+}
+
 TEST(IpAddress, LeavesNothingOfAFailedReadingBehind)
 {
     /* As IPv4 this fails only after its first bytes are read. */

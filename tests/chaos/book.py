@@ -6,6 +6,12 @@ import dataclasses
 import threading
 import time
 
+# An edit that changes a tunnel is reported when the switch has acknowledged
+# its flows, and ovs-vswitchd takes until its next round to look at the
+# datapath flows that carry a conversation.  Copies by the former policy in
+# that time are counted, and longer ones are wrong.  What is stopped is only
+# reported when the datapath has been proven silent: no such time is given.
+LATE = 0.5
 now = time.time     # The clock of the kernel's receive stamps.
 
 
@@ -119,9 +125,18 @@ class Book:
         with self.lock:
             return [eras[i] for eras in self.eras.values()
                     for i in range(len(eras)) if eras[i].tunnel
-                    and eras[i].confirmed <= begin
+                    and eras[i].confirmed + LATE <= begin
                     and all(later.begin > end for later in eras[i + 1:])
                     and all(e.end <= begin for e in eras[:i])]
+
+    def grace(self, era):
+        """How long after its end copies by this policy may still come."""
+        with self.lock:
+            eras = self.eras.get(era.name, [])
+            later = [e for e in eras if e.begin > era.begin]
+            stopped = any(not e.tunnel or not e.tunnel.enabled
+                          for e in later)
+            return 0.0 if stopped else LATE
 
     def policies(self, vni):
         with self.lock:
@@ -166,8 +181,8 @@ class Book:
         with self.lock:
             found = [w for w in self.windows if w.excuse == excuse
                      and w.covers(begin, end, *whom)]
-            if len(found) == 1:
-                found[0].last = max(found[0].last, begin)
+            if found:   # The last to have begun is taken for the cause.
+                found[-1].last = max(found[-1].last, begin)
             return bool(found)
 
     def healed(self):

@@ -62,10 +62,13 @@ class Edit:
         puts = [t.document(n) for n, t in self.tunnels.items() if t]
         if puts:
             document["mirror_tunnels"] = puts
-        words = ["apply", "-"] if document else []
+        words = []
         for name, tunnel in self.tunnels.items():
             if not tunnel and name in present:
-                words += (["--"] if words else []) + ["tunnel-del", name]
+                words += ["tunnel-del", name, "--"]
+        words += ["apply", "-"] if document else []
+        if words and words[-1] == "--":
+            words.pop()
         return words, json.dumps(document)
 
 

@@ -32,6 +32,7 @@ class Judge:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._last_copy = {}
         self.counts = collections.Counter()
+        self.latest = 0.0       # Seconds after the report of its end.
 
     def __enter__(self):
         self._frames_due = now()
@@ -129,14 +130,18 @@ class Judge:
             return "no tunnel ever had that VNI"
         reasons = []
         for era in policies:
-            if not (era.begin <= moment and entry.time <= era.end
-                    and moment <= era.end + ON_THE_WIRE):
+            grace = self._book.grace(era)
+            if not (era.begin <= moment and entry.time <= era.end + grace
+                    and moment <= era.end + grace + ON_THE_WIRE):
                 reasons.append(f"not in force: {era.words()}")
                 continue
             direction, reason = self._against(era, moment, collector, copy,
                                               entry)
             if not reason:
                 self._last_copy[era.name, direction] = entry.time
+                if entry.time > era.end:
+                    self.counts["copies by a former policy, late"] += 1
+                    self.latest = max(self.latest, entry.time - era.end)
                 return self._once(copy, entry, direction, moment)
             reasons.append(f"{reason}: {era.words()}")
         return "; ".join(reasons)

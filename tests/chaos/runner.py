@@ -3,6 +3,7 @@
 import collections
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from chaos import schedule
 from chaos.book import Book, now
@@ -31,6 +32,7 @@ class Run:
         self.counts = collections.Counter()
         self.faults = collections.Counter()
         self.heals = {}
+        self.latest = 0.0
         self._wishes = Wishes({}, {})
         self._standing = []
         self._stop_early = stop_early
@@ -41,7 +43,9 @@ class Run:
         """Returns the violations."""
         say = self.story.violation
         self.story.tell(f"seed {self.seed}, {self.drawn} steps")
-        with World() as world:
+        # One set of threads for the whole run: the kernel ends a child of
+        # the lab when the thread ends that started it.
+        with ThreadPoolExecutor(8) as self._pool, World() as world:
             self._world = world
             ledger = Ledger()
             judge = Judge(world, self.book, ledger, say)
@@ -62,6 +66,7 @@ class Run:
                         self._last_look(quiet)
             self.counts.update(judge.counts)
             self.counts["frames"] = ledger.total
+            self.latest = judge.latest
             try:
                 world.lab.settle()
             except (AssertionError, OSError, TimeoutError) as e:
@@ -80,7 +85,8 @@ class Run:
         rest = ", ".join(f"{n} {what}" for what, n in
                          sorted(self.counts.items()))
         return (f"seed {self.seed}: {rest}; faults: {faults}; longest "
-                f"seconds to heal: {heals or 'none seen'}; "
+                f"seconds to heal: {heals or 'none seen'}; latest copy by a former policy "
+                f"{self.latest:.3f} s after the report; "
                 f"{len(self.story.violations)} violations")
 
     # One step.
@@ -92,12 +98,9 @@ class Run:
         acts = [(self._begin, f) for f in step.begin]
         acts += [(self._end, f) for f in ending]
         acts += [(self._edit, step.edit)] if step.edit else []
-        threads = [threading.Thread(target=self._act, args=(delay, *act))
-                   for delay, act in zip(step.delays, acts)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for done in [self._pool.submit(self._act, delay, *act)
+                     for delay, act in zip(step.delays, acts)]:
+            done.result()
         _never.wait(step.hold)
         for fault in step.brief:
             self._act(0, self._end, fault)
@@ -143,7 +146,12 @@ class Run:
         try:
             make(edit, self._wishes.tunnels, self._world.control)
         except CommandFailed as e:
-            self.story.violation(f"the edit was refused: {e}")
+            # What was never written is in force until the next report only.
+            if not self._tolerant:
+                self.story.violation(f"the edit was refused: {e}")
+            self.book.edit_written(self.book.begin_edit(
+                self._wishes.tunnels, self._wishes.filters))
+            return
         self._wishes = after
         self.book.edit_written(begun)
         self.story.tell(f"    edit written: {edit.words}")

@@ -1,12 +1,11 @@
 """What happened, in words with times: a file as it goes, and what violates
 the oracles also on the screen."""
 
-import collections
 import threading
 
 from chaos.book import now
 
-SHOWN = 20
+SHOWN = 8
 
 
 class Story:
@@ -16,7 +15,6 @@ class Story:
         self._lock = threading.Lock()
         self._begin = now()
         self.violations = []
-        self._alike = collections.Counter()
 
     def close(self):
         self._file.close()
@@ -34,4 +32,4 @@ class Story:
             self.violations.append(text)
             if len(self.violations) <= SHOWN:
                 print(f"VIOLATION at {now() - self._begin:.3f} s: "
-                      f"{text[:1000]}", flush=True)
+                      f"{text[:400]}", flush=True)

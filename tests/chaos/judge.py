@@ -20,11 +20,11 @@ UNDER_WAY, ON_THE_WIRE = 0.6, 0.05
 
 
 class Judge:
-    """Takes in what arrives; 'say' is called with each violation."""
+    """Takes in what arrives; the story is told each violation."""
 
-    def __init__(self, world, book, ledger, say):
+    def __init__(self, world, book, ledger, story):
         self._world, self._book, self._ledger = world, book, ledger
-        self._say = say
+        self._say, self._tell = story.violation, story.tell
         self._copies = collections.deque()
         self._frames_due = 0.0
         self._macs = {n: mac_bytes(g.mac) for n, g in world.guests.items()}
@@ -142,6 +142,8 @@ class Judge:
                 if entry.time > era.end:
                     self.counts["copies by a former policy, late"] += 1
                     self.latest = max(self.latest, entry.time - era.end)
+                    self._tell(f"    late by {entry.time - era.end:.3f} s: "
+                               f"VNI {copy.vni} by {era.words()}")
                 return self._once(copy, entry, direction, moment)
             reasons.append(f"{reason}: {era.words()}")
         return "; ".join(reasons)

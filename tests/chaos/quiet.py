@@ -94,7 +94,8 @@ class Quiet:
             expected = {"vni": tunnel.vni, "health": health,
                         "packet_length": tunnel.length or None,
                         "enabled": tunnel.enabled}
-            if name not in ailing:
+            if name not in ailing and (tunnel.enabled
+                                       or seen["observed_generation"]):
                 expected["state"] = "Running"
                 expected["observed_generation"] = seen["generation"]
             differ = {k: seen[k] for k in expected if seen[k] != expected[k]}

@@ -48,7 +48,7 @@ class Run:
         with ThreadPoolExecutor(8) as self._pool, World() as world:
             self._world = world
             ledger = Ledger()
-            judge = Judge(world, self.book, ledger, say)
+            judge = Judge(world, self.book, ledger, self.story)
             quiet = Quiet(world, self.book, judge, ledger, say)
             self._edit(self.first)
             pairs = {name: tuple(world.guests[g] for g in pair)

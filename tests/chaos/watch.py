@@ -9,7 +9,7 @@ from chaos.book import now
 from lab.switch import plain
 
 TABLES = {
-    "Mirror_Tunnel": ["_uuid", "name", "generation", "filter"],
+    "Mirror_Tunnel": ["_uuid", "name", "generation", "filter", "enabled"],
     "Mirror_Filter": ["_uuid", "name", "generation"],
     "Tunnel_Status": ["tunnel", "name", "observed_generation",
                       "observed_filter_generation"],
@@ -72,9 +72,12 @@ class Reader:
 
 
 def reported(rows):
-    """Names of which the last policy written is what is installed: for a
-    tunnel its generation and its filter's are observed, for one that was
-    deleted its last status row is gone.  Returns (live, gone)."""
+    """Returns (names of tunnels of which the last policy written is what is
+    installed, names of tunnels that are not gone yet).
+
+    Installed: its generation and its filter's are observed.  One that was
+    never enabled is never installed, and observes nothing.  Gone: without a
+    status row too."""
     filters = {f["_uuid"]: f for f in rows["Mirror_Filter"]}
     statuses = {}
     for status in rows["Tunnel_Status"]:
@@ -83,10 +86,13 @@ def reported(rows):
     for tunnel in rows["Mirror_Tunnel"]:
         known = statuses.pop(tunnel["name"], [])
         kept = filters.get(tunnel["filter"]) if tunnel["filter"] else None
-        if (len(known) == 1 and known[0]["tunnel"] == tunnel["_uuid"]
-                and known[0]["observed_generation"] == tunnel["generation"]
+        if len(known) != 1 or known[0]["tunnel"] != tunnel["_uuid"]:
+            continue
+        observed = known[0]["observed_generation"]
+        if (observed == tunnel["generation"]
                 and (not kept or known[0]["observed_filter_generation"]
-                     == kept["generation"])):
+                     == kept["generation"])
+                or not observed and not tunnel["enabled"]):
             live.add(tunnel["name"])
     there = {t["name"] for t in rows["Mirror_Tunnel"]} | set(statuses)
     return live, there

@@ -129,6 +129,19 @@ class Book:
                     and all(later.begin > end for later in eras[i + 1:])
                     and all(e.end <= begin for e in eras[:i])]
 
+    def handed_over(self, begin, end):
+        """For each tunnel that changed within that time and ran before and
+        after it: its policies of that time."""
+        with self.lock:
+            found = []
+            for eras in self.eras.values():
+                there = [e for e in eras
+                         if e.begin <= end and begin <= e.end + LATE]
+                if (len(there) > 1 and there[0].confirmed + LATE <= begin
+                        and all(e.tunnel for e in there)):
+                    found.append(there)
+            return found
+
     def grace(self, era):
         """How long after its end copies by this policy may still come."""
         with self.lock:

@@ -200,28 +200,32 @@ class Judge:
                           f"{entry.time:.3f} never reached {who[1]}, and its "
                           "twin lost nothing")
             return
-        for era in self._book.stable(begin, end):
-            guest = era.tunnel.source
+        for eras in ([[era] for era in self._book.stable(begin, end)]
+                     + self._book.handed_over(begin, end)):
+            guest = eras[0].tunnel.source
             if guest in who:
                 self._must_be_copied(
-                    era, entry, OUT if guest == who[0] else IN, begin, end)
+                    eras, entry, OUT if guest == who[0] else IN, begin, end)
 
     def _twin_lost(self, entry):
         return any(e.pair == "twin" and e.receiver.name not in e.received
                    for e in self._ledger.between(entry.time - 1,
                                                  entry.time + 1))
 
-    def _must_be_copied(self, era, entry, direction, begin, end):
-        tunnel = era.tunnel
-        if (not tunnel.enabled or (tunnel.vni, direction) in entry.copied
-                or era.filter and not era.filter.admits(entry.shape.facts,
-                                                        direction)):
+    def _must_be_copied(self, eras, entry, direction, begin, end):
+        """All 'eras' of a tunnel admit it: then one of them copied it."""
+        tunnels = [era.tunnel for era in eras]
+        if any((t.vni, direction) in entry.copied for t in tunnels):
             return
-        if self._book.excused(UNCOPIED, begin, end, tunnel.source,
-                              tunnel.destination):
+        if not all(e.tunnel.enabled and (not e.filter or e.filter.admits(
+                entry.shape.facts, direction)) for e in eras):
+            return
+        if self._book.excused(UNCOPIED, begin, end, tunnels[0].source,
+                              *(t.destination for t in tunnels)):
             self.counts["copies missing, excused"] += 1
             return
         self.counts["copies missing"] += 1
         self._say(f"frame {entry.number} ({entry.shape.facts}), sent at "
                   f"{entry.time:.3f}, reached {entry.receiver.name} and was "
-                  f"not copied {direction} by {era.words()}")
+                  f"not copied {direction} by "
+                  + " nor ".join(e.words() for e in eras))

@@ -129,7 +129,8 @@ class Judge:
         if not policies:
             return "no tunnel ever had that VNI"
         reasons = []
-        for era in policies:
+        # What is in force has the first word, then what just ended.
+        for era in sorted(policies, key=lambda e: e.end < entry.time):
             grace = self._book.grace(era)
             if not (era.begin <= moment and entry.time <= era.end + grace
                     and moment <= era.end + grace + ON_THE_WIRE):
@@ -139,14 +140,18 @@ class Judge:
                                               entry)
             if not reason:
                 self._last_copy[era.name, direction] = entry.time
-                if entry.time > era.end:
-                    self.counts["copies by a former policy, late"] += 1
-                    self.latest = max(self.latest, entry.time - era.end)
-                    self._tell(f"    late by {entry.time - era.end:.3f} s: "
-                               f"VNI {copy.vni} by {era.words()}")
+                self._late(era, entry)
                 return self._once(copy, entry, direction, moment)
             reasons.append(f"{reason}: {era.words()}")
         return "; ".join(reasons)
+
+    def _late(self, era, entry):
+        late = entry.time - era.end
+        if late > 0:
+            self.counts["copies by a former policy, late"] += 1
+            self.latest = max(self.latest, late)
+            self._tell(f"    late by {late:.3f} s: VNI {era.tunnel.vni} by "
+                       f"{era.words()}")
 
     def _against(self, era, moment, collector, copy, entry):
         tunnel, guest = era.tunnel, era.tunnel.source

@@ -15,15 +15,18 @@ TURN = 3            # Seconds in which every entry of the mix is said.
 
 
 class Quiet:
-    """Looks everything over; 'say' is called with each violation."""
+    """Looks everything over; the story is told each violation."""
 
-    def __init__(self, world, book, judge, ledger, say):
+    def __init__(self, world, book, judge, ledger, story):
         self._world, self._book, self._judge = world, book, judge
-        self._ledger, self._say = ledger, say
+        self._ledger, self._story = ledger, story
+        self._say = story.violation
+        self._since = None      # From when on frames must be copied.
 
     def look(self, standing):
         """All is to be right but for the faults that stand.  Returns whether
         it was."""
+        self._since = None
         steps = [self._settled, self._listed, self._copying, self._rows,
                  self._again]
         for step in steps:
@@ -38,9 +41,25 @@ class Quiet:
                 for text in wrong:
                     self._say(f"not right {PATIENCE} s after all was left "
                               f"alone: {text}")
+                self._evidence()
                 return False
         self._book.close()
         return True
+
+    def _evidence(self):
+        """What the daemon and the switch have to say of themselves."""
+        asked = [("mirror/list", lambda: self._world.daemon.appctl(
+            "mirror/list"))]
+        asked += [(name, lambda name=name: self._world.switch.appctl(name))
+                  for name in ("tnl/neigh/show", "ovs/route/show",
+                               "dpctl/dump-flows")]
+        asked += [("flows", lambda: self._world.switch.ofctl(
+            "dump-flows", OURS))]
+        for what, ask in asked:
+            try:
+                self._story.tell(f"{what}:\n{ask()}")
+            except (OSError, ValueError, UnixctlError, CommandFailed) as e:
+                self._story.tell(f"{what}: {e}")
 
     def _plan(self):
         try:
@@ -113,7 +132,7 @@ class Quiet:
 
     def _copying(self, standing):
         """A frame sent from now on is copied, each way that is admitted."""
-        if not hasattr(self, "_since") or self._since is None:
+        if self._since is None:
             self._since = now()
         ailing, wrong = self._ailing(standing), []
         for name, era in self._book.wished().items():
@@ -125,8 +144,6 @@ class Quiet:
                         and self._asked_for(era, direction)):
                     wrong.append(f"nothing sent since {self._since:.3f} is "
                                  f"copied {direction} by {era.words()}")
-        if not wrong:
-            self._since = None
         return wrong
 
     def _asked_for(self, era, direction):

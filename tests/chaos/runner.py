@@ -49,7 +49,7 @@ class Run:
             self._world = world
             ledger = Ledger()
             judge = Judge(world, self.book, ledger, self.story)
-            quiet = Quiet(world, self.book, judge, ledger, say)
+            quiet = Quiet(world, self.book, judge, ledger, self.story)
             self._edit(self.first)
             pairs = {name: tuple(world.guests[g] for g in pair)
                      for name, pair in PAIRS.items()}

@@ -1,6 +1,6 @@
 """What every fault is."""
 
-from chaos.book import LOST, UNCOPIED, now
+from chaos.book import LOST, TAGGED, UNCOPIED, now
 
 DAEMON, CONTROL, SWITCH_DB, VSWITCHD, NIC = (
     "daemon", "control", "switch-db", "vswitchd", "nic")
@@ -44,8 +44,8 @@ class Fault:
     # For begin() and end().
 
     def around(self, book, act, lost=None, uncopied=None, more=()):
-        """Calls act() with guests' frames excused until a moment after, and
-        copies and 'more' (excuse, whom) until quiet.  'lost' and 'uncopied'
+        """Calls act() with guests' frames excused until a moment after, as
+        are tags, and copies and 'more' (excuse, whom) until quiet.  'lost' and 'uncopied'
         are sets, None for nobody; {"*"} is everybody."""
         opened = []
         for excuse, whom in [(LOST, lost), (UNCOPIED, uncopied), *more]:
@@ -57,5 +57,6 @@ class Fault:
         finally:
             book.healable(opened)
             for window in opened:
-                if window.excuse == LOST:
+                if (window.excuse == LOST
+                        or window.excuse == TAGGED and window.undone):
                     window.end = now() + self.settle_seconds

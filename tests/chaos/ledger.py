@@ -31,13 +31,17 @@ class Sent:
 
     def forms(self, tagged):
         """The frame as it may appear: as sent, and with the switch's tag."""
-        yield self.frame
-        if tagged:
-            yield with_tag(self.frame)
+        return [self.frame] + (with_tags(self.frame) if tagged else [])
 
 
-def with_tag(frame):
-    return frame[:12] + b"\x81\x00" + TAG.to_bytes(2, "big") + frame[12:]
+def with_tags(frame):
+    """A frame as the switch tags it, for 802.1Q and for 802.1ad."""
+    return [frame[:12] + ethertype + TAG.to_bytes(2, "big") + frame[12:]
+            for ethertype in (b"\x81\x00", b"\x88\xa8")]
+
+
+def _heads(frame):
+    return [form[:64] for form in [frame, *with_tags(frame)]]
 
 
 class Ledger:
@@ -53,7 +57,7 @@ class Ledger:
         with self.lock:
             self.total += 1
             self._by_number[entry.number] = entry
-            for head in (entry.frame[:64], with_tag(entry.frame)[:64]):
+            for head in _heads(entry.frame):
                 self._by_head.setdefault(head, []).append(entry)
 
     def find(self, frame):
@@ -78,7 +82,7 @@ class Ledger:
                 if entry.time > limit:
                     break
                 del self._by_number[number]
-                for head in (entry.frame[:64], with_tag(entry.frame)[:64]):
+                for head in _heads(entry.frame):
                     self._by_head.pop(head, None)
 
 

@@ -53,7 +53,11 @@ class Quiet:
         asked += [(name, lambda name=name: self._world.switch.appctl(name))
                   for name in ("tnl/neigh/show", "ovs/route/show",
                                "dpctl/dump-flows")]
-        asked += [("flows", lambda: self._world.switch.ofctl(
+        asked += [("Mirrors", lambda: self._world.switch.vsctl(
+            "--columns=name,select_src_port,select_dst_port,output_port,"
+            "statistics", "list", "Mirror")),
+            ("ports", lambda: self._world.switch.vsctl("show")),
+            ("flows", lambda: self._world.switch.ofctl(
             "dump-flows", OURS))]
         for what, ask in asked:
             try:

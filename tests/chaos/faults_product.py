@@ -1,5 +1,7 @@
 """Faults of the product's own parts, and of the servers that it reads."""
 
+import signal
+
 from chaos.fault import CONTROL, DAEMON, SWITCH_DB, VSWITCHD, Fault
 from lab.control import MirrorDaemon
 
@@ -79,10 +81,10 @@ class ControlFrozen(_Away):
     takes, needs = (CONTROL,), (CONTROL,)
 
     def leave(self, world):
-        world.control.freeze()
+        world.control.signal(signal.SIGSTOP)
 
     def come_back(self, world):
-        world.control.thaw()
+        world.control.signal(signal.SIGCONT)
 
 
 class SwitchDbRestarted(Fault):

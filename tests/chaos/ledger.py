@@ -128,4 +128,4 @@ class Traffic:
     def _send(self, number, pair, shape):
         frame = shape.frame(number)
         self._ledger.add(Sent(number, frame, shape, pair, now()))
-        shape.a.send_now(frame)
+        shape.a.offer(frame)

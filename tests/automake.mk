@@ -61,6 +61,24 @@ LAB_FILES = \
 	tests/cases/others.py \
 	tests/cases/product.py \
 	tests/cases/wire.py \
+	tests/chaos/__init__.py \
+	tests/chaos/book.py \
+	tests/chaos/edits.py \
+	tests/chaos/fault.py \
+	tests/chaos/faults_around.py \
+	tests/chaos/faults_by_hand.py \
+	tests/chaos/faults_product.py \
+	tests/chaos/judge.py \
+	tests/chaos/ledger.py \
+	tests/chaos/mix.py \
+	tests/chaos/policy.py \
+	tests/chaos/quiet.py \
+	tests/chaos/run \
+	tests/chaos/runner.py \
+	tests/chaos/schedule.py \
+	tests/chaos/story.py \
+	tests/chaos/watch.py \
+	tests/chaos/world.py \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
 	tests/dummy/test_lab.py \
@@ -83,6 +101,7 @@ LAB_FILES = \
 	tests/lab/waiting.py \
 	tests/run-suite \
 	tests/system/__init__.py \
+	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py
@@ -90,13 +109,19 @@ EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 	$(srcdir)/tests/run-suite
-.PHONY: check-dummy check-system sandbox
+.PHONY: check-dummy check-system check-chaos sandbox
 # On OVS's dummy datapath: any user.
 check-dummy: all $(check_PROGRAMS)
 	$(RUN_SUITE) dummy
 # In network namespaces: root.
 check-system: all $(check_PROGRAMS)
 	$(RUN_SUITE) system
+# Random faults and edits under traffic: root.
+STEPS = 1000
+SEED = random
+check-chaos: all
+	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
+		$(srcdir)/tests/chaos/run --steps=$(STEPS) --seed=$(SEED)
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
 check_PROGRAMS += tests/underlay-tester

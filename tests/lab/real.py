@@ -60,6 +60,10 @@ class RealGuest(Guest):
         with contextlib.suppress(OSError):
             self._socket.send(frame)
 
+    def take(self):
+        """What came since the last call, each with its time of arrival."""
+        return self._socket.take()
+
     def received(self):
         return self._socket.received()
 
@@ -114,6 +118,10 @@ class RealCollector(CollectorBase):
     def timed(self):
         """wire(), each frame with the time of its arrival."""
         return self._socket.timed()
+
+    def take(self):
+        """What came since the last call, each with its time of arrival."""
+        return self._socket.take()
 
     def clear(self):
         self._socket.clear()

@@ -44,6 +44,9 @@ class Switch:
         wait_until(lambda: os.path.exists(f"{self.rundir}/db.sock"),
                    f"{self.name}: ovsdb-server's socket")
 
+    def stop_database(self):
+        self._ovsdb.stop()
+
     def kill_database(self):
         self._ovsdb.kill()
         os.unlink(f"{self.rundir}/db.sock")

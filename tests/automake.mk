@@ -52,14 +52,23 @@ EXTRA_DIST += $(DUMMY_TESTS) \
 # Tests against a real Open vSwitch, in Python (standard library only).
 LAB_FILES = \
 	tests/cases/__init__.py \
+	tests/cases/away.py \
+	tests/cases/constant.py \
 	tests/cases/daemon.py \
+	tests/cases/dead.py \
 	tests/cases/faults.py \
 	tests/cases/filters.py \
 	tests/cases/guest.py \
+	tests/cases/healing.py \
 	tests/cases/lab_itself.py \
+	tests/cases/leaks.py \
 	tests/cases/order.py \
 	tests/cases/others.py \
+	tests/cases/outage.py \
 	tests/cases/product.py \
+	tests/cases/reasons.py \
+	tests/cases/restart.py \
+	tests/cases/revocation.py \
 	tests/cases/wire.py \
 	tests/chaos/__init__.py \
 	tests/chaos/book.py \
@@ -85,14 +94,18 @@ LAB_FILES = \
 	tests/lab/__init__.py \
 	tests/lab/base.py \
 	tests/lab/capture.py \
+	tests/lab/connections.py \
 	tests/lab/control.py \
 	tests/lab/dummy.py \
 	tests/lab/frames.py \
 	tests/lab/handmade.py \
+	tests/lab/lanes.py \
 	tests/lab/netns.py \
+	tests/lab/ovs_ctl.py \
 	tests/lab/pcap.py \
 	tests/lab/process.py \
 	tests/lab/real.py \
+	tests/lab/row_watch.py \
 	tests/lab/switch.py \
 	tests/lab/traffic.py \
 	tests/lab/tshark.py \
@@ -104,12 +117,13 @@ LAB_FILES = \
 	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
-	tests/system/test_main_job.py
+	tests/system/test_main_job.py \
+	tests/system/test_right.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 	$(srcdir)/tests/run-suite
-.PHONY: check-dummy check-system check-chaos sandbox
+.PHONY: check-dummy check-long check-system check-chaos sandbox
 # On OVS's dummy datapath: any user.
 check-dummy: all $(check_PROGRAMS)
 	$(RUN_SUITE) dummy
@@ -122,6 +136,9 @@ SEED = random
 check-chaos: all
 	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 		$(srcdir)/tests/chaos/run --steps=$(STEPS) --seed=$(SEED)
+# What is worth more trials than each change can wait for: root.
+check-long: all $(check_PROGRAMS)
+	OVS_MIRROR_TRIALS=100 $(RUN_SUITE) system Revocation Leak
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
 check_PROGRAMS += tests/underlay-tester

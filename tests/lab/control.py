@@ -63,6 +63,10 @@ class ControlDatabase:
         self._env = self.env
         self._appctl("ovsdb-server/remove-remote", f"p{self.remote}.own")
 
+    def hang_up(self):
+        """Ends each connection; whoever had one may come again."""
+        self._appctl("ovsdb-server/reconnect")
+
     def _appctl(self, command, *args):
         return unixctl.call(self.rundir, "ovsdb-server", command, *args)
 

@@ -104,6 +104,14 @@ class Switch:
         argv = ["ovs-vsctl", f"--db={self.database}", "--timeout=20"]
         return run(argv + list(args), env=self.env, **kwargs).stdout
 
+    def transact(self, *operations):
+        """A raw OVSDB transaction, for what ovs-vsctl cannot say."""
+        out = run(["ovsdb-client", "transact", self.database, json.dumps(
+            ["Open_vSwitch"] + list(operations))]).stdout
+        for result in json.loads(out):
+            if result and "error" in result:
+                raise RuntimeError(f"transaction refused: {result}")
+
     def ofctl(self, *args, **kwargs):
         return run(["ovs-ofctl"] + OPENFLOW + list(args), env=self.env,
                    **kwargs).stdout

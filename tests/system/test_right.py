@@ -5,7 +5,9 @@ import socket
 import unittest
 
 from cases.away import AwayCases
+from cases.dead import DeadCases
 from cases.healing import HealingCases
+from cases.leaks import LeakCases
 from cases.outage import OutageCases
 from cases.reasons import ReasonCases
 from cases.restart import RestartCases
@@ -43,3 +45,12 @@ class Reason(ReasonCases, unittest.TestCase):
                                                 socket.SOCK_DGRAM)
         listener.bind(("0.0.0.0", 4789))
         return listener
+
+
+class Dead(DeadCases, unittest.TestCase):
+    make_lab = RealLab
+    port_type = "internal"
+
+
+class Leak(LeakCases, unittest.TestCase):
+    make_lab = RealLab

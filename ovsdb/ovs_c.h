@@ -30,7 +30,6 @@
 #include <openvswitch/ofp-actions.h>
 #include <openvswitch/ofp-bundle.h>
 #include <openvswitch/ofp-flow.h>
-#include <openvswitch/ofp-monitor.h>
 #include <openvswitch/ofp-match.h>
 #include <openvswitch/ofp-monitor.h>
 #include <openvswitch/ofp-msgs.h>

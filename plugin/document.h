@@ -44,7 +44,7 @@ const std::vector<std::string> &document_kinds();
 struct UnreadableRow {
     std::string kind;          /* A document's; empty for no kind of it. */
     std::string account, name; /* Inventory has no account. */
-    std::string part; /* Where in it, as ".inbound[100]"; or empty. */
+    std::string part;          /* Where in it, as ".inbound[100]"; or empty. */
     std::string error;
 
     std::string full_name() const

@@ -104,8 +104,7 @@ length_text(const TunnelView &v)
     }
     std::string text =
         v.packet_length ? std::to_string(*v.packet_length) : "whole";
-    /* A greater one is a hypervisor's that has yet to see what is configured
-     * now. */
+    /* A greater one is of a hypervisor that has yet to follow. */
     if (v.effective_packet_length &&
         (!v.packet_length || *v.effective_packet_length < *v.packet_length)) {
         text += "->" + std::to_string(*v.effective_packet_length);

@@ -2,6 +2,7 @@
 the book says, on the switch and in what it lists, and nothing else."""
 
 import json
+import os
 
 from chaos.book import now
 from chaos.faults_by_hand import OURS, our_mirrors
@@ -11,6 +12,7 @@ from lab.unixctl import UnixctlError
 from lab.waiting import wait_until
 
 PATIENCE = 12       # Seconds until all must be right.
+DESCRIPTORS_MAX = 64
 TURN = 3            # Seconds in which every entry of the mix is said.
 
 
@@ -28,7 +30,7 @@ class Quiet:
         it was."""
         self._since = None
         steps = [self._settled, self._listed, self._copying, self._rows,
-                 self._again]
+                 self._again, self._descriptors]
         for step in steps:
             wrong = []
 
@@ -187,6 +189,12 @@ class Quiet:
             wrong.append("Mirrors of somebody else are gone: "
                          f"{sorted(self._world.theirs - named)}")
         return wrong
+
+    def _descriptors(self, _standing):
+        """The daemon holds no more of them than it has uses for."""
+        held = len(os.listdir(f"/proc/{self._world.daemon.pid}/fd"))
+        return ([f"the daemon holds {held} descriptors"]
+                if held > DESCRIPTORS_MAX else [])
 
     def flows(self):
         """Flows of our bridge, if there is one."""

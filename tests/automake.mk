@@ -42,6 +42,7 @@ tests_unixctl_tester_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
 EXTRA_DIST += tests/dummy/test_unixctl.py
 
 DUMMY_TESTS = \
+	tests/dummy/test_chaos_oracles.py \
 	tests/dummy/test_cli.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \

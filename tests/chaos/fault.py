@@ -45,8 +45,8 @@ class Fault:
 
     def around(self, book, act, lost=None, uncopied=None, more=()):
         """Calls act() with guests' frames excused until a moment after, as
-        are tags, and copies and 'more' (excuse, whom) until quiet.  'lost' and 'uncopied'
-        are sets, None for nobody; {"*"} is everybody."""
+        are tags, and copies and 'more' (excuse, whom) until quiet.  'lost'
+        and 'uncopied' are sets, None for nobody; {"*"} is everybody."""
         opened = []
         for excuse, whom in [(LOST, lost), (UNCOPIED, uncopied), *more]:
             if whom is not None:

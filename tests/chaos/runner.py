@@ -85,8 +85,8 @@ class Run:
         rest = ", ".join(f"{n} {what}" for what, n in
                          sorted(self.counts.items()))
         return (f"seed {self.seed}: {rest}; faults: {faults}; longest "
-                f"seconds to heal: {heals or 'none seen'}; latest copy by a former policy "
-                f"{self.latest:.3f} s after the report; "
+                f"seconds to heal: {heals or 'none seen'}; latest copy by a "
+                f"former policy {self.latest:.3f} s after the report; "
                 f"{len(self.story.violations)} violations")
 
     # One step.

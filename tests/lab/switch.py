@@ -125,8 +125,10 @@ class Switch:
 
     def flows(self, bridge):
         """Flows of a bridge, without what changes by itself."""
-        return sorted(self.ofctl("--no-stats", "--no-names", "dump-flows",
-                                 bridge).splitlines()[1:])
+        # With --no-stats there is no heading.
+        return sorted(line for line in self.ofctl(
+            "--no-stats", "--no-names", "dump-flows", bridge).splitlines()
+            if "actions=" in line)
 
     def rows(self, table, *columns):
         """Rows of a table of the switch's database, as dictionaries."""

@@ -165,11 +165,12 @@ class Book:
 
     def close(self):
         """Quiet has come: no excuse is good any more but those of faults
-        that stand."""
+        that stand.  Each tunnel copies by then; other conversations may
+        have to wait for vswitchd's next look at their datapath flows."""
         with self.lock:
             for window in self.windows:
                 if not window.held and window.end == float("inf"):
-                    window.end = now()
+                    window.end = now() + LATE
 
     def healable(self, windows):
         """From now on the product can mend what these excuse, unless it is

@@ -6,6 +6,9 @@ DAEMON, CONTROL, SWITCH_DB, VSWITCHD, NIC = (
     "daemon", "control", "switch-db", "vswitchd", "nic")
 
 
+HEALED_SECONDS = 1.0    # By when the product has followed a port's tag.
+
+
 class Fault:
     """Something that goes wrong outside of the product, or to it.
 
@@ -18,7 +21,9 @@ class Fault:
     needs = (VSWITCHD, SWITCH_DB)   # What must be there to begin and end.
     longest = 0
     stands_in_quiet = False     # May it go on while all is looked over?
-    settle_seconds = 1.0        # What a guest's link needs to be back.
+    # What a guest's link needs to be back: the switch's next look at the
+    # datapath flows that still lead to the former port.
+    settle_seconds = 2.0
 
     def __init__(self, rng):
         """Draws what the fault is done to."""
@@ -57,6 +62,7 @@ class Fault:
         finally:
             book.healable(opened)
             for window in opened:
-                if (window.excuse == LOST
-                        or window.excuse == TAGGED and window.undone):
+                if window.excuse == LOST:
                     window.end = now() + self.settle_seconds
+                elif window.excuse == TAGGED and window.undone:
+                    window.end = now() + HEALED_SECONDS

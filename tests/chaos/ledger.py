@@ -61,13 +61,14 @@ class Ledger:
                 self._by_head.setdefault(head, []).append(entry)
 
     def find(self, frame):
-        """What was sent and looks like this, whole or cut."""
+        """What was sent and looks like this, whole or cut; of what is cut
+        so short that several do, the latest first."""
         with self.lock:
             number = number_of(frame)
             if number is not None:
                 entry = self._by_number.get(number)
                 return [entry] if entry else []
-            return list(self._by_head.get(frame[:64], ()))
+            return self._by_head.get(frame[:64], [])[::-1]
 
     def between(self, begin, end):
         with self.lock:
@@ -83,7 +84,10 @@ class Ledger:
                     break
                 del self._by_number[number]
                 for head in _heads(entry.frame):
-                    self._by_head.pop(head, None)
+                    alike = self._by_head[head]
+                    alike.remove(entry)
+                    if not alike:
+                        del self._by_head[head]
 
 
 class Traffic:

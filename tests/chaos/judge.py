@@ -106,7 +106,8 @@ class Judge:
                 f"bytes, at {moment:.3f}")
         for fault in copy.faults:
             self._say(f"{what}: {fault}")
-        entries = self._ledger.find(copy.inner)
+        entries = [e for e in self._ledger.find(copy.inner)
+                   if e.time <= moment]
         if not entries:
             self._say(f"{what} is of no frame that was sent: "
                       f"{copy.inner[:80].hex()}")

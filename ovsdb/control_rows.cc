@@ -45,7 +45,8 @@ read(const pmrec_mirror_rule *row, std::string *error)
         pmrec_mirror_rule_col_action,
         {{"accept", RuleAction::Accept}, {"reject", RuleAction::Reject}});
     std::string protocol = r.text(pmrec_mirror_rule_col_protocol);
-    if (!protocol_parse(protocol, &v.protocol)) {
+    /* The column's default, for a control plane that leaves it out. */
+    if (!protocol.empty() && !protocol_parse(protocol, &v.protocol)) {
         r.fail(pmrec_mirror_rule_col_protocol, protocol, "a protocol");
     }
     v.source = r.optional_parsed<Cidr>(pmrec_mirror_rule_col_source, A_CIDR);
@@ -220,6 +221,10 @@ read(const pmrec_collector *row, std::string *error)
     v.address =
         r.parse<IpAddress>(pmrec_collector_col_address,
                            r.text(pmrec_collector_col_address), AN_ADDRESS);
+    if (!v.address.is_of_a_host()) {
+        r.fail(pmrec_collector_col_address, v.address.to_string(),
+               "the address of a host");
+    }
     v.account = r.optional_text(pmrec_collector_col_account);
     return r.result(std::move(v));
 }

@@ -61,7 +61,8 @@ class HealingCases(ConstantCases):
 
         def named(table, value):
             value = value if isinstance(value, list) else [value]
-            return sorted(table[uuid] for uuid in value if uuid)
+            # A row may have gone since the other table was read.
+            return sorted(table.get(uuid, "?") for uuid in value)
         return {
             "bridges": {row["name"]: (named(ports, row["ports"]),
                                       named(mirrors, row["mirrors"]))

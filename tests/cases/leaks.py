@@ -6,7 +6,6 @@ import re
 import time
 
 from cases.constant import ConstantCases
-from lab.waiting import wait_until
 
 # Of eight edits each.
 ROUNDS = 30 * max(1, int(os.environ.get("OVS_MIRROR_TRIALS", "3")) // 30)
@@ -36,11 +35,11 @@ class LeakCases(ConstantCases):
                             before["rss_kb"][name] + RSS_MARGIN_KB, name)
         for what in ("flows", "groups", "rows", "control"):
             self.assertEqual(after[what], before[what], what)
-        # Some connections last for one question only.
-        wait_until(lambda: all(
-            count <= before["descriptors"][name] for name, count in
-            self.measured()["descriptors"].items()), "the descriptors to be "
-            f"no more than {before['descriptors']}", 10)
+        # The daemon's connection for questions to vswitchd comes and goes: one
+        # more at either end.  A leak would be one a restart, of which there
+        # were more.
+        for name, count in after["descriptors"].items():
+            self.assertLessEqual(count, before["descriptors"][name] + 1, name)
         self.assertEqual(self.daemon.appctl("mirror/plan").strip(), "")
         self.fresh_daemon_finds_nothing_to_do()
 

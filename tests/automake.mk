@@ -58,6 +58,7 @@ LAB_FILES = \
 	tests/cases/daemon.py \
 	tests/cases/dead.py \
 	tests/cases/faults.py \
+	tests/cases/faulty_rows.py \
 	tests/cases/filters.py \
 	tests/cases/guest.py \
 	tests/cases/healing.py \

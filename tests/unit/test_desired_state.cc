@@ -252,6 +252,28 @@ TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST_F(OneTunnel, WhoseNextHopDoesNotAnswerSaysSoAndGoesOnCopying)
+{
+    PathKey key = *host.desire(tunnel).path;
+    host.paths[key] = host.find_path(key);
+    host.paths[key].neighbour = Neighbour::Failed;
+    host.feed();
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("NEIGHBOUR_FAILED"));
+    EXPECT_TRUE(host.desire(tunnel).egress);
+}
+
+TEST_F(OneTunnel, WithoutAnAddressToSendFromSaysSo)
+{
+    PathKey key = *host.desire(tunnel).path;
+    host.paths[key] = host.find_path(key);
+    host.paths[key].source.reset();
+    host.feed();
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("NO_SOURCE_ADDRESS"));
+    EXPECT_FALSE(host.desire(tunnel).egress);
+}
+
 TEST_F(OneTunnel, WhoseMirrorIsDeadSaysSoAndKeepsItsFlowsForWhenItLives)
 {
     auto flows = host.desired.flows();

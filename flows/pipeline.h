@@ -59,7 +59,8 @@ struct FlowOwner {
         Tap = 1,    /* 'number' is the NIC's. */
         Filter = 2, /* 'number' is the filter's. */
         Egress = 3, /* 'number' is the tunnel's. */
-        Guard = 5   /* 'number' hashes the pair of outer addresses. */
+        Guard = 5,  /* 'number' hashes the pair of outer addresses. */
+        Stray = 15  /* Somebody else's, on our bridge: never desired. */
     };
     Kind kind = Base;
     uint32_t number = 0; /* 24 bits. */

@@ -134,6 +134,7 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
     i.seen = Model{};
     i.inputs.rules.clear();
     i.inputs.members.clear();
+    i.waiting_for_children.clear();
     i.fresh = ModelDelta{};
     if (!remote.empty() && !chassis.empty()) {
         i.open();
@@ -188,6 +189,7 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
     for (const Uuid &id : changed) {
         struct uuid uuid = to_ovs_uuid(id);
         const Row *row = get(idl, &uuid);
+        waiting_for_children.erase(id);
         /* The IDL also finds orphans: rows that others refer to, whose
          * content is not here. */
         if (!row || !row->header_.new_datum) {
@@ -214,8 +216,10 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
             (seen.*rows).erase(id);
             (fresh.*delta)[id] = std::nullopt;
             (gone.*delta).erase(id);
+        } else {
+            /* A child is on its way: until then it stays as it was. */
+            waiting_for_children.insert(id);
         }
-        /* Else a child is on its way: until then it stays as it was. */
     }
 }
 
@@ -414,6 +418,10 @@ ControlDb::take_changes()
 {
     Impl &i = *impl_;
     ModelDelta delta;
+    if (!i.complete && !i.waiting_for_children.empty()) {
+        /* What came in one transaction takes effect in one step. */
+        return delta;
+    }
     std::swap(delta, i.fresh);
     if (i.complete || !i.idl) {
         for_each_table(delta, i.gone, [](auto &to, auto &from) {

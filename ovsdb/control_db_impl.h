@@ -22,6 +22,8 @@ struct ControlDb::Impl {
     Model seen;       /* What the IDL holds. */
     ModelDelta fresh; /* Not yet taken; additions and changes. */
     ModelDelta gone;  /* Deletions that count once the view is complete. */
+    /* Rows of which a child is on its way. */
+    std::set<Uuid> waiting_for_children;
 
     void open();
     void close();

@@ -67,6 +67,7 @@ Agent::wait()
     control_.wait();
     underlay_.wait();
     vswitchd_.wait();
+    prover_.wait();
     for (auto &[name, link] : links_) {
         link->wait();
         if (link->silent_ms() > 0 && link->silent_ms() < SILENT_MS) {
@@ -88,6 +89,9 @@ Agent::wait()
         if (!vswitchd_away_) {
             poll_timer_wait_until(bridge.next_check_ms);
         }
+    }
+    if (!life_ticket_ && next_life_ms_ > time_msec()) {
+        poll_timer_wait_until(next_life_ms_);
     }
     if (!actual_.rows.mirrors.empty()) {
         poll_timer_wait_until(next_mirror_check_ms_);
@@ -167,7 +171,7 @@ Agent::on_lost(const std::string &bridge)
     recheck_nic_bridges();
 }
 
-/* Takes in all flows of ours on a bridge.  A flow that is as desired, or as
+/* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
  * known, is kept under the text that we have of it, though the switch spells
  * it its own way. */
 void
@@ -188,6 +192,12 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
     for (const FlowStats &stats : read) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie) {
+            /* The bridge is ours alone: what somebody adds could copy what
+             * no policy admits, or keep from copying what one does. */
+            cookie = Cookie{{FlowOwner::Stray, 0}, std::nullopt, 0};
+            Flow stray = stats.flow;
+            stray.cookie = cookie->encode();
+            owners[cookie->owner].push_back(stray);
             continue;
         }
         auto [spellings, fresh] = known.try_emplace(cookie->owner);
@@ -215,11 +225,18 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
         }
         owners[cookie->owner].push_back(flow);
     }
-    VLOG_DBG("%s: read %zu flows of ours", bridge.c_str(), read.size());
+    VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
     if (actual_.take_read(bridge, std::move(owners)) &&
         contest_.flows_changed(bridge, time_msec())) {
-        VLOG_WARN("%s: somebody else changed flows of ours; putting them back",
+        VLOG_WARN("%s: somebody else changed its flows; putting them right",
                   bridge.c_str());
+    }
+    /* Whether those that are to go have stopped can be judged now. */
+    for (const auto &[id, status] : desired_.model().tunnel_statuses) {
+        if (status.chassis == desired_.facts().settings.chassis &&
+            !find(desired_.model().tunnels, status.tunnel)) {
+            unreported_.insert(status.tunnel);
+        }
     }
     for (const auto &[owner, flows] : actual_.flows[bridge]) {
         mark({bridge, owner});
@@ -324,7 +341,7 @@ Agent::apply_plan()
     tell_contest();
 }
 
-/* Says once that somebody works against us, and once that it is over. */
+/* Says once that somebody works against us. */
 void
 Agent::tell_contest()
 {
@@ -332,8 +349,12 @@ Agent::tell_contest()
     if (waiting == contested_) {
         return;
     }
+    std::set<std::string> remembered = contest_.remembered(time_msec());
+    std::erase_if(contest_said_, [&](const std::string &bridge) {
+        return !remembered.count(bridge);
+    });
     for (const auto &[bridge, what] : waiting) {
-        if (!contested_.count(bridge)) {
+        if (contest_said_.insert(bridge).second) {
             VLOG_WARN("%s: somebody keeps removing or changing %s; it is put "
                       "back once in %d s until it stays",
                       bridge.c_str(), what.c_str(),

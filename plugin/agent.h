@@ -63,6 +63,7 @@ private:
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
     static constexpr int64_t MIRROR_CHECK_MS = 1000;
+    static constexpr int64_t LIFE_MS = 500;
     /* How often a NIC's bridge is asked for flows that flood: this, or this
      * many times as long as the last answer took, since vswitchd does nothing
      * else meanwhile. */
@@ -73,6 +74,7 @@ private:
     struct NicBridge {
         int64_t next_check_ms = 0;
         bool checked = false;
+        bool unanswered = false; /* The last question. */
         std::string unsafe;
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
     };
@@ -93,6 +95,7 @@ private:
                       NicBridge *);
     void guard_bridges(SwitchFacts *);
     void recheck_nic_bridges();
+    bool nic_bridges_answer();
     void judge_vswitchd();
     void judge_mirrors();
     bool may_act();
@@ -124,7 +127,8 @@ private:
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     Refusals refusals_;
     Contest contest_;
-    std::map<std::string, std::string> contested_; /* As last said. */
+    std::map<std::string, std::string> contested_; /* As last reported. */
+    std::set<std::string> contest_said_;           /* Bridges, in the log. */
 
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
@@ -140,6 +144,8 @@ private:
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     bool vswitchd_away_ = false;
+    uint64_t life_ticket_ = 0; /* 0: no sign of life is asked for. */
+    int64_t next_life_ms_ = 0;
     /* Mirrors in force as far as the database goes, without statistics. */
     std::map<std::string, int64_t> uncounted_since_ms_;
     std::map<std::string, std::string> dead_mirrors_; /* As SwitchFacts'. */

@@ -42,6 +42,15 @@ Agent::read_switch()
     SwitchFacts facts = switch_.read();
     guard_bridges(&facts);
     facts.dead_mirrors = dead_mirrors_;
+    for (auto &[iface_id, nic] : facts.nics) {
+        /* A restarted database server has forgotten what vswitchd will write
+         * again. */
+        auto known = desired_.facts().nics.find(iface_id);
+        if (!nic.mtu && known != desired_.facts().nics.end() &&
+            known->second.port == nic.port) {
+            nic.mtu = known->second.mtu;
+        }
+    }
 
     actual_.rows = facts.rows;
     std::set<std::string> gone;
@@ -88,8 +97,9 @@ Agent::guard_bridge(const std::string &name, const SwitchFacts &facts,
         return;
     }
     uint64_t all = 0, flood = 0;
-    if (!count_flows_to(target, "ALL", &all) &&
-        !count_flows_to(target, "FLOOD", &flood)) {
+    bridge->unanswered = count_flows_to(target, "ALL", &all) ||
+                         count_flows_to(target, "FLOOD", &flood);
+    if (!bridge->unanswered) {
         bridge->checked = true;
         bridge->unsafe =
             all ? "bridge " + name +
@@ -103,9 +113,12 @@ Agent::guard_bridge(const std::string &name, const SwitchFacts &facts,
                 : "";
     }
     int64_t now = time_msec();
-    bridge->next_check_ms =
-        now +
-        std::max(NIC_BRIDGE_CHECK_MS, (now - began) * NIC_BRIDGE_PAUSE_FACTOR);
+    bridge->next_check_ms = now + NIC_BRIDGE_CHECK_MS;
+    if (!bridge->unanswered) {
+        bridge->next_check_ms =
+            std::max(bridge->next_check_ms,
+                     now + (now - began) * NIC_BRIDGE_PAUSE_FACTOR);
+    }
 }
 
 void
@@ -198,6 +211,35 @@ Agent::read_underlay()
     desired_.set_paths(underlay_.take_changes());
 }
 
+/* Whether vswitchd answers questions about bridges that carry NICs.  After one
+ * that it did not answer, which held us up, it is asked for a sign of life
+ * first, which does not. */
+bool
+Agent::nic_bridges_answer()
+{
+    bool unanswered = std::any_of(
+        nic_bridges_.begin(), nic_bridges_.end(),
+        [](const auto &bridge) { return bridge.second.unanswered; });
+    if (life_ticket_) {
+        if (auto reply = vswitchd_.take(life_ticket_)) {
+            life_ticket_ = 0;
+            next_life_ms_ = time_msec() + LIFE_MS;
+            if (!reply->lost) {
+                for (auto &[name, bridge] : nic_bridges_) {
+                    bridge.unanswered = false;
+                }
+                recheck_nic_bridges();
+                poll_immediate_wake();
+                return true;
+            }
+        }
+    } else if (unanswered && time_msec() >= next_life_ms_) {
+        life_ticket_ = vswitchd_.call("version", {});
+        poll_immediate_wake();
+    }
+    return !unanswered;
+}
+
 /* vswitchd is away when the rows that we wrote, or the connections to our
  * bridges, wait for it too long. */
 void
@@ -205,6 +247,7 @@ Agent::judge_vswitchd()
 {
     bool waiting = !desired_.facts().rows.bridges.empty() &&
                    !desired_.facts().settled && !switch_.busy();
+    waiting |= !nic_bridges_answer();
     int64_t silent_ms = 0;
     for (const auto &[name, link] : links_) {
         waiting |= !link->connected();

@@ -229,7 +229,7 @@ Agent::report_chassis(ControlWrite *write)
     Chassis chassis = desire_chassis(before);
     /* The latest cfg is answered by those whom it concerns, once all that
      * came with it is in force and said. */
-    bool settled = outstanding_.empty() && unreported_.empty() &&
+    bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
                    write->empty() && !switch_.busy() &&
                    desired_.facts().settled && actual_.unproven.empty();
     if (control_.cfg() > chassis.cfg && settled &&
@@ -248,8 +248,10 @@ Agent::report_chassis(ControlWrite *write)
 void
 Agent::report()
 {
+    /* Until all is known, all that can be said is why it is not. */
+    bool early = !started_ && !cleanup_;
     if (!control_.connected() || !control_.complete() || control_.busy() ||
-        !switch_read_ || (!started_ && !cleanup_)) {
+        !switch_read_ || (early && !vswitchd_away_)) {
         return;
     }
     StatusContext context;
@@ -262,13 +264,26 @@ Agent::report()
     context.counters = &counters_;
 
     ControlWrite write;
+    std::set<Uuid> later;
     while (!unreported_.empty() &&
            write.put_tunnels.size() + write.delete_tunnels.size() <
                WRITES_MAX) {
-        report_tunnel(*unreported_.begin(), context, &write);
+        Uuid id = *unreported_.begin();
         unreported_.erase(unreported_.begin());
+        if (early && !desired_.status_of(id)) {
+            /* Which numbers are free on the switch is not known. */
+            later.insert(id);
+        } else {
+            report_tunnel(id, context, &write);
+        }
     }
-    report_filters(&write);
+    unreported_.merge(later);
+    if (early) {
+        /* Nor whether anything has stopped. */
+        write.delete_tunnels.clear();
+    } else {
+        report_filters(&write);
+    }
     concerned_ |= !write.empty();
     if (!cleanup_) {
         report_chassis(&write);

@@ -38,7 +38,7 @@ BridgeLink::run()
             time_msec() >= next_read_ms_) {
             stale_ = false;
             next_read_ms_ = time_msec() + READ_INTERVAL_MS;
-            openflow_.start_dump(COOKIE_PREFIX, COOKIE_PREFIX_MASK);
+            openflow_.start_dump(0, 0);
             doing_ = Doing::Reading;
         }
         break;

@@ -16,7 +16,7 @@ namespace pm {
 struct LinkEvent {
     enum class Kind {
         Lost,    /* Connection lost: flows unknown. */
-        Read,    /* 'flows' is everything of ours. */
+        Read,    /* 'flows' is everything on the bridge. */
         Applied, /* 'edits' are in force, barrier answered. */
         Refused, /* 'edits' are not; 'error' says why. */
         Counted  /* 'flows' has counters of egress flows. */

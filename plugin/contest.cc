@@ -132,6 +132,18 @@ Contest::waiting(int64_t now_ms) const
     return waiting;
 }
 
+std::set<std::string>
+Contest::remembered(int64_t now_ms) const
+{
+    std::set<std::string> bridges;
+    for (const auto &[what, account] : accounts_) {
+        if (now_ms < account.since_ms + BURST * INTERVAL_MS) {
+            bridges.insert(account.bridge);
+        }
+    }
+    return bridges;
+}
+
 int64_t
 Contest::next_ms(int64_t now_ms) const
 {

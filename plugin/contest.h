@@ -39,6 +39,8 @@ public:
 
     /* What waits now, by bridge: "Mirror mirror-out-1". */
     std::map<std::string, std::string> waiting(int64_t now_ms) const;
+    /* Bridges of which repairs are not forgotten yet. */
+    std::set<std::string> remembered(int64_t now_ms) const;
     /* When the first that waits may go on, or 0 if nothing waits. */
     int64_t next_ms(int64_t now_ms) const;
 

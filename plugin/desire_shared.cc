@@ -300,6 +300,30 @@ DesiredState::is_vxlan_port_free(const std::string &datapath_type) const
         });
 }
 
+/* Whether no port of a NIC's pair is on a bridge where the NIC's no longer
+ * are.  The NIC gets a new pair then, under a new number: vswitchd keeps a
+ * patch port that one transaction moves on both bridges (3.1.0). */
+bool
+DesiredState::is_tap_at_home(const Mark &mark)
+{
+    auto nic = facts_.nics.find(mark.iface_id);
+    if (nic == facts_.nics.end()) {
+        return true;
+    }
+    auto is_on = [&](const std::string &name, const std::string &bridge) {
+        auto port = facts_.rows.ports.find(name);
+        return port == facts_.rows.ports.end() ||
+               port->second.bridge == bridge;
+    };
+    std::string mirror_bridge = bridge_for_type(nic->second.datapath_type);
+    return std::all_of(
+        DIRECTIONS.begin(), DIRECTIONS.end(), [&](Direction direction) {
+            return is_on(tap_port_name(mark.number, direction),
+                         nic->second.bridge) &&
+                   is_on(nic_port_name(mark.number, direction), mirror_bridge);
+        });
+}
+
 /* The rows are few (a bridge has 32 Mirrors at most): desired as a whole. */
 void
 DesiredState::desire_rows()
@@ -309,8 +333,10 @@ DesiredState::desire_rows()
     std::set<int64_t> used;
     for (const auto &[name, port] : facts_.rows.ports) {
         if (port.mark.purpose == "tap") {
-            numbers[port.mark.iface_id] = port.mark.number;
             used.insert(port.mark.number);
+            if (is_tap_at_home(port.mark)) {
+                numbers.try_emplace(port.mark.iface_id, port.mark.number);
+            }
         }
     }
     SwitchRows rows;

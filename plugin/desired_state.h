@@ -169,6 +169,7 @@ private:
     void share_bridge(const std::string &nic_bridge);
     std::string bridge_for_type(const std::string &datapath_type);
     bool is_vxlan_port_free(const std::string &datapath_type) const;
+    bool is_tap_at_home(const Mark &);
     void desire_rows();
     void desire_tap(const std::string &iface_id);
     void desire_filters();

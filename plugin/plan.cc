@@ -187,6 +187,29 @@ diff_rows(const SwitchRows &actual, const SwitchRows &desired, bool may_delete)
     return edits;
 }
 
+namespace {
+
+/* Whether a row of a NIC's pair may not be written yet.  Cached datapath flows
+ * follow it only when a flow_mod comes after it, so the tap's flows have to
+ * come after it; those that are there would only stay. */
+bool
+must_wait_for_tap(const RowEdit &edit, const Actual &actual,
+                  const SwitchRows &desired)
+{
+    const Mark *mark = nullptr;
+    if (edit.op == RowEdit::Op::Put && edit.kind == RowEdit::Kind::Port) {
+        mark = &desired.ports.at(edit.name).mark;
+    } else if (edit.op == RowEdit::Op::Put &&
+               edit.kind == RowEdit::Kind::Mirror) {
+        mark = &desired.mirrors.at(edit.name).mark;
+    }
+    return mark && mark->purpose == "tap" &&
+           (!actual.flows_known() || actual.changing ||
+            actual.has({FlowOwner::Tap, static_cast<uint32_t>(mark->number)}));
+}
+
+} // namespace
+
 Plan
 make_plan(const Actual &actual, const DesiredState &desired,
           std::set<OwnerKey> *outstanding)
@@ -232,6 +255,14 @@ make_plan(const Actual &actual, const DesiredState &desired,
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !actual.changing && actual.flows_known();
     plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
+    std::erase_if(plan.rows, [&](const RowEdit &edit) {
+        bool waits = must_wait_for_tap(edit, actual, desired.rows());
+        if (waits) {
+            plan.waiting.push_back(edit.why +
+                                   " (waits until its tap's flows are gone)");
+        }
+        return waits;
+    });
     if (!may_delete) {
         for (const RowEdit &edit :
              diff_rows(actual.rows, desired.rows(), true)) {

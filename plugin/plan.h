@@ -6,7 +6,8 @@
  *   2. flows    one atomic bundle a bridge: what stops, what changes, and
  *               what starts with its rows already in force;
  *   3. prove    that no datapath flow still copies for what stopped;
- *   4. rows     one transaction; deletions only when nothing is unproven;
+ *   4. rows     one transaction; deletions only when nothing is unproven, a
+ *               NIC's own only while its tap's flows are away;
  *   5. wait     for vswitchd's cur_cfg; then flows again for what starts.
  *
  * The order is privacy and correctness, not style: OVS goes on copying for a

@@ -3,11 +3,15 @@
 #include <sstream>
 #include <utility>
 
+#include "ovsdb/ovs_c.h"
+
 namespace pm {
 
 namespace {
 /* One wait was seen to leave copies behind, two never. */
 constexpr int ROUNDS = 2;
+/* After a proof that failed. */
+constexpr int64_t RETRY_MS = 100;
 } // namespace
 
 Prover::Prover(UnixctlClient *vswitchd) : vswitchd_(vswitchd) {}
@@ -73,6 +77,20 @@ Prover::copies_left(const std::string &dump) const
 }
 
 void
+Prover::wait()
+{
+    if (step_ == Step::Idle && time_msec() < retry_ms_) {
+        poll_timer_wait_until(retry_ms_);
+    }
+}
+
+bool
+Prover::busy() const
+{
+    return step_ != Step::Idle || time_msec() < retry_ms_;
+}
+
+void
 Prover::run()
 {
     while (!tickets_.empty()) {
@@ -81,12 +99,15 @@ Prover::run()
             return;
         }
         tickets_.pop_back();
-        if (reply->lost) {
-            step_ = Step::Idle;
-            tickets_.clear();
-            return;
+        if (reply->lost || failed_) {
+            failed_ = true;
+            continue;
         }
-        if (step_ == Step::Wait && !reply->ok) {
+        bool refused = step_ == Step::Wait && !reply->ok;
+        if (refused && reply->text.find("multiple") == std::string::npos) {
+            /* It has just started and does not know the command yet. */
+            failed_ = true;
+        } else if (refused) {
             step_ = Step::ListDatapaths;
             tickets_ = {vswitchd_->call("dpctl/dump-dps", {})};
         } else if (step_ == Step::ListDatapaths) {
@@ -97,15 +118,20 @@ Prover::run()
                     datapaths_.push_back(line);
                 }
             }
+            failed_ = datapaths_.empty();
             ask_dumps();
         } else if (step_ == Step::Dump &&
                    (!reply->ok || copies_left(reply->text))) {
-            step_ = Step::Idle;
-            tickets_.clear();
-            return;
+            failed_ = true;
         }
     }
     if (step_ == Step::Idle) {
+        return;
+    }
+    if (failed_) {
+        failed_ = false;
+        step_ = Step::Idle;
+        retry_ms_ = time_msec() + RETRY_MS;
         return;
     }
     if (--rounds_left_ > 0) {

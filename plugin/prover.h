@@ -23,13 +23,15 @@ class Prover {
 public:
     explicit Prover(UnixctlClient *vswitchd);
 
-    bool busy() const { return step_ != Step::Idle; }
+    /* Under way, or just failed. */
+    bool busy() const;
     /* Requires !busy(). */
     void start(const std::map<int64_t, Stopped> &);
     void run();
+    void wait();
     /* What was proven silent, once, when a proof has ended well.  One that
      * failed (vswitchd gone, a flow still there) gives none and is simply
-     * started again. */
+     * started again, a little later. */
     std::optional<std::map<int64_t, Stopped>> take();
 
 private:
@@ -42,6 +44,8 @@ private:
     UnixctlClient *vswitchd_;
     Step step_ = Step::Idle;
     int rounds_left_ = 0;
+    bool failed_ = false;
+    int64_t retry_ms_ = 0; /* Not before, after a failure. */
     std::vector<uint64_t> tickets_;
     std::vector<std::string> datapaths_;
     std::map<int64_t, Stopped> stopped_;

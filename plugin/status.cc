@@ -131,6 +131,12 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
     }
     condition = {installed ? ConditionStatus::True : ConditionStatus::False,
                  ""};
+    auto dead = status->reasons.find("MIRROR_DEAD");
+    if (dead != status->reasons.end()) {
+        condition = {ConditionStatus::False,
+                     dead->first + ": " + dead->second};
+        return;
+    }
     if (installed) {
         return;
     }

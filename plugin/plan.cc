@@ -189,6 +189,32 @@ diff_rows(const SwitchRows &actual, const SwitchRows &desired, bool may_delete)
 
 namespace {
 
+/* Whether writing the row would move a port to another bridge.  vswitchd does
+ * not follow that within one change of its configuration: it keeps a patch
+ * port on both. */
+bool
+moves_port(const RowEdit &edit, const SwitchRows &actual,
+           const SwitchRows &desired)
+{
+    auto row = actual.ports.find(edit.name);
+    return edit.op == RowEdit::Op::Put && edit.kind == RowEdit::Kind::Port &&
+           row != actual.ports.end() &&
+           row->second.bridge != desired.ports.at(edit.name).bridge;
+}
+
+/* Whether the port may just have been deleted from another bridge without
+ * vswitchd having followed. */
+bool
+comes_too_soon(const RowEdit &edit, const DesiredState &desired)
+{
+    if (edit.op != RowEdit::Op::Put || edit.kind != RowEdit::Kind::Port) {
+        return false;
+    }
+    const PortRow &row = desired.rows().ports.at(edit.name);
+    return row.mark.purpose == "vxlan" && !desired.facts().settled &&
+           !desired.facts().rows.ports.count(edit.name);
+}
+
 /* Whether a row of a NIC's pair may not be written yet.  Cached datapath flows
  * follow it only when a flow_mod comes after it, so the tap's flows have to
  * come after it; those that are there would only stay. */
@@ -255,7 +281,26 @@ make_plan(const Actual &actual, const DesiredState &desired,
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !actual.changing && actual.flows_known();
     plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
+    for (RowEdit &edit : plan.rows) {
+        if (moves_port(edit, actual.rows, desired.rows())) {
+            edit.op = RowEdit::Op::Delete;
+            edit.why = "delete port " + edit.name +
+                       ": it is needed on another bridge";
+        }
+    }
     std::erase_if(plan.rows, [&](const RowEdit &edit) {
+        if (edit.op == RowEdit::Op::Delete && !may_delete) {
+            plan.waiting.push_back(edit.why +
+                                   " (waits until its flows are proven gone "
+                                   "from the datapath)");
+            return true;
+        }
+        if (comes_too_soon(edit, desired)) {
+            plan.waiting.push_back(edit.why +
+                                   " (waits until vswitchd's cur_cfg has "
+                                   "reached our rows)");
+            return true;
+        }
         bool waits = must_wait_for_tap(edit, actual, desired.rows());
         if (waits) {
             plan.waiting.push_back(edit.why +

@@ -260,6 +260,36 @@ SimulatedAgent::run_bundle(const std::string &bridge,
     judge_tables();
 }
 
+/* A row of a NIC's pair comes only while the tap has no flows, which are then
+ * the flow_mod that cached datapath flows need; and no port changes its
+ * bridge, which vswitchd does not follow. */
+void
+SimulatedAgent::judge_row(const RowEdit &edit)
+{
+    Mark mark;
+    if (edit.kind == RowEdit::Kind::Port) {
+        const PortRow &row = host.desired.rows().ports.at(edit.name);
+        mark = row.mark;
+        auto before = host.facts.rows.ports.find(edit.name);
+        if (before != host.facts.rows.ports.end() &&
+            before->second.bridge != row.bridge) {
+            fault(edit.why + ": moves to another bridge");
+        }
+    } else if (edit.kind == RowEdit::Kind::Mirror) {
+        mark = host.desired.rows().mirrors.at(edit.name).mark;
+    }
+    for (const auto &[bridge, table] : tables) {
+        for (const auto &[key, flow] : table) {
+            FlowOwner owner = Cookie::decode(flow.cookie)->owner;
+            if (mark.purpose == "tap" && owner.kind == FlowOwner::Tap &&
+                owner.number == mark.number) {
+                fault(edit.why + ": while the tap has flows");
+                return;
+            }
+        }
+    }
+}
+
 void
 SimulatedAgent::write_rows(const std::vector<RowEdit> &edits)
 {
@@ -272,6 +302,9 @@ SimulatedAgent::write_rows(const std::vector<RowEdit> &edits)
         }
     };
     for (const RowEdit &edit : edits) {
+        if (edit.op == RowEdit::Op::Put) {
+            judge_row(edit);
+        }
         if (edit.op == RowEdit::Op::Delete) {
             rows_deleted++;
             if (!hot.empty()) {

@@ -51,6 +51,7 @@ private:
     void start_proof();
     void run_bundle(const std::string &bridge,
                     const std::vector<FlowEdit> &edits);
+    void judge_row(const RowEdit &);
     void write_rows(const std::vector<RowEdit> &edits);
     void report();
     void report_filters();

@@ -288,6 +288,24 @@ TEST_F(OneTunnel, WhoseMirrorIsDeadSaysSoAndKeepsItsFlowsForWhenItLives)
     EXPECT_EQ(host.desire(tunnel).health, Health::Ok);
 }
 
+TEST_F(OneTunnel, WhoseNicMovesToAnotherBridgeGetsANewPair)
+{
+    auto before = host.desired.rows().ports;
+    host.facts.bridges["br-ext"] = host.facts.bridges["br-int"];
+    host.plug("nic0", "br-ext");
+    host.feed();
+    int taps = 0;
+    for (const auto &[name, row] : host.desired.rows().ports) {
+        if (row.mark.purpose == "tap") {
+            taps++;
+            EXPECT_FALSE(before.count(name)) << name;
+        }
+    }
+    EXPECT_EQ(taps, 4);
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
 /* A frame that floods reaches every tap of its bridge. */
 TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
 {

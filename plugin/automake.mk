@@ -8,6 +8,7 @@ libpmcore_la_SOURCES = \
 	plugin/contest.cc \
 	plugin/contest.h \
 	plugin/desire_questions.cc \
+	plugin/desire_rows.cc \
 	plugin/desire_shared.cc \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \

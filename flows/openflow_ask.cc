@@ -7,7 +7,7 @@ namespace pm {
 
 namespace {
 
-constexpr long long int TIME_LIMIT_MS = 1000;
+constexpr long long int TIME_LIMIT_MS = 700;
 
 /* A short blocking conversation with a bridge, which ends by a deadline.
  * Functions return 0 or a positive errno. */

@@ -97,8 +97,15 @@ Agent::guard_bridge(const std::string &name, const SwitchFacts &facts,
         return;
     }
     uint64_t all = 0, flood = 0;
-    bridge->unanswered = count_flows_to(target, "ALL", &all) ||
-                         count_flows_to(target, "FLOOD", &flood);
+    int error = count_flows_to(target, "ALL", &all);
+    if (!error) {
+        error = count_flows_to(target, "FLOOD", &flood);
+    }
+    if (error == ETIMEDOUT) {
+        /* Long enough. */
+        away_since_ms_ = time_msec() - AWAY_MS;
+    }
+    bridge->unanswered = error != 0;
     if (!bridge->unanswered) {
         bridge->checked = true;
         bridge->unsafe =

@@ -19,7 +19,7 @@ namespace pm {
 
 class Refusals {
 public:
-    static constexpr int64_t RETRY_MS = 2000;
+    static constexpr int64_t RETRY_MS = 1000;
 
     /* A bundle of these edits came to this end. */
     void refused(const std::string &bridge, const std::vector<FlowEdit> &,

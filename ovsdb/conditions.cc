@@ -225,7 +225,32 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
     ovsdb_datum_destroy(&datum, &column->type);
 }
 
+/* Returns the IDL's condition sequence number as of which it holds. */
+unsigned int
+set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
+              const std::set<Clause> &clauses)
+{
+    struct ovsdb_idl_condition condition;
+    ovsdb_idl_condition_init(&condition);
+    for (const Clause &clause : clauses) {
+        add_clause(&condition, clause);
+    }
+    unsigned int seqno = ovsdb_idl_set_condition(idl, table, &condition);
+    ovsdb_idl_condition_destroy(&condition);
+    return seqno;
+}
+
 } // namespace
+
+unsigned int
+ask_again(struct ovsdb_idl *idl, const Conditions &asked)
+{
+    unsigned int seqno = 0;
+    for (const auto &[table, clauses] : asked) {
+        seqno = std::max(seqno, set_condition(idl, table, clauses));
+    }
+    return seqno;
+}
 
 Conditions
 desire_conditions(const Model &seen, const ConditionInputs &inputs)
@@ -253,14 +278,7 @@ ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
         if (have != asked->end() && have->second == clauses) {
             continue;
         }
-        struct ovsdb_idl_condition condition;
-        ovsdb_idl_condition_init(&condition);
-        for (const Clause &clause : clauses) {
-            add_clause(&condition, clause);
-        }
-        seqno =
-            std::max(seqno, ovsdb_idl_set_condition(idl, table, &condition));
-        ovsdb_idl_condition_destroy(&condition);
+        seqno = std::max(seqno, set_condition(idl, table, clauses));
         (*asked)[table] = clauses;
     }
     return seqno;

@@ -42,6 +42,12 @@ Conditions desire_conditions(const Model &seen, const ConditionInputs &);
 unsigned int ask_conditions(struct ovsdb_idl *, const Conditions &,
                             Conditions *asked, unsigned int seqno);
 
+/* Asks once more for what was asked, which costs no message, and returns the
+ * sequence number as of which it holds now.  The one that was given before a
+ * connection was lost may never come: what changed meanwhile goes with the new
+ * connection's first request, which the IDL does not count (3.1.0). */
+unsigned int ask_again(struct ovsdb_idl *, const Conditions &asked);
+
 } // namespace pm
 
 #endif /* OVSDB_CONDITIONS_H */

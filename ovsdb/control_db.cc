@@ -94,6 +94,7 @@ ControlDb::Impl::open()
     }
     ovsdb_idl_track_add_all(idl);
     /* No row until a condition asks for it. */
+    was_connected = false;
     asked.clear();
     asked_seqno = ask_conditions(idl, nothing, &asked, 0);
     idl_seqno = ovsdb_idl_get_seqno(idl);
@@ -366,6 +367,11 @@ ControlDb::run()
     }
     ovsdb_idl_run(i.idl);
     i.commit();
+    bool connected = ovsdb_idl_is_connected(i.idl);
+    if (connected && !i.was_connected) {
+        i.asked_seqno = ask_again(i.idl, i.asked);
+    }
+    i.was_connected = connected;
     unsigned int seqno = ovsdb_idl_get_seqno(i.idl);
     bool changed = seqno != i.idl_seqno;
     if (changed) {

@@ -15,6 +15,7 @@ struct ControlDb::Impl {
     ConditionInputs inputs;
     Conditions asked;
     unsigned int asked_seqno = 0;
+    bool was_connected = false;
     unsigned int idl_seqno = 0;
     bool complete = false;
     bool inputs_changed = false;

@@ -4,6 +4,9 @@ TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
 	tests/unit/host.cc \
 	tests/unit/host.h \
+	tests/unit/life_cloud.h \
+	tests/unit/life_table.cc \
+	tests/unit/life_table.h \
 	tests/unit/random_host.cc \
 	tests/unit/random_host.h \
 	tests/unit/random_switch.cc \
@@ -15,6 +18,8 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_life_rows.cc \
+	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_path_text.cc \

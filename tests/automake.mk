@@ -58,8 +58,10 @@ EXTRA_DIST += $(DUMMY_TESTS) \
 # Tests against a real Open vSwitch, in Python (standard library only).
 LAB_FILES = \
 	tests/cases/__init__.py \
+	tests/cases/accounts.py \
 	tests/cases/away.py \
 	tests/cases/constant.py \
+	tests/cases/control_planes.py \
 	tests/cases/daemon.py \
 	tests/cases/dead.py \
 	tests/cases/faults.py \
@@ -106,6 +108,7 @@ LAB_FILES = \
 	tests/lab/dummy.py \
 	tests/lab/frames.py \
 	tests/lab/handmade.py \
+	tests/lab/idl_writer.py \
 	tests/lab/lanes.py \
 	tests/lab/netns.py \
 	tests/lab/ovs_ctl.py \
@@ -121,6 +124,7 @@ LAB_FILES = \
 	tests/lab/waiting.py \
 	tests/run-suite \
 	tests/system/__init__.py \
+	tests/system/test_accounts.py \
 	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \

@@ -100,6 +100,9 @@ LAB_FILES = \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
 	tests/dummy/test_lab.py \
+	tests/dummy/test_life_walk.py \
+	tests/dummy/test_upgrade.py \
+	tests/data/packet-mirroring-1.0.0.ovsschema \
 	tests/lab/__init__.py \
 	tests/lab/base.py \
 	tests/lab/capture.py \

@@ -107,7 +107,7 @@ private:
         for (const Problem &problem : edit.problems) {
             got.insert(problem.code);
         }
-        if (wanted.count("DUPLICATE") || wanted.count("NOT_FOUND")) {
+        if (wanted.count("NOT_FOUND") || wanted.count("DUPLICATE")) {
             /* All else that is wrong with the object is reported, too. */
             EXPECT_TRUE(got.count(*wanted.begin())) << what;
         } else {

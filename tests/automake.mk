@@ -78,6 +78,7 @@ LAB_FILES = \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \
+	tests/cases/updates.py \
 	tests/cases/wire.py \
 	tests/chaos/__init__.py \
 	tests/chaos/book.py \
@@ -132,7 +133,8 @@ LAB_FILES = \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
-	tests/system/test_right.py
+	tests/system/test_right.py \
+	tests/system/test_updates.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \

@@ -116,7 +116,8 @@ class LifeWalk(CliTest):
                  and not line.startswith("ovs-mirrorctl: warning")]
         self.assertEqual(codes, [wanted] if wanted else [],
                          (self.at, command, result))
-        self.assertEqual(result.code, 1 if wanted else 0, (self.at, command, result))
+        self.assertEqual(result.code, 1 if wanted else 0,
+                         (self.at, command, result))
         key = command[1], wanted
         self.answers[key] = self.answers.get(key, 0) + 1
 

@@ -17,6 +17,7 @@ libpmcore_la_SOURCES = \
 	plugin/document.h \
 	plugin/edit.cc \
 	plugin/edit.h \
+	plugin/edit_answer.cc \
 	plugin/edit_remove.cc \
 	plugin/export.cc \
 	plugin/finish.cc \

@@ -256,6 +256,12 @@ put_object(Edit *edit, const EditContext &context, const json &object,
     if (identified) {
         check_mode(scope, value, existing, mode);
     }
+    if (existing && mode == PutMode::Create) {
+        /* It is not the one that is there, and so not held against it. */
+        id.reset();
+        existing = nullptr;
+        identified = false;
+    }
     if (identified && !existing &&
         look_up_unreadable(*edit, context, KIND<T>.key, full_name(value))) {
         fields.problem("DUPLICATE", "name",

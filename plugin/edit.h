@@ -42,6 +42,11 @@ void record_event(Edit *, const EditContext &, const Tunnel &,
 void remove_tunnel(Edit *, const EditContext &, const Uuid &,
                    const std::string &event, const std::string &message);
 
+/* Whether 'name' is a tunnel that is shutting down, and the caller's to know
+ * of. */
+bool is_shutting_down(const Edit &, const EditContext &,
+                      const std::string &name);
+
 /* Erases what was in use when the edit first said so; what is so still is a
  * problem now. */
 void erase_what_was_put_off(Edit *, const EditContext &);

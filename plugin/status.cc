@@ -41,12 +41,15 @@ snapshot(const Uuid &id, const Tunnel &tunnel, const DesiredState &desired,
     }
 }
 
+/* Whether another hypervisor has the NIC and has installed the tunnel.  Until
+ * then this one's word stays, so that what runs is never shown as Setting
+ * again because its NIC moved. */
 bool
-reported_elsewhere(const Uuid &tunnel, const DesiredState &desired)
+runs_elsewhere(const Uuid &tunnel, const DesiredState &desired)
 {
     for (const Uuid &id : desired.foreign_statuses_of(tunnel)) {
         const TunnelStatus *status = find(desired.model().tunnel_statuses, id);
-        if (status && status->bound) {
+        if (status && status->bound && status->observed_generation > 0) {
             return true;
         }
     }
@@ -219,7 +222,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
         if (!before) {
             return {};
         }
-        if (silent && reported_elsewhere(id, desired)) {
+        if (silent && runs_elsewhere(id, desired)) {
             return {StatusEdit::Op::Delete, {}};
         }
     }

@@ -4,6 +4,9 @@ TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
 	tests/unit/host.cc \
 	tests/unit/host.h \
+	tests/unit/life_cloud.h \
+	tests/unit/life_table.cc \
+	tests/unit/life_table.h \
 	tests/unit/random_host.cc \
 	tests/unit/random_host.h \
 	tests/unit/random_switch.cc \
@@ -15,6 +18,8 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_life_rows.cc \
+	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_path_text.cc \
@@ -53,8 +58,10 @@ EXTRA_DIST += $(DUMMY_TESTS) \
 # Tests against a real Open vSwitch, in Python (standard library only).
 LAB_FILES = \
 	tests/cases/__init__.py \
+	tests/cases/accounts.py \
 	tests/cases/away.py \
 	tests/cases/constant.py \
+	tests/cases/control_planes.py \
 	tests/cases/daemon.py \
 	tests/cases/dead.py \
 	tests/cases/faults.py \
@@ -71,6 +78,7 @@ LAB_FILES = \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \
+	tests/cases/updates.py \
 	tests/cases/wire.py \
 	tests/chaos/__init__.py \
 	tests/chaos/book.py \
@@ -93,6 +101,9 @@ LAB_FILES = \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
 	tests/dummy/test_lab.py \
+	tests/dummy/test_life_walk.py \
+	tests/dummy/test_upgrade.py \
+	tests/data/packet-mirroring-1.0.0.ovsschema \
 	tests/lab/__init__.py \
 	tests/lab/base.py \
 	tests/lab/capture.py \
@@ -101,6 +112,7 @@ LAB_FILES = \
 	tests/lab/dummy.py \
 	tests/lab/frames.py \
 	tests/lab/handmade.py \
+	tests/lab/idl_writer.py \
 	tests/lab/lanes.py \
 	tests/lab/netns.py \
 	tests/lab/ovs_ctl.py \
@@ -116,11 +128,13 @@ LAB_FILES = \
 	tests/lab/waiting.py \
 	tests/run-suite \
 	tests/system/__init__.py \
+	tests/system/test_accounts.py \
 	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
-	tests/system/test_right.py
+	tests/system/test_right.py \
+	tests/system/test_updates.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \

@@ -14,6 +14,7 @@ class ProductCases:
     guests = {"web1": (), "db1": (), "other1": ()}
     links = [("web1", "db1"), ("other1", "db1")]
     collectors = {"ids4": 4, "ids6": 6, "other4": 4}
+    schema = None   # Of the control database; today's.
 
     @classmethod
     def setUpClass(cls):
@@ -24,7 +25,7 @@ class ProductCases:
         for name, version in cls.collectors.items():
             setattr(cls, name, cls.lab.add_collector(name, version))
         cls.prepare_switch()
-        cls.lab.start_product()
+        cls.lab.start_product(cls.schema)
         cls.control, cls.switch = cls.lab.control, cls.lab.switch
         for a, b in cls.links:
             cls.lab.wait_link(a, b)

@@ -556,6 +556,70 @@ class Objects(CliTest):
                 "--", "resource-del", "acme/web1-src", "acme/ids")
         self.assertEqual(self.json("filter-list"), [])
 
+    def test_what_uses_an_object_is_named(self):
+        self.apply()
+        for kind, name in (("filter", "web"), ("resource", "web1-src"),
+                           ("resource", "ids")):
+            line, = self.refused("IN_USE", "--account=acme", f"{kind}-del",
+                                 name)
+            self.assertIn('tunnel "web1-ids"', line)
+        for n in range(2, 13):
+            self.ok("--account=acme", "filter-add", f"f{n:02}", "--",
+                    "tunnel-add", f"web1-{n}", "source=web1-src",
+                    "destination=ids", f"filter=f{n:02}")
+        line, = self.refused("IN_USE", "--account=acme", "resource-del",
+                             "ids")
+        self.assertEqual(line.count('"web1-'), 10)
+        self.assertIn("and 2 more", line)
+
+    def test_the_database_itself_refuses_to_delete_what_is_in_use(self):
+        self.apply()
+        for table in ("Mirror_Filter", "Mirror_Resource"):
+            for name, in self.rows(table, "name"):
+                if name == "beta-ids":
+                    continue
+                result = self.run_cli("destroy", table, name)
+                self.assertEqual(result.code, 1, result)
+                self.assertIn("referential integrity", result.err)
+        self.assertEqual(len(self.json("tunnel-list")), 1)
+
+    def test_notes_are_counted_in_bytes_of_utf8(self):
+        self.apply()
+        sets = {"tunnel-set": "web1-ids", "filter-set": "web",
+                "resource-set": "ids"}
+        for command, name in sets.items():
+            show = command.replace("-set", "-show")
+            for note in ("x" * 1000, "\ud55c" * 333, "\ud55c" * 333 + "x"):
+                with self.subTest(command=command, bytes=len(note.encode())):
+                    self.ok("--account=acme", command, name, "note=" + note)
+                    shown = self.json("--account=acme", show, name)
+                    self.assertEqual(shown["note"], note)
+            for note in ("x" * 1001, "\ud55c" * 334):
+                line, = self.refused("NOTE_TOO_LONG", "--account=acme",
+                                     command, name, "note=" + note)
+                self.assertIn(f"{len(note.encode())} bytes", line)
+            broken = b"note=\xed\xa0\x80"     # Half of a surrogate pair.
+            result = self.run_cli("--account=acme", command, name, broken)
+            self.assertEqual(result.code, 2, result)
+        number = ("web", "inbound", "300", "accept")
+        self.refused("NOTE_TOO_LONG", "--account=acme", "rule-add", *number,
+                     "note=" + "\ud55c" * 334)
+        self.ok("--account=acme", "rule-add", *number,
+                "note=" + "\ud55c" * 333)
+
+    def test_a_document_of_broken_utf8_is_refused(self):
+        before = self.contents()
+        for bad in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xed\x95"):
+            text = (b'{"mirror_filters": [{"name": "web", "note": "' + bad
+                    + b'"}]}')
+            result = Result(subprocess.run(
+                self.command("apply", "-"), input=text, timeout=DEADLINE,
+                capture_output=True))
+            self.assertEqual(result.code, 1)
+            self.assertTrue(result.err.startswith(
+                b"ovs-mirrorctl: SYNTAX: "), result.err)
+        self.assertEqual(self.contents(), before)
+
     def test_the_order_of_deletions_in_a_transaction_does_not_matter(self):
         self.apply()
         self.ok("resource-del", "acme/web1-src", "acme/ids", "--",

@@ -2,6 +2,7 @@
 
 import unittest
 
+from cases.control_planes import ControlPlaneCases, has_idl
 from cases.daemon import DaemonCases
 from cases.faults import FaultCases
 from cases.filters import FilterCases
@@ -44,3 +45,8 @@ class Daemon(DaemonCases, unittest.TestCase):
     # A restarted vswitchd makes its dummies anew, without the addresses and
     # neighbours that they were given by hand: the system suite has this case.
     test_copies_come_back_after_vswitchd_restarted = None
+
+
+@unittest.skipUnless(has_idl(), "python3-openvswitch is not installed")
+class ControlPlane(ControlPlaneCases, unittest.TestCase):
+    make_lab = DummyLab

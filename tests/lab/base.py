@@ -182,9 +182,10 @@ class Lab:
                            "OVS_MIRROR_BUILD to the build directory")
         return path
 
-    def start_product(self):
-        """Control database, console and daemon on the first switch."""
-        self.control = ControlDatabase(self).start()
+    def start_product(self, schema=None):
+        """Control database (of today's schema, or another), console and
+        daemon on the first switch."""
+        self.control = ControlDatabase(self).start(schema)
         self.daemon = MirrorDaemon(self, self.switch, self.control).start()
 
     # Guests and traffic.

@@ -23,9 +23,9 @@ class ControlDatabase:
         self._env = self.env    # Of the console.
         self._process = None
 
-    def start(self):
-        schema = os.path.join(self.lab.source_dir, "ovsdb",
-                              "packet-mirroring.ovsschema")
+    def start(self, schema=None):
+        schema = schema or os.path.join(self.lab.source_dir, "ovsdb",
+                                        "packet-mirroring.ovsschema")
         run(["ovsdb-tool", "create", f"{self.rundir}/mirror.db", schema])
         self.restart()
         self.ctl("init")

@@ -134,6 +134,10 @@ class Lanes:
         """Ticks of which 'policy's collector has a copy, as last looked."""
         return self._ticks.get((policy.collector.name, policy.vni, lane), [])
 
+    def arrived(self, lane):
+        """Ticks whose frames passed the switch, as last looked."""
+        return sorted(self._arrived[lane])
+
     def not_copied(self, policy, since):
         """Ticks from 'since' on whose frames passed the switch and were not
         copied.  What is on its way is left out: ticks later than the latest

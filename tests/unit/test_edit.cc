@@ -36,6 +36,25 @@ TEST(Put, CreatesReplacesOrRefuses)
               Codes());
 }
 
+TEST(Put, DoesNotCompareWhatIsCreatedWithItsNamesake)
+{
+    World world = settled_world();
+    json t = web1_ids({{"source", "web2-src"}, {"destination", "col-dst"}});
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Create)
+                        .problems),
+              Codes{"DUPLICATE x.name"});
+    t["name"] = "web1-beta";
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t, PutMode::Create)
+                        .problems),
+              Codes{"DUPLICATE x.name"});
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_resources",
+                                 resource("web1-src", "destination", "ids"),
+                                 PutMode::Create)
+                        .problems),
+              Codes{"DUPLICATE x.name"});
+}
+
 TEST(Put, RefusesAnUnknownKind)
 {
     World world;

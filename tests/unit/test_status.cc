@@ -289,7 +289,7 @@ TEST_F(Status, StaysDegradedWhileNobodyReportsTheNic)
     EXPECT_EQ(write(), Op::Keep);
 }
 
-TEST_F(Status, GoesOnceAnotherHypervisorReportsTheNic)
+TEST_F(Status, GoesOnceAnotherHypervisorRunsTheTunnel)
 {
     run_it();
     host.facts.nics.clear();
@@ -301,6 +301,9 @@ TEST_F(Status, GoesOnceAnotherHypervisorReportsTheNic)
     install();
     EXPECT_NE(edit().op, Op::Delete) << "it does not say that it has the NIC";
     other.bound = true;
+    host.feed();
+    EXPECT_NE(edit().op, Op::Delete) << "what was Running would be Setting";
+    other.observed_generation = 1;
     host.feed();
     actual.unproven[row().number];
     EXPECT_NE(edit().op, Op::Delete) << "not yet proven";

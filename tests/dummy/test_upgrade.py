@@ -1,0 +1,151 @@
+"""A database of an earlier version of the schema, with its data, becomes one
+of today's."""
+
+import json
+import os
+import unittest
+
+from cases.product import ProductCases
+from lab import DummyLab
+from lab.process import run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SCHEMA = os.path.join(HERE, "..", "..", "ovsdb", "packet-mirroring.ovsschema")
+FIRST = os.path.join(HERE, "..", "data", "packet-mirroring-1.0.0.ovsschema")
+DATABASE = "Packet_Mirroring"
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
+class Schema(unittest.TestCase):
+    def test_a_schema_that_changed_has_a_version_of_its_own(self):
+        first, today = read(FIRST), read(SCHEMA)
+        same = first["tables"] == today["tables"]
+        self.assertEqual(first["version"] == today["version"], same)
+
+    def test_the_checksum_is_of_the_schema(self):
+        said = run(["ovsdb-tool", "schema-cksum", SCHEMA]).stdout.strip()
+        self.assertEqual(read(SCHEMA)["cksum"].strip(), said)
+
+    def test_what_the_first_version_had_is_still_there(self):
+        """Else ovsdb-client convert would drop data."""
+        today = read(SCHEMA)["tables"]
+        for name, table in read(FIRST)["tables"].items():
+            self.assertIn(name, today)
+            self.assertEqual(set(table["columns"])
+                             - set(today[name]["columns"]), set(), name)
+
+
+class Upgrade(ProductCases, unittest.TestCase):
+    """The control database is of the first version, and holds all kinds."""
+
+    make_lab = DummyLab
+    schema = FIRST
+    guests = {"web1": (), "db1": ()}
+    links = [("web1", "db1")]
+    collectors = {"ids6": 6}
+
+    def contents(self):
+        """Table -> uuid -> row, without what changes by itself."""
+        found = {}
+        for table, definition in read(FIRST)["tables"].items():
+            passing = {"_version", "heartbeat", "updated", "counters",
+                       "counter_bases", "inbound_hits", "outbound_hits",
+                       "hit_bases"}
+            passing.update(c for c, d in definition["columns"].items()
+                           if d.get("ephemeral"))
+            found[table] = {
+                row["_uuid"][1]: {c: v for c, v in row.items()
+                                  if c not in passing
+                                  and c in ["_uuid",
+                                            *definition["columns"]]}
+                for row in self.control.select(table)}
+        return found
+
+    def fill(self):
+        """A row at least of every kind that a customer or cloud has."""
+        self.control.apply({
+            "vpcs": [{"name": "vpc-a", "account": "acme", "region": "kr"},
+                     {"name": "vpc-t", "account": "acme", "region": "kr",
+                      "kind": "transit"}],
+            "peerings": [{"name": "a-to-t", "from": "vpc-a",
+                          "to": "vpc-t"}],
+            "transit_connects": [{"vpc": "vpc-a", "transit_vpc": "vpc-t"}],
+            "subnets": [{"name": "sn-a", "vpc": "vpc-a",
+                         "cidr": "10.1.0.0/24",
+                         "routes": [{"to": "10.2.0.0/16",
+                                     "via": "a-to-t"}]}],
+            "load_balancers": [{"name": "lb-t", "vpc": "vpc-t",
+                                "members": ["10.2.0.9"]}]})
+        self.filter("web", inbound=[
+            {"action": "accept", "protocol": "udp"}], outbound=[
+            {"action": "accept", "protocol": "udp", "note": "\ud55c\uae00"}],
+            note="n" * 1000)
+        self.tunnel("first", self.ids6, 7001, filter="web",
+                    packet_length=100)
+        self.daemon.wait_settled()
+
+    def convert(self, schema):
+        """As the manual page says; the server goes on meanwhile."""
+        if run(["ovsdb-client", "needs-conversion", self.control.remote,
+                schema]).stdout.strip() == "yes":
+            run(["ovsdb-client", "convert", self.control.remote, schema])
+        version = run(["ovsdb-client", "get-schema-version",
+                       self.control.remote, DATABASE]).stdout.strip()
+        self.assertEqual(version, read(schema)["version"])
+
+    def assert_copies(self):
+        talk = self.lab.talk("web1", "db1")
+        self.lab.wait_copied(talk, self.ids6, 7001)
+        self.lab.clear()
+        frames = talk.frames(range(30))
+        self.lab.exchange((self.web1, frames))
+        self.assert_copied(self.ids6, 7001, frames, 100)
+
+    def assert_survives(self, schema):
+        before = self.contents()
+        flows = self.switch.flows("br-mirror")
+        self.convert(schema)
+        self.control.wait_running("first")
+        self.assertEqual(self.contents(), before)
+        self.assert_copies()
+        # And it is written to as before: the daemon is connected again.
+        self.control.ctl("--wait=hv", "tunnel-set", "first", "vni=7002")
+        self.control.ctl("--wait=hv", "tunnel-set", "first", "vni=7001")
+        self.assertEqual(self.switch.flows("br-mirror"), flows)
+
+    def test_the_first_version_with_its_data_becomes_todays(self):
+        self.fill()
+        self.assert_survives(SCHEMA)
+
+    def test_a_version_to_come_serves_programs_of_today(self):
+        """A table and columns that they do not know."""
+        self.fill()
+        later = read(SCHEMA)
+        later["version"] = "1.99.0"
+        del later["cksum"]
+        later["tables"]["Weather"] = {
+            "columns": {"name": {"type": "string"}}, "isRoot": True}
+        for table in ("Mirror_Tunnel", "Tunnel_Status", "Chassis"):
+            later["tables"][table]["columns"]["mood"] = {"type": "string"}
+        path = os.path.join(self.lab.top, "later.ovsschema")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(later, f)
+        self.assert_survives(path)
+        self.assert_survives(SCHEMA)    # And back.
+
+    def test_a_file_without_a_server_is_converted_by_ovsdb_tool(self):
+        self.fill()
+        before = self.contents()
+        file = os.path.join(self.control.rundir, "mirror.db")
+        self.control.stop()
+        if run(["ovsdb-tool", "needs-conversion", file,
+                SCHEMA]).stdout.strip() == "yes":
+            run(["ovsdb-tool", "convert", file, SCHEMA])
+        self.control.restart()
+        self.control.wait_running("first")
+        self.assertEqual(self.contents(), before)
+        self.assert_copies()

@@ -4,9 +4,12 @@ noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
 	plugin/check.cc \
 	plugin/check.h \
+	plugin/check_network.cc \
+	plugin/check_network.h \
 	plugin/check_tunnel.cc \
 	plugin/contest.cc \
 	plugin/contest.h \
+	plugin/desire_network.cc \
 	plugin/desire_questions.cc \
 	plugin/desire_rows.cc \
 	plugin/desire_shared.cc \

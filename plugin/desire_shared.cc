@@ -53,6 +53,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
             only_if(!before.iface_id.empty(), before.iface_id),
             only_if(!after.iface_id.empty(), after.iface_id));
     move_in(&by_path_, id, before.path, after.path);
+    move_in(&by_vpcs_, id, before.vpcs, after.vpcs);
     rows_dirty_ |= before.path != after.path; /* Whose port may be taken. */
     move_in(&on_bridge_, id,
             only_if(!before.nic_bridge.empty(), before.nic_bridge),

@@ -352,16 +352,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     std::optional<IpAddress> destination;
     std::optional<int> length;
     if (!resolve(id, *tunnel, &desire, &destination, &length)) {
-        auto before = tunnels_.find(id);
-        if (!complete_ && desire.health != Health::Error &&
-            before != tunnels_.end() && can_hold(id, before->second)) {
-            /* Its rows are on their way: until then it stays as it is. */
-            held_.insert(id);
-            return before->second;
-        }
-        desire.active = false;
-        desire.pending = true;
-        return desire;
+        return hold(id, std::move(desire));
     }
     if (!desire.active) {
         return desire;
@@ -390,6 +381,11 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (desire.health != Health::Ok) {
         return desire;
     }
+    bool admitted = ask_network_of(*tunnel, &desire);
+    if (!admitted && !complete_) {
+        /* The peering may be on its way, as any row. */
+        return hold(id, std::move(desire));
+    }
     if (!vswitchd_alive_) {
         degrade(&desire, "VSWITCHD_AWAY",
                 "ovs-vswitchd does not answer; start it");
@@ -414,13 +410,14 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (!knows_path(*destination, &desire)) {
         desire.undecided = true;
         auto before = tunnels_.find(id);
-        if (before != tunnels_.end() && before->second.egress &&
+        if (admitted && before != tunnels_.end() && before->second.egress &&
             before->second.iface_id == desire.iface_id &&
             before->second.nic_bridge == desire.nic_bridge) {
             /* A new destination: copies go to the former one until the way
              * to this one is known, so that none is missed. */
             TunnelDesire held = before->second;
             held.path = desire.path;
+            held.vpcs = desire.vpcs;
             held.undecided = true;
             return held;
         }
@@ -463,9 +460,11 @@ DesiredState::desire_tunnel(const Uuid &id)
     egress.vni = tunnel->vni;
     egress.count_only = tunnel->mode == Mode::Count;
     if (!find_way(*destination, &desire, &egress) ||
-        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress)) {
+        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress) ||
+        !admitted) {
         return desire;
     }
+    ask_permission_of(*tunnel, egress.source, &desire);
     const TunnelStatus *status = status_of(id);
     desire.tap.tunnel = status ? status->number : 0;
     if (tunnel->filter) {

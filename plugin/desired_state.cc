@@ -175,6 +175,28 @@ DesiredState::apply(const ModelDelta &delta)
             dirty_dependents(id);
         }
     });
+    auto dirty_between = [&](const Uuid &from, const Uuid &to) {
+        auto i = by_vpcs_.find({from, to});
+        if (i != by_vpcs_.end()) {
+            dirty_.insert(i->second.begin(), i->second.end());
+        }
+    };
+    for (const auto &[id, peering] : delta.peerings) {
+        for (const Peering *p :
+             {find(model_.peerings, id), peering ? &*peering : nullptr}) {
+            if (p) {
+                dirty_between(p->from, p->to);
+            }
+        }
+    }
+    for (const auto &[id, connect] : delta.connects) {
+        for (const TransitConnect *c :
+             {find(model_.connects, id), connect ? &*connect : nullptr}) {
+            if (c) {
+                dirty_between(c->vpc, c->transit_vpc);
+            }
+        }
+    }
     /* What is found by name, not by reference. */
     for (const auto &[id, nic] : delta.nics) {
         const Nic *before = find(model_.nics, id);

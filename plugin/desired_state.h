@@ -50,6 +50,9 @@ struct TunnelDesire {
     std::string nic_bridge;    /* Where it is plugged in. */
     std::string mirror_bridge; /* Ours, of the same datapath type. */
     std::optional<PathKey> path;
+    /* From and to: a peering or connect between them can change it. */
+    std::optional<std::pair<Uuid, Uuid>> vpcs;
+    std::string crossing; /* The peering or connect, by name; or empty. */
 
     /* Wants a pair of Mirrors: nothing of its own stands in the way. */
     bool wants_slot = false;
@@ -163,6 +166,12 @@ private:
                     TunnelDesire *, EgressSpec *);
     void check(const Uuid &id, const Tunnel &, TunnelDesire *);
 
+    /* desire_network.cc: what the network must have. */
+    bool ask_network_of(const Tunnel &, TunnelDesire *);
+    void ask_permission_of(const Tunnel &, const IpAddress &outer_source,
+                           TunnelDesire *);
+    TunnelDesire hold(const Uuid &, TunnelDesire);
+
     /* desire_shared.cc: between tunnels. */
     void place(const Uuid &id, const TunnelDesire &before,
                const TunnelDesire &after);
@@ -190,6 +199,7 @@ private:
     std::map<Uuid, std::set<Uuid>> dependencies_; /* Tunnel -> on. */
     std::map<std::string, std::set<Uuid>> by_iface_id_;
     std::map<PathKey, std::set<Uuid>> by_path_;
+    std::map<std::pair<Uuid, Uuid>, std::set<Uuid>> by_vpcs_;
     std::map<Uuid, std::set<Uuid>> by_source_; /* Resource -> tunnels. */
     /* What names a target -> resources. */
     std::map<std::string, std::set<Uuid>> by_target_;

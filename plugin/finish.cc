@@ -1,6 +1,7 @@
 /* The end of an edit: what needs all of it. */
 #include <algorithm>
 
+#include "plugin/check_network.h"
 #include "plugin/edit.h"
 #include "plugin/json_fields.h"
 #include "plugin/lifecycle.h"
@@ -355,7 +356,22 @@ private:
                                                   context_.limits, path, out);
                     });
             }
+            if (begins(id, tunnel)) {
+                run(id, tunnel,
+                    [&, id = id](const Model &model, const std::string &path,
+                                 Problems *out) {
+                        check_network(model, id, path, out);
+                    });
+            }
         }
+    }
+
+    /* Whether the edit creates or accepts the tunnel.  Later the network is
+     * a standing condition, which refuses nothing. */
+    bool begins(const Uuid &id, const Tunnel &tunnel) const
+    {
+        const Tunnel *before = find(edit_->book.before.tunnels, id);
+        return !before || (tunnel.accepted && !before->accepted);
     }
 
     Edit *edit_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "plugin/check.h"
+#include "plugin/check_network.h"
 
 namespace pm {
 
@@ -185,6 +185,24 @@ add_unbound(const Resource *source, TunnelView *view)
     worsen(&view->health, Health::Degraded);
 }
 
+/* What no hypervisor says of the network, asked of the inventory as it is
+ * now. */
+void
+add_network(const Model &model, const Tunnel &tunnel, TunnelView *view)
+{
+    NetworkAnswers answers =
+        ask_network(model, tunnel, outer_source_by_inventory(model, tunnel));
+    auto stopping = obstacles(answers);
+    for (const auto &[type, answer] : answers.conditions) {
+        bool is_new =
+            view->conditions.emplace(type, answer.to_condition()).second;
+        if (is_new && tunnel.enabled && stopping.count(type)) {
+            view->reasons.emplace(answer.code, answer.message);
+            worsen(&view->health, Health::Degraded);
+        }
+    }
+}
+
 std::string
 resource_name(const Model &model, const Uuid &id, const Statuses &statuses,
               std::string TunnelStatus::*snapshot)
@@ -241,6 +259,8 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
     if (accepted && tunnel.enabled && !bound && is_nic) {
         add_unbound(source, &view);
     }
+
+    add_network(model, tunnel, &view);
 
     /* A row that came past the console may be wrong without a hypervisor to
      * say so. */

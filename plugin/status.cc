@@ -244,6 +244,10 @@ desire_status(const Uuid &id, const DesiredState &desired,
     status.bound = desire.bound;
     status.delivery = desire.delivery;
     status.effective_packet_length = desire.effective_packet_length;
+    /* Kept while it is missing: the counters are of copies that crossed it. */
+    if (!desire.crossing.empty() || (desire.egress && !desire.vpcs)) {
+        status.peering = desire.crossing;
+    }
     status.health = desire.health;
     status.reasons = desire.reasons;
     status.conditions = desire.conditions;

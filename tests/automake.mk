@@ -9,12 +9,15 @@ tests_unit_tests_SOURCES = \
 	tests/unit/life_table.h \
 	tests/unit/random_host.cc \
 	tests/unit/random_host.h \
+	tests/unit/random_network.cc \
 	tests/unit/random_switch.cc \
 	tests/unit/simulated_agent.cc \
 	tests/unit/simulated_agent.h \
 	tests/unit/simulated_agent_laws.cc \
 	tests/unit/test_check.cc \
+	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \
+	tests/unit/test_desire_network.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
@@ -22,6 +25,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_model.cc \
+	tests/unit/test_network_edit.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \

@@ -108,9 +108,31 @@ Host::feed()
     desired.apply(diff(seen, model));
     seen = model;
     desired.set_complete(true);
-    desired.set_paths(paths);
+    show_paths();
     desired.set_vswitchd_alive(alive);
     desired.update();
+}
+
+void
+Host::restart()
+{
+    desired = DesiredState();
+    seen = Model{};
+    seen_paths_.clear();
+}
+
+void
+Host::show_paths()
+{
+    std::map<PathKey, Path> changed;
+    for (const auto &[key, path] : paths) {
+        auto seen_path = seen_paths_.find(key);
+        if (seen_path == seen_paths_.end() || !(seen_path->second == path)) {
+            changed[key] = path;
+        }
+    }
+    desired.set_paths(changed);
+    seen_paths_ = paths;
 }
 
 DesiredState

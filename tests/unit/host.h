@@ -22,7 +22,9 @@ enum class Row : uint32_t {
     Tunnel,
     Port,
     Status,
-    FilterStatus
+    FilterStatus,
+    Peering,
+    Connect
 };
 
 /* In no order that anything may lean on. */
@@ -64,6 +66,10 @@ public:
 
     /* Shows the daemon everything as it is. */
     void feed();
+    /* The daemon begins anew, and has been shown nothing. */
+    void restart();
+    /* Tells the daemon of the paths that changed, and of no others. */
+    void show_paths();
     /* A daemon that starts now, told what ours was told. */
     DesiredState restarted() const;
 
@@ -87,6 +93,7 @@ protected:
     uint32_t next_row_ = 0;
 
 private:
+    std::map<PathKey, Path> seen_paths_;
     int next_ofport_ = 1;
 };
 

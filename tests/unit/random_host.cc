@@ -4,8 +4,7 @@ namespace pm {
 
 namespace {
 
-constexpr uint32_t VPCS = 3, SUBNETS = 4, COLLECTORS = 4, FILTERS = 3,
-                   TUNNELS = 8;
+constexpr uint32_t COLLECTORS = 4, FILTERS = 3, TUNNELS = 8;
 
 } // namespace
 
@@ -41,15 +40,23 @@ RandomHost::mend()
     }
     for (uint32_t n = 0; n < VPCS; n++) {
         model.vpcs[row_id(Row::Vpc, n)] = {
-            numbered("vpc", n), n == 1 ? "beta" : "acme", "kr",
+            numbered("vpc", n), chance(10) ? "beta" : "acme", "kr",
             n == 2 ? VpcKind::Transit : VpcKind::Standard};
     }
     for (uint32_t n = 0; n < SUBNETS; n++) {
-        Subnet subnet;
-        subnet.name = numbered("subnet", n);
-        subnet.vpc = row_id(Row::Vpc, n % VPCS);
-        subnet.cidr = *Cidr::parse("10." + std::to_string(n) + ".0.0/16");
-        model.subnets[row_id(Row::Subnet, n)] = subnet;
+        put_subnet(n);
+    }
+    for (uint32_t n = 0; n < VPCS * VPCS; n++) {
+        if (n / VPCS != n % VPCS) {
+            model.peerings[row_id(Row::Peering, n)] = {
+                numbered("peering", n), row_id(Row::Vpc, n / VPCS),
+                row_id(Row::Vpc, n % VPCS), true};
+        }
+    }
+    for (uint32_t n = 0; n < VPCS - 1; n++) {
+        model.connects[row_id(Row::Connect, n)] = {
+            numbered("connect", n), row_id(Row::Vpc, n),
+            row_id(Row::Vpc, VPCS - 1), true};
     }
     LoadBalancer lb;
     lb.name = "lb";
@@ -86,8 +93,11 @@ RandomHost::put_nic(uint32_t n)
     Nic &nic = model.nics[id];
     nic.hypervisor = chance(80) ? Hypervisor::Kvm : Hypervisor::Xen;
     nic.device = chance(80) ? "eth0" : "eth1";
-    if (chance(30)) {
-        nic.subnet = row_id(Row::Subnet, pick(SUBNETS));
+    if (chance(n < 6 ? 50 : 80)) {
+        nic.subnet = row_id(Row::Subnet, n < 6 ? pick(SUBNETS) : n % VPCS);
+        if (chance(50)) {
+            nic.permits_vxlan_from = {*Cidr::parse("198.51.100.0/24")};
+        }
     } else if (chance(10)) {
         nic.account = "beta";
     }
@@ -151,8 +161,9 @@ RandomHost::put_tunnel(uint32_t n)
     }
     Uuid id = add_tunnel(n, pick(6), pick(COLLECTORS), filter);
     Tunnel &tunnel = model.tunnels[id];
-    if (chance(15)) {
-        tunnel.destination = row_id(Row::Destination, pick(COLLECTORS + 4));
+    if (chance(30)) {
+        tunnel.destination =
+            row_id(Row::Destination, COLLECTORS + (chance(50) ? 1 : pick(4)));
     }
     tunnel.account = chance(97) ? "acme" : "beta";
     tunnel.enabled = chance(95);
@@ -397,8 +408,10 @@ RandomHost::edit()
         edit_tunnel();
     } else if (what < 38) {
         edit_resource();
-    } else if (what < 48) {
+    } else if (what < 45) {
         edit_inventory();
+    } else if (what < 50) {
+        edit_network();
     } else if (what < 56) {
         edit_filter();
     } else if (what < 68) {
@@ -435,7 +448,7 @@ RandomHost::feed_some()
     desired.set_switch(facts);
     desired.apply(delta);
     pm::apply(&seen, delta);
-    desired.set_paths(paths);
+    show_paths();
     desired.set_vswitchd_alive(alive);
     desired.update();
 }

@@ -12,7 +12,7 @@ namespace pm {
  * plugged in. */
 inline constexpr const char *BRIDGES[] = {"br-int", "br-ext", "br-dpdk"};
 inline constexpr const char *TYPES[] = {"system", "system", "netdev"};
-inline constexpr uint32_t NICS = 8;
+inline constexpr uint32_t NICS = 8, VPCS = 3, SUBNETS = 4;
 
 inline std::string
 numbered(const char *what, uint32_t n)
@@ -42,6 +42,8 @@ private:
     void edit_tunnel();
     void edit_resource();
     void edit_inventory();
+    void edit_network();
+    void put_subnet(uint32_t n);
     void edit_filter();
     void edit_nics();
     void edit_bridges();

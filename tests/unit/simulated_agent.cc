@@ -16,8 +16,7 @@ SimulatedAgent::fault(const std::string &what)
 void
 SimulatedAgent::restart()
 {
-    host.desired = DesiredState();
-    host.seen = Model{};
+    host.restart();
     actual = Actual{};
     outstanding.clear();
     in_flight_.clear();

@@ -204,7 +204,7 @@ TEST(Actual, AFirstReadingIsNoChange)
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {
     int flows = 0, deleted = 0, statuses = 0, proofs = 0;
-    for (uint32_t seed = 1; seed <= 60; seed++) {
+    for (uint32_t seed = 1; seed <= 70; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
             if (agent.host.chance(40)) {

@@ -1,0 +1,62 @@
+/* DesiredState, one tunnel: what the network between its ends must have, and
+ * what becomes of it while that, or anything else, may be on its way. */
+#include "plugin/check_network.h"
+#include "plugin/desired_state.h"
+
+namespace pm {
+
+/* Asks for what the network between the tunnel's ends must have; false while
+ * that stops the copies. */
+bool
+DesiredState::ask_network_of(const Tunnel &tunnel, TunnelDesire *desire)
+{
+    NetworkAnswers answers =
+        ask_network(model_, tunnel, outer_source_by_inventory(model_, tunnel));
+    desire->vpcs = answers.vpcs;
+    desire->crossing = answers.crossing;
+    for (const auto &[type, answer] : answers.conditions) {
+        desire->conditions[type] = answer.to_condition();
+    }
+    auto stopping = obstacles(answers);
+    for (const auto &[type, answer] : stopping) {
+        desire->health = Health::Degraded;
+        desire->reasons[answer.code] = answer.message;
+    }
+    return stopping.empty();
+}
+
+/* Asks again whether the destination admits the copies, now that it is known
+ * where they come from. */
+void
+DesiredState::ask_permission_of(const Tunnel &tunnel,
+                                const IpAddress &outer_source,
+                                TunnelDesire *desire)
+{
+    auto condition = desire->conditions.find(PERMITS_VXLAN);
+    if (condition != desire->conditions.end()) {
+        condition->second =
+            ask_permission(model_, resolve_end(model_, tunnel.destination),
+                           outer_source)
+                ->to_condition();
+    }
+}
+
+/* What becomes of a tunnel, desired as far as 'desire', of which rows are
+ * missing: while they may be on their way it stays as it is. */
+TunnelDesire
+DesiredState::hold(const Uuid &id, TunnelDesire desire)
+{
+    auto before = tunnels_.find(id);
+    if (!complete_ && desire.health != Health::Error &&
+        before != tunnels_.end() && can_hold(id, before->second)) {
+        held_.insert(id);
+        TunnelDesire held = before->second;
+        held.vpcs = desire.vpcs;
+        return held;
+    }
+    desire.active = false;
+    desire.pending = true;
+    return desire;
+}
+
+} // namespace pm

@@ -1,0 +1,242 @@
+/* What the network between the ends refuses of an edit, and what a reader of
+ * the database is told of it. */
+#include <gtest/gtest.h>
+
+#include "plugin/lifecycle.h"
+#include "tests/unit/world.h"
+
+namespace pm {
+namespace {
+
+/* In which a tunnel from acme's VPC to beta's stands, and one waits. */
+World
+crossing_world()
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta").problems), Codes());
+    EXPECT_EQ(
+        codes(world
+                  .put_one("acme", "mirror_tunnels",
+                           tunnel("web2-beta", "web2-src", "beta/beta-dst"))
+                  .problems),
+        Codes());
+    return world;
+}
+
+json
+a_to_b(const std::string &state = "active")
+{
+    return {{"name", "a-to-b"},
+            {"from", "vpc-a"},
+            {"to", "vpc-b"},
+            {"state", state}};
+}
+
+Codes
+add_web2(World &world, const std::string &destination,
+         const json &more = json::object())
+{
+    return codes(
+        world
+            .put_one("acme", "mirror_tunnels",
+                     tunnel("web2-new", "web2-src", destination, more))
+            .problems);
+}
+
+TunnelView
+view_of(const World &world, const std::string &name)
+{
+    for (const TunnelView &view :
+         tunnel_views(world.model, world.now_ms, "")) {
+        if (view.name == name) {
+            return view;
+        }
+    }
+    ADD_FAILURE() << "no " << name;
+    return {};
+}
+
+/* ------------------------------------------------------------------------
+ * Refused: create and accept. */
+
+TEST(NetworkEdit, RefusesToCreateATunnelWithoutPeeringOrRoute)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world.erase_one("", "peerings", "a-to-b").problems),
+              Codes());
+    EXPECT_EQ(add_web2(world, "beta/beta-dst"),
+              Codes{"PEERING_MISSING x.destination"});
+    EXPECT_EQ(codes(world.put_one("", "peerings", a_to_b()).problems),
+              Codes());
+    EXPECT_EQ(add_web2(world, "beta/beta-dst"), Codes());
+}
+
+TEST(NetworkEdit, RefusesToCreateATunnelToALoadBalancerWithoutConnect)
+{
+    World world = settled_world();
+    world.erase_one("", "transit_connects", "vpc-a-tvpc");
+    EXPECT_EQ(add_web2(world, "lb-dst"),
+              Codes{"TRANSIT_CONNECT_MISSING x.destination"});
+}
+
+TEST(NetworkEdit, RefusesTogetherWithEveryOtherProblem)
+{
+    World world = settled_world();
+    world.model.peerings.clear();
+    EXPECT_EQ(sorted(add_web2(world, "beta/beta-dst",
+                              {{"vni", 0}, {"packet_length", 9}})),
+              sorted({"VNI_RANGE x.vni", "PACKET_LENGTH_RANGE x.packet_length",
+                      "PEERING_MISSING x.destination"}));
+}
+
+TEST(NetworkEdit, RefusesToAcceptWithoutPeering)
+{
+    World world = settled_world();
+    world.erase_one("", "peerings", "a-to-b");
+    EXPECT_EQ(
+        codes(world.accept("beta", "acme/web1-beta").problems),
+        Codes{"PEERING_MISSING mirror_tunnels[acme/web1-beta].destination"});
+    EXPECT_FALSE(world.tunnel("acme/web1-beta")->accepted);
+    world.put_one("", "peerings", a_to_b());
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta").problems), Codes());
+}
+
+TEST(NetworkEdit, RefusesADocumentThatAcceptsWithoutPeering)
+{
+    World world = settled_world();
+    world.erase_one("", "peerings", "a-to-b");
+    json doc;
+    doc["mirror_tunnels"] = {tunnel("web1-beta", "web1-src", "beta/beta-dst",
+                                    {{"accepted", true}})};
+    EXPECT_EQ(codes(world.apply(doc).problems),
+              Codes{"PEERING_MISSING mirror_tunnels[0].destination"});
+}
+
+TEST(NetworkEdit, DoesNotMindTheOrderInWhichPeeringAndTunnelAreAdded)
+{
+    World world = settled_world();
+    world.erase_one("", "peerings", "a-to-b");
+    Edit edit = world.command("", [&](Edit *e, const EditContext &who) {
+        put(e, who, "mirror_tunnels",
+            tunnel("web2-new", "web2-src", "beta/beta-dst"), "x",
+            PutMode::Create);
+        put(e, who, "peerings", a_to_b(), "y", PutMode::Create);
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+}
+
+TEST(NetworkEdit, MindsWhatTheEditTakesAway)
+{
+    World world = settled_world();
+    Edit edit = world.command("", [&](Edit *e, const EditContext &who) {
+        put(e, who, "mirror_tunnels",
+            tunnel("web2-new", "web2-src", "beta/beta-dst"), "x",
+            PutMode::Create);
+        erase(e, who, "peerings", "a-to-b", "y");
+    });
+    EXPECT_EQ(codes(edit.problems), Codes{"PEERING_MISSING x.destination"});
+}
+
+/* ------------------------------------------------------------------------
+ * Not refused: afterwards it is a standing condition. */
+
+TEST(NetworkEdit, LetsAPeeringInUseGo)
+{
+    World world = crossing_world();
+    EXPECT_EQ(
+        codes(world.put_one("", "peerings", a_to_b("inactive")).problems),
+        Codes());
+    EXPECT_EQ(codes(world.erase_one("", "peerings", "a-to-b").problems),
+              Codes());
+}
+
+TEST(NetworkEdit, LetsATunnelBeEditedThatCopiesNothingForWantOfAPeering)
+{
+    World world = crossing_world();
+    world.erase_one("", "peerings", "a-to-b");
+    for (const char *name : {"web1-beta", "web2-beta"}) {
+        EXPECT_EQ(
+            codes(world
+                      .put_one("acme", "mirror_tunnels",
+                               tunnel(name,
+                                      std::string(name).substr(0, 4) + "-src",
+                                      "beta/beta-dst", {{"note", "later"}}))
+                      .problems),
+            Codes())
+            << name;
+    }
+    EXPECT_EQ(codes(world.apply(export_document(world.model, world.context()))
+                        .problems),
+              Codes());
+}
+
+TEST(NetworkEdit, LetsATunnelBeRejectedAndDeletedWithoutPeering)
+{
+    World world = crossing_world();
+    world.erase_one("", "peerings", "a-to-b");
+    EXPECT_EQ(codes(world.reject("beta", "acme/web2-beta").problems), Codes());
+    EXPECT_EQ(
+        codes(world.erase_one("acme", "mirror_tunnels", "web1-beta").problems),
+        Codes());
+}
+
+/* ------------------------------------------------------------------------
+ * What a reader is told. */
+
+TEST(NetworkView, TellsOfTheNetworkWhileNoHypervisorSpeaks)
+{
+    World world = crossing_world();
+    for (const char *name : {"web1-beta", "web2-beta"}) {
+        TunnelView view = view_of(world, name);
+        EXPECT_EQ(view.conditions["Peering"].status, ConditionStatus::True);
+        EXPECT_EQ(view.conditions["Route"].status, ConditionStatus::True);
+        EXPECT_EQ(view.conditions["DestinationPermitsVxlan"].status,
+                  ConditionStatus::Unknown);
+        EXPECT_FALSE(view.conditions.contains("TransitConnect"));
+    }
+    EXPECT_EQ(view_of(world, "web2-beta").state, TunnelState::Waiting);
+    EXPECT_EQ(view_of(world, "web2-beta").health, Health::Ok);
+    EXPECT_FALSE(view_of(world, "web1-ids").conditions.contains("Peering"));
+
+    world.erase_one("", "peerings", "a-to-b");
+    for (const char *name : {"web1-beta", "web2-beta"}) {
+        TunnelView view = view_of(world, name);
+        EXPECT_EQ(view.conditions["Peering"].status, ConditionStatus::False);
+        EXPECT_EQ(view.conditions["Peering"].reason.find("PEERING_MISSING: "),
+                  0u);
+        EXPECT_TRUE(view.reasons.contains("PEERING_MISSING"));
+        EXPECT_EQ(view.health, Health::Degraded);
+    }
+    EXPECT_EQ(view_of(world, "web2-beta").state, TunnelState::Waiting);
+    EXPECT_EQ(view_of(world, "web1-beta").state, TunnelState::Setting);
+}
+
+TEST(NetworkView, LeavesTheWordToTheHypervisorThatSpeaks)
+{
+    World world = crossing_world();
+    world.erase_one("", "peerings", "a-to-b");
+    TunnelStatus &status = world.model.tunnel_statuses[world.new_uuid()];
+    status.tunnel = world.id("mirror_tunnels", "acme/web1-beta");
+    status.chassis = "hv1";
+    status.bound = true;
+    status.observed_generation = 1;
+    status.conditions["Peering"] = {ConditionStatus::True, ""};
+    TunnelView view = view_of(world, "web1-beta");
+    EXPECT_EQ(view.conditions["Peering"].status, ConditionStatus::True);
+    EXPECT_FALSE(view.reasons.contains("PEERING_MISSING"));
+}
+
+TEST(NetworkView, OfADisabledTunnelIsNoReason)
+{
+    World world = crossing_world();
+    world.erase_one("", "peerings", "a-to-b");
+    world.model.tunnels[world.id("mirror_tunnels", "acme/web1-beta")].enabled =
+        false;
+    TunnelView view = view_of(world, "web1-beta");
+    EXPECT_EQ(view.health, Health::Disabled);
+    EXPECT_TRUE(view.reasons.empty());
+    EXPECT_EQ(view.conditions["Peering"].status, ConditionStatus::False);
+}
+
+} // namespace
+} // namespace pm

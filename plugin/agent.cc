@@ -377,6 +377,12 @@ Agent::plan() const
 {
     std::set<OwnerKey> outstanding = outstanding_;
     Plan plan = make_plan(actual_, desired_, &outstanding);
+    for (const auto &[name, link] : links_) {
+        if (!link->fresh()) {
+            plan.waiting.push_back("what is outstanding on " + name +
+                                   " is known when its flows have been read");
+        }
+    }
     std::string why = holding();
     if (!why.empty()) {
         plan.waiting.push_back(why);

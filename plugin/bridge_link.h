@@ -37,6 +37,8 @@ public:
     void wait();
 
     bool connected() const { return openflow_.connected(); }
+    /* Flows were read and nothing is known to have changed them since. */
+    bool fresh() const { return read_ && !stale_ && doing_ != Doing::Reading; }
     /* Connected, flows read, nothing under way. */
     bool idle() const;
     bool applying() const { return doing_ == Doing::Applying; }

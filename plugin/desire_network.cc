@@ -59,4 +59,31 @@ DesiredState::hold(const Uuid &id, TunnelDesire desire)
     return desire;
 }
 
+/* What an edited tunnel comes to while something that decides is on its way:
+ * the path to a new destination, a new filter's number.  It goes on as it was,
+ * so that nothing is missed that both policies admit. */
+TunnelDesire
+DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
+{
+    auto before = tunnels_.find(id);
+    if (before == tunnels_.end() || !before->second.egress ||
+        before->second.iface_id != desire.iface_id ||
+        before->second.nic_bridge != desire.nic_bridge) {
+        return desire;
+    }
+    TunnelDesire held = before->second;
+    if (held.filter) {
+        /* Its number must not go to another meanwhile. */
+        depend(id, *held.filter);
+        const FilterStatus *filter = filter_status_of(*held.filter);
+        if (!filter || filter->number != held.tap.filter) {
+            return desire;
+        }
+    }
+    held.path = desire.path;
+    held.vpcs = desire.vpcs;
+    held.undecided = true;
+    return held;
+}
+
 } // namespace pm

@@ -409,19 +409,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     if (!knows_path(*destination, &desire)) {
         desire.undecided = true;
-        auto before = tunnels_.find(id);
-        if (admitted && before != tunnels_.end() && before->second.egress &&
-            before->second.iface_id == desire.iface_id &&
-            before->second.nic_bridge == desire.nic_bridge) {
-            /* A new destination: copies go to the former one until the way
-             * to this one is known, so that none is missed. */
-            TunnelDesire held = before->second;
-            held.path = desire.path;
-            held.vpcs = desire.vpcs;
-            held.undecided = true;
-            return held;
-        }
-        return desire;
+        return admitted ? as_it_was(id, desire) : desire;
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
     if (desire.mirror_bridge.empty()) {
@@ -471,8 +459,11 @@ DesiredState::desire_tunnel(const Uuid &id)
         const FilterStatus *filter = filter_status_of(*tunnel->filter);
         desire.tap.filter = filter ? filter->number : 0;
     }
-    if (!status || (tunnel->filter && !desire.tap.filter)) {
+    if (!status) {
         return desire;
+    }
+    if (tunnel->filter && !desire.tap.filter) {
+        return as_it_was(id, desire);
     }
     desire.wants_copy = true;
     if (!admitted_[desire.nic_bridge].count(desire.tap.tunnel)) {

@@ -153,6 +153,7 @@ private:
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);
     bool can_hold(const Uuid &id, const TunnelDesire &);
+    TunnelDesire as_it_was(const Uuid &id, const TunnelDesire &);
     template <typename T>
     bool has_arrived(const Uuid &id, const Table<T> &, const Uuid &row,
                      TunnelDesire *);

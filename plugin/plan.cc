@@ -80,9 +80,10 @@ Actual::has(const FlowOwner &owner) const
 }
 
 void
-Actual::stopped(int64_t number, const std::optional<EgressSpec> &spec)
+Actual::stopped(int64_t number, const std::optional<EgressSpec> &spec,
+                const std::string &bridge)
 {
-    unproven[number] = {spec, ++stops};
+    unproven[number] = {spec, bridge, ++stops};
 }
 
 void
@@ -120,7 +121,7 @@ Actual::take_read(const std::string &bridge,
         for (auto &[owner, was] : known->second) {
             std::sort(was.begin(), was.end());
             if (owner.kind == FlowOwner::Egress && !read.count(owner)) {
-                stopped(owner.number, spec_of(was));
+                stopped(owner.number, spec_of(was), bridge);
             }
         }
         changed = known->second != read;
@@ -138,7 +139,7 @@ Actual::lose(const std::string &bridge)
     }
     for (const auto &[owner, was] : known->second) {
         if (owner.kind == FlowOwner::Egress) {
-            stopped(owner.number, spec_of(was));
+            stopped(owner.number, spec_of(was), bridge);
         }
     }
     flows.erase(known);
@@ -352,10 +353,15 @@ apply_bundle(Actual *actual, const std::string &bridge,
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
             if (owner.kind == FlowOwner::Egress) {
-                actual->unproven.erase(owner.number);
+                auto stop = actual->unproven.find(owner.number);
+                if (stop != actual->unproven.end() &&
+                    stop->second.bridge == bridge) {
+                    /* It copies again, and rightly. */
+                    actual->unproven.erase(stop);
+                }
             }
         } else if (owner.kind == FlowOwner::Egress) {
-            actual->stopped(owner.number, parse_egress(was));
+            actual->stopped(owner.number, parse_egress(was), bridge);
         }
         if (flows.empty()) {
             owners.erase(owner);

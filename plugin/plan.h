@@ -32,6 +32,7 @@ namespace pm {
 struct Stopped {
     /* What its copies looked like, as far as that is known. */
     std::optional<EgressSpec> spec;
+    std::string bridge; /* Of ours, where it copied; empty: not known. */
     /* Tells this stop from a later one of the same tunnel. */
     uint64_t stop = 0;
 
@@ -56,7 +57,8 @@ struct Actual {
     bool has(const FlowOwner &) const;
 
     /* The tunnel may have copied and must not any more. */
-    void stopped(int64_t number, const std::optional<EgressSpec> &);
+    void stopped(int64_t number, const std::optional<EgressSpec> &,
+                 const std::string &bridge);
     /* A proof that covers these stops, and no later ones, has ended well. */
     void proven(const std::map<int64_t, Stopped> &);
     /* A bridge's flows have been read.  Returns whether they differ from what

@@ -41,15 +41,18 @@ snapshot(const Uuid &id, const Tunnel &tunnel, const DesiredState &desired,
     }
 }
 
-/* Whether another hypervisor has the NIC and has installed the tunnel.  Until
- * then this one's word stays, so that what runs is never shown as Setting
- * again because its NIC moved. */
+/* Whether another hypervisor has the NIC and has installed the tunnel, or has
+ * nothing to install.  Until then this one's word stays, so that what runs is
+ * never shown as Setting again because its NIC moved. */
 bool
 runs_elsewhere(const Uuid &tunnel, const DesiredState &desired)
 {
     for (const Uuid &id : desired.foreign_statuses_of(tunnel)) {
         const TunnelStatus *status = find(desired.model().tunnel_statuses, id);
-        if (status && status->bound && status->observed_generation > 0) {
+        if (status && status->bound &&
+            (status->observed_generation > 0 ||
+             status->health == Health::Disabled ||
+             status->health == Health::Error)) {
             return true;
         }
     }

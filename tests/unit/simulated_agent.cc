@@ -125,7 +125,7 @@ SimulatedAgent::pass(bool hurry)
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
             if (status.chassis == "hv1") {
-                actual.stopped(status.number, std::nullopt);
+                actual.stopped(status.number, std::nullopt, "");
             }
         }
     }

@@ -164,9 +164,9 @@ one_copying()
 TEST(Actual, AProofCoversNoStopThatCameAfterItBegan)
 {
     Actual actual;
-    actual.stopped(4, std::nullopt);
+    actual.stopped(4, std::nullopt, "br-mirror");
     auto proof = actual.unproven;
-    actual.stopped(4, std::nullopt);
+    actual.stopped(4, std::nullopt, "br-mirror");
     actual.proven(proof);
     EXPECT_TRUE(actual.unproven.count(4));
     proof = actual.unproven;

@@ -344,6 +344,17 @@ DesiredState::desire_filters()
     for (const auto &user : dirty) {
         const auto &[bridge, filter] = user;
         auto users = filter_users_.find(user);
+        if (users != filter_users_.end() &&
+            std::any_of(users->second.begin(), users->second.end(),
+                        [&](const Uuid &id) {
+                            return tunnels_.at(id).undecided ||
+                                   held_.count(id);
+                        })) {
+            /* Edited together with a tunnel that goes on as it was for the
+             * moment: its new rules are not for where the copies go now. */
+            dirty_filters_.insert(user);
+            continue;
+        }
         auto key = filter_keys_.find(user);
         std::vector<Flow> flows;
         OwnerKey now;

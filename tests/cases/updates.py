@@ -118,6 +118,14 @@ class UpdateCases(ProductCases):
                   lambda: self.put_filter("web", BOTH, FORMER),
                   lambda: self.put_filter("web", BOTH, LATTER))
 
+    def test_a_filter_is_swapped_for_another(self):
+        self.put_filter("web", BOTH, FORMER)
+        self.put_filter("other", BOTH, LATTER)
+        former, latter = (self.policy(BOTH, FORMER),
+                          self.policy(BOTH, LATTER))
+        self.flip(former, latter, lambda: self.put(former, filter="web"),
+                  lambda: self.put(latter, filter="other"))
+
     def test_a_filter_is_swapped_for_one_that_is_in_use(self):
         self.put_filter("web", BOTH, FORMER)
         self.put_filter("other", BOTH, LATTER)
@@ -128,6 +136,13 @@ class UpdateCases(ProductCases):
                           self.policy(BOTH, LATTER))
         self.flip(former, latter, lambda: self.put(former, filter="web"),
                   lambda: self.put(latter, filter="other"))
+
+    def test_a_filter_is_taken_off_and_put_back(self):
+        self.put_filter("web", BOTH, FORMER)
+        former = self.policy(BOTH, FORMER)
+        latter = self.policy(BOTH, FORMER, LATTER, NEVER)
+        self.flip(former, latter, lambda: self.put(former, filter="web"),
+                  lambda: self.put(latter))
 
     def change(self, former, latter):
         """Of the same filter."""
@@ -146,6 +161,38 @@ class UpdateCases(ProductCases):
     def test_the_destination_changes(self):
         self.change(self.policy(BOTH, FORMER),
                     self.policy(BOTH, FORMER, box=self.ids6))
+
+    def test_everything_changes_in_one_edit(self):
+        """Also no copy by the former's filter to the new destination."""
+        self.put_filter("web", BOTH, FORMER)
+        self.put_filter("other", BOTH, LATTER)
+        former = self.policy(BOTH, FORMER)
+        latter = self.policy(BOTH, LATTER, box=self.ids6, vni=7002,
+                             length=150)
+        self.flip(former, latter, lambda: self.put(former, filter="web"),
+                  lambda: self.put(latter, filter="other"))
+
+    def test_destination_and_the_filters_rules_change_in_one_edit(self):
+        former = self.policy(BOTH, FORMER)
+        latter = self.policy(BOTH, LATTER, box=self.ids6)
+
+        def put(policy, port):
+            def rules(key):
+                return [{"number": 100 + p, "action": "accept",
+                         "protocol": "udp", key: p} for p in (BOTH, port)]
+            self.control.apply({
+                "mirror_filters": [{
+                    "name": "web", "account": "default",
+                    "inbound": rules("source_port"),
+                    "outbound": rules("destination_port")}],
+                "mirror_tunnels": [{
+                    "name": "first", "account": "default",
+                    "source": "web1-src", "filter": "web",
+                    "destination": policy.collector.name,
+                    "vni": policy.vni, "packet_length": policy.length}]},
+                "--wait=hv")
+        self.flip(former, latter, lambda: put(former, FORMER),
+                  lambda: put(latter, LATTER))
 
     def test_a_tunnel_is_disabled_and_enabled(self):
         """Nothing is copied once it is reported to be disabled."""

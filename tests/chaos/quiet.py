@@ -205,7 +205,12 @@ class Quiet:
         """A look at everything anew finds nothing to do."""
         before = self.flows()
         self._world.daemon.appctl("mirror/resync")
-        plan = wait_until(lambda: self._plan() or "none", "a plan")
+
+        def judged():
+            """The plan, once it rests on what has been read anew."""
+            plan = self._plan()
+            return "" if "have been read" in plan else plan or "none"
+        plan = wait_until(judged, "the flows to be read again")
         after = self.flows()
         if plan != "none":
             return [f"mirror/resync found {plan}"]

@@ -46,19 +46,13 @@ Contest::saw(const SwitchRows &actual, const SwitchRows &desired)
     note_in_force(actual.mirrors, desired.mirrors, &in_force_.mirrors);
 }
 
-Contest::Account &
-Contest::account(const std::string &bridge, const std::string &what)
-{
-    Account &account = accounts_[what];
-    account.bridge = bridge;
-    account.what = what;
-    return account;
-}
-
 /* Each INTERVAL_MS gives one repair back. */
 bool
-Contest::spend(Account *account, int64_t now_ms)
+Contest::spend(const std::string &bridge, const std::string &what,
+               int64_t now_ms)
 {
+    Account *account = &accounts_[what];
+    account->bridge = bridge;
     int64_t returned = (now_ms - account->since_ms) / INTERVAL_MS;
     if (returned >= account->spent) {
         account->spent = 0;
@@ -91,16 +85,14 @@ Contest::restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
         switch (edit.kind) {
         case RowEdit::Kind::Bridge:
             return is_repair(name, desired.bridges, in_force_.bridges) &&
-                   !spend(&account(name, "Bridge " + name), now_ms);
+                   !spend(name, "Bridge " + name, now_ms);
         case RowEdit::Kind::Port:
             return is_repair(name, desired.ports, in_force_.ports) &&
-                   !spend(
-                       &account(desired.ports.at(name).bridge, "Port " + name),
-                       now_ms);
+                   !spend(desired.ports.at(name).bridge, "Port " + name,
+                          now_ms);
         case RowEdit::Kind::Mirror:
             return is_repair(name, desired.mirrors, in_force_.mirrors) &&
-                   !spend(&account(desired.mirrors.at(name).bridge,
-                                   "Mirror " + name),
+                   !spend(desired.mirrors.at(name).bridge, "Mirror " + name,
                           now_ms);
         }
         return false;
@@ -110,7 +102,7 @@ Contest::restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
 bool
 Contest::flows_changed(const std::string &bridge, int64_t now_ms)
 {
-    return spend(&account(bridge, "flows of " + bridge), now_ms);
+    return spend(bridge, "flows of " + bridge, now_ms);
 }
 
 bool

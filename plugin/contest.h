@@ -47,13 +47,13 @@ public:
 private:
     struct Account {
         int spent = 0;
-        int64_t since_ms = 0;     /* Of the oldest repair still counted. */
-        int64_t until_ms = 0;     /* Waits until then. */
-        std::string bridge, what; /* For waiting(). */
+        int64_t since_ms = 0; /* Of the oldest repair still counted. */
+        int64_t until_ms = 0; /* Waits until then. */
+        std::string bridge;   /* For waiting(). */
     };
 
-    bool spend(Account *, int64_t now_ms);
-    Account &account(const std::string &bridge, const std::string &what);
+    bool spend(const std::string &bridge, const std::string &what,
+               int64_t now_ms);
 
     SwitchRows in_force_;
     std::map<std::string, Account> accounts_; /* By 'what'. */

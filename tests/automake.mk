@@ -52,7 +52,10 @@ EXTRA_DIST += tests/dummy/test_unixctl.py
 
 DUMMY_TESTS = \
 	tests/dummy/test_chaos_oracles.py \
+	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
+	tests/dummy/test_cli_rows.py \
+	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \
 	tests/dummy/test_rule_match.py

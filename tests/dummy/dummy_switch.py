@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+from lab.waiting import wait_until
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 DEADLINE_S = 30
@@ -131,8 +132,4 @@ class DummySwitch:
             process.wait()
 
     def _wait_for(self, name):
-        deadline = time.monotonic() + DEADLINE_S
-        while not os.path.exists(self.path(name)):
-            if time.monotonic() > deadline:
-                raise RuntimeError("%s did not appear" % name)
-            time.sleep(0.01)
+        wait_until(lambda: os.path.exists(self.path(name)), name, DEADLINE_S)

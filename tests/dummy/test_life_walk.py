@@ -4,7 +4,7 @@ database, beside a model of the life-cycle table."""
 import json
 import random
 
-from dummy.test_cli import CliTest
+from dummy.cli_case import CliTest
 
 STEPS = 300
 SEED = 4

@@ -212,10 +212,13 @@ class Lab:
 
     def wait_copied(self, talk, collector, vni=None, timeout=15):
         """Sends frames of 'talk' until a copy of one arrives: the collector
-        is known to the switch then and nothing more is lost."""
+        is known to the switch then and nothing more is lost.  Copies of
+        probes that were sent before do not count."""
+        first = self.probe_number()
+
         def copied():
             talk.a.send(talk.frame(self.probe_number(), 120))
-            return any(c.number and c.number >= FIRST_PROBE
+            return any(c.number and c.number >= first
                        for c in collector.copies()
                        if vni is None or c.vni == vni)
         wait_until(copied, f"a copy of a probe at {collector.name}", timeout,

@@ -1,0 +1,226 @@
+"""ovs-mirrorctl against a real ovsdb-server: whose rows are seen and written,
+and what becomes of rows that others wrote."""
+
+import json
+import subprocess
+
+from dummy.cli_case import CliTest, DEADLINE
+
+
+class Accounts(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.apply()
+
+    def request(self):
+        return self.ok("--account=acme", "tunnel-add", "shared",
+                       "source=web1-src", "destination=beta/beta-ids",
+                       "vni=5")
+
+    def test_a_request_waits_and_is_accepted(self):
+        out = self.request()
+        self.assertIn("waits for account beta", out)
+        inbox = self.json("--account=beta", "tunnel-inbox")
+        self.assertEqual([(t["name"], t["state"]) for t in inbox],
+                         [("shared", "Waiting")])
+        self.assertEqual(self.json("--account=acme", "tunnel-inbox"), [])
+        self.refused("STALE_REQUEST", "--account=beta", "tunnel-accept",
+                     "acme/shared", "--generation=7")
+        self.refused("NOT_ACCEPTOR", "--account=acme", "tunnel-accept",
+                     "shared")
+        self.refused("ACCEPT_OR_REJECT_ONLY", "--account=beta", "tunnel-del",
+                     "acme/shared")
+        self.ok("--account=beta", "tunnel-accept", "acme/shared",
+                "--generation=1")
+        self.assertEqual(self.json("--account=beta", "tunnel-inbox"), [])
+        tunnel, = self.json("--account=beta", "tunnel-list")
+        self.assertEqual(tunnel["state"], "Setting")
+        self.refused("INVALID_STATE", "--account=beta", "tunnel-accept",
+                     "acme/shared")
+        self.refused("DESTINATION_IMMUTABLE", "--account=acme", "tunnel-set",
+                     "shared", "destination=ids")
+        self.ok("--account=acme", "tunnel-set", "shared", "vni=6")
+        self.assertEqual(self.json("--account=beta", "tunnel-list")[0]
+                         ["state"], "Setting")
+
+    def test_a_rejected_request_is_gone_and_its_event_kept(self):
+        self.request()
+        self.ok("--account=beta", "tunnel-reject", "acme/shared")
+        self.assertEqual(self.json("--account=beta", "tunnel-list"), [])
+        events = self.json("--account=acme", "event-list")
+        self.assertIn(("shared", "rejected", "beta"),
+                      [(e["object"], e["event"], e["actor"])
+                       for e in events])
+
+    def test_a_third_account_finds_nothing(self):
+        self.request()
+        for args in (["tunnel-del", "acme/shared"],
+                     ["tunnel-accept", "acme/shared"],
+                     ["tunnel-reject", "acme/shared"],
+                     ["tunnel-show", "acme/shared"],
+                     ["tunnel-set", "acme/shared", "vni=1"],
+                     ["filter-show", "acme/web"],
+                     ["resource-show", "acme/web1-src"],
+                     ["filter-del", "acme/web"]):
+            with self.subTest(args):
+                self.refused("NOT_FOUND", "--account=eve", *args)
+        for name in ("tunnel", "filter", "resource", "event", "nic", "vpc"):
+            self.assertEqual(self.json("--account=eve", name + "-list"), [])
+        self.assertNotIn("acme", self.ok("--account=eve", "export"))
+
+    def test_force_is_the_operators(self):
+        self.refused("NOT_OWNER", "--account=acme", "tunnel-del", "web1-ids",
+                     "--force")
+
+
+class Generic(CliTest):
+    def test_rows_are_made_found_changed_and_deleted(self):
+        self.ok("create", "VPC", "name=v1", "kind=standard", "region=r")
+        self.assertIn("v1", self.ok("find", "VPC", "region=r"))
+        self.ok("set", "VPC", "v1", "region=s")
+        self.assertEqual(self.ok("get", "VPC", "v1", "region").strip(), "s")
+        self.assertEqual(self.json("vpc-list")[0]["region"], "s")
+        self.ok("destroy", "VPC", "v1")
+        self.assertEqual(self.json("vpc-list"), [])
+
+    def test_a_row_that_nothing_will_refer_to_is_warned_of(self):
+        result = self.run_cli("create", "Connection",
+                              'target="ptcp:1"')
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("without --id option will have no effect", result.err)
+
+    def test_the_role_holds_for_who_comes_by_a_connection(self):
+        self.ok("init", "--", "--id=@c", "create", "Connection",
+                'target="punix:%s/role.sock"' % self.db.dir,
+                "role=ovs-mirrord", "--", "set", "Mirror_Global", ".",
+                "connections=@c")
+        self.db.kill()
+        self.db.start(
+            "--remote=db:Packet_Mirroring,Mirror_Global,connections")
+        result = self.run_cli("--db=unix:" + self.db.dir + "/role.sock",
+                              "collector-add", "ids1", "192.0.2.1")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("permission error", result.err)
+        self.ok("collector-add", "ids1", "192.0.2.1")
+
+    def test_the_schema_refuses_what_it_can(self):
+        result = self.run_cli("create", "VPC", "name=v1", "kind=square")
+        self.assertEqual(result.code, 1)
+
+    def test_an_unreadable_row_is_named_and_disturbs_no_other(self):
+        self.apply()
+        self.ok("create", "Collector", "name=bad", "address=nonsense")
+        result = self.run_cli("tunnel-list", "--format=json")
+        self.assertEqual(result.code, 0)
+        self.assertEqual(len(json.loads(result.out)), 1)
+        self.assertIn("Collector bad: column address has \"nonsense\"",
+                      result.err)
+
+    def test_what_cannot_be_read_is_named_and_deleted_by_its_name(self):
+        self.apply()
+        self.ok("set", "Subnet", "sn-b", "cidr=10.2.0.1/24", "--",
+                "set", "Network_Interface", "ids-eth0", "addresses=nonsense",
+                "--", "create", "Collector", "name=bad", "address=nonsense")
+        self.refused("DUPLICATE", "collector-add", "bad", "192.0.2.1")
+        self.refused("NOT_FOUND", "collector-del", "worse")
+        self.refused("NOT_OWNER", "--account=acme", "collector-del", "bad")
+        out = self.ok("--dry-run", "collector-del", "bad")
+        self.assertEqual(out, "delete collectors bad\n")
+        result = self.run_cli("collector-del", "bad", "--", "nic-del",
+                              "ids-eth0", "--", "subnet-del", "sn-b")
+        self.assertEqual((result.code, result.err), (0, ""))
+        self.assertEqual([s["name"] for s in self.json("subnet-list")],
+                         ["sn-a"])
+        self.assertEqual(self.run_cli("collector-list").err, "")
+
+    def break_a_rule(self):
+        self.apply()
+        rule, = [row for row, number, action in
+                 self.rows("Mirror_Rule", "_uuid", "number", "action")
+                 if (number, action) == (100, "reject")]
+        self.ok("set", "Mirror_Rule", rule[1], "source=10.1.0.9/8")
+
+    def test_a_tunnel_names_its_filter_that_cannot_be_read(self):
+        self.break_a_rule()
+        self.assertEqual(self.json("tunnel-list")[0]["filter"], "web")
+
+    def test_a_filter_that_cannot_be_read_is_deleted_by_its_name(self):
+        self.break_a_rule()
+        line = self.refused("IN_USE", "filter-del", "acme/web")[0]
+        self.assertIn('tunnel "web1-ids"', line)
+        self.refused("NOT_FOUND", "--account=beta", "filter-del", "acme/web")
+        self.ok("--account=acme", "filter-del", "web", "--", "tunnel-del",
+                "web1-ids")
+        self.assertEqual(self.rows("Mirror_Filter", "name"), [])
+        self.assertEqual(self.json("event-list")[-1]["event"], "deleted")
+
+    def test_a_rule_that_cannot_be_read_is_deleted_by_its_number(self):
+        self.break_a_rule()
+        self.refused("NOT_FOUND", "rule-del", "acme/web", "inbound", "101")
+        self.refused("NOT_FOUND", "--account=beta", "rule-del", "acme/web",
+                     "inbound", "100")
+        self.assertIn("inbound rule 100", self.ok(
+            "--dry-run", "rule-del", "acme/web", "inbound", "100"))
+        result = self.run_cli("--account=acme", "rule-del", "web", "inbound",
+                              "100")
+        self.assertEqual((result.code, result.err), (0, ""))
+        shown = self.json("filter-show", "acme/web")
+        self.assertEqual(shown["generation"], 2)
+        self.assertEqual([(r["direction"], r["number"])
+                          for r in shown["rules"]],
+                         [("inbound", 200), ("outbound", 100),
+                          ("outbound", 200)])
+
+    def test_only_its_account_hears_of_a_row_that_cannot_be_read(self):
+        self.break_a_rule()
+        self.ok("create", "Collector", "name=bad", "address=nonsense")
+        for account, heard in [("acme", 1), ("beta", 0)]:
+            result = self.run_cli("--account=" + account, "tunnel-list")
+            self.assertEqual(result.err.count("UNREADABLE"), heard, result)
+        self.assertIn('warning: UNREADABLE: mirror_filters["acme/web"]'
+                      ".inbound[100]: Mirror_Rule ",
+                      self.run_cli("filter-list").err)
+
+    def test_no_row_that_the_schema_lets_in_is_too_much(self):
+        self.apply()
+        for table, row, column, value in [
+                ("Subnet", "sn-a", "cidr", "10.1.0.1/24"),
+                ("Subnet", "sn-b", "routes", '{"x"="y"}'),
+                ("Network_Interface", "ids-eth0", "addresses", "[a,b]"),
+                ("Mirror_Resource", "beta-ids", "network_interface", "[]"),
+                ("Mirror_Tunnel", "web1-ids", "name", '"Not A Name!"'),
+                ("VPC", "vpc-a", "account", '""')]:
+            self.ok("set", table, row, column + "=" + value)
+            for command in ("tunnel-list", "show", "export", "nic-list",
+                            "resource-list", "filter-list"):
+                with self.subTest((table, column, command)):
+                    self.ok(command)
+        self.ok("--", "--id=@r", "create", "Mirror_Rule", "number=1",
+                "action=accept", "source=any", "protocol=xyz", "--", "create",
+                "Mirror_Filter", "name=bad", "account=acme", "non_ip=drop",
+                "inbound=@r")
+        result = self.run_cli("filter-list")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Mirror_Rule", result.err)
+
+    def test_the_event_table_keeps_the_latest(self):
+        rows = [{"op": "insert", "table": "Event",
+                 "row": {"time": i + 1, "kind": "tunnel"}}
+                for i in range(10000)]
+        self.db.transact(rows)
+        self.ok("filter-add", "flt")
+        events = self.json("event-list")
+        self.assertEqual(len(events), 10000)
+        self.assertEqual(events[0]["time"], "1970-01-01T00:00:00Z")
+        self.assertEqual(events[-1]["object"], "flt")
+
+    def test_wait_until_sees_another_client(self):
+        waiter = subprocess.Popen(
+            self.command("--timeout=30", "wait-until", "VPC", "v1"),
+            stdout=subprocess.DEVNULL)
+        self.ok("vpc-add", "v1", "account=a", "region=r")
+        self.assertEqual(waiter.wait(DEADLINE), 0)
+
+    def test_wait_until_obeys_the_timeout(self):
+        self.assertEqual(
+            self.run_cli("--timeout=1", "wait-until", "VPC", "v1").code, 1)

@@ -1,0 +1,203 @@
+"""ovs-mirrorctl against a real ovsdb-server: waiting for hypervisors, other
+writers, and servers that fail."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from dummy.cli_case import CliTest, DEADLINE, DOCUMENT, LIST_KEYS, find_server
+
+
+class Waiting(CliTest):
+    """A hypervisor is played by writing its rows."""
+
+    def setUp(self):
+        super().setUp()
+        self.apply()
+        self.tunnel = self.json("tunnel-list")[0]["id"]
+
+    def hypervisor(self, cfg=0, heartbeat=None):
+        now = int(time.time() * 1000) if heartbeat is None else heartbeat
+        self.ok("create", "Chassis", "name=hv1", "cfg=%d" % cfg,
+                "heartbeat=%d" % now)
+
+    def status(self, generation, bound="true"):
+        self.ok("create", "Tunnel_Status", "tunnel=" + self.tunnel,
+                "chassis=hv1", "number=1", "name=web1-ids", "account=acme",
+                "destination_account=acme", "source=web1-src",
+                "destination=ids", "health=ok", "bound=" + bound,
+                "observed_generation=%d" % generation,
+                "observed_filter_generation=1")
+
+    def start(self, *args):
+        process = subprocess.Popen(
+            self.command("--wait=hv", "--timeout=50", *args),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_not_installed_in_time_is_exit_3_with_the_reason(self):
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=2")
+        self.assertEqual(result.code, 3, result)
+        self.assertRegex(result.lines[0],
+                         r"^ovs-mirrorctl: NOT_INSTALLED: acme/web1-ids: .")
+        self.assertEqual(self.json("tunnel-list")[0]["vni"], 2)
+
+    def test_returns_when_the_hypervisor_has_installed_it(self):
+        self.hypervisor()
+        self.status(1)
+        process = self.start("tunnel-set", "acme/web1-ids", "vni=2")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        self.ok("set", "Tunnel_Status", "web1-ids", "observed_generation=2")
+        self.assertIsNone(process.poll(), "did not wait for the chassis")
+        self.ok("set", "Chassis", "hv1", "cfg=1")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_what_is_named_is_awaited_though_it_did_not_change(self):
+        result = self.run_cli("--wait=hv", "--timeout=1", "apply", "-",
+                              text=json.dumps(DOCUMENT))
+        self.assertEqual(result.code, 3, result)
+
+    def test_of_a_deleted_tunnel_only_what_is_known_is_shown(self):
+        self.hypervisor()
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids")
+        shown, = self.json("tunnel-list")
+        self.assertEqual(shown["state"], "Shutting down")
+        self.assertEqual(list(shown), LIST_KEYS)
+        for key in ("mode", "rate_kbps", "enabled", "generation", "created",
+                    "packet_length"):
+            self.assertIsNone(shown[key], key)
+        self.ok("tunnel-list")
+        self.ok("tunnel-show", "acme/web1-ids")
+
+    def test_an_unbound_hypervisor_does_not_count(self):
+        self.hypervisor(cfg=9)
+        self.status(2, bound="false")
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=2")
+        self.assertEqual(result.code, 3, result)
+
+    def test_a_deleted_tunnel_is_awaited_until_its_status_is_gone(self):
+        self.hypervisor(cfg=9)
+        self.status(1)
+        process = self.start("tunnel-del", "acme/web1-ids")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        state, = [t["state"] for t in self.json("tunnel-list")]
+        self.assertEqual(state, "Shutting down")
+        self.ok("tunnel-del", "acme/web1-ids")
+        self.assertIsNone(process.poll())
+        self.ok("destroy", "Tunnel_Status", "web1-ids")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_force_forgets_a_hypervisor_that_is_gone(self):
+        self.hypervisor(heartbeat=1)
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids", "--force")
+        self.assertEqual(self.json("tunnel-list"), [])
+
+    def test_force_leaves_a_live_hypervisor_its_row(self):
+        self.hypervisor()
+        self.status(1)
+        self.ok("tunnel-del", "acme/web1-ids", "--force")
+        self.assertEqual(self.json("tunnel-list")[0]["state"],
+                         "Shutting down")
+
+    def test_sync_waits_for_live_hypervisors_only(self):
+        self.ok("sync")
+        self.hypervisor(heartbeat=1)
+        self.status(1)
+        self.ok("sync")
+        self.ok("set", "Chassis", "hv1",
+                "heartbeat=%d" % int(time.time() * 1000))
+        result = self.run_cli("--timeout=1", "sync")
+        self.assertEqual(result.code, 3, result)
+
+    def test_only_wait_bumps_cfg(self):
+        self.ok("init")
+        self.ok("tunnel-set", "acme/web1-ids", "vni=2")
+        self.assertEqual(self.rows("Mirror_Global", "cfg"), [[0]])
+
+
+class Races(CliTest):
+    def test_concurrent_writers_lose_nothing(self):
+        self.apply()
+        n = 8
+        processes = [
+            subprocess.Popen(self.command(
+                "rule-add", "acme/web", "inbound", str(1000 + i), "accept"))
+            for i in range(n)]
+        for process in processes:
+            self.assertEqual(process.wait(DEADLINE), 0)
+        shown = self.json("filter-show", "acme/web")
+        self.assertEqual(len(shown["rules"]), 4 + n)
+        self.assertEqual(shown["generation"], 1 + n)
+
+    def test_of_concurrent_creators_one_wins_and_the_others_hear_why(self):
+        processes = [
+            subprocess.Popen(self.command("filter-add", "same"),
+                             stderr=subprocess.PIPE, text=True)
+            for _ in range(6)]
+        errors = []
+        for process in processes:
+            _, err = process.communicate(timeout=DEADLINE)
+            errors.append((process.returncode, err))
+        self.assertEqual(sorted(code for code, _ in errors),
+                         [0] + [1] * 5)
+        for code, err in errors:
+            if code:
+                self.assertIn("DUPLICATE", err)
+
+
+class Failures(CliTest):
+    def test_no_database_is_one_clear_line_at_once(self):
+        self.db.kill()
+        path = self.db.remote[len("unix:"):]
+        if os.path.exists(path):
+            os.unlink(path)
+        result = self.run_cli("tunnel-list")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(len(result.lines), 1, result)
+        self.assertIn(self.db.remote, result.err)
+
+    def test_another_database_on_the_socket_is_an_error_not_a_hang(self):
+        schema = os.path.join(self.db.dir, "other.ovsschema")
+        with open(schema, "w") as f:
+            json.dump({"name": "Other", "version": "1.0.0", "tables": {
+                "T": {"columns": {"c": {"type": "string"}}}}}, f)
+        self.db.kill()
+        os.unlink(self.db.file)
+        subprocess.run([find_server()[1], "create", self.db.file, schema],
+                       check=True)
+        self.db.start()
+        result = self.run_cli("--timeout=2", "tunnel-list")
+        self.assertEqual(result.code, 1, result)
+
+    def test_a_stopped_database_ends_at_the_timeout(self):
+        self.db.process.send_signal(signal.SIGSTOP)
+        result = self.run_cli("--timeout=1", "filter-add", "flt")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(len(result.lines), 1, result)
+
+    def test_a_database_that_dies_midway_is_an_error_not_a_hang(self):
+        waiter = subprocess.Popen(
+            self.command("wait-until", "VPC", "v1", "--", "vpc-set", "v1",
+                         "region=x"),
+            stderr=subprocess.PIPE, text=True)
+        # It monitors our database besides the server's own.
+        end = time.monotonic() + DEADLINE
+        shown = ""
+        while "monitors:2" not in shown:
+            self.assertLess(time.monotonic(), end, shown)
+            shown = subprocess.run(
+                ["ovs-appctl", "-t", os.path.join(self.db.dir, "ctl"),
+                 "memory/show"], stdout=subprocess.PIPE, text=True,
+                check=True).stdout
+        self.db.kill()
+        _, err = waiter.communicate(timeout=DEADLINE)
+        self.assertEqual(waiter.returncode, 1)
+        self.assertEqual(len(err.splitlines()), 1, err)

@@ -70,9 +70,11 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/* The management socket of a bridge, a 'target' as below and above. */
+std::string management_socket(const std::string &bridge);
+
 /* One-shot questions to a bridge that is not ours, asked with short blocking
- * exchanges over its management socket; used once when a NIC is first
- * tapped.  Returns 0 or a positive errno. */
+ * exchanges over its management socket.  Returns 0 or a positive errno. */
 
 /* Counts the bridge's flows that output to the reserved port 'port' ("FLOOD"
  * or "ALL"). */

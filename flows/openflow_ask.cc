@@ -137,6 +137,12 @@ find_port(Conversation *conversation, ofp_port_t port_no,
 
 } // namespace
 
+std::string
+management_socket(const std::string &bridge)
+{
+    return "unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt";
+}
+
 int
 count_flows_to(const std::string &target, const std::string &port,
                uint64_t *count)

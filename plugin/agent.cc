@@ -15,7 +15,8 @@ constexpr int64_t CLEANUP_MS = 15000;
 } // namespace
 
 Agent::Agent(const std::string &switch_remote)
-    : switch_(switch_remote), vswitchd_("ovs-vswitchd"), prover_(&vswitchd_)
+    : switch_(switch_remote), vswitchd_("ovs-vswitchd"), prover_(&vswitchd_),
+      guard_(&vswitchd_)
 {
 }
 
@@ -31,8 +32,8 @@ Agent::run()
         unreported_.insert(id);
         auto desire = desired_.tunnels().find(id);
         if (desire != desired_.tunnels().end() && desire->second.bound &&
-            !nic_bridges_.count(desire->second.nic_bridge)) {
-            unchecked_.insert(desire->second.nic_bridge);
+            !guard_.watches(desire->second.nic_bridge)) {
+            unguarded_ = true;
             poll_immediate_wake();
         }
         if (const Tunnel *tunnel = find(desired_.model().tunnels, id)) {
@@ -85,14 +86,7 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
-    for (const auto &[name, bridge] : nic_bridges_) {
-        if (!vswitchd_away_) {
-            poll_timer_wait_until(bridge.next_check_ms);
-        }
-    }
-    if (!life_ticket_ && next_life_ms_ > time_msec()) {
-        poll_timer_wait_until(next_life_ms_);
-    }
+    guard_.wait(!vswitchd_away_);
     if (!actual_.rows.mirrors.empty()) {
         poll_timer_wait_until(next_mirror_check_ms_);
     }
@@ -168,7 +162,7 @@ Agent::on_lost(const std::string &bridge)
         }
     }
     /* A restarted vswitchd has forgotten "no-flood". */
-    recheck_nic_bridges();
+    guard_.recheck();
 }
 
 /* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
@@ -345,31 +339,22 @@ Agent::apply_plan()
 void
 Agent::tell_contest()
 {
-    std::map<std::string, std::string> waiting = contest_.waiting(time_msec());
-    if (waiting == contested_) {
+    Contest::News news = contest_.take_news(time_msec());
+    for (const auto &[bridge, what] : news.began) {
+        VLOG_WARN("%s: somebody keeps removing or changing %s; it is put "
+                  "back once in %d s until it stays",
+                  bridge.c_str(), what.c_str(),
+                  static_cast<int>(Contest::INTERVAL_MS / 1000));
+    }
+    if (news.bridges.empty()) {
         return;
     }
-    std::set<std::string> remembered = contest_.remembered(time_msec());
-    std::erase_if(contest_said_, [&](const std::string &bridge) {
-        return !remembered.count(bridge);
-    });
-    for (const auto &[bridge, what] : waiting) {
-        if (contest_said_.insert(bridge).second) {
-            VLOG_WARN("%s: somebody keeps removing or changing %s; it is put "
-                      "back once in %d s until it stays",
-                      bridge.c_str(), what.c_str(),
-                      static_cast<int>(Contest::INTERVAL_MS / 1000));
-        }
-    }
     for (const auto &[id, desire] : desired_.tunnels()) {
-        for (const std::string &bridge :
-             {desire.nic_bridge, desire.mirror_bridge}) {
-            if (contested_.count(bridge) || waiting.count(bridge)) {
-                unreported_.insert(id);
-            }
+        if (news.bridges.count(desire.nic_bridge) ||
+            news.bridges.count(desire.mirror_bridge)) {
+            unreported_.insert(id);
         }
     }
-    contested_ = std::move(waiting);
 }
 
 Plan
@@ -403,7 +388,7 @@ Agent::resync()
         link->reread();
     }
     switch_read_ = false;
-    recheck_nic_bridges();
+    guard_.recheck();
     underlay_.refresh();
     desired_.refresh();
 }

@@ -17,9 +17,11 @@
 #include "ovsdb/control_db.h"
 #include "ovsdb/switch_db.h"
 #include "ovsdb/unixctl_client.h"
+#include "plugin/bridge_guard.h"
 #include "plugin/bridge_link.h"
 #include "plugin/contest.h"
 #include "plugin/desired_state.h"
+#include "plugin/mirror_watch.h"
 #include "plugin/plan.h"
 #include "plugin/prover.h"
 #include "plugin/refusals.h"
@@ -62,22 +64,6 @@ private:
     static constexpr int64_t SILENT_MS = 1000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
-    static constexpr int64_t MIRROR_CHECK_MS = 1000;
-    static constexpr int64_t LIFE_MS = 500;
-    /* How often a NIC's bridge is asked for flows that flood: this, or this
-     * many times as long as the last answer took, since vswitchd does nothing
-     * else meanwhile. */
-    static constexpr int64_t NIC_BRIDGE_CHECK_MS = 1000;
-    static constexpr int64_t NIC_BRIDGE_PAUSE_FACTOR = 200;
-
-    /* What was found on bridges that carry NICs. */
-    struct NicBridge {
-        int64_t next_check_ms = 0;
-        bool checked = false;
-        bool unanswered = false; /* The last question. */
-        std::string unsafe;
-        std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
-    };
 
     void read_switch();
     void read_control();
@@ -91,11 +77,6 @@ private:
     void on_counted(const std::vector<FlowStats> &);
     size_t egress_flows_on(const std::string &bridge) const;
     void run_prover();
-    void guard_bridge(const std::string &name, const SwitchFacts &,
-                      NicBridge *);
-    void guard_bridges(SwitchFacts *);
-    void recheck_nic_bridges();
-    bool nic_bridges_answer();
     void judge_vswitchd();
     void judge_mirrors();
     bool may_act();
@@ -113,6 +94,7 @@ private:
     Underlay underlay_;
     UnixctlClient vswitchd_;
     Prover prover_;
+    BridgeGuard guard_;
     DesiredState desired_;
     Actual actual_;
     std::map<std::string, std::unique_ptr<BridgeLink>> links_;
@@ -123,12 +105,10 @@ private:
     std::set<Uuid> unreported_filters_;
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
-    std::set<std::string> unchecked_;   /* NIC bridges to be looked at. */
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    MirrorWatch mirror_watch_;
     Refusals refusals_;
     Contest contest_;
-    std::map<std::string, std::string> contested_; /* As last reported. */
-    std::set<std::string> contest_said_;           /* Bridges, in the log. */
 
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
@@ -138,24 +118,18 @@ private:
     bool switch_was_busy_ = false;
     unsigned int switch_seqno_ = 0;
     bool switch_read_ = false;
+    bool unguarded_ = false; /* A bridge is to be watched by guard_. */
     std::set<PathKey> watched_;
     int64_t control_lost_ms_ = 0; /* 0: connected. */
     /* The last time that the control database was away for long. */
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     bool vswitchd_away_ = false;
-    uint64_t life_ticket_ = 0; /* 0: no sign of life is asked for. */
-    int64_t next_life_ms_ = 0;
-    /* Mirrors in force as far as the database goes, without statistics. */
-    std::map<std::string, int64_t> uncounted_since_ms_;
-    std::map<std::string, std::string> dead_mirrors_; /* As SwitchFacts'. */
     int64_t next_mirror_check_ms_ = 0;
     int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
     std::vector<std::function<void()>> count_waiters_;
     int64_t heartbeat_due_ms_ = 0; /* Since the epoch. */
-
-    std::map<std::string, NicBridge> nic_bridges_;
 };
 
 } // namespace pm

@@ -7,16 +7,6 @@ VLOG_DEFINE_THIS_MODULE(agent_inputs);
 
 namespace pm {
 
-namespace {
-
-std::string
-mgmt_target(const std::string &bridge)
-{
-    return "unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt";
-}
-
-} // namespace
-
 void
 Agent::read_switch()
 {
@@ -26,22 +16,24 @@ Agent::read_switch()
     }
     bool changed = switch_.seqno() != switch_seqno_ || !switch_read_ ||
                    switch_.busy() != switch_was_busy_;
-    bool check = std::any_of(
-        unchecked_.begin(), unchecked_.end(),
-        [&](const std::string &b) { return !nic_bridges_.count(b); });
-    unchecked_.clear();
-    for (const auto &[name, bridge] : nic_bridges_) {
-        check |= !vswitchd_away_ && time_msec() >= bridge.next_check_ms;
-    }
-    if (!changed && !check) {
+    bool look = unguarded_ || (!vswitchd_away_ && guard_.due());
+    unguarded_ = false;
+    if (!changed && !look) {
         return;
     }
     switch_seqno_ = switch_.seqno();
     switch_was_busy_ = switch_.busy();
     switch_read_ = true;
     SwitchFacts facts = switch_.read();
-    guard_bridges(&facts);
-    facts.dead_mirrors = dead_mirrors_;
+    std::set<std::string> tapped;
+    for (const auto &[iface_id, nic] : facts.nics) {
+        if (!desired_.tunnels_of_nic(iface_id).empty()) {
+            tapped.insert(nic.bridge);
+        }
+    }
+    guard_.watch(tapped);
+    guard_.look(!vswitchd_away_, &facts);
+    facts.dead_mirrors = mirror_watch_.dead();
     for (auto &[iface_id, nic] : facts.nics) {
         /* A restarted database server has forgotten what vswitchd will write
          * again. */
@@ -69,99 +61,6 @@ Agent::read_switch()
     }
     control_.set_local_nics(nics);
     desired_.set_switch(facts);
-}
-
-/* Frames that an output to FLOOD or ALL sends into our patch ports would be
- * other NICs'.  FLOOD can be stopped at the port ("no-flood", which only
- * OpenFlow 1.0 has and a restart of vswitchd forgets); a pipeline that uses
- * ALL, or FLOOD where that is refused, must not be tapped. */
-void
-Agent::guard_bridge(const std::string &name, const SwitchFacts &facts,
-                    NicBridge *bridge)
-{
-    std::string target = mgmt_target(name);
-    bool refused = false;
-    for (const auto &[port, row] : facts.rows.ports) {
-        auto ofport = facts.ofports.find(port);
-        if (row.bridge == name && ofport != facts.ofports.end() &&
-            !bridge->no_flood.count({port, ofport->second})) {
-            if (set_no_flood(target, ofport->second)) {
-                refused = true;
-            } else {
-                bridge->no_flood.insert({port, ofport->second});
-            }
-        }
-    }
-    int64_t began = time_msec();
-    if (began < bridge->next_check_ms) {
-        return;
-    }
-    uint64_t all = 0, flood = 0;
-    int error = count_flows_to(target, "ALL", &all);
-    if (!error) {
-        error = count_flows_to(target, "FLOOD", &flood);
-    }
-    if (error == ETIMEDOUT) {
-        /* Long enough. */
-        away_since_ms_ = time_msec() - AWAY_MS;
-    }
-    bridge->unanswered = error != 0;
-    if (!bridge->unanswered) {
-        bridge->checked = true;
-        bridge->unsafe =
-            all ? "bridge " + name +
-                      " has flows that output to ALL, which would show other "
-                      "NICs' frames to the mirror; use NORMAL or FLOOD"
-            : flood && refused
-                ? "bridge " + name +
-                      " has flows that output to FLOOD and does not admit "
-                      "OpenFlow 1.0, which is needed to keep them from the "
-                      "mirror; admit it or use NORMAL"
-                : "";
-    }
-    int64_t now = time_msec();
-    bridge->next_check_ms = now + NIC_BRIDGE_CHECK_MS;
-    if (!bridge->unanswered) {
-        bridge->next_check_ms =
-            std::max(bridge->next_check_ms,
-                     now + (now - began) * NIC_BRIDGE_PAUSE_FACTOR);
-    }
-}
-
-void
-Agent::guard_bridges(SwitchFacts *facts)
-{
-    std::set<std::string> tapped;
-    for (const auto &[iface_id, nic] : facts->nics) {
-        if (!desired_.tunnels_of_nic(iface_id).empty()) {
-            tapped.insert(nic.bridge);
-        }
-    }
-    std::erase_if(nic_bridges_, [&](const auto &bridge) {
-        return !tapped.count(bridge.first);
-    });
-    for (const std::string &name : tapped) {
-        NicBridge &bridge = nic_bridges_[name];
-        if (!vswitchd_away_) {
-            /* Else it would only keep us until its time is up. */
-            guard_bridge(name, *facts, &bridge);
-        }
-        auto facts_of = facts->bridges.find(name);
-        if (facts_of != facts->bridges.end()) {
-            facts_of->second.unsafe = bridge.unsafe;
-            facts_of->second.checked = bridge.checked;
-        }
-    }
-}
-
-/* What is known of them holds until they have been looked at again. */
-void
-Agent::recheck_nic_bridges()
-{
-    for (auto &[name, found] : nic_bridges_) {
-        found.no_flood.clear();
-        found.next_check_ms = 0;
-    }
 }
 
 void
@@ -218,35 +117,6 @@ Agent::read_underlay()
     desired_.set_paths(underlay_.take_changes());
 }
 
-/* Whether vswitchd answers questions about bridges that carry NICs.  After one
- * that it did not answer, which held us up, it is asked for a sign of life
- * first, which does not. */
-bool
-Agent::nic_bridges_answer()
-{
-    bool unanswered = std::any_of(
-        nic_bridges_.begin(), nic_bridges_.end(),
-        [](const auto &bridge) { return bridge.second.unanswered; });
-    if (life_ticket_) {
-        if (auto reply = vswitchd_.take(life_ticket_)) {
-            life_ticket_ = 0;
-            next_life_ms_ = time_msec() + LIFE_MS;
-            if (!reply->lost) {
-                for (auto &[name, bridge] : nic_bridges_) {
-                    bridge.unanswered = false;
-                }
-                recheck_nic_bridges();
-                poll_immediate_wake();
-                return true;
-            }
-        }
-    } else if (unanswered && time_msec() >= next_life_ms_) {
-        life_ticket_ = vswitchd_.call("version", {});
-        poll_immediate_wake();
-    }
-    return !unanswered;
-}
-
 /* vswitchd is away when the rows that we wrote, or the connections to our
  * bridges, wait for it too long. */
 void
@@ -254,7 +124,8 @@ Agent::judge_vswitchd()
 {
     bool waiting = !desired_.facts().rows.bridges.empty() &&
                    !desired_.facts().settled && !switch_.busy();
-    waiting |= !nic_bridges_answer();
+    guard_.run();
+    waiting |= !guard_.answered();
     int64_t silent_ms = 0;
     for (const auto &[name, link] : links_) {
         waiting |= !link->connected();
@@ -267,12 +138,10 @@ Agent::judge_vswitchd()
     }
     vswitchd_away_ =
         (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
-        silent_ms >= SILENT_MS;
+        silent_ms >= SILENT_MS || guard_.timed_out();
     desired_.set_vswitchd_alive(!vswitchd_away_);
 }
 
-/* A Mirror that vswitchd did not put in force, because the bridge has too many
- * for instance, shows nowhere but in that it has no statistics. */
 void
 Agent::judge_mirrors()
 {
@@ -280,35 +149,12 @@ Agent::judge_mirrors()
     if (!switch_.ready() || now < next_mirror_check_ms_) {
         return;
     }
-    next_mirror_check_ms_ = now + MIRROR_CHECK_MS;
-    bool judgeable =
-        desired_.facts().settled && !away_since_ms_ && !vswitchd_away_;
-    if (!judgeable) {
-        uncounted_since_ms_.clear();
-        return;
-    }
-    std::set<std::string> counted = switch_.counted_mirrors();
-    const SwitchRows &desired = desired_.rows(), &actual = actual_.rows;
-    std::erase_if(uncounted_since_ms_, [&](const auto &mirror) {
-        return counted.count(mirror.first) ||
-               !desired.mirrors.count(mirror.first);
-    });
-    /* They are refreshed late, at times: one more interval. */
-    int64_t patience_ms = 2 * switch_.statistics_interval_ms() + 1000;
-    std::map<std::string, std::string> dead;
-    for (const auto &[name, row] : desired.mirrors) {
-        auto is = actual.mirrors.find(name);
-        if (is == actual.mirrors.end() || !(is->second == row)) {
-            uncounted_since_ms_.erase(name);
-        } else if (!counted.count(name)) {
-            auto since = uncounted_since_ms_.try_emplace(name, now).first;
-            if (now >= since->second + patience_ms) {
-                dead[row.mark.iface_id] = name;
-            }
-        }
-    }
-    if (dead != dead_mirrors_) {
-        dead_mirrors_ = std::move(dead);
+    next_mirror_check_ms_ = now + MirrorWatch::INTERVAL_MS;
+    if (!desired_.facts().settled || away_since_ms_ || vswitchd_away_) {
+        mirror_watch_.excuse();
+    } else if (mirror_watch_.judge(actual_.rows, desired_.rows(),
+                                   switch_.counted_mirrors(),
+                                   switch_.statistics_interval_ms(), now)) {
         switch_read_ = false;
         poll_immediate_wake();
     }

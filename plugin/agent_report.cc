@@ -258,7 +258,7 @@ Agent::report()
     context.now_ms = time_wall_msec();
     context.paused = paused_;
     context.refused = refusals_.reasons();
-    context.contested = contested_;
+    context.contested = contest_.told();
     context.away_from_ms = away_from_ms_;
     context.away_until_ms = away_until_ms_;
     context.counters = &counters_;

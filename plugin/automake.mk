@@ -30,6 +30,8 @@ libpmcore_la_SOURCES = \
 	plugin/kinds.h \
 	plugin/lifecycle.cc \
 	plugin/lifecycle.h \
+	plugin/mirror_watch.cc \
+	plugin/mirror_watch.h \
 	plugin/model.cc \
 	plugin/model.h \
 	plugin/parse.h \
@@ -80,6 +82,8 @@ ovs_mirrord_SOURCES = \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \
+	plugin/bridge_guard.cc \
+	plugin/bridge_guard.h \
 	plugin/bridge_link.cc \
 	plugin/bridge_link.h \
 	plugin/main.cc \

@@ -10,7 +10,7 @@ constexpr int64_t READ_INTERVAL_MS = 200;
 } // namespace
 
 BridgeLink::BridgeLink(const std::string &bridge)
-    : openflow_("unix:" + std::string(ovs_rundir()) + "/" + bridge + ".mgmt")
+    : openflow_(management_socket(bridge))
 {
 }
 

@@ -136,6 +136,31 @@ Contest::remembered(int64_t now_ms) const
     return bridges;
 }
 
+Contest::News
+Contest::take_news(int64_t now_ms)
+{
+    News news;
+    std::map<std::string, std::string> waiting = this->waiting(now_ms);
+    if (waiting == told_) {
+        return news;
+    }
+    std::set<std::string> remembered = this->remembered(now_ms);
+    std::erase_if(said_, [&](const std::string &bridge) {
+        return !remembered.count(bridge);
+    });
+    for (const auto &[bridge, what] : told_) {
+        news.bridges.insert(bridge);
+    }
+    for (const auto &[bridge, what] : waiting) {
+        news.bridges.insert(bridge);
+        if (said_.insert(bridge).second) {
+            news.began[bridge] = what;
+        }
+    }
+    told_ = std::move(waiting);
+    return news;
+}
+
 int64_t
 Contest::next_ms(int64_t now_ms) const
 {

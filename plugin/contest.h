@@ -39,8 +39,18 @@ public:
 
     /* What waits now, by bridge: "Mirror mirror-out-1". */
     std::map<std::string, std::string> waiting(int64_t now_ms) const;
-    /* Bridges of which repairs are not forgotten yet. */
-    std::set<std::string> remembered(int64_t now_ms) const;
+
+    struct News {
+        std::set<std::string> bridges; /* On which something else waits. */
+        /* What is worth saying, by bridge: it began to wait, and that has not
+         * been said since the last time that all was quiet there. */
+        std::map<std::string, std::string> began;
+    };
+    /* What changed in waiting() since the last call. */
+    News take_news(int64_t now_ms);
+    /* waiting() as of that call. */
+    const std::map<std::string, std::string> &told() const { return told_; }
+
     /* When the first that waits may go on, or 0 if nothing waits. */
     int64_t next_ms(int64_t now_ms) const;
 
@@ -52,11 +62,15 @@ private:
         std::string bridge;   /* For waiting(). */
     };
 
+    /* Bridges of which repairs are not forgotten yet. */
+    std::set<std::string> remembered(int64_t now_ms) const;
     bool spend(const std::string &bridge, const std::string &what,
                int64_t now_ms);
 
     SwitchRows in_force_;
     std::map<std::string, Account> accounts_; /* By 'what'. */
+    std::map<std::string, std::string> told_;
+    std::set<std::string> said_; /* Bridges; see News. */
 };
 
 } // namespace pm

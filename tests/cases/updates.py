@@ -27,14 +27,11 @@ class UpdateCases(ProductCases):
     def setUpClass(cls):
         super().setUpClass()
         # The collectors' neighbours are known from here on.
-        ready = cls()
+        ready = cls("setUp")  # An instance wants the name of some method.
         for name, box in (("ready4", cls.ids4), ("ready6", cls.ids6)):
             ready.tunnel(name, box, 1)
             cls.lab.wait_copied(cls.lab.talk("web1", "db1"), box, 1)
         ready.tearDown()
-
-    def runTest(self):
-        """Only for the instance that setUpClass() needs."""
 
     def traffic(self):
         talks = {}

@@ -55,6 +55,28 @@ TEST_F(ContestTest, DoesNotFightOneWhoKeepsRemovingIt)
     EXPECT_GE(written, Contest::BURST + 4) << "it must not give up either";
 }
 
+TEST_F(ContestTest, IsNewsOnceUntilAllWasQuiet)
+{
+    int said = 0, changed = 0;
+    int64_t now = start;
+    for (; now < start + 60000; now += 100) {
+        repairs(now);
+        Contest::News news = contest.take_news(now);
+        said += static_cast<int>(news.began.count("br-int"));
+        changed += static_cast<int>(news.bridges.count("br-int"));
+        EXPECT_EQ(contest.told(), contest.waiting(now));
+    }
+    EXPECT_EQ(said, 1);
+    EXPECT_GE(changed, 2) << "its end is news for the status";
+    now += Contest::BURST * Contest::INTERVAL_MS;
+    contest.take_news(now);
+    for (int i = 0; i <= Contest::BURST; i++) {
+        repairs(now + i);
+    }
+    EXPECT_EQ(contest.take_news(now + 10).began.count("br-int"), 1u)
+        << "it was quiet meanwhile";
+}
+
 TEST_F(ContestTest, SaysWhatWaitsAndUntilWhen)
 {
     for (int i = 0; i < Contest::BURST; i++) {

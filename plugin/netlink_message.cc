@@ -61,10 +61,12 @@ template <int MAX> struct Attrs {
     }
 };
 
-Neighbour
+std::optional<Neighbour>
 to_neighbour(int nud_state)
 {
-    if (nud_state & (NUD_FAILED | NUD_INCOMPLETE)) {
+    if (nud_state & NUD_INCOMPLETE) {
+        return std::nullopt;
+    } else if (nud_state & NUD_FAILED) {
         return Neighbour::Failed;
     } else if (nud_state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE |
                             NUD_PERMANENT | NUD_NOARP)) {
@@ -120,6 +122,23 @@ make_route_request(const IpAddress &destination)
     return msg;
 }
 
+Message
+make_neighbour_use(int ifindex, const IpAddress &address)
+{
+    struct ndmsg ndm = {};
+    ndm.ndm_family = address.is_v6 ? AF_INET6 : AF_INET;
+    ndm.ndm_ifindex = ifindex;
+    ndm.ndm_flags = NTF_USE;
+    Message msg(nlmsg_alloc_simple(RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE |
+                                                     NLM_F_ACK));
+    if (!msg || nlmsg_append(msg.get(), &ndm, sizeof ndm, NLMSG_ALIGNTO) ||
+        nla_put(msg.get(), NDA_DST, address.bits() / 8,
+                address.bytes.data())) {
+        return nullptr;
+    }
+    return msg;
+}
+
 std::optional<std::pair<int, Link>>
 parse_link(struct nlmsghdr *hdr)
 {
@@ -148,7 +167,7 @@ parse_link(struct nlmsghdr *hdr)
     return std::pair(ifi->ifi_index, link);
 }
 
-std::optional<std::pair<std::pair<int, IpAddress>, Neighbour>>
+std::optional<NeighbourNews>
 parse_neighbour(struct nlmsghdr *hdr)
 {
     if (!nlmsg_valid_hdr(hdr, sizeof(struct ndmsg))) {
@@ -160,8 +179,8 @@ parse_neighbour(struct nlmsghdr *hdr)
     if (!address) {
         return std::nullopt;
     }
-    return std::pair(std::pair(ndm->ndm_ifindex, *address),
-                     to_neighbour(ndm->ndm_state));
+    return NeighbourNews{ndm->ndm_ifindex, *address,
+                         to_neighbour(ndm->ndm_state)};
 }
 
 std::optional<Cidr>

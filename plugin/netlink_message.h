@@ -44,6 +44,9 @@ Datagram receive(struct nl_sock *);
 Message make_dump_request(int type);
 /* RTM_GETROUTE for one destination. */
 Message make_route_request(const IpAddress &destination);
+/* RTM_NEWNEIGH that has the kernel look whether a neighbour is there, as if
+ * it had something to send to it. */
+Message make_neighbour_use(int ifindex, const IpAddress &address);
 
 /* Each reads one message, or returns nullopt if it is malformed or about
  * something else than is wanted here. */
@@ -51,9 +54,14 @@ Message make_route_request(const IpAddress &destination);
 /* The index and state of a link.  Not of its place in a bridge, which comes
  * under the same type. */
 std::optional<std::pair<int, Link>> parse_link(struct nlmsghdr *);
-/* Where a neighbour is and its state; only IP. */
-std::optional<std::pair<std::pair<int, IpAddress>, Neighbour>>
-parse_neighbour(struct nlmsghdr *);
+/* Where a neighbour is and its state, if it says anything new: while the
+ * kernel looks for one that did not answer before, it does not.  Only IP. */
+struct NeighbourNews {
+    int ifindex = 0;
+    IpAddress address;
+    std::optional<Neighbour> state;
+};
+std::optional<NeighbourNews> parse_neighbour(struct nlmsghdr *);
 /* The prefix that a route's event is about; only IP, no cached routes. */
 std::optional<Cidr> parse_route_prefix(struct nlmsghdr *);
 /* The answer to make_route_request(). */

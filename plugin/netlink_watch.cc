@@ -254,11 +254,12 @@ NetlinkWatch::accept_neighbour(struct nlmsghdr *hdr, NetlinkNews *news)
     if (!parsed) {
         return;
     }
-    auto [key, state] = *parsed;
-    if (hdr->nlmsg_type == RTM_DELNEIGH) {
-        state = Neighbour::Unknown;
-    }
-    if (state == neighbour(key.first, key.second)) {
+    std::pair key(parsed->ifindex, parsed->address);
+    Neighbour before = neighbour(key.first, key.second);
+    Neighbour state = hdr->nlmsg_type == RTM_DELNEIGH
+                          ? Neighbour::Unknown
+                          : parsed->state.value_or(before);
+    if (state == before) {
         return;
     }
     if (state == Neighbour::Unknown) {
@@ -310,38 +311,64 @@ NetlinkWatch::neighbour(const std::string &name,
                                : neighbour(i->second, address);
 }
 
+int
+NetlinkWatch::ask(struct nl_msg *msg,
+                  const std::function<bool(struct nlmsghdr *)> &answer)
+{
+    if (!requests_ || !msg) {
+        return -NLE_AGAIN;
+    }
+    int error = nl_send_auto(requests_.get(), msg);
+    if (error < 0) {
+        return error;
+    }
+    uint32_t seq = nlmsg_hdr(msg)->nlmsg_seq;
+    for (bool last = false; !last;) {
+        Datagram datagram = receive(requests_.get());
+        if (datagram.error) {
+            return datagram.error;
+        }
+        datagram.for_each([&](struct nlmsghdr *hdr) {
+            last = last || (hdr->nlmsg_seq == seq && answer(hdr));
+        });
+    }
+    return 0;
+}
+
 /* Asks the kernel by which route a packet to 'destination' would go. */
 std::optional<KernelRoute>
 NetlinkWatch::lookup(const IpAddress &destination)
 {
     Message msg = make_route_request(destination);
-    if (!requests_ || !msg || nl_send_auto(requests_.get(), msg.get()) < 0) {
-        return std::nullopt;
+    std::optional<KernelRoute> route;
+    int error = ask(msg.get(), [&](struct nlmsghdr *hdr) {
+        if (hdr->nlmsg_type == RTM_NEWROUTE) {
+            route = parse_route(hdr);
+        } else if (hdr->nlmsg_type == NLMSG_ERROR) {
+            /* ENETUNREACH, EACCES, EINVAL (blackhole) ... */
+            route = KernelRoute{};
+        }
+        return route.has_value();
+    });
+    if (error) {
+        trouble_ =
+            std::string("netlink route lookup failed: ") + nl_geterror(error);
     }
+    return route;
+}
 
-    uint32_t seq = nlmsg_hdr(msg.get())->nlmsg_seq;
-    for (;;) {
-        Datagram datagram = receive(requests_.get());
-        if (datagram.error) {
-            trouble_ = std::string("netlink route lookup failed: ") +
-                       nl_geterror(datagram.error);
-            return std::nullopt;
-        }
-        std::optional<KernelRoute> route;
-        datagram.for_each([&](struct nlmsghdr *hdr) {
-            if (hdr->nlmsg_seq != seq) {
-                return;
-            } else if (hdr->nlmsg_type == RTM_NEWROUTE) {
-                route = parse_route(hdr);
-            } else if (hdr->nlmsg_type == NLMSG_ERROR) {
-                /* ENETUNREACH, EACCES, EINVAL (blackhole) ... */
-                route = KernelRoute{};
-            }
-        });
-        if (route) {
-            return route;
-        }
+void
+NetlinkWatch::probe(const std::string &link, const IpAddress &neighbour)
+{
+    auto i = by_name_.find(link);
+    if (i == by_name_.end()) {
+        return;
     }
+    /* A refusal, for want of the right to or of memory, is like a neighbour
+     * that is not looked for: nothing is known of it. */
+    Message msg = make_neighbour_use(i->second, neighbour);
+    ask(msg.get(),
+        [](struct nlmsghdr *hdr) { return hdr->nlmsg_type == NLMSG_ERROR; });
 }
 
 } // namespace pm

@@ -9,6 +9,7 @@
 #ifndef PLUGIN_NETLINK_WATCH_H
 #define PLUGIN_NETLINK_WATCH_H 1
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "plugin/model.h"
 #include "plugin/path.h"
 
+struct nl_msg;
 struct nl_sock;
 struct nlmsghdr;
 
@@ -85,6 +87,9 @@ public:
 
     /* Nullopt if the kernel cannot be asked now. */
     std::optional<KernelRoute> lookup(const IpAddress &destination);
+    /* Has the kernel look whether a neighbour is there.  What comes of it is
+     * news, later. */
+    void probe(const std::string &link, const IpAddress &neighbour);
 
 private:
     struct Closer {
@@ -93,6 +98,11 @@ private:
     using Socket = std::unique_ptr<struct nl_sock, Closer>;
 
     bool open();
+    /* Sends a request and calls 'answer' with each message that the kernel
+     * answers, which returns whether it was the last.  Returns 0 or a
+     * negative NLE_*. */
+    int ask(struct nl_msg *,
+            const std::function<bool(struct nlmsghdr *)> &answer);
     bool dump(int type, NetlinkNews *);
     void read_all(long long now_ms, NetlinkNews *);
     void accept(struct nlmsghdr *, NetlinkNews *);

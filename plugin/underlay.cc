@@ -78,6 +78,7 @@ struct Underlay::Impl {
     void ask_all();
     void accept(const NetlinkNews &);
     void follow_up();
+    std::optional<NextHop> next_hop(const PathKey &) const;
     void tick();
     void check_port();
     void look_up_stale();
@@ -156,7 +157,26 @@ Underlay::Impl::follow_up()
     }
 }
 
-/* What no event tells of, a little each second. */
+/* Whom the kernel can look for in the switch's place. */
+std::optional<NextHop>
+Underlay::Impl::next_hop(const PathKey &key) const
+{
+    const std::optional<SwitchRoute> *route =
+        key.datapath_type == "netdev" ? switch_routes.route(key.destination)
+                                      : nullptr;
+    if (!route || !*route) {
+        return std::nullopt;
+    }
+    return NextHop((*route)->device,
+                   (*route)->gateway.value_or(key.destination));
+}
+
+/* What no event tells of, a little each second.
+ *
+ * The userspace datapath asks for a next hop when it translates a flow, and
+ * then no more for as long as the flow is in use; nor does it find out that
+ * one is gone.  The kernel does both when it is told that the neighbour is in
+ * use; what that answers passes the switch, which learns it. */
 void
 Underlay::Impl::tick()
 {
@@ -168,12 +188,28 @@ Underlay::Impl::tick()
     size_t n = (watched.size() + TICKS_PER_PASS - 1) / TICKS_PER_PASS;
     n = std::min(n, MAX_ASKED_PER_TICK);
     auto next = hand ? watched.upper_bound(*hand) : watched.begin();
+    std::set<NextHop> probed;
     for (size_t i = 0; i < n; i++, ++next) {
         if (next == watched.end()) {
             next = watched.begin();
         }
         ask(*next);
+        if (auto hop = next_hop(*next)) {
+            probed.insert(*hop);
+        }
         hand = *next;
+    }
+    for (const PathKey &key : watched) {
+        if (auto hop = next_hop(key);
+            hop && !switch_routes.has_neighbour(*hop)) {
+            probed.insert(*hop);
+        }
+        if (probed.size() >= MAX_ASKED_PER_TICK) {
+            break;
+        }
+    }
+    for (const NextHop &hop : probed) {
+        netlink.probe(hop.first, hop.second);
     }
     if (any_userspace()) {
         switch_routes.ask_neighbours();
@@ -269,11 +305,10 @@ Underlay::Impl::userspace_path(const PathKey &key) const
 
     IpAddress hop = (*route)->gateway.value_or(key.destination);
     const Link *link = is_dummy ? nullptr : netlink.link(path.device);
-    if (switch_routes.has_neighbour({path.device, hop})) {
-        path.neighbour = Neighbour::Reachable;
-    } else if (link &&
-               netlink.neighbour(path.device, hop) == Neighbour::Failed) {
+    if (link && netlink.neighbour(path.device, hop) == Neighbour::Failed) {
         path.neighbour = Neighbour::Failed;
+    } else if (switch_routes.has_neighbour({path.device, hop})) {
+        path.neighbour = Neighbour::Reachable;
     }
     if (link) {
         path.device_up = link->up;

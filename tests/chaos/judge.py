@@ -206,6 +206,8 @@ class Judge:
                           f"{entry.time:.3f} never reached {who[1]}, and its "
                           "twin lost nothing")
             return
+        # A switch that stood still copies what waited when it goes on.
+        end = max(end, entry.received[entry.receiver.name])
         for eras in ([[era] for era in self._book.stable(begin, end)]
                      + self._book.handed_over(begin, end)):
             guest = eras[0].tunnel.source

@@ -196,10 +196,14 @@ class UnderlayTest(unittest.TestCase):
             print("  %s %s: %.0f ms" % (key, values, took * 1000))
 
     @staticmethod
-    def speak_to(address, device):
-        """Makes the kernel look for a neighbour, and give up soon."""
+    def give_up_soon(device):
+        """Makes the kernel not look for a neighbour for long."""
         host("sysctl -qw net.ipv4.neigh.%s.mcast_solicit=1 "
              "net.ipv4.neigh.%s.retrans_time_ms=100" % (device, device))
+
+    def speak_to(self, address, device):
+        """Makes the kernel look for a neighbour."""
+        self.give_up_soon(device)
         run("ip", "netns", "exec", HOST, sys.executable, "-c",
             "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
             ".sendto(b'x', (%r, 9))" % address)
@@ -250,6 +254,9 @@ class UnderlayTest(unittest.TestCase):
 
     def test_userspace_neighbour_is_what_the_switch_knows(self):
         key = "netdev", "10.9.0.2"
+        host("ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 "
+             "nud permanent dev br-phy")
+        self.addCleanup(host, "ip neigh del 10.9.0.2 dev br-phy")
         self.watch(key)
         self.timed(key, routed=True, neighbour="unknown")
         self.appctl("tnl/neigh/set", "br-phy", "10.9.0.2",
@@ -258,13 +265,14 @@ class UnderlayTest(unittest.TestCase):
         self.appctl("tnl/neigh/flush")
         self.timed(key, neighbour="unknown", seconds=TICK_S)
 
-    def test_userspace_neighbour_that_does_not_answer_the_kernel(self):
+    def test_userspace_neighbour_that_is_silent_is_looked_for(self):
+        self.give_up_soon("br-phy")
         key = "netdev", "10.9.0.77"
         self.watch(key)
-        self.timed(key, routed=True, neighbour="unknown")
-        self.speak_to("10.9.0.77", "br-phy")
-        self.timed(key, neighbour="failed")
-        host("ip neigh del 10.9.0.77 dev br-phy")
+        self.timed(key, routed=True, neighbour="failed", seconds=SLOW_S)
+        host("ip neigh replace 10.9.0.77 lladdr 02:00:00:00:00:02 "
+             "nud permanent dev br-phy")
+        self.addCleanup(host, "ip neigh del 10.9.0.77 dev br-phy")
         self.timed(key, neighbour="unknown")
 
     def test_route_that_an_operator_gave_the_switch(self):

@@ -263,6 +263,20 @@ TEST_F(OneTunnel, WhoseNextHopDoesNotAnswerSaysSoAndGoesOnCopying)
     EXPECT_TRUE(host.desire(tunnel).egress);
 }
 
+TEST_F(OneTunnel, WhoseNextHopIsBeingAskedForIsNotBlamed)
+{
+    PathKey key = *host.desire(tunnel).path;
+    host.paths[key] = host.find_path(key);
+    host.paths[key].neighbour = Neighbour::Unknown;
+    host.feed();
+    const Condition &reachable =
+        host.desire(tunnel).conditions.at("DestinationReachable");
+    EXPECT_EQ(reachable.status, ConditionStatus::Unknown);
+    EXPECT_EQ(reachable.reason.rfind("NEIGHBOUR_UNKNOWN: ", 0), 0u);
+    EXPECT_EQ(host.desire(tunnel).health, Health::Ok);
+    EXPECT_TRUE(host.desire(tunnel).egress);
+}
+
 TEST_F(OneTunnel, WithoutAnAddressToSendFromSaysSo)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -402,13 +402,16 @@ class UnderlayTest(unittest.TestCase):
         key = "system", "10.8.0.2"
         self.watch(key)
         self.timed(key, device="k0")
-        host("ip link set k0 down")
-        host("ip link set k0 name k1")
-        host("ip link set k1 up")
-        self.timed(key, device="k1", device_up=True)
-        host("ip link set k1 down")
-        host("ip link set k1 name k0")
-        host("ip link set k0 up")
+
+        def rename(before, after):
+            host("ip link set %s down" % before)
+            host("ip link set %s name %s" % (before, after))
+            host("ip link set %s up" % after)
+        rename("k0", "k1")
+        try:
+            self.timed(key, device="k1", device_up=True)
+        finally:
+            rename("k1", "k0")
         self.timed(key, device="k0", device_up=True)
 
     def test_kernel_neighbour(self):

@@ -69,12 +69,15 @@ private:
     void read_control();
     void read_underlay();
     void run_links();
-    void on_read(const std::string &bridge, const std::vector<FlowStats> &);
+    void on_read(const std::string &bridge, const LinkEvent &);
+    void on_metered(const std::string &bridge, const LinkEvent &);
     void on_applied(const std::string &bridge, const LinkEvent &);
     void on_refused(const std::string &bridge, const LinkEvent &);
     void on_lost(const std::string &bridge);
     void tell_contest();
-    void on_counted(const std::vector<FlowStats> &);
+    void on_counted(const LinkEvent &);
+    void note_counter(int64_t tunnel_number, const std::string &name,
+                      uint64_t value);
     size_t egress_flows_on(const std::string &bridge) const;
     void run_prover();
     void judge_vswitchd();

@@ -20,37 +20,50 @@ constexpr size_t WRITES_MAX = 2000;
  * Counters. */
 
 void
-Agent::on_counted(const std::vector<FlowStats> &flows)
+Agent::on_counted(const LinkEvent &event)
 {
-    for (const FlowStats &stats : flows) {
+    for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
             !cookie->direction) {
             continue;
         }
-        auto id = desired_.tunnel_of_number(cookie->owner.number);
-        const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-        if (!status) {
-            continue;
-        }
-        auto [counters, fresh] = counters_.try_emplace(*id);
-        if (fresh) {
-            counters->second = status->counters;
-        }
         std::string direction = to_string(*cookie->direction);
-        Counters before = counters->second;
-        count(&counters->second, direction + "_packets",
-              static_cast<int64_t>(stats.n_packets));
-        count(&counters->second, direction + "_bytes",
-              static_cast<int64_t>(stats.n_bytes));
-        if (!(before == counters->second)) {
-            unreported_.insert(*id);
+        note_counter(cookie->owner.number, direction + "_packets",
+                     stats.n_packets);
+        note_counter(cookie->owner.number, direction + "_bytes",
+                     stats.n_bytes);
+    }
+    for (const auto &[meter, stats] : event.meters) {
+        FlowOwner owner = owner_of_meter(meter);
+        if (owner.kind == FlowOwner::Egress) {
+            note_counter(owner.number, "dropped_packets", stats.n_dropped);
         }
     }
     std::vector<std::function<void()>> waiters;
     waiters.swap(count_waiters_);
     for (const auto &done : waiters) {
         done();
+    }
+}
+
+void
+Agent::note_counter(int64_t tunnel_number, const std::string &name,
+                    uint64_t value)
+{
+    auto id = desired_.tunnel_of_number(tunnel_number);
+    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+    if (!status) {
+        return;
+    }
+    auto [counters, fresh] = counters_.try_emplace(*id);
+    if (fresh) {
+        counters->second = status->counters;
+    }
+    Counters before = counters->second;
+    count(&counters->second, name, static_cast<int64_t>(value));
+    if (!(before == counters->second)) {
+        unreported_.insert(*id);
     }
 }
 

@@ -105,7 +105,8 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
         const Counters *counters = agent.counters_of(id);
         out << "  in=" << counter(counters, "inbound_packets")
-            << "  out=" << counter(counters, "outbound_packets");
+            << "  out=" << counter(counters, "outbound_packets")
+            << "  dropped=" << counter(counters, "dropped_packets");
         if (desire.pending) {
             out << "  (its rows are on their way)";
         }
@@ -154,8 +155,9 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
     }
     const Counters *counters = agent.counters_of(id);
-    for (const char *name : {"inbound_packets", "inbound_bytes",
-                             "outbound_packets", "outbound_bytes"}) {
+    for (const char *name :
+         {"inbound_packets", "inbound_bytes", "outbound_packets",
+          "outbound_bytes", "dropped_packets"}) {
         out << "    " << name << " " << counter(counters, name) << "\n";
     }
 }

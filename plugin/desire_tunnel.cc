@@ -327,6 +327,9 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
     if (!before.egress) {
         return true;
     }
+    if (facts_.settings.rate_kbps == 0 && !before.egress->count_only) {
+        return false;
+    }
     const std::string &type = nic->second.datapath_type;
     auto port = facts_.ofports.find(vxlan_port_name(
         before.mirror_bridge, facts_.settings.mirror_bridge, type));
@@ -447,6 +450,14 @@ DesiredState::desire_tunnel(const Uuid &id)
     EgressSpec egress;
     egress.vni = tunnel->vni;
     egress.count_only = tunnel->mode == Mode::Count;
+    egress.rate_kbps = tunnel->rate_kbps;
+    egress.budgeted = facts_.settings.rate_kbps.has_value();
+    if (facts_.settings.rate_kbps == 0 && !egress.count_only) {
+        degrade(&desire, "BUDGET_ZERO",
+                "this hypervisor has no budget for copies; raise its "
+                "external_ids:mirror-rate-kbps");
+        return desire;
+    }
     if (!find_way(*destination, &desire, &egress) ||
         !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress) ||
         !admitted) {

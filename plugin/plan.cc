@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plugin/value_of.h"
+
 namespace pm {
 
 namespace {
@@ -110,8 +112,10 @@ spec_of(const std::vector<Flow> &flows)
 
 bool
 Actual::take_read(const std::string &bridge,
-                  std::map<FlowOwner, std::vector<Flow>> read)
+                  std::map<FlowOwner, std::vector<Flow>> read,
+                  std::map<FlowOwner, int64_t> read_meters)
 {
+    meters[bridge] = std::move(read_meters);
     for (auto &[owner, now] : read) {
         std::sort(now.begin(), now.end());
     }
@@ -143,18 +147,25 @@ Actual::lose(const std::string &bridge)
         }
     }
     flows.erase(known);
+    meters.erase(bridge);
 }
 
 bool
 Plan::empty() const
 {
-    return flows.empty() && !prove && rows.empty() && waiting.empty();
+    return meters.empty() && flows.empty() && !prove && rows.empty() &&
+           waiting.empty();
 }
 
 std::vector<std::string>
 Plan::describe() const
 {
     std::vector<std::string> lines;
+    for (const auto &[bridge, edits] : meters) {
+        for (const MeterEdit &edit : edits) {
+            lines.push_back(bridge + ": " + edit.to_string());
+        }
+    }
     for (const auto &[bridge, edits] : flows) {
         for (const FlowEdit &edit : edits) {
             auto cookie = Cookie::decode(edit.flow.cookie);
@@ -235,6 +246,42 @@ must_wait_for_tap(const RowEdit &edit, const Actual &actual,
             actual.has({FlowOwner::Tap, static_cast<uint32_t>(mark->number)}));
 }
 
+/* What an owner's meter must come to before its flows, or after them, if
+ * anything.  'flows_differ': its flows are not as desired. */
+std::optional<MeterEdit>
+diff_meter(const Actual &actual, const DesiredState &desired,
+           const OwnerKey &key, bool flows_differ)
+{
+    const int64_t *wanted = value_of(desired.meters(), key);
+    const auto *meters = value_of(actual.meters, key.bridge);
+    const int64_t *is = meters ? value_of(*meters, key.owner) : nullptr;
+    if (wanted && !is) {
+        return MeterEdit{MeterEdit::Op::Add, key.owner, *wanted};
+    }
+    if (wanted && *wanted != *is) {
+        return MeterEdit{MeterEdit::Op::Modify, key.owner, *wanted};
+    }
+    if (!wanted && is && !flows_differ) {
+        return MeterEdit{MeterEdit::Op::Delete, key.owner, 0};
+    }
+    return std::nullopt;
+}
+
+/* Whether the owner's flows must wait for a meter: its own, or, where copies
+ * leave, that of all copies. */
+bool
+must_wait_for_meter(const Actual &actual, const DesiredState &desired,
+                    const OwnerKey &key)
+{
+    auto lacks = [&](const FlowOwner &owner) {
+        const auto *meters = value_of(actual.meters, key.bridge);
+        return desired.meters().count({key.bridge, owner}) &&
+               !(meters && meters->count(owner));
+    };
+    return lacks(key.owner) || (key.owner.kind == FlowOwner::Egress &&
+                                lacks({FlowOwner::Base, 0}));
+}
+
 } // namespace
 
 Plan
@@ -260,15 +307,36 @@ make_plan(const Actual &actual, const DesiredState &desired,
         }
         std::vector<FlowEdit> edits =
             diff_flows(actual_flows(actual, key), wanted);
-        if (edits.empty()) {
+        auto meter = diff_meter(actual, desired, key, !edits.empty());
+        if (meter && meter->op == MeterEdit::Op::Delete &&
+            key.owner.kind == FlowOwner::Egress &&
+            actual.unproven.count(key.owner.number)) {
+            plan.waiting.push_back(key.bridge + ": " + meter->to_string() +
+                                   " (waits until its flows are proven gone "
+                                   "from the datapath)");
+            ++i;
+            continue;
+        }
+        if (meter) {
+            plan.meters[key.bridge].push_back(*meter);
+        } else if (edits.empty()) {
             i = outstanding->erase(i);
             continue;
         }
-        deletions_outstanding |= wanted.empty();
+        ++i;
+        deletions_outstanding |= wanted.empty() && !edits.empty();
+        if (!wanted.empty() && !edits.empty() &&
+            must_wait_for_meter(actual, desired, key)) {
+            plan.waiting.push_back(key.bridge + ": flows of " +
+                                   key.owner.to_string() +
+                                   " wait for the meter of their limit");
+            continue;
+        }
         std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
         bundle.insert(bundle.end(), edits.begin(), edits.end());
-        ++i;
     }
+    std::erase_if(plan.flows,
+                  [](const auto &bundle) { return bundle.second.empty(); });
     for (auto &[bridge, edits] : plan.flows) {
         /* Two owners can hand one match from one to the other (a patch
          * port's number used again): what goes, goes first. */
@@ -350,9 +418,11 @@ apply_bundle(Actual *actual, const std::string &bridge,
         std::erase_if(flows, [&](const Flow &flow) {
             return flow.key == edit.flow.key;
         });
+        bool sends = owner.kind == FlowOwner::Egress &&
+                     edit.flow.key.table == TABLE_EGRESS;
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
-            if (owner.kind == FlowOwner::Egress) {
+            if (sends) {
                 auto stop = actual->unproven.find(owner.number);
                 if (stop != actual->unproven.end() &&
                     stop->second.bridge == bridge) {
@@ -360,13 +430,24 @@ apply_bundle(Actual *actual, const std::string &bridge,
                     actual->unproven.erase(stop);
                 }
             }
-        } else if (owner.kind == FlowOwner::Egress) {
+        } else if (sends) {
             actual->stopped(owner.number, parse_egress(was), bridge);
         }
         if (flows.empty()) {
             owners.erase(owner);
         }
     }
+}
+
+void
+apply_meter(Actual *actual, const std::string &bridge, const MeterEdit &edit)
+{
+    auto &meters = actual->meters[bridge];
+    if (edit.op != MeterEdit::Op::Delete) {
+        meters[edit.owner] = edit.rate_kbps;
+        return;
+    }
+    meters.erase(edit.owner);
 }
 
 } // namespace pm

@@ -43,6 +43,9 @@ protected:
         for (const auto &[key, flows] : host.desired.flows()) {
             actual.flows[key.bridge][key.owner] = flows;
         }
+        for (const auto &[key, rate_kbps] : host.desired.meters()) {
+            actual.meters[key.bridge][key.owner] = rate_kbps;
+        }
     }
 
     StatusEdit edit()

@@ -156,7 +156,7 @@ Agent::run_links()
                 }
                 break;
             case LinkEvent::Kind::Counted:
-                on_counted(*event);
+                on_counted(name, *event);
                 if (event->flows.size() != egress_flows_on(name) ||
                     rates_of(event->meters) != actual_.meters[name]) {
                     /* Somebody else added or deleted flows of ours. */
@@ -262,7 +262,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
     for (const auto &[owner, rate_kbps] : actual_.meters[bridge]) {
         mark({bridge, owner});
     }
-    on_counted(event);
+    on_counted(bridge, event);
 }
 
 size_t
@@ -345,6 +345,11 @@ Agent::apply_plan()
     Plan plan = make_plan(actual_, desired_, &outstanding_);
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
+    for (const auto &[name, link] : links_) {
+        /* What was refused may not be wanted any more: that is to be seen. */
+        plan.meters[name];
+        plan.flows[name];
+    }
     for (auto &[bridge, edits] : plan.meters) {
         refusals_.select(bridge, &edits, now);
         auto link = links_.find(bridge);

@@ -51,6 +51,12 @@ public:
      * once if there is none to read. */
     void with_fresh_counters(std::function<void()> done);
     const Counters *counters_of(const Uuid &tunnel) const;
+    /* Copies that the budget of all copies did not let through, by bridge,
+     * since its meter came. */
+    const std::map<std::string, uint64_t> &over_budget() const
+    {
+        return over_budget_;
+    }
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
@@ -75,7 +81,8 @@ private:
     void on_refused(const std::string &bridge, const LinkEvent &);
     void on_lost(const std::string &bridge);
     void tell_contest();
-    void on_counted(const LinkEvent &);
+    void on_counted(const std::string &bridge, const LinkEvent &);
+    void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
     size_t egress_flows_on(const std::string &bridge) const;
@@ -109,6 +116,8 @@ private:
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    std::map<std::string, uint64_t> over_budget_, over_budget_before_;
+    std::set<std::string> exceeded_; /* Bridges. */
     MirrorWatch mirror_watch_;
     Refusals refusals_;
     Contest contest_;

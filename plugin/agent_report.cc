@@ -20,8 +20,9 @@ constexpr size_t WRITES_MAX = 2000;
  * Counters. */
 
 void
-Agent::on_counted(const LinkEvent &event)
+Agent::on_counted(const std::string &bridge, const LinkEvent &event)
 {
+    over_budget_.erase(bridge);
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
@@ -38,6 +39,8 @@ Agent::on_counted(const LinkEvent &event)
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress) {
             note_counter(owner.number, "dropped_packets", stats.n_dropped);
+        } else if (owner.kind == FlowOwner::Base) {
+            over_budget_[bridge] = stats.n_dropped;
         }
     }
     std::vector<std::function<void()>> waiters;
@@ -67,12 +70,36 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
     }
 }
 
+/* Whether the budget had no room since the last time, as far as has been
+ * read. */
+void
+Agent::judge_budgets()
+{
+    std::set<std::string> exceeded;
+    for (const auto &[bridge, dropped] : over_budget_) {
+        if (dropped > over_budget_before_[bridge]) {
+            exceeded.insert(bridge);
+        }
+    }
+    over_budget_before_ = over_budget_;
+    if (exceeded == exceeded_) {
+        return;
+    }
+    exceeded_ = std::move(exceeded);
+    for (const auto &[id, desire] : desired_.tunnels()) {
+        unreported_.insert(id);
+    }
+}
+
 void
 Agent::count_when_due()
 {
     bool due = next_count_ms_ && time_msec() >= next_count_ms_;
     if (!due && next_count_ms_ && count_waiters_.empty()) {
         return;
+    }
+    if (due) {
+        judge_budgets();
     }
     if (due || !count_waiters_.empty()) {
         for (auto &[name, link] : links_) {
@@ -272,6 +299,7 @@ Agent::report()
     context.paused = paused_;
     context.refused = refusals_.reasons();
     context.contested = contest_.told();
+    context.exceeded = exceeded_;
     context.away_from_ms = away_from_ms_;
     context.away_until_ms = away_until_ms_;
     context.counters = &counters_;

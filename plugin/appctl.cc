@@ -186,6 +186,11 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
         for (const Uuid &id : all_tunnels(agent)) {
             list_tunnel(out, agent, id);
         }
+        for (const auto &[bridge, dropped] : agent.over_budget()) {
+            out << bridge << ": budget "
+                << agent.desired().facts().settings.rate_kbps.value_or(0)
+                << " kbit/s, " << dropped << " copies dropped\n";
+        }
         if (int64_t since = agent.control_lost_since_ms()) {
             out << "control database unreachable for "
                 << (time_wall_msec() - since) / 1000

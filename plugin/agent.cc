@@ -220,8 +220,8 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
         owners[cookie->owner].push_back(flow);
     }
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
-    if (actual_.take_read(bridge, std::move(owners)) &&
-        contest_.flows_changed(bridge, time_msec())) {
+    auto lost = actual_.take_read(bridge, std::move(owners));
+    if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {
         VLOG_WARN("%s: somebody else changed its flows; putting them right",
                   bridge.c_str());
     }
@@ -306,11 +306,7 @@ Agent::apply_plan()
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
     for (auto &[bridge, edits] : plan.flows) {
-        if (contest_.holds_flows(bridge, now)) {
-            std::erase_if(edits, [](const FlowEdit &edit) {
-                return edit.op != FlowEdit::Op::Delete;
-            });
-        }
+        contest_.restrain(bridge, &edits, now);
         refusals_.select(bridge, &edits, now);
         auto link = links_.find(bridge);
         waiting |= !edits.empty();

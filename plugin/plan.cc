@@ -108,7 +108,7 @@ spec_of(const std::vector<Flow> &flows)
 
 } // namespace
 
-bool
+std::optional<FlowLoss>
 Actual::take_read(const std::string &bridge,
                   std::map<FlowOwner, std::vector<Flow>> read)
 {
@@ -116,7 +116,7 @@ Actual::take_read(const std::string &bridge,
         std::sort(now.begin(), now.end());
     }
     auto known = flows.find(bridge);
-    bool changed = false;
+    std::optional<FlowLoss> lost;
     if (known != flows.end()) {
         for (auto &[owner, was] : known->second) {
             std::sort(was.begin(), was.end());
@@ -124,10 +124,28 @@ Actual::take_read(const std::string &bridge,
                 stopped(owner.number, spec_of(was), bridge);
             }
         }
-        changed = known->second != read;
+        if (known->second != read) {
+            std::map<FlowKey, const Flow *> is;
+            for (const auto &[owner, now] : read) {
+                for (const Flow &flow : now) {
+                    is[flow.key] = &flow;
+                }
+            }
+            lost.emplace();
+            for (const auto &[owner, was] : known->second) {
+                for (const Flow &flow : was) {
+                    auto i = is.find(flow.key);
+                    if (i == is.end()) {
+                        lost->deleted.insert(flow);
+                    } else if (!(*i->second == flow)) {
+                        lost->changed.insert(flow);
+                    }
+                }
+            }
+        }
     }
     flows[bridge] = std::move(read);
-    return changed;
+    return lost;
 }
 
 void

@@ -61,10 +61,12 @@ struct Actual {
                  const std::string &bridge);
     /* A proof that covers these stops, and no later ones, has ended well. */
     void proven(const std::map<int64_t, Stopped> &);
-    /* A bridge's flows have been read.  Returns whether they differ from what
-     * they were known to be, which somebody else must have done. */
-    bool take_read(const std::string &bridge,
-                   std::map<FlowOwner, std::vector<Flow>> read);
+    /* A bridge's flows have been read.  If they differ from what they were
+     * known to be, which somebody else must have done, returns those that are
+     * not as they were any more. */
+    std::optional<FlowLoss>
+    take_read(const std::string &bridge,
+              std::map<FlowOwner, std::vector<Flow>> read);
     /* A bridge's connection, or the bridge, is gone.  Whether what copied
      * there still does is not known. */
     void lose(const std::string &bridge);

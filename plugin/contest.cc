@@ -117,8 +117,7 @@ Contest::restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
     if (lost == lost_.end()) {
         return;
     }
-    auto account = accounts_.find("flows of " + bridge);
-    if (account == accounts_.end() || now_ms >= account->second.until_ms) {
+    if (!waits(bridge, now_ms)) {
         lost_.erase(lost);
         return;
     }
@@ -134,6 +133,14 @@ Contest::restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
         }
         return deleted.count(edit.flow) > 0;
     });
+}
+
+/* Whether repairs of the bridge's flows wait. */
+bool
+Contest::waits(const std::string &bridge, int64_t now_ms) const
+{
+    auto account = accounts_.find("flows of " + bridge);
+    return account != accounts_.end() && now_ms < account->second.until_ms;
 }
 
 std::map<std::string, std::string>

@@ -41,6 +41,7 @@ public:
      * repair. */
     void restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
                   int64_t now_ms);
+    bool waits(const std::string &bridge, int64_t now_ms) const;
 
     /* What waits now, by bridge: "Mirror mirror-out-1". */
     std::map<std::string, std::string> waiting(int64_t now_ms) const;

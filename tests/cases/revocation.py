@@ -2,6 +2,7 @@
 were and however hot they are."""
 
 import os
+import re
 import statistics
 import threading
 import time
@@ -138,6 +139,31 @@ class RevocationCases(ConstantCases):
         self.create = create
         self.run_trials("datapath flows that overlap",
                         lambda: goes_on(500))
+
+    def test_each_change_renews_the_datapath_flows(self):
+        """On a switch that may modify the wrong one, those of a mirrored NIC
+        are of the last change, and none is of an earlier one."""
+        self.warm_up()
+        self.rush([self.lab.talk("web1", "db1", dport=port)
+                   for port in range(5000, 5020)], 500)
+        self.tunnel("revoked", self.ids4, VNI)
+        if "reg7=0x1" not in self.switch.ofctl("dump-flows", "br-mirror"):
+            self.skipTest("this Open vSwitch modifies the right one")
+        seen = set()
+        for length in (100, 200, 300):
+            self.tunnel("revoked", self.ids4, VNI, packet_length=length)
+            self.control.ctl("--wait=hv", "sync")
+            turn = re.search(r"priority=400,.*pkt_mark=(\w+)/",
+                             self.switch.ofctl("dump-flows", "br-mirror"))[1]
+
+            def marks():
+                dump = self.switch.appctl("dpctl/dump-flows", "-m", "--names")
+                return {int(mark, 16) for mark in re.findall(
+                    r"skb_mark\(0/(\w+)\).*in_port\(web1\).*tnl_push", dump)}
+            wait_until(lambda marks=marks, turn=turn: marks() == {
+                int(turn, 16)}, f"datapath flows of mark {turn}", 5)
+            seen.add(turn)
+        self.assertEqual(len(seen), 3)
 
     def test_ten_thousand_datapath_flows_at_rate(self):
         """What is hashed on ports has a datapath flow each."""

@@ -29,6 +29,7 @@ struct Settings {
     std::string db;
     std::string account; /* Empty: the operator. */
     Format format = Format::Table;
+    bool help = false;
     bool dry_run = false;
     bool wait_hv = false;
     bool leader_only = true;
@@ -87,6 +88,22 @@ const ctl_command_syntax *lifecycle_commands();
 const ctl_table_class *table_classes();
 /* Whether db-ctl-base has it: these work on rows, not through an Edit. */
 bool is_generic(const ctl_command_syntax *);
+
+/* Prints the help of all commands. */
+void print_help();
+/* Prints one command's help; false if there is no such command. */
+bool print_command_help(const std::string &name);
+
+/* KEY=VALUE arguments: the key as the document spells it. */
+std::string key_of(const std::string &argument);
+/* What is no number or truth stays text: the check then names the key. */
+nlohmann::json value_of(const std::string &key, const std::string &text);
+/* Puts the command's arguments from the 'first' on into '*object'.  An empty
+ * value takes a key back to its default. */
+void put_values(const ctl_context *, int first, nlohmann::json *object);
+/* A usage error unless each argument from the 'first' on is KEY=VALUE, with
+ * no key twice. */
+void require_values(ctl_context *, int first);
 
 /* Connects, runs the commands in one transaction, prints; returns the exit
  * code. */

@@ -57,6 +57,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli.py \
 	tests/dummy/test_cli_completion.py \
 	tests/dummy/test_cli_rows.py \
+	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \

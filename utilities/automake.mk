@@ -1,5 +1,6 @@
 bin_PROGRAMS += ovs-mirrorctl
 ovs_mirrorctl_SOURCES = \
+	utilities/ovs-mirrorctl-columns.cc \
 	utilities/ovs-mirrorctl-describe.cc \
 	utilities/ovs-mirrorctl-edit.cc \
 	utilities/ovs-mirrorctl-generic.cc \
@@ -7,10 +8,14 @@ ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-init.cc \
 	utilities/ovs-mirrorctl-lifecycle.cc \
 	utilities/ovs-mirrorctl-list.cc \
+	utilities/ovs-mirrorctl-people.cc \
 	utilities/ovs-mirrorctl-print.cc \
 	utilities/ovs-mirrorctl-run.cc \
+	utilities/ovs-mirrorctl-show.cc \
+	utilities/ovs-mirrorctl-tunnel-show.cc \
 	utilities/ovs-mirrorctl-tunnel.cc \
 	utilities/ovs-mirrorctl-values.cc \
+	utilities/ovs-mirrorctl-view.cc \
 	utilities/ovs-mirrorctl-wait.cc \
 	utilities/ovs-mirrorctl.cc \
 	utilities/ovs-mirrorctl.h

@@ -350,11 +350,9 @@ main(int argc, char *argv[])
     vlog_set_levels(nullptr, VLF_SYSLOG, VLL_WARN);
 
     ctl_init__(&pmrec_idl_class, table_classes(), nullptr, nullptr);
-    ctl_register_commands(edit_commands());
-    ctl_register_commands(list_commands());
-    ctl_register_commands(tunnel_commands());
-    ctl_register_commands(init_commands());
-    ctl_register_commands(lifecycle_commands());
+    for (const ctl_command_syntax *commands : own_commands()) {
+        ctl_register_commands(commands);
+    }
 
     Settings settings;
     for (int i = 0; i < argc; i++) {

@@ -82,8 +82,12 @@ attempt_of(ctl_context *ctx)
 const ctl_command_syntax *edit_commands();
 const ctl_command_syntax *list_commands();
 const ctl_command_syntax *tunnel_commands();
+const ctl_command_syntax *tunnel_show_commands();
+const ctl_command_syntax *show_commands();
 const ctl_command_syntax *init_commands();
 const ctl_command_syntax *lifecycle_commands();
+/* All of these. */
+std::vector<const ctl_command_syntax *> own_commands();
 /* How db-ctl-base's commands name the rows of each table. */
 const ctl_table_class *table_classes();
 /* Whether db-ctl-base has it: these work on rows, not through an Edit. */
@@ -152,10 +156,38 @@ void print_object(ctl_context *, const nlohmann::ordered_json &);
 std::string cell_text(const nlohmann::ordered_json &);
 /* A problem's path: as in a document, but by name. */
 std::string path_of(const std::string &kind, const std::string &name);
+/* The text with blanks for line ends and other control characters. */
+std::string one_line(std::string);
+/* Columns of the terminal: $COLUMNS, else what standard output says of
+ * itself; without limit if it is no terminal. */
+size_t terminal_width();
+/* A table of at most 'limit' columns, if that can be: cells that are too wide
+ * go on in a line below.  Nothing is cut off. */
+std::string table_text(const std::vector<std::string> &headings,
+                       const std::vector<std::vector<std::string>> &rows,
+                       bool with_heading, size_t limit);
 /* RFC 3339 in UTC; null for 0. */
 nlohmann::ordered_json time_json(int64_t time_ms);
-/* "45s", "3m", "5h", "2d". */
+
+/* The tunnels that the caller may see, those shutting down included. */
+std::vector<TunnelView> views_of(const Attempt &);
+/* Others script against its keys: they are fixed. */
+nlohmann::ordered_json view_json(const TunnelView &);
+/* "-" for what is not known. */
+std::string number_text(const std::optional<int64_t> &);
+/* "VPC/ADDRESS" of what the resource is, as far as it is known. */
+std::string place_text(const Model &, const Uuid &resource);
+/* What is configured, and after it what becomes of it when that differs. */
+std::string length_text(const TunnelView &);
+
+/* For people: "45s", "3m", "5h", "2d". */
 std::string age_text(int64_t since_ms, int64_t now_ms);
+/* Exact below 10,000, then "12.3k", "4.56M"; "-" for what is not known. */
+std::string count_text(const std::optional<int64_t> &);
+/* "512 bytes", "1.23 kB", "45.6 MB". */
+std::string bytes_text(const std::optional<int64_t> &);
+/* "640 bit/s", "1.20 Mbit/s". */
+std::string rate_text(double bits_per_second);
 
 } // namespace pm::ctl
 

@@ -490,7 +490,8 @@ class Objects(CliTest):
     def test_show_commands(self):
         self.apply()
         self.assertIn("Tunnel acme/web1-ids", self.ok("show"))
-        self.assertIn("vpc: vpc-a", self.ok("tunnel-show", "acme/web1-ids"))
+        self.assertRegex(self.ok("tunnel-show", "acme/web1-ids"),
+                         "vpc: +vpc-a")
         shown = self.json("tunnel-show", "acme/web1-ids")
         self.assertEqual(shown["source_end"]["place"], "vpc-a/10.1.0.5")
         self.assertEqual(

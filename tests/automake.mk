@@ -81,6 +81,7 @@ LAB_FILES = \
 	tests/cases/healing.py \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
+	tests/cases/network.py \
 	tests/cases/order.py \
 	tests/cases/others.py \
 	tests/cases/outage.py \
@@ -143,6 +144,7 @@ LAB_FILES = \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
+	tests/system/test_network.py \
 	tests/system/test_right.py \
 	tests/system/test_updates.py
 EXTRA_DIST += $(LAB_FILES)

@@ -56,9 +56,11 @@ DUMMY_TESTS = \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
 	tests/dummy/test_cli_completion.py \
+	tests/dummy/test_cli_guide.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
+	tests/dummy/test_guide_coverage.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \
 	tests/dummy/test_rule_match.py

@@ -201,6 +201,20 @@ class ShowTests(Shown):
         self.assertIn("hypervisor:       hv1", out)
         self.assertIn("deleted by default", out)
 
+    def test_show_commands(self):
+        self.assertIn("Tunnel acme/web1-ids", self.ok("show"))
+        self.assertRegex(self.ok("tunnel-show", "acme/web1-ids"),
+                         "vpc: +vpc-a")
+        shown = self.json("tunnel-show", "acme/web1-ids")
+        self.assertEqual(shown["source_end"]["place"], "vpc-a/10.1.0.5")
+        self.assertEqual(
+            self.json("resource-show", "acme/web1-src")["used_by"],
+            ["acme/web1-ids"])
+        self.assertIn("used_by: acme/web1-ids",
+                      self.ok("filter-show", "acme/web"))
+        self.refused("NOT_FOUND", "tunnel-show", "nothing")
+        self.refused("NOT_FOUND", "filter-show", "nothing")
+
 
 class ListTests(Shown):
     def wide(self):

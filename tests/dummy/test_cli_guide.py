@@ -29,7 +29,7 @@ NICS = {
 SOURCES = ("src", "old", "hub0")
 
 
-class Guide(CliTest):
+class CloudTest(CliTest):
     def setUp(self):
         super().setUp()
         commands = list(CLOUD)
@@ -49,6 +49,12 @@ class Guide(CliTest):
                      f"{name}" for name in ("balancer", "stray")]
         self.ok(*" -- ".join(commands).split())
 
+    def connect_theirs(self):
+        self.ok("peering-add", "peer", "std", "theirs", "--", "route-add",
+                "std-1", "10.4.0.0/16", "peer")
+
+
+class Guide(CloudTest):
     def tunnel(self, source, destination, *more):
         return ("--account=acme", "tunnel-add", "tun",
                 f"source={source}-res", f"destination={destination}", *more)
@@ -112,10 +118,6 @@ class Guide(CliTest):
         self.ok("connect-set", "link", "state=inactive")
         self.assertEqual(self.codes(*self.tunnel("src", "balancer")),
                          {"TRANSIT_CONNECT_MISSING"})
-
-    def connect_theirs(self):
-        self.ok("peering-add", "peer", "std", "theirs", "--", "route-add",
-                "std-1", "10.4.0.0/16", "peer")
 
     def test_peering_and_route_come_before_the_tunnel_and_its_acceptance(
             self):

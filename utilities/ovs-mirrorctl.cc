@@ -283,7 +283,8 @@ check_utf8(const std::vector<char *> &arguments)
         try {
             nlohmann::json(argument).dump();
         } catch (const nlohmann::json::exception &) {
-            usage_error("an argument is not valid UTF-8");
+            usage_error("the argument " + quote(argument) +
+                        " is not valid UTF-8");
         }
     }
 }

@@ -44,6 +44,7 @@ class Usage(CliTest):
     def test_an_argument_that_is_not_utf8_is_a_usage_error(self):
         result = self.run_cli("vpc-add", "v1", b"region=\xff\xfe")
         self.assertEqual(result.code, 2, result)
+        self.assertIn('"region=', result.err)
 
     def test_options_may_follow_the_command(self):
         self.apply()

@@ -226,7 +226,8 @@ check_rule_add(ctl_context *ctx)
 void
 check_direction(ctl_context *ctx)
 {
-    if (strcmp(ctx->argv[2], "inbound") && strcmp(ctx->argv[2], "outbound")) {
+    const std::string direction = ctx->argv[2];
+    if (direction != "inbound" && direction != "outbound") {
         ctl_error(ctx, "the direction is inbound or outbound, not \"%s\"",
                   ctx->argv[2]);
     } else if (!strcmp(ctx->argv[0], "rule-add")) {

@@ -42,8 +42,22 @@ condition_text(const Condition &condition)
            (condition.reason.empty() ? "" : " (" + condition.reason + ")");
 }
 
+/* Whether the caller may know of what that account has. */
+bool
+sees(const Attempt &a, const std::string &account)
+{
+    return a.context.is_operator() || account == a.context.own_account();
+}
+
+/* What the copies cross is the requester's affair. */
+std::string
+crossing_text(const Attempt &a, const TunnelStatus &s)
+{
+    return sees(a, s.account) ? s.peering : "";
+}
+
 ordered_json
-status_json(const Model &model, const TunnelStatus &s)
+status_json(const Attempt &a, const TunnelStatus &s)
 {
     ordered_json conditions = ordered_json::object();
     for (const auto &[type, condition] : s.conditions) {
@@ -58,14 +72,14 @@ status_json(const Model &model, const TunnelStatus &s)
              s.effective_packet_length
                  ? ordered_json(*s.effective_packet_length)
                  : ordered_json()},
-            {"peering", s.peering},
+            {"peering", crossing_text(a, s)},
             {"reasons", s.reasons},
             {"conditions", conditions},
             {"counters", s.counters.values},
             {"events", s.events},
             {"created", time_json(s.created_ms)},
             {"updated", time_json(s.updated_ms)},
-            {"heartbeat", time_json(heartbeat_of(model, s.chassis))}};
+            {"heartbeat", time_json(heartbeat_of(a.edit.model, s.chassis))}};
 }
 
 template <typename T>
@@ -152,13 +166,6 @@ event_lines(const Attempt &a, const TunnelView &v)
     return lines;
 }
 
-/* Whether the caller may know of what that account has. */
-bool
-sees(const Attempt &a, const std::string &account)
-{
-    return a.context.is_operator() || account == a.context.own_account();
-}
-
 ordered_json
 show_json(const Attempt &a, const TunnelView &v)
 {
@@ -183,7 +190,7 @@ show_json(const Attempt &a, const TunnelView &v)
     }
     object["hypervisors"] = ordered_json::array();
     for (const TunnelStatus *status : statuses_of(model, v.id)) {
-        object["hypervisors"].push_back(status_json(model, *status));
+        object["hypervisors"].push_back(status_json(a, *status));
     }
     object["events"] = event_lines(a, v);
     return object;
@@ -332,19 +339,20 @@ show_request(const Attempt &a, const TunnelView &v, Block *block)
 }
 
 void
-show_hypervisor(ds *output, const TunnelStatus &s, int64_t heartbeat_ms,
-                int64_t now_ms)
+show_hypervisor(ds *output, const Attempt &a, const TunnelStatus &s)
 {
+    const int64_t now_ms = a.context.now_ms;
     Block outer(output, 0), block(output, 4);
     outer.line("hypervisor", s.chassis);
     block.line("health", std::string(to_string(s.health)) +
                              (s.bound ? "" : "; the source NIC is not here"));
     block.line("reported", when_text(s.updated_ms, now_ms));
-    block.line("heard from", when_text(heartbeat_ms, now_ms));
+    block.line("heard from",
+               when_text(heartbeat_of(a.edit.model, s.chassis), now_ms));
     block.line("generation", std::to_string(s.observed_generation) +
                                  ", filter " +
                                  std::to_string(s.observed_filter_generation));
-    block.line("crosses", s.peering);
+    block.line("crosses", crossing_text(a, s));
     if (!s.conditions.empty()) {
         block.title("conditions:");
         show_conditions(output, 8, s.conditions);
@@ -405,8 +413,7 @@ show_text(const Attempt &a, const TunnelView &v, const ordered_json &object,
         show_conditions(output, 4, v.conditions);
     }
     for (const TunnelStatus *status : statuses) {
-        show_hypervisor(output, *status, heartbeat_of(model, status->chassis),
-                        a.context.now_ms);
+        show_hypervisor(output, a, *status);
     }
     const auto events = event_lines(a, v);
     if (!events.empty()) {

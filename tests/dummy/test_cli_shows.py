@@ -91,10 +91,13 @@ class ShowTests(Shown):
 
     def test_another_accounts_end_is_its_own_affair(self):
         self.request()
+        self.status("shared", destination_account="beta", peering="a-to-b")
+        self.assertIn("crosses:      a-to-b",
+                      self.ok("--account=acme", "tunnel-show", "shared"))
         for account, hidden in (("acme", ("vpc-b", "sn-b", "10.2.0.",
                                           "ids-eth0")),
                                 ("beta", ("vpc-a", "sn-a", "10.1.0.",
-                                          "web1-eth0"))):
+                                          "web1-eth0", "a-to-b"))):
             for options in ((), ("--format=json",)):
                 out = self.ok("--account=" + account, *options,
                               "tunnel-show", "acme/shared")

@@ -11,8 +11,8 @@ namespace pm::ctl {
 
 namespace {
 
-/* Narrower than this no column is made. */
-constexpr size_t COLUMN_MIN = 6;
+/* How narrow columns are made that words are parted for: rather the first. */
+constexpr size_t COLUMN_MIN[] = {6, 2};
 /* Where a text is parted rather than elsewhere. */
 constexpr char AFTER_WORDS[] = " /,-:";
 
@@ -171,11 +171,12 @@ table_text(const std::vector<std::string> &headings,
         columns.push_back(column);
     }
     shrink(&columns, limit);
-    /* Should that not do, words are parted too. */
-    for (Column &column : columns) {
-        column.least = COLUMN_MIN;
+    for (size_t least : COLUMN_MIN) {
+        for (Column &column : columns) {
+            column.least = std::min(column.least, least);
+        }
+        shrink(&columns, limit);
     }
-    shrink(&columns, limit);
     std::string text;
     if (with_heading) {
         text = row_text(headings, columns);

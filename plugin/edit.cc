@@ -80,10 +80,11 @@ may_write(const Scope &scope, const T &value, const T *existing, PutMode mode,
                                   "there is no such " +
                                       std::string(KIND<T>.word));
         } else {
-            scope.fields->problem("NOT_OWNER", "account",
-                                  "you act for account " +
-                                      quote(context.own_account()) +
-                                      " and can write only what is its own");
+            scope.fields->problem(
+                "NOT_OWNER", "account",
+                "you act for account " + quote(context.own_account()) +
+                    " and can write only what is its own: name "
+                    "that");
         }
         return false;
     }

@@ -78,7 +78,8 @@ may_write(const Scope &scope, const T &value, const T *existing, PutMode mode,
         if (mode == PutMode::Replace && !acceptor) {
             scope.fields->problem("NOT_FOUND", "name",
                                   "there is no such " +
-                                      std::string(KIND<T>.word));
+                                      std::string(KIND<T>.word) +
+                                      ": mend its name");
         } else {
             scope.fields->problem(
                 "NOT_OWNER", "account",

@@ -111,6 +111,8 @@ class Refusals(CloudTest):
             with self.subTest(code):
                 dry = self.refused(code, *own, "--dry-run", *words)
                 self.assertEqual(self.refused(code, *own, *words), dry)
+                for line in dry:
+                    self.assert_mends(line)
 
     def test_all_of_them_are_given_together(self):
         """What several commands are refused for, in one answer."""

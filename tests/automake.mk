@@ -57,8 +57,13 @@ DUMMY_TESTS = \
 	tests/dummy/test_chaos_oracles.py \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
+	tests/dummy/test_cli_completion.py \
+	tests/dummy/test_cli_guide.py \
+	tests/dummy/test_cli_refusals.py \
 	tests/dummy/test_cli_rows.py \
+	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
+	tests/dummy/test_guide_coverage.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \
 	tests/dummy/test_rule_match.py
@@ -81,6 +86,7 @@ LAB_FILES = \
 	tests/cases/healing.py \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
+	tests/cases/network.py \
 	tests/cases/order.py \
 	tests/cases/others.py \
 	tests/cases/outage.py \
@@ -143,6 +149,7 @@ LAB_FILES = \
 	tests/system/test_daemon.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
+	tests/system/test_network.py \
 	tests/system/test_right.py \
 	tests/system/test_updates.py
 EXTRA_DIST += $(LAB_FILES)

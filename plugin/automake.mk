@@ -42,12 +42,16 @@ libpmcore_la_SOURCES = \
 	plugin/path_text.h \
 	plugin/plan.cc \
 	plugin/plan.h \
+	plugin/plan_meters.cc \
+	plugin/plan_meters.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
 	plugin/slots.cc \
 	plugin/slots.h \
 	plugin/status.cc \
 	plugin/status.h \
+	plugin/switch_flaws.cc \
+	plugin/switch_flaws.h \
 	plugin/switch_names.h \
 	plugin/switch_rows.h \
 	plugin/value_of.h

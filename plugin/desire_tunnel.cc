@@ -205,7 +205,7 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
     }
     set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
                   "PATH_UNKNOWN: the route to " + destination.to_string() +
-                      " is being looked up");
+                      " is being looked up; wait");
     return false;
 }
 
@@ -264,7 +264,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     } else {
         set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
                       "NEIGHBOUR_UNKNOWN: the next hop to " + to +
-                          " has not been asked for yet");
+                          " has not been asked for yet; the first copy does");
     }
     egress->source = *source;
     egress->destination = destination;
@@ -312,37 +312,6 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
     return true;
 }
 
-/* Whether 'before', what the tunnel came to with rows that are now on their
- * way, still fits the switch and the numbers. */
-bool
-DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
-{
-    if (!before.active || !before.wants_slot) {
-        return before.active;
-    }
-    auto nic = facts_.nics.find(before.iface_id);
-    if (nic == facts_.nics.end() || nic->second.bridge != before.nic_bridge) {
-        return false;
-    }
-    if (!before.egress) {
-        return true;
-    }
-    if (facts_.settings.rate_kbps == 0 && !before.egress->count_only) {
-        return false;
-    }
-    const std::string &type = nic->second.datapath_type;
-    auto port = facts_.ofports.find(vxlan_port_name(
-        before.mirror_bridge, facts_.settings.mirror_bridge, type));
-    const TunnelStatus *status = status_of(id);
-    const FilterStatus *filter =
-        before.filter ? filter_status_of(*before.filter) : nullptr;
-    return bridge_for_type(type) == before.mirror_bridge &&
-           port != facts_.ofports.end() &&
-           port->second == before.egress->vxlan_port && status &&
-           status->number == before.tap.tunnel &&
-           (!before.filter || (filter && filter->number == before.tap.filter));
-}
-
 TunnelDesire
 DesiredState::desire_tunnel(const Uuid &id)
 {
@@ -375,7 +344,8 @@ DesiredState::desire_tunnel(const Uuid &id)
     } else {
         fail_condition(&desire, "SourceBound", "NIC_UNBOUND",
                        "the source NIC " + desire.iface_id +
-                           " is not plugged in on this hypervisor");
+                           " is not plugged in on this hypervisor; start its "
+                           "VM here, or see where it runs");
     }
     if (!tunnel->enabled) {
         desire.health = Health::Disabled;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "plugin/value_of.h"
+#include "plugin/plan_meters.h"
+#include "plugin/switch_flaws.h"
 
 namespace pm {
 
@@ -110,7 +111,7 @@ spec_of(const std::vector<Flow> &flows)
 
 } // namespace
 
-bool
+std::optional<FlowLoss>
 Actual::take_read(const std::string &bridge,
                   std::map<FlowOwner, std::vector<Flow>> read,
                   std::map<FlowOwner, int64_t> read_meters)
@@ -120,7 +121,7 @@ Actual::take_read(const std::string &bridge,
         std::sort(now.begin(), now.end());
     }
     auto known = flows.find(bridge);
-    bool changed = false;
+    std::optional<FlowLoss> lost;
     if (known != flows.end()) {
         for (auto &[owner, was] : known->second) {
             std::sort(was.begin(), was.end());
@@ -128,10 +129,31 @@ Actual::take_read(const std::string &bridge,
                 stopped(owner.number, spec_of(was), bridge);
             }
         }
-        changed = known->second != read;
+        if (known->second != read) {
+            std::map<FlowKey, const Flow *> is;
+            for (const auto &[owner, now] : read) {
+                for (const Flow &flow : now) {
+                    is[flow.key] = &flow;
+                }
+            }
+            lost.emplace();
+            for (const auto &[owner, was] : known->second) {
+                for (const Flow &flow : was) {
+                    auto i = is.find(flow.key);
+                    if (i == is.end()) {
+                        lost->deleted.insert(flow);
+                    } else if (!(*i->second == flow)) {
+                        lost->changed.insert(flow);
+                    }
+                }
+            }
+        }
     }
     flows[bridge] = std::move(read);
-    return changed;
+    if (lost) {
+        disturbed.insert(bridge);
+    }
+    return lost;
 }
 
 void
@@ -146,6 +168,7 @@ Actual::lose(const std::string &bridge)
             stopped(owner.number, spec_of(was), bridge);
         }
     }
+    disturbed.insert(bridge);
     flows.erase(known);
     meters.erase(bridge);
 }
@@ -153,8 +176,8 @@ Actual::lose(const std::string &bridge)
 bool
 Plan::empty() const
 {
-    return meters.empty() && flows.empty() && !prove && rows.empty() &&
-           waiting.empty();
+    return meters.empty() && flows.empty() && renew.empty() && !prove &&
+           rows.empty() && waiting.empty();
 }
 
 std::vector<std::string>
@@ -175,6 +198,9 @@ Plan::describe() const
                             (cookie ? cookie->owner.to_string() : "?") + ": " +
                             edit.flow.to_string());
         }
+    }
+    for (const std::string &bridge : renew) {
+        lines.push_back(bridge + ": have its datapath flows made anew");
     }
     if (prove) {
         lines.push_back("prove that no datapath flow copies for what stopped");
@@ -246,43 +272,34 @@ must_wait_for_tap(const RowEdit &edit, const Actual &actual,
             actual.has({FlowOwner::Tap, static_cast<uint32_t>(mark->number)}));
 }
 
-/* What an owner's meter must come to before its flows, or after them, if
- * anything.  'flows_differ': its flows are not as desired. */
-std::optional<MeterEdit>
-diff_meter(const Actual &actual, const DesiredState &desired,
-           const OwnerKey &key, bool flows_differ)
-{
-    const int64_t *wanted = value_of(desired.meters(), key);
-    const auto *meters = value_of(actual.meters, key.bridge);
-    const int64_t *is = meters ? value_of(*meters, key.owner) : nullptr;
-    if (wanted && !is) {
-        return MeterEdit{MeterEdit::Op::Add, key.owner, *wanted};
-    }
-    if (wanted && *wanted != *is) {
-        return MeterEdit{MeterEdit::Op::Modify, key.owner, *wanted};
-    }
-    if (!wanted && is && !flows_differ) {
-        return MeterEdit{MeterEdit::Op::Delete, key.owner, 0};
-    }
-    return std::nullopt;
-}
-
-/* Whether the owner's flows must wait for a meter: its own, or, where copies
- * leave, that of all copies. */
+/* Whether a bridge's cached datapath flows must be renewed when they are to
+ * do something else. */
 bool
-must_wait_for_meter(const Actual &actual, const DesiredState &desired,
-                    const OwnerKey &key)
+needs_renewal(const DesiredState &desired, const std::string &bridge)
 {
-    auto lacks = [&](const FlowOwner &owner) {
-        const auto *meters = value_of(actual.meters, key.bridge);
-        return desired.meters().count({key.bridge, owner}) &&
-               !(meters && meters->count(owner));
-    };
-    return lacks(key.owner) || (key.owner.kind == FlowOwner::Egress &&
-                                lacks({FlowOwner::Base, 0}));
+    const SwitchFacts &facts = desired.facts();
+    auto row = facts.rows.bridges.find(bridge);
+    return row != facts.rows.bridges.end() &&
+           modifies_wrong_flow(facts.ovs_version, row->second.datapath_type);
 }
 
 } // namespace
+
+void
+renew(const Actual &actual, const DesiredState &desired,
+      const std::string &bridge, std::vector<FlowEdit> *edits)
+{
+    if (!needs_renewal(desired, bridge)) {
+        return;
+    }
+    const std::vector<Flow> &before =
+        actual_flows(actual, {bridge, {FlowOwner::Renewal, 0}});
+    for (const Flow &flow : before) {
+        edits->push_back({FlowEdit::Op::Delete, flow});
+    }
+    int turn = before.empty() ? 0 : turn_of(before.back()) + 1;
+    edits->push_back({FlowEdit::Op::Add, renewal_flow(turn)});
+}
 
 Plan
 make_plan(const Actual &actual, const DesiredState &desired,
@@ -292,6 +309,12 @@ make_plan(const Actual &actual, const DesiredState &desired,
     bool deletions_outstanding = false;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
+        if (key.owner.kind == FlowOwner::Renewal &&
+            needs_renewal(desired, key.bridge)) {
+            /* It is as it is; see renew(). */
+            i = outstanding->erase(i);
+            continue;
+        }
         auto want = desired.flows().find(key);
         const std::vector<Flow> &wanted =
             want == desired.flows().end() ? NO_FLOWS : want->second;
@@ -307,26 +330,14 @@ make_plan(const Actual &actual, const DesiredState &desired,
         }
         std::vector<FlowEdit> edits =
             diff_flows(actual_flows(actual, key), wanted);
-        auto meter = diff_meter(actual, desired, key, !edits.empty());
-        if (meter && meter->op == MeterEdit::Op::Delete &&
-            key.owner.kind == FlowOwner::Egress &&
-            actual.unproven.count(key.owner.number)) {
-            plan.waiting.push_back(key.bridge + ": " + meter->to_string() +
-                                   " (waits until its flows are proven gone "
-                                   "from the datapath)");
-            ++i;
+        bool settled = plan_meter(actual, desired, key, !edits.empty(), &plan);
+        if (edits.empty()) {
+            i = settled ? outstanding->erase(i) : std::next(i);
             continue;
         }
-        if (meter) {
-            plan.meters[key.bridge].push_back(*meter);
-        } else if (edits.empty()) {
-            i = outstanding->erase(i);
-            continue;
-        }
+        deletions_outstanding |= wanted.empty();
         ++i;
-        deletions_outstanding |= wanted.empty() && !edits.empty();
-        if (!wanted.empty() && !edits.empty() &&
-            must_wait_for_meter(actual, desired, key)) {
+        if (!wanted.empty() && must_wait_for_meter(actual, desired, key)) {
             plan.waiting.push_back(key.bridge + ": flows of " +
                                    key.owner.to_string() +
                                    " wait for the meter of their limit");
@@ -335,8 +346,6 @@ make_plan(const Actual &actual, const DesiredState &desired,
         std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
         bundle.insert(bundle.end(), edits.begin(), edits.end());
     }
-    std::erase_if(plan.flows,
-                  [](const auto &bundle) { return bundle.second.empty(); });
     for (auto &[bridge, edits] : plan.flows) {
         /* Two owners can hand one match from one to the other (a patch
          * port's number used again): what goes, goes first. */
@@ -346,7 +355,13 @@ make_plan(const Actual &actual, const DesiredState &desired,
                                     b.op != FlowEdit::Op::Delete;
                          });
     }
-    plan.prove = !actual.unproven.empty() && !deletions_outstanding;
+    for (const std::string &bridge : actual.disturbed) {
+        if (actual.flows.count(bridge) && needs_renewal(desired, bridge)) {
+            plan.renew.insert(bridge);
+        }
+    }
+    plan.prove = !actual.unproven.empty() && !deletions_outstanding &&
+                 plan.renew.empty();
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !actual.changing && actual.flows_known();
     plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
@@ -422,6 +437,9 @@ apply_bundle(Actual *actual, const std::string &bridge,
                      edit.flow.key.table == TABLE_EGRESS;
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
+            if (owner.kind == FlowOwner::Renewal) {
+                actual->disturbed.erase(bridge);
+            }
             if (sends) {
                 auto stop = actual->unproven.find(owner.number);
                 if (stop != actual->unproven.end() &&
@@ -437,17 +455,6 @@ apply_bundle(Actual *actual, const std::string &bridge,
             owners.erase(owner);
         }
     }
-}
-
-void
-apply_meter(Actual *actual, const std::string &bridge, const MeterEdit &edit)
-{
-    auto &meters = actual->meters[bridge];
-    if (edit.op != MeterEdit::Op::Delete) {
-        meters[edit.owner] = edit.rate_kbps;
-        return;
-    }
-    meters.erase(edit.owner);
 }
 
 } // namespace pm

@@ -3,6 +3,7 @@
 from chaos.book import LOOSE
 from chaos.fault import Fault
 from lab.process import CommandFailed
+from lab.waiting import wait_until
 
 OURS, VXLAN = "br-mirror", "mirror-vxlan"
 EVERYTHING = {"*"}
@@ -101,12 +102,14 @@ class BridgeDeleted(ByHand):
 
 
 def ofctl(world, *args):
-    """On a bridge that may just not be there."""
-    try:
-        world.switch.ofctl(*args)
-    except CommandFailed:
-        if OURS in world.switch.vsctl("list-br").split():
+    """On a bridge that may just not be there, or not yet again."""
+    def done():
+        try:
             world.switch.ofctl(*args)
+        except CommandFailed:
+            return OURS not in world.switch.vsctl("list-br").split()
+        return True
+    wait_until(done, f"ovs-ofctl {' '.join(args)}")
 
 
 class _Flows(ByHand):

@@ -4,7 +4,9 @@ libpmcore_la_SOURCES += \
 	flows/pipeline.cc \
 	flows/pipeline.h \
 	flows/rule_match.cc \
-	flows/rule_match.h
+	flows/rule_match.h \
+	flows/rule_space.cc \
+	flows/rule_space.h
 libpmovs_la_SOURCES += \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \

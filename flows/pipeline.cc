@@ -165,25 +165,36 @@ filter_flows(int64_t filter_number, const Filter &filter)
     std::vector<Flow> flows;
     for (Direction direction : DIRECTIONS) {
         std::string registers = match_registers(direction, 1, filter_number);
-        auto add = [&](int priority, const std::string &match, bool accept,
-                       int rule) {
+        auto add = [&](int priority, const std::string &match,
+                       const std::string &actions, int rule) {
             flows.push_back(
                 {{TABLE_FILTER, static_cast<uint16_t>(priority),
                   match.empty() ? registers : registers + "," + match},
                  cookie(FlowOwner::Filter, filter_number, direction, rule),
-                 accept ? resubmit(TABLE_EGRESS) : "drop"});
+                 actions});
         };
-        for (const Rule &rule : filter.rules(direction)) {
-            for (const std::string &match : rule_matches(rule)) {
-                add(PRIORITY_RULE_BASE - rule.number, match,
-                    rule.action == RuleAction::Accept, rule.number);
+        const std::vector<Rule> &rules = filter.rules(direction);
+        std::vector<RuleFate> fates = rule_fates(rules);
+        for (size_t i = 0; i < rules.size(); i++) {
+            const Rule &rule = rules[i];
+            std::string id = std::to_string(rule.number);
+            for (const RuleMatch &m : rule_matches(rule, fates[i].live)) {
+                /* The registers tell filters apart, so that the rule's number
+                 * will do as the conjunction's. */
+                add(PRIORITY_RULE_BASE - rule.number, m.match,
+                    m.clause ? "conjunction(" + id + "," +
+                                   std::to_string(m.clause) + "/2)"
+                    : rule.action == RuleAction::Accept
+                        ? resubmit(TABLE_EGRESS)
+                        : "drop",
+                    rule.number);
             }
         }
         if (filter.mirror_non_ip) {
             /* IP that no rule decided is not mirrored; the rest is. */
-            add(PRIORITY_NON_IP_GUARD, "ip", false, 0);
-            add(PRIORITY_NON_IP_GUARD, "ipv6", false, 0);
-            add(PRIORITY_NON_IP_MIRROR, "", true, 0);
+            add(PRIORITY_NON_IP_GUARD, "ip", "drop", 0);
+            add(PRIORITY_NON_IP_GUARD, "ipv6", "drop", 0);
+            add(PRIORITY_NON_IP_MIRROR, "", resubmit(TABLE_EGRESS), 0);
         }
     }
     return flows;

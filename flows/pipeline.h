@@ -12,6 +12,7 @@
  *   +------------------------------------------------------------------+
  *   +- 1 FILTER, once a filter however many tunnels share it ----------+
  *   | 40000 - N  reg0, reg1, rule N: accept resubmit(,2); reject drop  |
+ *   |              its ranges of ports by conjunction(N), if many        |
  *   |         3  reg0, reg1, ip or ipv6: drop       (non_ip mirror)    |
  *   |         2  reg0, reg1: resubmit(,2)           (non_ip mirror)    |
  *   +------------------------------------------------------------------+

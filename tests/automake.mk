@@ -2,6 +2,8 @@ if HAVE_GTEST
 check_PROGRAMS += tests/unit-tests
 TESTS += tests/unit-tests
 tests_unit_tests_SOURCES = \
+	tests/unit/flow_reader.cc \
+	tests/unit/flow_reader.h \
 	tests/unit/host.cc \
 	tests/unit/host.h \
 	tests/unit/life_cloud.h \
@@ -11,12 +13,15 @@ tests_unit_tests_SOURCES = \
 	tests/unit/random_host.h \
 	tests/unit/random_network.cc \
 	tests/unit/random_switch.cc \
+	tests/unit/reference_filter.cc \
+	tests/unit/reference_filter.h \
 	tests/unit/simulated_agent.cc \
 	tests/unit/simulated_agent.h \
 	tests/unit/simulated_agent_laws.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \
+	tests/unit/test_cover.cc \
 	tests/unit/test_desire_network.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
@@ -32,6 +37,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_plan.cc \
 	tests/unit/test_refusals.cc \
 	tests/unit/test_rule_match.cc \
+	tests/unit/test_rule_space.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
 	tests/unit/world.h

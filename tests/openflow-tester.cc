@@ -137,8 +137,8 @@ show_rule(std::istream &in)
             *value = std::stoi(*s);
         }
     }
-    for (const std::string &match : rule_matches(rule)) {
-        std::cout << match << "\n";
+    for (const RuleMatch &flow : rule_matches(rule)) {
+        std::cout << flow.match << "\n";
     }
 }
 

@@ -1,4 +1,6 @@
 libpmcore_la_SOURCES += \
+	flows/decide.cc \
+	flows/decide.h \
 	flows/flow.cc \
 	flows/flow.h \
 	flows/pipeline.cc \
@@ -10,6 +12,8 @@ libpmcore_la_SOURCES += \
 libpmovs_la_SOURCES += \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
+	flows/frame_text.cc \
+	flows/frame_text.h \
 	flows/openflow.cc \
 	flows/openflow.h \
 	flows/openflow_ask.cc

@@ -11,8 +11,10 @@ namespace {
 
 constexpr uint8_t ICMP = 1, FRAGMENT = 44, ICMPV6 = 58;
 
-/* Pieces that one search looks at before it gives up. */
+/* Pieces that one search looks at before it gives up, and rules past which
+ * none is made. */
 constexpr int SEARCH_MAX = 20000;
+constexpr size_t RULES_MAX = 1000;
 
 __extension__ typedef unsigned __int128 Number;
 
@@ -260,6 +262,9 @@ rule_fates(const std::vector<Rule> &rules)
     std::vector<RuleFate> fates(rules.size());
     for (size_t i = 0; i < rules.size(); i++) {
         fates[i].number = rules[i].number;
+        if (rules.size() > RULES_MAX) {
+            continue;
+        }
         bool matches_anything = false;
         for (size_t p = 0; p < PARTS.size(); p++) {
             const std::set<size_t> none;

@@ -23,6 +23,8 @@ libpmcore_la_SOURCES = \
 	plugin/edit_answer.cc \
 	plugin/edit_remove.cc \
 	plugin/export.cc \
+	plugin/filter_cost.cc \
+	plugin/filter_cost.h \
 	plugin/finish.cc \
 	plugin/json_fields.cc \
 	plugin/json_fields.h \

@@ -61,6 +61,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_chaos_oracles.py \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
+	tests/dummy/test_cli_filter.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_openflow.py \

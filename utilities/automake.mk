@@ -2,6 +2,7 @@ bin_PROGRAMS += ovs-mirrorctl
 ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-describe.cc \
 	utilities/ovs-mirrorctl-edit.cc \
+	utilities/ovs-mirrorctl-filter.cc \
 	utilities/ovs-mirrorctl-generic.cc \
 	utilities/ovs-mirrorctl-init.cc \
 	utilities/ovs-mirrorctl-lifecycle.cc \

@@ -35,8 +35,8 @@ bool
 is_generic(const ctl_command_syntax *syntax)
 {
     for (const ctl_command_syntax *ours :
-         {edit_commands(), list_commands(), tunnel_commands(), init_commands(),
-          lifecycle_commands()}) {
+         {edit_commands(), list_commands(), filter_commands(),
+          tunnel_commands(), init_commands(), lifecycle_commands()}) {
         for (; ours->name; ours++) {
             if (!strcmp(ours->name, syntax->name)) {
                 return false;

@@ -90,6 +90,7 @@ Mirror Filters:\n\
       [source=CIDR] [destination=CIDR] [source-port=N[-M]]\n\
       [destination-port=N[-M]] [icmp-type=N] [icmp-code=N] [note=...]\n\
   rule-list FILTER, rule-del FILTER DIRECTION NUMBER\n\
+  filter-test FILTER in|out FLOW   which rule decides on such a frame\n\
 \n\
 Mirror Tunnels:\n\
   tunnel-add NAME source=R destination=[ACCOUNT/]R [filter=F] [vni=N]\n\
@@ -411,6 +412,7 @@ main(int argc, char *argv[])
     ctl_init__(&pmrec_idl_class, table_classes(), nullptr, nullptr);
     ctl_register_commands(edit_commands());
     ctl_register_commands(list_commands());
+    ctl_register_commands(filter_commands());
     ctl_register_commands(tunnel_commands());
     ctl_register_commands(init_commands());
     ctl_register_commands(lifecycle_commands());

@@ -21,8 +21,8 @@ reply(struct unixctl_conn *conn, const std::string &text)
     unixctl_command_reply(conn, text.c_str());
 }
 
-/* The tunnel that 'name' means: NAME, ACCOUNT/NAME, or four or more
- * characters of its uuid.  On none or several replies with an error. */
+} // namespace
+
 std::optional<Uuid>
 find_tunnel(struct unixctl_conn *conn, const Agent &agent,
             const std::string &name)
@@ -48,6 +48,8 @@ find_tunnel(struct unixctl_conn *conn, const Agent &agent,
     unixctl_command_reply_error(conn, error.c_str());
     return std::nullopt;
 }
+
+namespace {
 
 std::string
 state_of(const Agent &agent, const Uuid &id)

@@ -22,6 +22,8 @@ libpmcore_la_SOURCES = \
 	plugin/edit.h \
 	plugin/edit_answer.cc \
 	plugin/edit_remove.cc \
+	plugin/explain.cc \
+	plugin/explain.h \
 	plugin/export.cc \
 	plugin/filter_cost.cc \
 	plugin/filter_cost.h \
@@ -84,6 +86,8 @@ ovs_mirrord_SOURCES = \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \
+	plugin/appctl_trace.cc \
+	plugin/appctl_trace.h \
 	plugin/bridge_guard.cc \
 	plugin/bridge_guard.h \
 	plugin/bridge_link.cc \

@@ -26,19 +26,40 @@ is_zero(const T &field)
     return !std::memcmp(&field, &ZERO, sizeof field);
 }
 
-/* Whether 'mask' has nothing but fields that are part of a frame. */
+/* Whether a field is given whole or not at all. */
+template <typename T>
 bool
-is_of_a_frame(const struct flow &mask)
+is_whole(const T &mask)
+{
+    T whole;
+    std::memset(&whole, 0xff, sizeof whole);
+    return is_zero(mask) || !std::memcmp(&mask, &whole, sizeof mask);
+}
+
+/* Whether 'fm' has nothing but fields that are part of a frame. */
+bool
+is_of_a_frame(const struct ofputil_flow_mod &fm, const struct flow &mask)
 {
     struct flow before = mask;
     /* struct flow begins with all that is the switch's own. */
     char *bytes = reinterpret_cast<char *>(&before);
     std::memset(bytes + offsetof(struct flow, dl_dst), 0,
                 sizeof before - offsetof(struct flow, dl_dst));
-    before.tunnel.metadata.tab = nullptr;
-    return is_zero(before) && !mask.ct_nw_src && !mask.ct_nw_dst &&
-           is_zero(mask.ct_ipv6_src) && is_zero(mask.ct_ipv6_dst) &&
-           !mask.ct_tp_src && !mask.ct_tp_dst;
+    before.packet_type = 0; /* "Ethernet", which "ip" says too. */
+    return fm.table_id == 0xff && fm.out_port == OFPP_ANY &&
+           fm.out_group == OFPG_ANY && !fm.cookie_mask && is_zero(before) &&
+           !mask.ct_nw_src && !mask.ct_nw_dst && is_zero(mask.ct_ipv6_src) &&
+           is_zero(mask.ct_ipv6_dst) && !mask.ct_tp_src && !mask.ct_tp_dst;
+}
+
+bool
+names_one_frame(const struct flow &mask)
+{
+    return is_whole(mask.dl_src) && is_whole(mask.dl_dst) &&
+           is_whole(mask.dl_type) && is_whole(mask.nw_src) &&
+           is_whole(mask.nw_dst) && is_whole(mask.ipv6_src) &&
+           is_whole(mask.ipv6_dst) && is_whole(mask.nw_proto) &&
+           is_whole(mask.tp_src) && is_whole(mask.tp_dst);
 }
 
 IpAddress
@@ -102,13 +123,36 @@ frame_of(const struct flow &flow)
 std::string
 refused(const std::string &text, const std::string &refusal)
 {
-    std::string why = refusal.starts_with(text + ": ")
-                          ? refusal.substr(text.size() + 2)
-                          : refusal;
-    why = quote(why);
+    std::string why = quote(refusal);
     return quote(text) + ": " + why.substr(1, why.size() - 2) +
            "; write a frame as ovs-ofctl(8) does, as in "
            "\"tcp,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_dst=80\"";
+}
+
+/* 'flow' in words for ofproto/trace, which unlike ovs-ofctl takes ports
+ * and ICMP types only by the protocol's name. */
+std::string
+trace_text(const struct flow &flow, const struct flow_wildcards &wc)
+{
+    struct match match;
+    match_init(&match, &flow, &wc);
+    match.wc.masks.packet_type = 0;
+    char *words = match_to_string(&match, nullptr, OFP_DEFAULT_PRIORITY);
+    std::string text = words;
+    free(words);
+    std::string name = flow.nw_proto == UDP      ? ",udp_"
+                       : flow.nw_proto == SCTP   ? ",sctp_"
+                       : flow.nw_proto == ICMPV6 ? ",icmpv6_"
+                       : flow.nw_proto == ICMP   ? ",icmp_"
+                                                 : ",tcp_";
+    for (const char *generic :
+         {",tp_src=", ",tp_dst=", ",icmp_type=", ",icmp_code="}) {
+        size_t at = text.find(generic);
+        if (at != std::string::npos) {
+            text.replace(at, std::strchr(generic, '_') - generic + 1, name);
+        }
+    }
+    return text;
 }
 
 } // namespace
@@ -116,18 +160,29 @@ refused(const std::string &text, const std::string &refusal)
 std::optional<ParsedFrame>
 parse_frame(const std::string &text, std::string *error)
 {
-    struct flow flow;
-    struct flow_wildcards wc;
-    if (char *refusal =
-            parse_ofp_exact_flow(&flow, &wc, nullptr, text.c_str(), nullptr)) {
+    /* A "delete" is a flow without actions. */
+    struct ofputil_flow_mod fm;
+    enum ofputil_protocol usable;
+    if (char *refusal = parse_ofp_str(&fm, OFPFC_DELETE, text.c_str(), nullptr,
+                                      nullptr, &usable)) {
         *error = refused(text, refusal);
         free(refusal);
         return std::nullopt;
     }
-    if (!is_of_a_frame(wc.masks)) {
+    struct match match;
+    minimatch_expand(&fm.match, &match);
+    minimatch_destroy(&fm.match);
+    struct flow flow = match.flow;
+    struct flow_wildcards wc = match.wc;
+    if (!is_of_a_frame(fm, wc.masks)) {
         *error = quote(text) +
                  ": only fields of the frame itself can be given, not "
                  "in_port, registers, metadata, tunnel or ct fields";
+        return std::nullopt;
+    }
+    if (!names_one_frame(wc.masks)) {
+        *error = quote(text) + ": it must say one frame: give addresses and "
+                               "ports without masks";
         return std::nullopt;
     }
     if (!flow.dl_type) {
@@ -141,16 +196,11 @@ parse_frame(const std::string &text, std::string *error)
         flow.nw_frag |= ANY_FRAGMENT;
         hide_layer4(&flow, &wc.masks, v6);
     }
-    ParsedFrame parsed;
-    parsed.frame = frame_of(flow);
-    parsed.tagged = flow.vlans[0].tci != 0;
-    flow.in_port.ofp_port = 0;
-    struct match match;
-    match_init(&match, &flow, &wc);
-    char *words = match_to_string(&match, nullptr, OFP_DEFAULT_PRIORITY);
-    parsed.flow = words;
-    free(words);
-    return parsed;
+    if (wc.masks.nw_frag) {
+        wc.masks.nw_frag = ANY_FRAGMENT | LATER_FRAGMENT;
+    }
+    return ParsedFrame{frame_of(flow), flow.vlans[0].tci != 0,
+                       trace_text(flow, wc)};
 }
 
 } // namespace pm

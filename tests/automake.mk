@@ -79,6 +79,7 @@ LAB_FILES = \
 	tests/cases/control_planes.py \
 	tests/cases/daemon.py \
 	tests/cases/dead.py \
+	tests/cases/explain.py \
 	tests/cases/faults.py \
 	tests/cases/faulty_rows.py \
 	tests/cases/filters.py \
@@ -115,6 +116,8 @@ LAB_FILES = \
 	tests/chaos/world.py \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
+	tests/dummy/test_exactness.py \
+	tests/dummy/test_filters.py \
 	tests/dummy/test_lab.py \
 	tests/dummy/test_life_walk.py \
 	tests/dummy/test_upgrade.py \
@@ -132,8 +135,10 @@ LAB_FILES = \
 	tests/lab/netns.py \
 	tests/lab/ovs_ctl.py \
 	tests/lab/pcap.py \
+	tests/lab/random_filter.py \
 	tests/lab/process.py \
 	tests/lab/real.py \
+	tests/lab/reference_filter.py \
 	tests/lab/row_watch.py \
 	tests/lab/switch.py \
 	tests/lab/traffic.py \
@@ -146,6 +151,7 @@ LAB_FILES = \
 	tests/system/test_accounts.py \
 	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
+	tests/system/test_filters.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
 	tests/system/test_right.py \

@@ -110,10 +110,11 @@ class Filters(CliTest):
     def test_filter_test_refuses_what_is_no_frame(self):
         self.ok("filter-add", "flt")
         for flow in ("", "junk", "tcp,tp_dst=99999", "tp_dst=80", "nw_src=1",
-                     "tcp,udp", "in_port=3,tcp", "reg1=7,tcp", "tcp,tp_dst",
+                     "in_port=3,tcp", "reg1=7,tcp",
                      "tcp,metadata=1", "tun_id=7,tcp", "ct_state=+trk,tcp",
                      "tcp,nw_src=10.0.0.0/8", "conj_id=1,ip", "\n", "\u2603",
-                     "tcp,tp_dst=80 actions=drop", "x" * 70000):
+                     "tcp,tp_dst=80 actions=drop", "table=1,ip", "ip,out_port=1",
+                     "cookie=1/-1,ip", "x" * 70000):
             with self.subTest(flow[:40]):
                 lines = self.refused("SYNTAX", "filter-test", "flt", "in",
                                      flow)

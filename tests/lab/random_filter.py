@@ -209,3 +209,26 @@ def random_frame(dice, packet):
     for tag in tags:
         head += struct.pack("!HH", 0x8100, tag)
     return head + struct.pack("!H", ethertype) + body
+
+
+def flow_text(packet):
+    """The packet as ovs-ofctl(8) writes it."""
+    if packet.version is None:
+        return "dl_type=0x88cc"
+    six = packet.version == 6
+    kind = ipaddress.IPv6Address if six else ipaddress.IPv4Address
+    names = ("ipv6_src", "ipv6_dst") if six else ("nw_src", "nw_dst")
+    words = ["ipv6" if six else "ip", f"nw_proto={packet.protocol}"]
+    words += [f"{name}={kind(address)}" for name, address in
+              zip(names, (packet.source, packet.destination))]
+    if packet.fragment != "none":
+        words.append(f"nw_frag={packet.fragment}")
+    if packet.fragment == "later":
+        return ",".join(words)
+    if packet.protocol in WITH_PORTS:
+        words += [f"tp_src={packet.sport}", f"tp_dst={packet.dport}"]
+    elif packet.protocol == (ICMPV6 if six else ICMP):
+        name = "icmpv6" if six else "icmp"
+        words += [f"{name}_type={packet.icmp_type}",
+                  f"{name}_code={packet.icmp_code}"]
+    return ",".join(words)

@@ -20,8 +20,10 @@ constexpr size_t WRITES_MAX = 2000;
  * Counters. */
 
 void
-Agent::on_counted(const std::vector<FlowStats> &flows)
+Agent::on_counted(const std::string &bridge,
+                  const std::vector<FlowStats> &flows)
 {
+    count_hits(bridge, flows);
     for (const FlowStats &stats : flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
@@ -52,6 +54,39 @@ Agent::on_counted(const std::vector<FlowStats> &flows)
     for (const auto &done : waiters) {
         done();
     }
+}
+
+void
+Agent::count_hits(const std::string &bridge,
+                  const std::vector<FlowStats> &flows)
+{
+    std::vector<RuleCount> counts;
+    counts.reserve(flows.size());
+    for (const FlowStats &stats : flows) {
+        counts.push_back({stats.flow.key, stats.flow.cookie,
+                          static_cast<int64_t>(stats.n_packets)});
+    }
+    for (int64_t number : hits_.counted(bridge, counts)) {
+        if (auto filter = desired_.filter_of_number(number)) {
+            unreported_filters_.insert(*filter);
+        }
+    }
+}
+
+std::optional<FilterStatus>
+Agent::hits_of(const Uuid &id)
+{
+    const Filter *filter = find(desired_.model().filters, id);
+    const FilterStatus *row = desired_.filter_status_of(id);
+    if (!filter || !row ||
+        !std::all_of(links_.begin(), links_.end(), [&](const auto &link) {
+            return hits_.has_counted(link.first);
+        })) {
+        return std::nullopt;
+    }
+    FilterStatus status = *row;
+    hits_.fold(id, *filter, &status);
+    return status;
 }
 
 void
@@ -149,7 +184,10 @@ Agent::report_filters(ControlWrite *write)
             continue;
         }
         const FilterStatus *before = desired_.filter_status_of(id);
-        FilterStatus status = before ? *before : FilterStatus{};
+        auto counted = hits_of(id);
+        FilterStatus status = counted  ? *counted
+                              : before ? *before
+                                       : FilterStatus{};
         if (!before) {
             status.filter = id;
             status.chassis = desired_.facts().settings.chassis;
@@ -178,6 +216,7 @@ Agent::report_filters(ControlWrite *write)
             FlowOwner::Filter,
             static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
         if (actual_.flows_known() && !actual_.has(owner)) {
+            hits_.forget(id);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
         }

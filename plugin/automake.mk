@@ -28,6 +28,8 @@ libpmcore_la_SOURCES = \
 	plugin/filter_cost.cc \
 	plugin/filter_cost.h \
 	plugin/finish.cc \
+	plugin/hits.cc \
+	plugin/hits.h \
 	plugin/json_fields.cc \
 	plugin/json_fields.h \
 	plugin/json_text.cc \

@@ -26,6 +26,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \

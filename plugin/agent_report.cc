@@ -92,6 +92,12 @@ Agent::hits_of(const Uuid &id)
 void
 Agent::count_when_due()
 {
+    int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
+    if (next_count_ms_) {
+        /* A shorter interval counts at once. */
+        next_count_ms_ =
+            std::min<int64_t>(next_count_ms_, time_msec() + interval * 5 / 4);
+    }
     bool due = next_count_ms_ && time_msec() >= next_count_ms_;
     if (!due && next_count_ms_ && count_waiters_.empty()) {
         return;
@@ -105,7 +111,6 @@ Agent::count_when_due()
     }
     if (due || !next_count_ms_) {
         /* Jittered, so that ten thousand hypervisors do not write at once. */
-        int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
         next_count_ms_ =
             time_msec() + interval * 3 / 4 + random_range(interval / 2 + 1);
     }

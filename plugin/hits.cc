@@ -43,7 +43,7 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
         auto known = before.find(flow.key);
         bool goes_on = known != before.end() && known->second <= flow.packets;
         int64_t news = flow.packets - (goes_on ? known->second : 0);
-        if (news) {
+        if (news || known == before.end()) {
             news_[number][rule] += news;
             changed.insert(number);
         }

@@ -30,7 +30,7 @@ struct RuleCount {
 class Hits {
 public:
     /* All flows of rules on 'bridge' have been counted.  Returns the numbers
-     * of the filters of which a packet was decided since. */
+     * of the filters that have flows, or packets decided, since. */
     std::set<int64_t> counted(const std::string &bridge,
                               const std::vector<RuleCount> &);
     bool has_counted(const std::string &bridge) const

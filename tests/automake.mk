@@ -83,6 +83,7 @@ LAB_FILES = \
 	tests/cases/explain.py \
 	tests/cases/faults.py \
 	tests/cases/faulty_rows.py \
+	tests/cases/filter_counts.py \
 	tests/cases/filters.py \
 	tests/cases/guest.py \
 	tests/cases/healing.py \

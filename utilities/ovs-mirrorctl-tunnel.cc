@@ -29,6 +29,17 @@ mode_json(const std::optional<Mode> &mode)
     return !mode ? ordered_json() : *mode == Mode::Mirror ? "mirror" : "count";
 }
 
+/* Null but with mode=count. */
+ordered_json
+would_send_json(const TunnelView &v)
+{
+    return v.mode != Mode::Count
+               ? ordered_json()
+               : ordered_json(
+                     {{"inbound", optional_json(v.inbound_would_send)},
+                      {"outbound", optional_json(v.outbound_would_send)}});
+}
+
 /* Others script against these keys: they are fixed. */
 ordered_json
 view_json(const TunnelView &v)
@@ -71,6 +82,7 @@ view_json(const TunnelView &v)
         {"mirrored_bytes",
          {{"inbound", optional_json(v.inbound_bytes)},
           {"outbound", optional_json(v.outbound_bytes)}}},
+        {"would_send_bytes", would_send_json(v)},
         {"dropped_packets", optional_json(v.dropped_packets)},
         {"created", time_json(v.created_ms)},
         {"updated", time_json(v.updated_ms)}};
@@ -187,6 +199,14 @@ list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
                            "/" + v.name + "\""
                      : "pending approval by account " +
                            v.destination_account));
+        }
+        if (v.mode == Mode::Count) {
+            listing.below.push_back(
+                name +
+                ": COUNT_ONLY: counted and not sent; so far it would "
+                "have been at most " +
+                number_text(v.inbound_would_send) + " bytes inbound and " +
+                number_text(v.outbound_would_send) + " outbound");
         }
         for (const auto &[code, message] : v.reasons) {
             std::string &line = listing.below.emplace_back(name);

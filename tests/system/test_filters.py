@@ -3,8 +3,13 @@
 import unittest
 
 from cases.explain import ExplainCases
+from cases.filter_counts import FilterCountCases
 from lab import RealLab
 
 
 class Explain(ExplainCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class FilterCount(FilterCountCases, unittest.TestCase):
     make_lab = RealLab

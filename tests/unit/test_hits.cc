@@ -127,6 +127,7 @@ TEST_F(HitsTest, OfTwoBridgesAddUp)
 
 TEST_F(HitsTest, AreTakenNoteOfOnlyWhereThereAreNew)
 {
+    hits.counted("br", {});
     EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 0)}),
               std::set<int64_t>{NUMBER});
     EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 0)}), std::set<int64_t>{});

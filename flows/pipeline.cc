@@ -18,6 +18,9 @@ constexpr uint16_t PRIORITY_EGRESS = 100;
 constexpr uint16_t PRIORITY_TAP = 100;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
 constexpr uint16_t PRIORITY_GUARD = 300;
+/* Above the guard, so that the switch looks at no more than the port: the
+ * guard would have it match addresses. */
+constexpr uint16_t PRIORITY_TAP_IDLE = 400;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
@@ -133,6 +136,13 @@ tap_flows(int64_t nic, Direction direction, int ofport,
     if (tunnels.empty()) {
         return {};
     }
+    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
+    std::string in_port = "in_port=" + std::to_string(ofport);
+    std::erase_if(tunnels,
+                  [&](const TapTunnel &t) { return t.idle(direction); });
+    if (tunnels.empty()) {
+        return {{{TABLE_TAP, PRIORITY_TAP_IDLE, in_port}, id, "drop"}};
+    }
     /* Sorted by filter, so that reg1 is set once for those that share one. */
     std::sort(tunnels.begin(), tunnels.end());
     std::string actions = set_register(0, direction_code(direction));
@@ -146,8 +156,6 @@ tap_flows(int64_t nic, Direction direction, int ofport,
                    resubmit(t.filter ? TABLE_FILTER : TABLE_EGRESS);
     }
 
-    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
-    std::string in_port = "in_port=" + std::to_string(ofport);
     std::vector<Flow> flows = {
         {{TABLE_TAP, PRIORITY_TAP, in_port}, id, actions}};
     if (own_tag) {
@@ -271,6 +279,12 @@ guard_flow(const IpAddress &source, const IpAddress &destination)
     return {{TABLE_TAP, PRIORITY_GUARD, match + ",tp_dst=4789"},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
+}
+
+bool
+admits_nothing(const Filter &filter, Direction direction)
+{
+    return filter.rules(direction).empty() && !filter.mirror_non_ip;
 }
 
 int

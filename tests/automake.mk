@@ -89,6 +89,7 @@ LAB_FILES = \
 	tests/cases/healing.py \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
+	tests/cases/megaflows.py \
 	tests/cases/order.py \
 	tests/cases/others.py \
 	tests/cases/outage.py \

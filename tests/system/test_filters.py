@@ -4,6 +4,7 @@ import unittest
 
 from cases.explain import ExplainCases
 from cases.filter_counts import FilterCountCases
+from cases.megaflows import MegaflowCases
 from lab import RealLab
 
 
@@ -12,4 +13,8 @@ class Explain(ExplainCases, unittest.TestCase):
 
 
 class FilterCount(FilterCountCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Megaflow(MegaflowCases, unittest.TestCase):
     make_lab = RealLab

@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <set>
 #include <string>
 
 namespace pm {
@@ -28,6 +29,11 @@ struct Flow {
     auto operator<=>(const Flow &) const = default;
     /* "table=1,priority=3,cookie=0x...,MATCH actions=ACTIONS". */
     std::string to_string() const;
+};
+
+/* Flows that somebody else deleted or changed, as they were before. */
+struct FlowLoss {
+    std::set<Flow> deleted, changed;
 };
 
 /* One edit of a flow table.  Add replaces a flow of the same key and keeps

@@ -20,7 +20,12 @@ constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
 constexpr uint16_t PRIORITY_GUARD = 300;
 /* Above the guard, so that the switch looks at no more than the port: the
  * guard would have it match addresses. */
-constexpr uint16_t PRIORITY_TAP_IDLE = 400;
+constexpr uint16_t PRIORITY_TAP_IDLE = 350;
+/* The classifier looks at what has the highest priority first, and stops where
+ * nothing higher can come. */
+constexpr uint16_t PRIORITY_RENEWAL = 400;
+/* Bits of pkt_mark. */
+constexpr int TURNS = 32;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
@@ -85,6 +90,8 @@ FlowOwner::to_string() const
         return "somebody else";
     case Guard:
         return "loop guard " + std::to_string(number);
+    case Renewal:
+        return "renewal";
     }
     return "unknown kind " + std::to_string(kind);
 }
@@ -262,6 +269,24 @@ parse_egress(const std::string &actions)
     spec.destination = *destination;
     spec.vni = std::strtoll(vni->c_str(), nullptr, 0);
     return spec;
+}
+
+Flow
+renewal_flow(int turn)
+{
+    /* A register is 0 behind a patch port. */
+    std::string bit = hex(UINT64_C(1) << turn % TURNS);
+    return {
+        {TABLE_TAP, PRIORITY_RENEWAL, "reg7=0x1,pkt_mark=" + bit + "/" + bit},
+        cookie(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
+        "drop"};
+}
+
+int
+turn_of(const Flow &renewal)
+{
+    auto cookie = Cookie::decode(renewal.cookie);
+    return cookie ? cookie->rule : 0;
 }
 
 Flow

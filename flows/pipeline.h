@@ -4,7 +4,8 @@
  *        |
  *        v
  *   +- 0 TAP ----------------------------------------------------------+
- *   | 400  in_port, where no tunnel of the NIC admits anything in its  |
+ *   | 400  renewal, on some switches: never matches                    |
+ *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
  *   |        direction: drop, before anything but the port is looked at |
  *   | 300  our own copies (UDP 4789, outer source -> collector): drop  |
  *   | 200  in_port, OVS's own tag: pop it, then as below               |
@@ -58,12 +59,13 @@ enum FlowTable : uint8_t { TABLE_TAP = 0, TABLE_FILTER = 1, TABLE_EGRESS = 2 };
 /* What a flow serves.  The unit in which flows are desired and compared. */
 struct FlowOwner {
     enum Kind : uint8_t {
-        Base = 0,   /* The default drops. */
-        Tap = 1,    /* 'number' is the NIC's. */
-        Filter = 2, /* 'number' is the filter's. */
-        Egress = 3, /* 'number' is the tunnel's. */
-        Guard = 5,  /* 'number' hashes the pair of outer addresses. */
-        Stray = 15  /* Somebody else's, on our bridge: never desired. */
+        Base = 0,    /* The default drops. */
+        Tap = 1,     /* 'number' is the NIC's. */
+        Filter = 2,  /* 'number' is the filter's. */
+        Egress = 3,  /* 'number' is the tunnel's. */
+        Guard = 5,   /* 'number' hashes the pair of outer addresses. */
+        Renewal = 6, /* See renewal_flow(). */
+        Stray = 15   /* Somebody else's, on our bridge: never desired. */
     };
     Kind kind = Base;
     uint32_t number = 0; /* 24 bits. */
@@ -123,6 +125,14 @@ std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
 /* Source, destination and VNI of an egress flow's actions, ours or as a
  * switch gives them back; nullopt where nothing is sent. */
 std::optional<EgressSpec> parse_egress(const std::string &actions);
+/* A flow that matches nothing, and has each frame that passes the bridge
+ * looked at for one bit of its pkt_mark.  Revalidation deletes the cached
+ * datapath flows that do not match that bit, where it would else change what
+ * they do: with each change of the bridge's flows the next bit has all of them
+ * made anew.  'turn' counts changes, modulo what there are bits. */
+Flow renewal_flow(int turn);
+/* The turn of a renewal flow. */
+int turn_of(const Flow &renewal);
 /* Drops copies from 'source' to 'destination' that come by a tap. */
 Flow guard_flow(const IpAddress &source, const IpAddress &destination);
 

@@ -220,8 +220,8 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
         owners[cookie->owner].push_back(flow);
     }
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
-    if (actual_.take_read(bridge, std::move(owners)) &&
-        contest_.flows_changed(bridge, time_msec())) {
+    auto lost = actual_.take_read(bridge, std::move(owners));
+    if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {
         VLOG_WARN("%s: somebody else changed its flows; putting them right",
                   bridge.c_str());
     }
@@ -307,18 +307,17 @@ Agent::apply_plan()
     Plan plan = make_plan(actual_, desired_, &outstanding_);
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
-    for (auto &[bridge, edits] : plan.flows) {
-        if (contest_.holds_flows(bridge, now)) {
-            std::erase_if(edits, [](const FlowEdit &edit) {
-                return edit.op != FlowEdit::Op::Delete;
-            });
-        }
+    for (const auto &[bridge, link] : links_) {
+        std::vector<FlowEdit> &edits = plan.flows[bridge];
+        contest_.restrain(bridge, &edits, now);
         refusals_.select(bridge, &edits, now);
-        auto link = links_.find(bridge);
+        bool renewal =
+            plan.renew.count(bridge) && !contest_.waits(bridge, now);
         waiting |= !edits.empty();
-        if (!edits.empty() && link != links_.end() && link->second->idle()) {
+        if ((!edits.empty() || renewal) && link->idle()) {
+            renew(actual_, desired_, bridge, &edits);
             VLOG_DBG("%s: bundle of %zu edits", bridge.c_str(), edits.size());
-            link->second->apply(edits);
+            link->apply(edits);
         }
     }
     if (plan.prove && !prover_.busy() && !waiting && !actual_.changing) {

@@ -180,6 +180,12 @@ Agent::may_act()
                      * without proof, and that it is to copy again proves
                      * nothing. */
                     actual_.stopped(status.number, std::nullopt, "");
+                    if (!find(desired_.model().tunnels, status.tunnel)) {
+                        /* Its flows may be gone already. */
+                        for (const auto &[name, row] : actual_.rows.bridges) {
+                            actual_.disturbed.insert(name);
+                        }
+                    }
                 }
             }
         }

@@ -54,6 +54,8 @@ libpmcore_la_SOURCES = \
 	plugin/slots.h \
 	plugin/status.cc \
 	plugin/status.h \
+	plugin/switch_flaws.cc \
+	plugin/switch_flaws.h \
 	plugin/switch_names.h \
 	plugin/switch_rows.h \
 	plugin/value_of.h

@@ -215,10 +215,10 @@ void
 check_rule(const Rule &rule, const std::string &path, Problems *problems)
 {
     if (rule.number < 1 || rule.number > RULE_NUMBER_MAX) {
-        problems->push_back({"RULE_NUMBER", join_path(path, "number"),
-                             "rule number " + std::to_string(rule.number) +
-                                 " is not in 1-" +
-                                 std::to_string(RULE_NUMBER_MAX)});
+        problems->push_back(
+            {"RULE_NUMBER", join_path(path, "number"),
+             "rule number " + std::to_string(rule.number) + " is not in 1-" +
+                 std::to_string(RULE_NUMBER_MAX) + ": give one that is"});
     }
     check_families(rule, path, problems);
     check_ports(rule, path, problems);

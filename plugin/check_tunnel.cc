@@ -387,7 +387,8 @@ check_tunnel(const Model &model, const Uuid &id, const std::string &path,
         problems->push_back({"NOT_OWNER", join_path(path, "filter"),
                              "the filter must be of the tunnel's own "
                              "account " +
-                                 quote(tunnel->account)});
+                                 quote(tunnel->account) +
+                                 ": name one that is"});
     }
     if (tunnel->vni < 1 || tunnel->vni > VNI_MAX) {
         problems->push_back({"VNI_RANGE", join_path(path, "vni"),

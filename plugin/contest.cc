@@ -100,16 +100,47 @@ Contest::restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
 }
 
 bool
-Contest::flows_changed(const std::string &bridge, int64_t now_ms)
+Contest::flows_changed(const std::string &bridge, const FlowLoss &loss,
+                       int64_t now_ms)
 {
+    FlowLoss &lost = lost_[bridge];
+    lost.deleted.insert(loss.deleted.begin(), loss.deleted.end());
+    lost.changed.insert(loss.changed.begin(), loss.changed.end());
     return spend(bridge, "flows of " + bridge, now_ms);
 }
 
-bool
-Contest::holds_flows(const std::string &bridge, int64_t now_ms) const
+void
+Contest::restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
+                  int64_t now_ms)
 {
-    auto i = accounts_.find("flows of " + bridge);
-    return i != accounts_.end() && now_ms < i->second.until_ms;
+    auto lost = lost_.find(bridge);
+    if (lost == lost_.end()) {
+        return;
+    }
+    if (!waits(bridge, now_ms)) {
+        lost_.erase(lost);
+        return;
+    }
+    auto &[deleted, changed] = lost->second;
+    std::erase_if(*edits, [&](FlowEdit &edit) {
+        if (edit.op != FlowEdit::Op::Add || edit.flow.actions == "drop") {
+            return false;
+        }
+        if (auto is_wrong = changed.extract(edit.flow)) {
+            edit.op = FlowEdit::Op::Delete;
+            deleted.insert(std::move(is_wrong));
+            return false;
+        }
+        return deleted.count(edit.flow) > 0;
+    });
+}
+
+/* Whether repairs of the bridge's flows wait. */
+bool
+Contest::waits(const std::string &bridge, int64_t now_ms) const
+{
+    auto account = accounts_.find("flows of " + bridge);
+    return account != accounts_.end() && now_ms < account->second.until_ms;
 }
 
 std::map<std::string, std::string>

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/flow.h"
 #include "plugin/switch_rows.h"
 
 namespace pm {
@@ -30,12 +31,17 @@ public:
      * taken to be written. */
     void restrain(std::vector<RowEdit> *edits, const SwitchRows &desired,
                   int64_t now_ms);
-    /* Somebody else changed flows of ours on a bridge, which are to be
-     * repaired.  Returns whether that may be now. */
-    bool flows_changed(const std::string &bridge, int64_t now_ms);
-    /* Whether flows of the bridge wait to be repaired.  What is to be deleted
-     * never waits. */
-    bool holds_flows(const std::string &bridge, int64_t now_ms) const;
+    /* Somebody else changed or deleted flows of ours on a bridge.  Returns
+     * whether they may be repaired now. */
+    bool flows_changed(const std::string &bridge, const FlowLoss &,
+                       int64_t now_ms);
+    /* Leaves out of 'edits' of the bridge's flows the repairs that must wait:
+     * of those whose absence copies less.  A drop never waits, and what has
+     * been changed is deleted at once.  Nor does anything wait that is not a
+     * repair. */
+    void restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
+                  int64_t now_ms);
+    bool waits(const std::string &bridge, int64_t now_ms) const;
 
     /* What waits now, by bridge: "Mirror mirror-out-1". */
     std::map<std::string, std::string> waiting(int64_t now_ms) const;
@@ -68,6 +74,7 @@ private:
                int64_t now_ms);
 
     SwitchRows in_force_;
+    std::map<std::string, FlowLoss> lost_;    /* By bridge. */
     std::map<std::string, Account> accounts_; /* By 'what'. */
     std::map<std::string, std::string> told_;
     std::set<std::string> said_; /* Bridges; see News. */

@@ -151,6 +151,7 @@ DesiredState::tunnels_of(const OwnerKey &key) const
         }
         break;
     case FlowOwner::Guard:
+    case FlowOwner::Renewal:
     case FlowOwner::Stray:
         break;
     }

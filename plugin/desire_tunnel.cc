@@ -205,7 +205,7 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
     }
     set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
                   "PATH_UNKNOWN: the route to " + destination.to_string() +
-                      " is being looked up");
+                      " is being looked up; wait");
     return false;
 }
 
@@ -264,7 +264,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     } else {
         set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
                       "NEIGHBOUR_UNKNOWN: the next hop to " + to +
-                          " has not been asked for yet");
+                          " has not been asked for yet; the first copy does");
     }
     egress->source = *source;
     egress->destination = destination;
@@ -372,7 +372,8 @@ DesiredState::desire_tunnel(const Uuid &id)
     } else {
         fail_condition(&desire, "SourceBound", "NIC_UNBOUND",
                        "the source NIC " + desire.iface_id +
-                           " is not plugged in on this hypervisor");
+                           " is not plugged in on this hypervisor; start its "
+                           "VM here, or see where it runs");
     }
     if (!tunnel->enabled) {
         desire.health = Health::Disabled;

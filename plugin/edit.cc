@@ -78,12 +78,14 @@ may_write(const Scope &scope, const T &value, const T *existing, PutMode mode,
         if (mode == PutMode::Replace && !acceptor) {
             scope.fields->problem("NOT_FOUND", "name",
                                   "there is no such " +
-                                      std::string(KIND<T>.word));
+                                      std::string(KIND<T>.word) +
+                                      ": mend its name");
         } else {
-            scope.fields->problem("NOT_OWNER", "account",
-                                  "you act for account " +
-                                      quote(context.own_account()) +
-                                      " and can write only what is its own");
+            scope.fields->problem(
+                "NOT_OWNER", "account",
+                "you act for account " + quote(context.own_account()) +
+                    " and can write only what is its own: name "
+                    "that");
         }
         return false;
     }

@@ -185,8 +185,8 @@ Fields::word(const std::string &key)
     if (value && (value->empty() || value->size() > WORD_BYTES_MAX ||
                   std::any_of(value->begin(), value->end(), is_control))) {
         problem("SYNTAX", key,
-                quote(*value) + " must be 1 to 255 bytes without control "
-                                "characters");
+                quote(*value) + " is no such text: give 1 to 255 bytes "
+                                "without control characters");
         return std::nullopt;
     }
     return value;
@@ -213,8 +213,8 @@ Fields::account(const std::string &key)
     auto value = word(key);
     if (value && value->find('/') != std::string::npos) {
         problem("SYNTAX", key,
-                quote(*value) + " must not contain '/', which parts an "
-                                "account from a name");
+                quote(*value) + " has a '/', which parts an account from a "
+                                "name: leave it out");
         return std::nullopt;
     }
     return value;

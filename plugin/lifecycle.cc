@@ -157,7 +157,8 @@ add_host_alive(const Heartbeats &heartbeats, const Statuses &speaking,
             worsen(&view->health, Health::Degraded);
         } else if (condition.status == ConditionStatus::Unknown) {
             condition.reason = "HOST_UNKNOWN: hypervisor " + status->chassis +
-                               " has sent no heartbeat yet";
+                               " has sent no heartbeat yet: see that "
+                               "ovs-mirrord runs there";
         }
         add_condition(view, "HostAlive", condition);
     }

@@ -129,8 +129,8 @@ make_neighbour_use(int ifindex, const IpAddress &address)
     ndm.ndm_family = address.is_v6 ? AF_INET6 : AF_INET;
     ndm.ndm_ifindex = ifindex;
     ndm.ndm_flags = NTF_USE;
-    Message msg(nlmsg_alloc_simple(RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE |
-                                                     NLM_F_ACK));
+    Message msg(nlmsg_alloc_simple(RTM_NEWNEIGH,
+                                   NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK));
     if (!msg || nlmsg_append(msg.get(), &ndm, sizeof ndm, NLMSG_ALIGNTO) ||
         nla_put(msg.get(), NDA_DST, address.bits() / 8,
                 address.bytes.data())) {

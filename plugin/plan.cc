@@ -1,5 +1,7 @@
 #include "plugin/plan.h"
 
+#include "plugin/switch_flaws.h"
+
 #include <algorithm>
 
 namespace pm {
@@ -108,7 +110,7 @@ spec_of(const std::vector<Flow> &flows)
 
 } // namespace
 
-bool
+std::optional<FlowLoss>
 Actual::take_read(const std::string &bridge,
                   std::map<FlowOwner, std::vector<Flow>> read)
 {
@@ -116,7 +118,7 @@ Actual::take_read(const std::string &bridge,
         std::sort(now.begin(), now.end());
     }
     auto known = flows.find(bridge);
-    bool changed = false;
+    std::optional<FlowLoss> lost;
     if (known != flows.end()) {
         for (auto &[owner, was] : known->second) {
             std::sort(was.begin(), was.end());
@@ -124,10 +126,31 @@ Actual::take_read(const std::string &bridge,
                 stopped(owner.number, spec_of(was), bridge);
             }
         }
-        changed = known->second != read;
+        if (known->second != read) {
+            std::map<FlowKey, const Flow *> is;
+            for (const auto &[owner, now] : read) {
+                for (const Flow &flow : now) {
+                    is[flow.key] = &flow;
+                }
+            }
+            lost.emplace();
+            for (const auto &[owner, was] : known->second) {
+                for (const Flow &flow : was) {
+                    auto i = is.find(flow.key);
+                    if (i == is.end()) {
+                        lost->deleted.insert(flow);
+                    } else if (!(*i->second == flow)) {
+                        lost->changed.insert(flow);
+                    }
+                }
+            }
+        }
     }
     flows[bridge] = std::move(read);
-    return changed;
+    if (lost) {
+        disturbed.insert(bridge);
+    }
+    return lost;
 }
 
 void
@@ -142,13 +165,15 @@ Actual::lose(const std::string &bridge)
             stopped(owner.number, spec_of(was), bridge);
         }
     }
+    disturbed.insert(bridge);
     flows.erase(known);
 }
 
 bool
 Plan::empty() const
 {
-    return flows.empty() && !prove && rows.empty() && waiting.empty();
+    return flows.empty() && renew.empty() && !prove && rows.empty() &&
+           waiting.empty();
 }
 
 std::vector<std::string>
@@ -164,6 +189,9 @@ Plan::describe() const
                             (cookie ? cookie->owner.to_string() : "?") + ": " +
                             edit.flow.to_string());
         }
+    }
+    for (const std::string &bridge : renew) {
+        lines.push_back(bridge + ": have its datapath flows made anew");
     }
     if (prove) {
         lines.push_back("prove that no datapath flow copies for what stopped");
@@ -235,7 +263,34 @@ must_wait_for_tap(const RowEdit &edit, const Actual &actual,
             actual.has({FlowOwner::Tap, static_cast<uint32_t>(mark->number)}));
 }
 
+/* Whether a bridge's cached datapath flows must be renewed when they are to
+ * do something else. */
+bool
+needs_renewal(const DesiredState &desired, const std::string &bridge)
+{
+    const SwitchFacts &facts = desired.facts();
+    auto row = facts.rows.bridges.find(bridge);
+    return row != facts.rows.bridges.end() &&
+           modifies_wrong_flow(facts.ovs_version, row->second.datapath_type);
+}
+
 } // namespace
+
+void
+renew(const Actual &actual, const DesiredState &desired,
+      const std::string &bridge, std::vector<FlowEdit> *edits)
+{
+    if (!needs_renewal(desired, bridge)) {
+        return;
+    }
+    const std::vector<Flow> &before =
+        actual_flows(actual, {bridge, {FlowOwner::Renewal, 0}});
+    for (const Flow &flow : before) {
+        edits->push_back({FlowEdit::Op::Delete, flow});
+    }
+    int turn = before.empty() ? 0 : turn_of(before.back()) + 1;
+    edits->push_back({FlowEdit::Op::Add, renewal_flow(turn)});
+}
 
 Plan
 make_plan(const Actual &actual, const DesiredState &desired,
@@ -245,6 +300,12 @@ make_plan(const Actual &actual, const DesiredState &desired,
     bool deletions_outstanding = false;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
+        if (key.owner.kind == FlowOwner::Renewal &&
+            needs_renewal(desired, key.bridge)) {
+            /* It is as it is; see renew(). */
+            i = outstanding->erase(i);
+            continue;
+        }
         auto want = desired.flows().find(key);
         const std::vector<Flow> &wanted =
             want == desired.flows().end() ? NO_FLOWS : want->second;
@@ -278,7 +339,13 @@ make_plan(const Actual &actual, const DesiredState &desired,
                                     b.op != FlowEdit::Op::Delete;
                          });
     }
-    plan.prove = !actual.unproven.empty() && !deletions_outstanding;
+    for (const std::string &bridge : actual.disturbed) {
+        if (actual.flows.count(bridge) && needs_renewal(desired, bridge)) {
+            plan.renew.insert(bridge);
+        }
+    }
+    plan.prove = !actual.unproven.empty() && !deletions_outstanding &&
+                 plan.renew.empty();
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !actual.changing && actual.flows_known();
     plan.rows = diff_rows(actual.rows, desired.rows(), may_delete);
@@ -352,6 +419,9 @@ apply_bundle(Actual *actual, const std::string &bridge,
         });
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
+            if (owner.kind == FlowOwner::Renewal) {
+                actual->disturbed.erase(bridge);
+            }
             if (owner.kind == FlowOwner::Egress) {
                 auto stop = actual->unproven.find(owner.number);
                 if (stop != actual->unproven.end() &&

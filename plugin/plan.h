@@ -48,6 +48,9 @@ struct Actual {
     /* Tunnels that stopped copying without proof yet, by number. */
     std::map<int64_t, Stopped> unproven;
     uint64_t stops = 0; /* So many stops there have been. */
+    /* Bridges of which somebody else may have changed flows since the last
+     * bundle of ours. */
+    std::set<std::string> disturbed;
     /* A bundle is under way: what it stops is not in 'unproven' yet. */
     bool changing = false;
 
@@ -61,10 +64,12 @@ struct Actual {
                  const std::string &bridge);
     /* A proof that covers these stops, and no later ones, has ended well. */
     void proven(const std::map<int64_t, Stopped> &);
-    /* A bridge's flows have been read.  Returns whether they differ from what
-     * they were known to be, which somebody else must have done. */
-    bool take_read(const std::string &bridge,
-                   std::map<FlowOwner, std::vector<Flow>> read);
+    /* A bridge's flows have been read.  If they differ from what they were
+     * known to be, which somebody else must have done, returns those that are
+     * not as they were any more. */
+    std::optional<FlowLoss>
+    take_read(const std::string &bridge,
+              std::map<FlowOwner, std::vector<Flow>> read);
     /* A bridge's connection, or the bridge, is gone.  Whether what copied
      * there still does is not known. */
     void lose(const std::string &bridge);
@@ -72,6 +77,9 @@ struct Actual {
 
 struct Plan {
     std::map<std::string, std::vector<FlowEdit>> flows; /* By bridge. */
+    /* Bridges of which cached datapath flows may be wrong for good unless they
+     * are renewed. */
+    std::set<std::string> renew;
     bool prove = false;
     std::vector<RowEdit> rows;
     /* What waits, and for what. */
@@ -93,6 +101,11 @@ std::vector<RowEdit> diff_rows(const SwitchRows &actual,
  * turn out to be equal. */
 Plan make_plan(const Actual &actual, const DesiredState &desired,
                std::set<OwnerKey> *outstanding);
+
+/* Completes the edits of a bridge's bundle: on a switch that has to be told so
+ * the cached datapath flows are made anew with it. */
+void renew(const Actual &actual, const DesiredState &desired,
+           const std::string &bridge, std::vector<FlowEdit> *edits);
 
 /* Puts a bundle that the switch accepted in place: 'actual' as it is then.
  * Tunnels whose egress flows went are unproven from there on. */

@@ -29,6 +29,7 @@ Refusals::refused(const std::string &bridge,
     for (const FlowEdit &edit : edits) {
         owners.insert(owner_of(bridge, edit));
     }
+    owners.erase({bridge, {FlowOwner::Renewal, 0}}); /* Goes with any. */
     if (owners.size() > 1 && one_by_one_.insert(bridge).second) {
         return;
     }

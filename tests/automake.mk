@@ -37,10 +37,12 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
 	tests/unit/test_refusals.cc \
+	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
+	tests/unit/test_switch_flaws.cc \
 	tests/unit/world.h
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
@@ -63,8 +65,13 @@ DUMMY_TESTS = \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
 	tests/dummy/test_cli_filter.py \
+	tests/dummy/test_cli_completion.py \
+	tests/dummy/test_cli_guide.py \
+	tests/dummy/test_cli_refusals.py \
 	tests/dummy/test_cli_rows.py \
+	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
+	tests/dummy/test_guide_coverage.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py \
 	tests/dummy/test_rule_match.py
@@ -90,6 +97,7 @@ LAB_FILES = \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
 	tests/cases/megaflows.py \
+	tests/cases/network.py \
 	tests/cases/order.py \
 	tests/cases/others.py \
 	tests/cases/outage.py \
@@ -157,6 +165,7 @@ LAB_FILES = \
 	tests/system/test_filters.py \
 	tests/system/test_lab.py \
 	tests/system/test_main_job.py \
+	tests/system/test_network.py \
 	tests/system/test_right.py \
 	tests/system/test_updates.py
 EXTRA_DIST += $(LAB_FILES)

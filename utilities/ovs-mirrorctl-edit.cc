@@ -4,7 +4,6 @@
  * that a key and a check are the same here and there. */
 #include "utilities/ovs-mirrorctl.h"
 
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <deque>
@@ -30,29 +29,58 @@ const Noun NOUNS[] = {
     {"resource",
      "mirror_resources",
      {"purpose", "type", "target"},
-     "NAME PURPOSE TYPE TARGET [note=NOTE]",
+     "NAME source|destination network-interface|load-balancer|collector "
+     "TARGET [note=TEXT]",
      true},
-    {"filter", "mirror_filters", {}, "NAME [KEY=VALUE]...", true},
-    {"tunnel", "mirror_tunnels", {}, "NAME [KEY=VALUE]...", true},
-    {"vpc", "vpcs", {}, "NAME [KEY=VALUE]...", false},
+    {"filter",
+     "mirror_filters",
+     {},
+     "NAME [non-ip=drop|mirror] [note=TEXT]",
+     true},
+    {"tunnel",
+     "mirror_tunnels",
+     {},
+     "NAME source=RESOURCE destination=[ACCOUNT/]RESOURCE [filter=FILTER] "
+     "[vni=N] [length=BYTES] [rate-kbps=N] [mode=mirror|count] "
+     "[delivery=auto|underlay|vpc] [enabled=true|false] [note=TEXT]",
+     true},
+    {"vpc",
+     "vpcs",
+     {},
+     "NAME account=ACCOUNT region=REGION [kind=standard|transit]",
+     false},
     {"subnet",
      "subnets",
      {"vpc", "cidr"},
-     "NAME VPC CIDR [KEY=VALUE]...",
+     "NAME VPC CIDR [gateway=IP] [gateway-mac=MAC]",
      false},
-    {"nic", "network_interfaces", {}, "NAME [KEY=VALUE]...", false},
-    {"lb", "load_balancers", {}, "NAME [KEY=VALUE]...", false},
+    {"nic",
+     "network_interfaces",
+     {},
+     "NAME iface-id=ID mac=MAC [addresses=IP,...] [subnet=SUBNET] "
+     "[server=TEXT] [device=ethN] [hypervisor=kvm|xen] [mtu=BYTES] "
+     "[permits-vxlan-from=CIDR,...|none] [account=ACCOUNT]",
+     false},
+    {"lb",
+     "load_balancers",
+     {},
+     "NAME vpc=VPC members=IP,... [subnet=SUBNET]",
+     false},
     {"peering",
      "peerings",
      {"from", "to"},
-     "NAME FROM-VPC TO-VPC [state=STATE]",
+     "NAME FROM-VPC TO-VPC [state=active|inactive]",
      false},
     {"connect",
      "transit_connects",
      {"vpc", "transit_vpc"},
-     "NAME VPC TRANSIT-VPC [state=STATE]",
+     "NAME VPC TRANSIT-VPC [state=active|inactive]",
      false},
-    {"collector", "collectors", {"address"}, "NAME IP [account=A]", false},
+    {"collector",
+     "collectors",
+     {"address"},
+     "NAME IP [account=ACCOUNT]",
+     false},
 };
 
 /* The noun of the command "NOUN-verb". */
@@ -63,88 +91,6 @@ noun_of(const ctl_context *ctx)
     std::string noun = command.substr(0, command.rfind('-'));
     return *std::find_if(std::begin(NOUNS), std::end(NOUNS),
                          [&](const Noun &n) { return noun == n.noun; });
-}
-
-/* ------------------------------------------------------------------------
- * KEY=VALUE. */
-
-std::string
-key_of(const std::string &argument)
-{
-    std::string key = argument.substr(0, argument.find('='));
-    std::replace(key.begin(), key.end(), '-', '_');
-    return key == "length" ? "packet_length" : key;
-}
-
-bool
-is_one_of(const std::string &key, std::initializer_list<const char *> keys)
-{
-    return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
-
-json
-split(const std::string &text)
-{
-    json list = json::array();
-    for (size_t start = 0; start <= text.size();) {
-        size_t end = std::min(text.find(',', start), text.size());
-        list.push_back(text.substr(start, end - start));
-        start = end + 1;
-    }
-    return list;
-}
-
-/* What is no number or truth stays text: the check then names the key. */
-json
-value_of(const std::string &key, const std::string &text)
-{
-    if (is_one_of(key, {"vni", "packet_length", "rate_kbps", "mtu",
-                        "icmp_type", "icmp_code", "number"})) {
-        int64_t number = 0;
-        auto [end, error] =
-            std::from_chars(text.data(), text.data() + text.size(), number);
-        if (error == std::errc() && end == text.data() + text.size()) {
-            return number;
-        }
-    } else if (key == "enabled" && is_one_of(text, {"true", "false"})) {
-        return text == "true";
-    } else if (is_one_of(key,
-                         {"addresses", "members", "permits_vxlan_from"})) {
-        return text == "none" ? json::array() : split(text);
-    }
-    return text;
-}
-
-/* Puts the command's KEY=VALUE arguments from the 'first' on into '*object'.
- * An empty value takes a key back to its default. */
-void
-put_values(const ctl_context *ctx, int first, json *object)
-{
-    for (int i = first; i < ctx->argc; i++) {
-        std::string argument = ctx->argv[i];
-        std::string key = key_of(argument);
-        std::string text = argument.substr(argument.find('=') + 1);
-        if (text.empty()) {
-            object->erase(key);
-        } else {
-            (*object)[key] = value_of(key, text);
-        }
-    }
-}
-
-void
-require_values(ctl_context *ctx, int first)
-{
-    std::set<std::string> keys;
-    for (int i = first; i < ctx->argc && !ctx->error; i++) {
-        const char *equals = strchr(ctx->argv[i], '=');
-        if (!equals || equals == ctx->argv[i]) {
-            ctl_error(ctx, "\"%s\" is not KEY=VALUE", ctx->argv[i]);
-        } else if (!keys.insert(key_of(ctx->argv[i])).second) {
-            ctl_error(ctx, "\"%s\" is given twice",
-                      key_of(ctx->argv[i]).c_str());
-        }
-    }
 }
 
 /* ------------------------------------------------------------------------
@@ -280,7 +226,8 @@ check_rule_add(ctl_context *ctx)
 void
 check_direction(ctl_context *ctx)
 {
-    if (!is_one_of(ctx->argv[2], {"inbound", "outbound"})) {
+    const std::string direction = ctx->argv[2];
+    if (direction != "inbound" && direction != "outbound") {
         ctl_error(ctx, "the direction is inbound or outbound, not \"%s\"",
                   ctx->argv[2]);
     } else if (!strcmp(ctx->argv[0], "rule-add")) {
@@ -429,14 +376,17 @@ make_commands(std::deque<std::string> *names)
     constexpr auto RW = ctl_command_syntax::RW;
     std::vector<ctl_command_syntax> commands = {
         {"rule-add", 4, INT_MAX,
-         "FILTER DIRECTION NUMBER ACTION [KEY=VALUE]...", check_direction,
-         run_rule_add, nullptr, "", RW},
-        {"rule-del", 3, 3, "FILTER DIRECTION NUMBER", check_direction,
+         "FILTER inbound|outbound NUMBER accept|reject "
+         "[protocol=any|tcp|udp|icmp|icmpv6|sctp|N] [source=CIDR] "
+         "[destination=CIDR] [source-port=N[-M]] [destination-port=N[-M]] "
+         "[icmp-type=N] [icmp-code=N] [note=TEXT]",
+         check_direction, run_rule_add, nullptr, "", RW},
+        {"rule-del", 3, 3, "FILTER inbound|outbound NUMBER", check_direction,
          run_rule_del, nullptr, "", RW},
-        {"route-add", 3, 3, "SUBNET CIDR VIA", nullptr, run_route, nullptr, "",
-         RW},
-        {"route-set", 3, 3, "SUBNET CIDR VIA", nullptr, run_route, nullptr, "",
-         RW},
+        {"route-add", 3, 3, "SUBNET CIDR PEERING|CONNECT|local", nullptr,
+         run_route, nullptr, "", RW},
+        {"route-set", 3, 3, "SUBNET CIDR PEERING|CONNECT|local", nullptr,
+         run_route, nullptr, "", RW},
         {"route-del", 2, 2, "SUBNET CIDR", nullptr, run_route, nullptr, "",
          RW},
     };

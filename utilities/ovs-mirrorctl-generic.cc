@@ -31,12 +31,18 @@ table_classes()
     return classes;
 }
 
+std::vector<const ctl_command_syntax *>
+own_commands()
+{
+    return {edit_commands(),   list_commands(),        filter_commands(),
+            tunnel_commands(), tunnel_show_commands(), show_commands(),
+            init_commands(),   lifecycle_commands()};
+}
+
 bool
 is_generic(const ctl_command_syntax *syntax)
 {
-    for (const ctl_command_syntax *ours :
-         {edit_commands(), list_commands(), filter_commands(),
-          tunnel_commands(), init_commands(), lifecycle_commands()}) {
+    for (const ctl_command_syntax *ours : own_commands()) {
         for (; ours->name; ours++) {
             if (!strcmp(ours->name, syntax->name)) {
                 return false;

@@ -54,22 +54,9 @@ time_json(int64_t time_ms)
     return text;
 }
 
-std::string
-age_text(int64_t since_ms, int64_t now_ms)
-{
-    if (!since_ms) {
-        return "";
-    }
-    int64_t s = std::max<int64_t>(now_ms - since_ms, 0) / 1000;
-    return s < 120      ? std::to_string(s) + "s"
-           : s < 7200   ? std::to_string(s / 60) + "m"
-           : s < 172800 ? std::to_string(s / 3600) + "h"
-                        : std::to_string(s / 86400) + "d";
-}
-
 namespace {
 
-/* Fills the command's table. */
+/* Fills the command's table, which is printed as CSV. */
 void
 fill_table(ctl_context *ctx, const std::vector<std::string> &headings,
            const std::vector<std::vector<std::string>> &rows)
@@ -81,14 +68,22 @@ fill_table(ctl_context *ctx, const std::vector<std::string> &headings,
     }
     for (const auto &row : rows) {
         table_add_row(ctx->table);
-        for (std::string text : row) {
-            /* One line an object, whatever a note holds. */
-            std::replace_if(
-                text.begin(), text.end(),
-                [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+        for (const std::string &text : row) {
             table_add_cell(ctx->table)->text = xstrdup(text.c_str());
         }
     }
+}
+
+/* One line an object, whatever a note holds. */
+std::vector<std::vector<std::string>>
+one_line_each(std::vector<std::vector<std::string>> rows)
+{
+    for (auto &row : rows) {
+        for (std::string &text : row) {
+            text = one_line(text);
+        }
+    }
+    return rows;
 }
 
 } // namespace
@@ -112,12 +107,16 @@ print(ctl_context *ctx, const Listing &listing)
             }
             rows.push_back(row);
         }
-        fill_table(ctx, listing.keys, rows);
+        fill_table(ctx, listing.keys, one_line_each(rows));
         break;
     }
 
     case Format::Table:
-        fill_table(ctx, listing.headings, listing.rows);
+        ds_put_cstr(&ctx->output,
+                    table_text(listing.headings, one_line_each(listing.rows),
+                               attempt_of(ctx).settings.style.headings,
+                               terminal_width())
+                        .c_str());
         for (const std::string &line : listing.below) {
             ds_put_format(&ctx->output, "%s\n", line.c_str());
         }

@@ -429,8 +429,8 @@ Session::print_output(const Attempt &a)
         if (c->table) {
             table_style style = settings_.style;
             if (!is_generic(c->syntax)) {
-                style.format =
-                    settings_.format == Format::Csv ? TF_CSV : TF_TABLE;
+                /* Other tables of ours are in the output. */
+                style.format = TF_CSV;
                 style.cell_format = CF_STRING;
             }
             table_print(c->table, &style);

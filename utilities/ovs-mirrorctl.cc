@@ -61,82 +61,6 @@ usage_error(const std::string &message)
     std::exit(EXIT_USAGE);
 }
 
-[[noreturn]] void
-usage()
-{
-    std::printf(
-        "\
-%s: packet mirroring for Open vSwitch\n\
-usage: %s [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...\n\
-\n\
-General:\n\
-  init                        prepare the control database\n\
-  show                        hypervisors and tunnels at a glance\n\
-  apply FILE [--prune]        make the database say what FILE says\n\
-  export                      print such a file\n\
-  sync                        wait for all hypervisors\n\
-\n\
-Mirror Resources:\n\
-  resource-add NAME source|destination TYPE TARGET [note=...]\n\
-      TYPE is network-interface, load-balancer or collector\n\
-  resource-list, resource-show NAME, resource-set NAME KEY=VALUE...,\n\
-  resource-del NAME...\n\
-\n\
-Mirror Filters:\n\
-  filter-add NAME [non-ip=mirror] [note=...]\n\
-  filter-list, filter-show NAME, filter-set NAME KEY=VALUE...,\n\
-  filter-del NAME...\n\
-  rule-add FILTER inbound|outbound NUMBER accept|reject [protocol=P]\n\
-      [source=CIDR] [destination=CIDR] [source-port=N[-M]]\n\
-      [destination-port=N[-M]] [icmp-type=N] [icmp-code=N] [note=...]\n\
-  rule-list FILTER, rule-del FILTER DIRECTION NUMBER\n\
-  filter-test FILTER in|out FLOW   which rule decides on such a frame\n\
-\n\
-Mirror Tunnels:\n\
-  tunnel-add NAME source=R destination=[ACCOUNT/]R [filter=F] [vni=N]\n\
-      [length=BYTES] [rate-kbps=N] [mode=mirror|count]\n\
-      [delivery=auto|underlay|vpc] [enabled=true|false] [note=...]\n\
-  tunnel-list, tunnel-show NAME, tunnel-set NAME KEY=VALUE...,\n\
-  tunnel-del NAME... [--force]\n\
-  tunnel-inbox                requests that wait for this account\n\
-  tunnel-accept [ACCOUNT/]NAME [--generation=N]\n\
-  tunnel-reject [ACCOUNT/]NAME\n\
-\n\
-Inventory (each also with -list, -set and -del):\n\
-  vpc-add NAME account=A region=R [kind=standard|transit]\n\
-  subnet-add NAME VPC CIDR [gateway=IP] [gateway-mac=MAC]\n\
-  route-add SUBNET CIDR VIA\n\
-  nic-add NAME iface-id=ID mac=MAC [addresses=IP,...] [subnet=S]\n\
-      [server=S] [device=ethN] [hypervisor=kvm|xen] [mtu=N]\n\
-      [permits-vxlan-from=CIDR,...|none] [account=A]\n\
-  lb-add NAME vpc=V [subnet=S] members=IP,...\n\
-  peering-add NAME FROM-VPC TO-VPC [state=active|inactive]\n\
-  connect-add NAME VPC TRANSIT-VPC [state=active|inactive]\n\
-  collector-add NAME IP [account=A]\n\
-\n\
-Log:\n\
-  event-list                  who did what, when\n\
-\n\
-%s\n\
-Options:\n\
-  --db=REMOTE                 the control database (default: %s)\n\
-  --account=NAME              act for this account (default: the operator)\n\
-  -f, --format=table|json|csv\n\
-  --dry-run                   print what would be written, write nothing\n\
-  --wait=none|hv              hv: return once the hypervisors have it\n\
-  -t, --timeout=SECS          wait at most SECS seconds (default: 30)\n\
-  --no-leader-only            any server of a cluster will do\n",
-        program_name, program_name, ctl_get_db_cmd_usage(),
-        ("unix:" + std::string(ovs_rundir()) + "/mirror.sock").c_str());
-    vlog_usage();
-    stream_usage("database", true, true, true);
-    std::printf("\n\
-Other options:\n\
-  -h, --help                  display this help message\n\
-  -V, --version               display version information\n");
-    std::exit(EXIT_DONE);
-}
-
 /* Options may stand anywhere, as people type them, while getopt and
  * db-ctl-base want global options first and a command's own before its name:
  * returns the arguments in their order. */
@@ -241,7 +165,8 @@ parse_option(Settings *settings, int c)
         settings->leader_only = false;
         break;
     case 'h':
-        usage();
+        settings->help = true;
+        break;
     case 'V':
         ovs_print_version(0, 0);
         std::printf("DB Schema %s\n", pmrec_get_db_version());
@@ -335,6 +260,21 @@ parse_options(int argc, char *argv[], Settings *settings, shash *own)
     return pointers;
 }
 
+/* Of the first command, or of all. */
+[[noreturn]] void
+help(const std::vector<char *> &words)
+{
+    auto word = std::find_if(words.begin(), words.end(),
+                             [](const char *w) { return w[0] != '-'; });
+    if (word == words.end()) {
+        print_help();
+    } else if (!print_command_help(*word)) {
+        usage_error("there is no command \"" + std::string(*word) + "\"; \"" +
+                    program_name + " --help\" names them all");
+    }
+    std::exit(EXIT_DONE);
+}
+
 /* Every text goes to the database as JSON, which knows only UTF-8. */
 void
 check_utf8(const std::vector<char *> &arguments)
@@ -343,7 +283,8 @@ check_utf8(const std::vector<char *> &arguments)
         try {
             nlohmann::json(argument).dump();
         } catch (const nlohmann::json::exception &) {
-            usage_error("an argument is not valid UTF-8");
+            usage_error("the argument " + quote(argument) +
+                        " is not valid UTF-8");
         }
     }
 }
@@ -410,12 +351,9 @@ main(int argc, char *argv[])
     vlog_set_levels(nullptr, VLF_SYSLOG, VLL_WARN);
 
     ctl_init__(&pmrec_idl_class, table_classes(), nullptr, nullptr);
-    ctl_register_commands(edit_commands());
-    ctl_register_commands(list_commands());
-    ctl_register_commands(filter_commands());
-    ctl_register_commands(tunnel_commands());
-    ctl_register_commands(init_commands());
-    ctl_register_commands(lifecycle_commands());
+    for (const ctl_command_syntax *commands : own_commands()) {
+        ctl_register_commands(commands);
+    }
 
     Settings settings;
     for (int i = 0; i < argc; i++) {
@@ -424,6 +362,9 @@ main(int argc, char *argv[])
     shash own = SHASH_INITIALIZER(&own);
     std::vector<char *> words = parse_options(argc, argv, &settings, &own);
     check_utf8(std::vector<char *>(argv, argv + argc));
+    if (settings.help) {
+        help(words);
+    }
     if (settings.db.empty()) {
         const char *db = getenv("OVS_MIRROR_DB");
         settings.db =

@@ -29,6 +29,7 @@ struct Settings {
     std::string db;
     std::string account; /* Empty: the operator. */
     Format format = Format::Table;
+    bool help = false;
     bool dry_run = false;
     bool wait_hv = false;
     bool leader_only = true;
@@ -82,12 +83,32 @@ const ctl_command_syntax *edit_commands();
 const ctl_command_syntax *list_commands();
 const ctl_command_syntax *filter_commands();
 const ctl_command_syntax *tunnel_commands();
+const ctl_command_syntax *tunnel_show_commands();
+const ctl_command_syntax *show_commands();
 const ctl_command_syntax *init_commands();
 const ctl_command_syntax *lifecycle_commands();
+/* All of these. */
+std::vector<const ctl_command_syntax *> own_commands();
 /* How db-ctl-base's commands name the rows of each table. */
 const ctl_table_class *table_classes();
 /* Whether db-ctl-base has it: these work on rows, not through an Edit. */
 bool is_generic(const ctl_command_syntax *);
+
+/* Prints the help of all commands. */
+void print_help();
+/* Prints one command's help; false if there is no such command. */
+bool print_command_help(const std::string &name);
+
+/* KEY=VALUE arguments: the key as the document spells it. */
+std::string key_of(const std::string &argument);
+/* What is no number or truth stays text: the check then names the key. */
+nlohmann::json value_of(const std::string &key, const std::string &text);
+/* Puts the command's arguments from the 'first' on into '*object'.  An empty
+ * value takes a key back to its default. */
+void put_values(const ctl_context *, int first, nlohmann::json *object);
+/* A usage error unless each argument from the 'first' on is KEY=VALUE, with
+ * no key twice. */
+void require_values(ctl_context *, int first);
 
 /* Connects, runs the commands in one transaction, prints; returns the exit
  * code. */
@@ -142,10 +163,38 @@ nlohmann::ordered_json
 used_by(const Attempt &, const std::function<bool(const Tunnel &)> &uses);
 /* A problem's path: as in a document, but by name. */
 std::string path_of(const std::string &kind, const std::string &name);
+/* The text with blanks for line ends and other control characters. */
+std::string one_line(std::string);
+/* Columns of the terminal: $COLUMNS, else what standard output says of
+ * itself; without limit if it is no terminal. */
+size_t terminal_width();
+/* A table of at most 'limit' columns, if that can be: cells that are too wide
+ * go on in a line below.  Nothing is cut off. */
+std::string table_text(const std::vector<std::string> &headings,
+                       const std::vector<std::vector<std::string>> &rows,
+                       bool with_heading, size_t limit);
 /* RFC 3339 in UTC; null for 0. */
 nlohmann::ordered_json time_json(int64_t time_ms);
-/* "45s", "3m", "5h", "2d". */
+
+/* The tunnels that the caller may see, those shutting down included. */
+std::vector<TunnelView> views_of(const Attempt &);
+/* Others script against its keys: they are fixed. */
+nlohmann::ordered_json view_json(const TunnelView &);
+/* "-" for what is not known. */
+std::string number_text(const std::optional<int64_t> &);
+/* "VPC/ADDRESS" of what the resource is, as far as it is known. */
+std::string place_text(const Model &, const Uuid &resource);
+/* What is configured, and after it what becomes of it when that differs. */
+std::string length_text(const TunnelView &);
+
+/* For people: "45s", "3m", "5h", "2d". */
 std::string age_text(int64_t since_ms, int64_t now_ms);
+/* Exact below 10,000, then "12.3k", "4.56M"; "-" for what is not known. */
+std::string count_text(const std::optional<int64_t> &);
+/* "512 bytes", "1.23 kB", "45.6 MB". */
+std::string bytes_text(const std::optional<int64_t> &);
+/* "640 bit/s", "1.20 Mbit/s". */
+std::string rate_text(double bits_per_second);
 
 } // namespace pm::ctl
 

@@ -21,6 +21,8 @@ SLOWER_S = {
     # What the switch refused is tried again every 2 seconds.
     "SWITCH_REFUSED": 4.0,
 }
+# What is wrong, and how to mend it.
+MEND = r"[;:] \w|^set "
 
 
 class ReasonCases(ProductCases):
@@ -34,6 +36,7 @@ class ReasonCases(ProductCases):
         where 'health' is degraded or error, as a reason; 'mend' makes it
         go."""
         within = SLOWER_S.get(code, FOLLOWS_S)
+        texts = []
 
         def shown(listed):
             if not listed:
@@ -45,6 +48,11 @@ class ReasonCases(ProductCases):
             if health in ("degraded", "error") and code not in {
                     r["code"] for r in listed["reasons"]}:
                 return False
+            texts[:] = [r["message"] for r in listed["reasons"]
+                        if r["code"] == code]
+            if condition:
+                texts.append(told.get(condition, {"reason": ""})["reason"]
+                             .partition(": ")[2])
             return as_condition and health in (None, listed["health"])
 
         def clear(listed):
@@ -56,6 +64,8 @@ class ReasonCases(ProductCases):
                          told[condition]["reason"].startswith(code + ":")))
         try:
             said = self.timed(cause, tunnel, shown, f"to show {code}")
+            for text in texts:
+                self.assertRegex(text, MEND, code)
         finally:
             cleared = self.timed(mend, tunnel, clear, f"to lose {code}")
         print(f"     {code}: shown after {1000 * said:.0f} ms, gone after "

@@ -2,6 +2,7 @@
 were and however hot they are."""
 
 import os
+import re
 import statistics
 import threading
 import time
@@ -17,14 +18,13 @@ VNI = 7009
 
 
 class Rush(threading.Thread):
-    """Sends frames of so many connections in turn, 'rate' a second, until
+    """Sends a frame of each conversation in turn, 'rate' a second, until
     stop()."""
 
-    def __init__(self, a, b, connections, rate):
+    def __init__(self, talks, rate):
         super().__init__(daemon=True)
-        self._a, self._rate = a, rate
-        self._frames = [Talk(a, b, sport=1024 + i, dport=9).frame(i, 60)
-                        for i in range(connections)]
+        self._a, self._rate = talks[0].a, rate
+        self._frames = [talk.frame(i, 60) for i, talk in enumerate(talks)]
         self._stop_asked = threading.Event()
         self.sent = 0
 
@@ -56,10 +56,16 @@ class RevocationCases(ConstantCases):
             guest.set_deaf(True)
             self.addCleanup(guest.set_deaf, False)
 
+    def rush(self, talks, rate):
+        rush = Rush(talks, rate)
+        rush.start()
+        self.addCleanup(rush.stop)
+        return rush
+
     def trial(self, passes):
         """Deletes a tunnel while 'passes' goes on.  Returns when the last
         copy arrived and when the tunnel had gone, since its deletion."""
-        self.tunnel("revoked", self.ids4, VNI)
+        self.create()
         wait_until(lambda: len(self.ids4.wire()) > 500,
                    "copies of what never pauses", 30)
         with RowWatch(self.control.socket, "Packet_Mirroring",
@@ -73,6 +79,9 @@ class RevocationCases(ConstantCases):
                      if decode(frame)), deleted)
         self.ids4.clear()
         return last - deleted, gone - deleted
+
+    def create(self):
+        self.tunnel("revoked", self.ids4, VNI)
 
     def run_trials(self, what, passes):
         silent, gone, late = [], [], 0
@@ -89,9 +98,7 @@ class RevocationCases(ConstantCases):
 
     def test_a_connection_that_never_pauses(self):
         self.warm_up()
-        rush = Rush(self.web1, self.db1, 1, 1000)
-        rush.start()
-        self.addCleanup(rush.stop)
+        rush = self.rush([self.lab.talk("web1", "db1")], 1000)
 
         def passes():
             goal = rush.sent + 500
@@ -104,6 +111,60 @@ class RevocationCases(ConstantCases):
         self.remove("warm")
         self.lab.clear()
 
+    def test_datapath_flows_that_overlap(self):
+        """Those of a former filter go on beside the wider ones of none."""
+        self.warm_up()
+        ports = range(5000, 5024)
+        narrow = self.rush([self.lab.talk("web1", "db1", dport=port)
+                            for port in ports], 500)
+        wide = self.rush([Talk(self.web1, self.db1, sport=1024 + i, dport=9)
+                          for i in range(2000)], 2000)
+
+        def goes_on(frames):
+            for rush in narrow, wide:
+                goal = rush.sent + frames
+                wait_until(lambda rush=rush, goal=goal: rush.sent >= goal,
+                           f"{frames} more frames", 30)
+
+        def create():
+            self.filter("ports", outbound=[
+                {"action": "accept", "protocol": "udp",
+                 "destination_port": str(port)} for port in ports])
+            self.tunnel("revoked", self.ids4, VNI, filter="ports")
+            goes_on(100)
+            self.control.apply({"mirror_tunnels": [
+                {"name": "revoked", "account": "default", "source": "web1-src",
+                 "destination": "ids4", "vni": VNI}]}, "--wait=hv")
+            goes_on(2000)
+        self.create = create
+        self.run_trials("datapath flows that overlap",
+                        lambda: goes_on(500))
+
+    def test_each_change_renews_the_datapath_flows(self):
+        """On a switch that may modify the wrong one, those of a mirrored NIC
+        are of the last change, and none is of an earlier one."""
+        self.warm_up()
+        self.rush([self.lab.talk("web1", "db1", dport=port)
+                   for port in range(5000, 5020)], 500)
+        self.tunnel("revoked", self.ids4, VNI)
+        if "reg7=0x1" not in self.switch.ofctl("dump-flows", "br-mirror"):
+            self.skipTest("this Open vSwitch modifies the right one")
+        seen = set()
+        for length in (100, 200, 300):
+            self.tunnel("revoked", self.ids4, VNI, packet_length=length)
+            self.control.ctl("--wait=hv", "sync")
+            turn = re.search(r"priority=400,.*pkt_mark=(\w+)/",
+                             self.switch.ofctl("dump-flows", "br-mirror"))[1]
+
+            def marks():
+                dump = self.switch.appctl("dpctl/dump-flows", "-m", "--names")
+                return {int(mark, 16) for mark in re.findall(
+                    r"skb_mark\(0/(\w+)\).*in_port\(web1\).*tnl_push", dump)}
+            wait_until(lambda marks=marks, turn=turn: marks() == {
+                int(turn, 16)}, f"datapath flows of mark {turn}", 5)
+            seen.add(turn)
+        self.assertEqual(len(seen), 3)
+
     def test_ten_thousand_datapath_flows_at_rate(self):
         """What is hashed on ports has a datapath flow each."""
         self.switch.ofctl(
@@ -113,9 +174,8 @@ class RevocationCases(ConstantCases):
         self.addCleanup(self.switch.ofctl, "del-flows", "br-int",
                         "udp,tp_dst=9")
         self.warm_up()
-        rush = Rush(self.web1, self.db1, FLOWS, self.rate)
-        rush.start()
-        self.addCleanup(rush.stop)
+        rush = self.rush([Talk(self.web1, self.db1, sport=1024 + i, dport=9)
+                          for i in range(FLOWS)], self.rate)
 
         def flows():
             shown = self.switch.appctl("upcall/show")

@@ -23,6 +23,8 @@ _never = threading.Event()
 def _without_numbers(flow):
     """A flow's text without the numbers of NICs, filters and tunnels."""
     flow = re.sub(r"cookie=0x6d72(.).{6}", r"cookie=0x6d72\1", flow)
+    # Which turn the renewal of datapath flows is at.
+    flow = re.sub(r"cookie=0x6d726\w*|pkt_mark=\w+/\w+", "", flow)
     flow = re.sub(r"0x[0-9a-f]+->reg[12]", "->reg", flow)
     return re.sub(r"reg[12]=0x[0-9a-f]+|in_port=\d+", "", flow)
 

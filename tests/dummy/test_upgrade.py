@@ -105,9 +105,14 @@ class Upgrade(ProductCases, unittest.TestCase):
         self.lab.exchange((self.web1, frames))
         self.assert_copied(self.ids6, 7001, frames, 100)
 
+    def flows(self):
+        """But the one that turns with each change."""
+        return [f for f in self.switch.flows("br-mirror")
+                if "priority=400," not in f]
+
     def assert_survives(self, schema):
         before = self.contents()
-        flows = self.switch.flows("br-mirror")
+        flows = self.flows()
         self.convert(schema)
         self.control.wait_running("first")
         self.assertEqual(self.contents(), before)
@@ -115,7 +120,7 @@ class Upgrade(ProductCases, unittest.TestCase):
         # And it is written to as before: the daemon is connected again.
         self.control.ctl("--wait=hv", "tunnel-set", "first", "vni=7002")
         self.control.ctl("--wait=hv", "tunnel-set", "first", "vni=7001")
-        self.assertEqual(self.switch.flows("br-mirror"), flows)
+        self.assertEqual(self.flows(), flows)
 
     def test_the_first_version_with_its_data_becomes_todays(self):
         self.fill()

@@ -134,8 +134,12 @@ SimulatedAgent::pass(bool hurry)
         actual.changing = !in_flight_.empty();
         Plan todo = plan();
         judge_plan(todo);
-        for (const auto &[bridge, edits] : todo.flows) {
+        for (const std::string &bridge : todo.renew) {
+            todo.flows[bridge]; /* With what else there is, or alone. */
+        }
+        for (auto &[bridge, edits] : todo.flows) {
             if (!in_flight_.count(bridge) && (hurry || host.chance(80))) {
+                renew(actual, host.desired, bridge, &edits);
                 run_bundle(bridge, edits);
                 in_flight_[bridge] = edits;
             }

@@ -446,6 +446,44 @@ TEST(CheckTunnel, TakesTheSmallerCapWhenNoLengthIsGiven)
     }
 }
 
+TEST(CheckTunnel, TakesTheSmallerOfMixedHypervisors)
+{
+    for (auto [source, destination] :
+         {std::pair("xen", "kvm"), std::pair("kvm", "xen")}) {
+        World world = resourceful_world();
+        for (auto [name, hypervisor, subnet] :
+             {std::tuple("m-src", source, "sn-a"),
+              std::tuple("m-dst", destination, "sn-a2")}) {
+            world.put_one("", "network_interfaces",
+                          {{"name", name},
+                           {"iface_id", name},
+                           {"hypervisor", hypervisor},
+                           {"device", "eth0"},
+                           {"subnet", subnet}});
+        }
+        world.put_one("acme", "mirror_resources",
+                      resource("ms-res", "source", "m-src"));
+        world.put_one("acme", "mirror_resources",
+                      resource("md-res", "destination", "m-dst"));
+        auto put = [&](const json &more) {
+            return codes(world
+                             .put_one("acme", "mirror_tunnels",
+                                      tunnel("tun", "ms-res", "md-res", more))
+                             .problems);
+        };
+        EXPECT_EQ(put({{"packet_length", 1451}}),
+                  Codes{"PACKET_LENGTH_TOO_LARGE x.packet_length"})
+            << source;
+        EXPECT_EQ(put({{"packet_length", 1450}}), Codes()) << source;
+        EXPECT_EQ(put(json::object()), Codes()) << source;
+        ASSERT_NE(world.tunnel("acme/tun"), nullptr);
+        EXPECT_EQ(
+            configured_packet_length(world.model, *world.tunnel("acme/tun")),
+            1450)
+            << source;
+    }
+}
+
 TEST(CheckTunnel, PassesOverReferencesWhoseRowsAreMissing)
 {
     World world = settled_world();

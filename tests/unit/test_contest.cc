@@ -122,18 +122,76 @@ TEST_F(ContestTest, NeverHoldsADeletion)
     EXPECT_EQ(edits.size(), 1u);
 }
 
-TEST_F(ContestTest, HoldsFlowsOfTheBridgeOnlyThatIsContested)
-{
-    for (int i = 0; i < Contest::BURST; i++) {
-        EXPECT_TRUE(contest.flows_changed("br-mirror", start));
-        EXPECT_FALSE(contest.holds_flows("br-mirror", start));
+/* Flows of ours, deleted or changed by somebody who does it again. */
+class ContestOfFlows : public testing::Test {
+protected:
+    static Flow flow(const std::string &match, const std::string &actions)
+    {
+        return Flow{{0, 100, match}, 0, actions};
     }
-    EXPECT_FALSE(contest.flows_changed("br-mirror", start));
-    EXPECT_TRUE(contest.holds_flows("br-mirror", start));
-    EXPECT_FALSE(contest.holds_flows("br-mirror-dummy", start));
-    EXPECT_TRUE(contest.flows_changed("br-mirror-dummy", start));
-    EXPECT_FALSE(
-        contest.holds_flows("br-mirror", start + Contest::INTERVAL_MS));
+    /* As many losses as are repaired at once, and then one more. */
+    void exhaust(const FlowLoss &loss)
+    {
+        for (int i = 0; i < Contest::BURST; i++) {
+            EXPECT_TRUE(contest.flows_changed("br-mirror", loss, start));
+            EXPECT_EQ(restrained({accept, drop}).size(), 2u);
+        }
+        EXPECT_FALSE(contest.flows_changed("br-mirror", loss, start));
+    }
+    std::vector<FlowEdit> restrained(const std::vector<Flow> &flows,
+                                     int64_t later_ms = 0,
+                                     const std::string &on = "br-mirror")
+    {
+        std::vector<FlowEdit> edits;
+        for (const Flow &f : flows) {
+            edits.push_back({FlowEdit::Op::Add, f});
+        }
+        contest.restrain(on, &edits, start + later_ms);
+        return edits;
+    }
+
+    const Flow accept = flow("in_port=1", "resubmit(,2)");
+    const Flow drop = flow("in_port=2", "drop");
+    const int64_t start = 1000000;
+    Contest contest;
+};
+
+TEST_F(ContestOfFlows, WaitsToPutBackWhatIsDeletedAgainAndAgain)
+{
+    exhaust({{accept}, {}});
+    EXPECT_TRUE(restrained({accept}).empty());
+    EXPECT_EQ(restrained({accept}, 0, "br-mirror-dummy").size(), 1u);
+    EXPECT_EQ(restrained({accept}, Contest::INTERVAL_MS).size(), 1u);
+}
+
+TEST_F(ContestOfFlows, NeverWaitsWithADropSinceItsAbsenceCopiesMore)
+{
+    exhaust({{accept, drop}, {}});
+    std::vector<FlowEdit> edits = restrained({accept, drop});
+    ASSERT_EQ(edits.size(), 1u);
+    EXPECT_EQ(edits[0].flow, drop);
+}
+
+TEST_F(ContestOfFlows, DeletesAtOnceWhatSomebodyMadeOtherwise)
+{
+    exhaust({{}, {accept, drop}});
+    std::vector<FlowEdit> edits = restrained({accept, drop});
+    ASSERT_EQ(edits.size(), 2u);
+    EXPECT_EQ(edits[0].op, FlowEdit::Op::Delete);
+    EXPECT_EQ(edits[0].flow.key, accept.key);
+    EXPECT_EQ(edits[1].op, FlowEdit::Op::Add);
+    EXPECT_TRUE(restrained({accept}).empty()) << "it is deleted now";
+}
+
+TEST_F(ContestOfFlows, NeverHoldsWhatIsNoRepair)
+{
+    exhaust({{accept}, {}});
+    Flow otherwise = accept;
+    otherwise.actions = "resubmit(,1)";
+    EXPECT_EQ(restrained({otherwise}).size(), 1u);
+    std::vector<FlowEdit> edits = {{FlowEdit::Op::Delete, accept}};
+    contest.restrain("br-mirror", &edits, start);
+    EXPECT_EQ(edits.size(), 1u);
 }
 
 } // namespace

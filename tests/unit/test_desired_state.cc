@@ -288,6 +288,50 @@ TEST_F(OneTunnel, WithoutAnAddressToSendFromSaysSo)
     EXPECT_FALSE(host.desire(tunnel).egress);
 }
 
+/* The outer packet is what is kept and 36 bytes, over IPv6 56. */
+TEST_F(OneTunnel, KeepsWhatFitsThePathOverIpv4AndIpv6)
+{
+    struct {
+        const char *to;
+        int mtu;
+        std::optional<int> length, kept;
+        const char *reason;
+    } cases[] = {
+        {"203.0.113.5", 1500, 100, 100, ""},
+        {"203.0.113.5", 1500, {}, 1464, "MTU_TRUNCATES"},
+        {"203.0.113.5", 300, 264, 264, ""},
+        {"203.0.113.5", 300, 265, 264, "MTU_TRUNCATES"},
+        {"203.0.113.5", 100, 300, 64, "MTU_TRUNCATES"},
+        {"203.0.113.5", 99, 300, {}, "MTU_TOO_SMALL"},
+        {"2001:db8::5", 1500, {}, 1444, "MTU_TRUNCATES"},
+        {"2001:db8::5", 300, 244, 244, ""},
+        {"2001:db8::5", 300, 245, 244, "MTU_TRUNCATES"},
+        {"2001:db8::5", 120, 300, 64, "MTU_TRUNCATES"},
+        {"2001:db8::5", 119, 300, {}, "MTU_TOO_SMALL"},
+    };
+    for (const auto &c : cases) {
+        SCOPED_TRACE(std::string(c.to) + " MTU " + std::to_string(c.mtu));
+        host.model.tunnels[tunnel].packet_length = c.length;
+        for (auto &[id, collector] : host.model.collectors) {
+            collector.address = ip_of(c.to);
+        }
+        ASSERT_TRUE(host.settle());
+        PathKey key = *host.desire(tunnel).path;
+        host.paths[key].mtu = c.mtu;
+        host.feed();
+        const TunnelDesire &desire = host.desire(tunnel);
+        EXPECT_EQ(desire.egress.has_value(), c.kept.has_value());
+        if (c.kept) {
+            EXPECT_EQ(desire.effective_packet_length, c.kept);
+            EXPECT_EQ(desire.egress->max_len, c.kept);
+        }
+        const Condition &told = desire.conditions.at("MtuSufficient");
+        EXPECT_EQ(told.status,
+                  *c.reason ? ConditionStatus::False : ConditionStatus::True);
+        EXPECT_TRUE(told.reason.starts_with(c.reason)) << told.reason;
+    }
+}
+
 TEST_F(OneTunnel, WhoseMirrorIsDeadSaysSoAndKeepsItsFlowsForWhenItLives)
 {
     auto flows = host.desired.flows();

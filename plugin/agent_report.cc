@@ -78,10 +78,13 @@ Agent::hits_of(const Uuid &id)
 {
     const Filter *filter = find(desired_.model().filters, id);
     const FilterStatus *row = desired_.filter_status_of(id);
-    if (!filter || !row ||
-        !std::all_of(links_.begin(), links_.end(), [&](const auto &link) {
-            return hits_.has_counted(link.first);
-        })) {
+    const auto &bridges = actual_.rows.bridges;
+    bool counted =
+        !bridges.empty() &&
+        std::all_of(bridges.begin(), bridges.end(), [&](const auto &bridge) {
+            return hits_.has_counted(bridge.first);
+        });
+    if (!filter || !row || !counted) {
         return std::nullopt;
     }
     FilterStatus status = *row;
@@ -221,7 +224,7 @@ Agent::report_filters(ControlWrite *write)
             FlowOwner::Filter,
             static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
         if (actual_.flows_known() && !actual_.has(owner)) {
-            hits_.forget(id);
+            hits_.forget(id, desired_.filter_status_of(id)->number);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
         }

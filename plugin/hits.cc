@@ -21,9 +21,8 @@ std::set<int64_t>
 Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
 {
     bool first = !seen_.count(bridge);
-    std::map<FlowKey, int64_t> &before = seen_[bridge];
-    std::map<FlowKey, int64_t> now;
-    std::map<int64_t, RuleSums> sums;
+    std::map<int64_t, SeenFlows> &before = seen_[bridge];
+    std::map<int64_t, SeenFlows> now;
     std::set<int64_t> changed;
     for (const RuleCount &flow : flows) {
         auto cookie = Cookie::decode(flow.cookie);
@@ -33,35 +32,44 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
         }
         int64_t number = cookie->owner.number;
         RuleKey rule{*cookie->direction, cookie->rule};
-        now[flow.key] = flow.packets;
-        sums[number][rule] += flow.packets;
+        now[number][flow.key] = {rule, flow.packets};
         if (first) {
             /* How much of it is new, its base in the row will say. */
             changed.insert(number);
             continue;
         }
-        auto known = before.find(flow.key);
-        bool goes_on = known != before.end() && known->second <= flow.packets;
-        int64_t news = flow.packets - (goes_on ? known->second : 0);
-        if (news || known == before.end()) {
+        auto known = before[number].find(flow.key);
+        bool is_new = known == before[number].end();
+        bool goes_on = !is_new && known->second.packets <= flow.packets;
+        int64_t news = flow.packets - (goes_on ? known->second.packets : 0);
+        if (news || is_new) {
             news_[number][rule] += news;
             changed.insert(number);
         }
     }
     before = std::move(now);
-    sums_[bridge] = std::move(sums);
     return changed;
+}
+
+void
+Hits::forget(const Uuid &id, int64_t number)
+{
+    totals_.erase(id);
+    news_.erase(number);
+    for (auto &[bridge, flows] : seen_) {
+        flows.erase(number);
+    }
 }
 
 void
 Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
 {
     RuleSums sums;
-    for (const auto &[bridge, by_number] : sums_) {
+    for (const auto &[bridge, by_number] : seen_) {
         auto own = by_number.find(status->number);
         if (own != by_number.end()) {
-            for (const auto &[rule, sum] : own->second) {
-                sums[rule] += sum;
+            for (const auto &[key, flow] : own->second) {
+                sums[flow.rule] += flow.packets;
             }
         }
     }

@@ -42,17 +42,21 @@ public:
      * date.  Rules that are not installed and never were have none.  Call it
      * only once every bridge of ours has been counted. */
     void fold(const Uuid &id, const Filter &filter, FilterStatus *status);
-    /* The filter's row is gone. */
-    void forget(const Uuid &id) { totals_.erase(id); }
+    /* The filter's row is gone, and its number may become another's. */
+    void forget(const Uuid &id, int64_t number);
 
 private:
     using RuleKey = std::pair<Direction, int>;
     using RuleSums = std::map<RuleKey, int64_t>;
 
-    /* By bridge: packets of each flow as last counted. */
-    std::map<std::string, std::map<FlowKey, int64_t>> seen_;
-    /* By bridge and filter number: their sums. */
-    std::map<std::string, std::map<int64_t, RuleSums>> sums_;
+    struct Seen {
+        RuleKey rule;
+        int64_t packets = 0;
+    };
+    using SeenFlows = std::map<FlowKey, Seen>;
+
+    /* By bridge and filter number: flows as last counted. */
+    std::map<std::string, std::map<int64_t, SeenFlows>> seen_;
     /* By filter number: what came since the last fold(). */
     std::map<int64_t, RuleSums> news_;
     std::map<Uuid, RuleSums> totals_;

@@ -93,3 +93,34 @@ class FilterCountCases(ProductCases):
         listed = self.listed("first")
         self.assertIsNone(listed["would_send_bytes"])
         self.assertTrue(re.search(r"\d", str(listed["mirrored_packets"])))
+
+    def test_an_edit_is_a_bundle_of_its_own_size(self):
+        """A filter of 100 rules that many tunnels share; an edit of one rule
+        touches that rule's flows, and the others go on counting."""
+        rules = [{"action": "accept", "protocol": "udp",
+                  "destination_port": 5000 + n} for n in range(100)]
+        self.filter("web", inbound=rules)
+        tunnels = {f"{source}-{collector.name}": (source, collector)
+                   for source in self.guests for collector in (
+                       self.ids4, self.ids6, self.other4)}
+        for n, (name, (source, collector)) in enumerate(tunnels.items()):
+            self.wish(name, collector, 7001 + n, source, filter="web")
+        self.control.wait_running(*tunnels)
+        self.send(5010, range(3))
+        flows = self.daemon.appctl("mirror/flows").count("(default/web)")
+        since = self.daemon.log_end()
+        rules[50]["destination_port"] = "6000-6001"
+        self.filter("web", inbound=rules)
+        self.control.ctl("--wait=hv", "sync")
+        bundles = [int(found.group(1)) for found in (
+            re.search(r"br-mirror: bundle of (\d+) edits", line)
+            for line in self.daemon.log(since=since)) if found]
+        # Two flows go and two come; another two make a switch look again
+        # that must be made to.
+        self.assertLessEqual(sum(bundles), 6, bundles)
+        self.assertEqual(len(bundles), 1)
+        self.assertEqual(flows, self.daemon.appctl("mirror/flows").count(
+            "(default/web)"))
+        # Three tunnels of the NIC asked about each frame.
+        self.assertRegex(self.daemon.appctl("mirror/flows", "web1-ids4"),
+                         r"inbound rule 1100, 9 hits\n")

@@ -116,6 +116,19 @@ TEST_F(HitsTest, GoWithTheirRule)
     EXPECT_EQ(row.hit_bases.size(), 1u);
 }
 
+TEST_F(HitsTest, OfAFilterThatIsGoneAreNotAnothers)
+{
+    count({flow(100, "tcp", 10)});
+    hits.counted("br-mirror", {flow(100, "tcp", 12)});
+    hits.forget(ID, NUMBER);
+    row = FilterStatus();
+    row.number = NUMBER;
+    hits.fold(ID, filter, &row);
+    EXPECT_EQ(row.inbound_hits, Map{});
+    count({flow(100, "tcp", 3)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 3}}));
+}
+
 TEST_F(HitsTest, OfTwoBridgesAddUp)
 {
     hits.counted("br-mirror-netdev", {flow(100, "tcp", 5)});

@@ -1,13 +1,19 @@
 libpmcore_la_SOURCES += \
+	flows/decide.cc \
+	flows/decide.h \
 	flows/flow.cc \
 	flows/flow.h \
 	flows/pipeline.cc \
 	flows/pipeline.h \
 	flows/rule_match.cc \
-	flows/rule_match.h
+	flows/rule_match.h \
+	flows/rule_space.cc \
+	flows/rule_space.h
 libpmovs_la_SOURCES += \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
+	flows/frame_text.cc \
+	flows/frame_text.h \
 	flows/openflow.cc \
 	flows/openflow.h \
 	flows/openflow_ask.cc

@@ -139,8 +139,8 @@ Agent::run_links()
                 on_refused(name, *event);
                 break;
             case LinkEvent::Kind::Counted:
-                on_counted(event->flows);
-                if (event->flows.size() != egress_flows_on(name)) {
+                on_counted(name, event->flows);
+                if (event->flows.size() != counted_flows_on(name)) {
                     /* Somebody else added or deleted flows of ours. */
                     link->reread();
                 }
@@ -240,17 +240,19 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
             mark(key);
         }
     }
-    on_counted(read);
+    on_counted(bridge, read);
 }
 
 size_t
-Agent::egress_flows_on(const std::string &bridge) const
+Agent::counted_flows_on(const std::string &bridge) const
 {
     size_t n = 0;
     auto owners = actual_.flows.find(bridge);
     if (owners != actual_.flows.end()) {
         for (const auto &[owner, flows] : owners->second) {
-            n += owner.kind == FlowOwner::Egress ? flows.size() : 0;
+            bool counted = owner.kind == FlowOwner::Egress ||
+                           owner.kind == FlowOwner::Filter;
+            n += counted ? flows.size() : 0;
         }
     }
     return n;

@@ -21,6 +21,7 @@
 #include "plugin/bridge_link.h"
 #include "plugin/contest.h"
 #include "plugin/desired_state.h"
+#include "plugin/hits.h"
 #include "plugin/mirror_watch.h"
 #include "plugin/plan.h"
 #include "plugin/prover.h"
@@ -51,6 +52,9 @@ public:
      * once if there is none to read. */
     void with_fresh_counters(std::function<void()> done);
     const Counters *counters_of(const Uuid &tunnel) const;
+    /* The filter's status row with its rules' hits as last read; nullopt
+     * while it has none. */
+    std::optional<FilterStatus> hits_of(const Uuid &filter);
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
@@ -74,8 +78,9 @@ private:
     void on_refused(const std::string &bridge, const LinkEvent &);
     void on_lost(const std::string &bridge);
     void tell_contest();
-    void on_counted(const std::vector<FlowStats> &);
-    size_t egress_flows_on(const std::string &bridge) const;
+    void on_counted(const std::string &bridge, const std::vector<FlowStats> &);
+    void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
+    size_t counted_flows_on(const std::string &bridge) const;
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();
@@ -107,6 +112,7 @@ private:
     std::set<Uuid> reporting_, reporting_filters_;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     MirrorWatch mirror_watch_;
+    Hits hits_;
     Refusals refusals_;
     Contest contest_;
 

@@ -1,4 +1,6 @@
 libpmcore_la_SOURCES += \
+	flows/decide.cc \
+	flows/decide.h \
 	flows/flow.cc \
 	flows/flow.h \
 	flows/meter.cc \
@@ -6,10 +8,14 @@ libpmcore_la_SOURCES += \
 	flows/pipeline.cc \
 	flows/pipeline.h \
 	flows/rule_match.cc \
-	flows/rule_match.h
+	flows/rule_match.h \
+	flows/rule_space.cc \
+	flows/rule_space.h
 libpmovs_la_SOURCES += \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
+	flows/frame_text.cc \
+	flows/frame_text.h \
 	flows/meter_codec.cc \
 	flows/meter_codec.h \
 	flows/openflow.cc \

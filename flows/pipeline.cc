@@ -20,6 +20,9 @@ constexpr uint16_t PRIORITY_LIMIT = 100;
 constexpr uint16_t PRIORITY_TAP = 100;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
 constexpr uint16_t PRIORITY_GUARD = 300;
+/* Above the guard, so that the switch looks at no more than the port: the
+ * guard would have it match addresses. */
+constexpr uint16_t PRIORITY_TAP_IDLE = 350;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
 constexpr uint16_t PRIORITY_RENEWAL = 400;
@@ -162,6 +165,13 @@ tap_flows(int64_t nic, Direction direction, int ofport,
     if (tunnels.empty()) {
         return {};
     }
+    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
+    std::string in_port = "in_port=" + std::to_string(ofport);
+    std::erase_if(tunnels,
+                  [&](const TapTunnel &t) { return t.idle(direction); });
+    if (tunnels.empty()) {
+        return {{{TABLE_TAP, PRIORITY_TAP_IDLE, in_port}, id, "drop"}};
+    }
     /* Sorted by filter, so that reg1 is set once for those that share one. */
     std::sort(tunnels.begin(), tunnels.end());
     std::string actions = set_register(0, direction_code(direction));
@@ -175,8 +185,6 @@ tap_flows(int64_t nic, Direction direction, int ofport,
                    resubmit(t.filter ? TABLE_FILTER : TABLE_EGRESS);
     }
 
-    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
-    std::string in_port = "in_port=" + std::to_string(ofport);
     std::vector<Flow> flows = {
         {{TABLE_TAP, PRIORITY_TAP, in_port}, id, actions}};
     if (own_tag) {
@@ -194,25 +202,36 @@ filter_flows(int64_t filter_number, const Filter &filter)
     std::vector<Flow> flows;
     for (Direction direction : DIRECTIONS) {
         std::string registers = match_registers(direction, 1, filter_number);
-        auto add = [&](int priority, const std::string &match, bool accept,
-                       int rule) {
+        auto add = [&](int priority, const std::string &match,
+                       const std::string &actions, int rule) {
             flows.push_back(
                 {{TABLE_FILTER, static_cast<uint16_t>(priority),
                   match.empty() ? registers : registers + "," + match},
                  cookie(FlowOwner::Filter, filter_number, direction, rule),
-                 accept ? resubmit(TABLE_EGRESS) : "drop"});
+                 actions});
         };
-        for (const Rule &rule : filter.rules(direction)) {
-            for (const std::string &match : rule_matches(rule)) {
-                add(PRIORITY_RULE_BASE - rule.number, match,
-                    rule.action == RuleAction::Accept, rule.number);
+        const std::vector<Rule> &rules = filter.rules(direction);
+        std::vector<RuleFate> fates = rule_fates(rules);
+        for (size_t i = 0; i < rules.size(); i++) {
+            const Rule &rule = rules[i];
+            std::string id = std::to_string(rule.number);
+            for (const RuleMatch &m : rule_matches(rule, fates[i].live)) {
+                /* The registers tell filters apart, so that the rule's number
+                 * will do as the conjunction's. */
+                add(PRIORITY_RULE_BASE - rule.number, m.match,
+                    m.clause ? "conjunction(" + id + "," +
+                                   std::to_string(m.clause) + "/2)"
+                    : rule.action == RuleAction::Accept
+                        ? resubmit(TABLE_EGRESS)
+                        : "drop",
+                    rule.number);
             }
         }
         if (filter.mirror_non_ip) {
             /* IP that no rule decided is not mirrored; the rest is. */
-            add(PRIORITY_NON_IP_GUARD, "ip", false, 0);
-            add(PRIORITY_NON_IP_GUARD, "ipv6", false, 0);
-            add(PRIORITY_NON_IP_MIRROR, "", true, 0);
+            add(PRIORITY_NON_IP_GUARD, "ip", "drop", 0);
+            add(PRIORITY_NON_IP_GUARD, "ipv6", "drop", 0);
+            add(PRIORITY_NON_IP_MIRROR, "", resubmit(TABLE_EGRESS), 0);
         }
     }
     return flows;
@@ -323,6 +342,12 @@ guard_flow(const IpAddress &source, const IpAddress &destination)
     return {{TABLE_TAP, PRIORITY_GUARD, match + ",tp_dst=4789"},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
+}
+
+bool
+admits_nothing(const Filter &filter, Direction direction)
+{
+    return filter.rules(direction).empty() && !filter.mirror_non_ip;
 }
 
 int

@@ -5,6 +5,8 @@
  *        v
  *   +- 0 TAP ----------------------------------------------------------+
  *   | 400  renewal, on some switches: never matches                    |
+ *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
+ *   |        direction: drop, before anything but the port is looked at |
  *   | 300  our own copies (UDP 4789, outer source -> collector): drop  |
  *   | 200  in_port, OVS's own tag: pop it, then as below               |
  *   | 100  in_port: reg0 = direction; for each tunnel of the NIC       |
@@ -13,6 +15,7 @@
  *   +------------------------------------------------------------------+
  *   +- 1 FILTER, once a filter however many tunnels share it ----------+
  *   | 40000 - N  reg0, reg1, rule N: accept resubmit(,2); reject drop  |
+ *   |              its ranges of ports by conjunction(N), if many        |
  *   |         3  reg0, reg1, ip or ipv6: drop       (non_ip mirror)    |
  *   |         2  reg0, reg1: resubmit(,2)           (non_ip mirror)    |
  *   +------------------------------------------------------------------+
@@ -107,7 +110,13 @@ struct Cookie {
 struct TapTunnel {
     int64_t filter = 0; /* Filter number; 0 without a filter. */
     int64_t tunnel = 0; /* Tunnel number. */
+    /* Its filter admits nothing in that direction, whatever comes. */
+    bool idle_inbound = false, idle_outbound = false;
 
+    bool idle(Direction direction) const
+    {
+        return direction == Direction::Inbound ? idle_inbound : idle_outbound;
+    }
     auto operator<=>(const TapTunnel &) const = default;
 };
 
@@ -150,6 +159,9 @@ Flow renewal_flow(int turn);
 int turn_of(const Flow &renewal);
 /* Drops copies from 'source' to 'destination' that come by a tap. */
 Flow guard_flow(const IpAddress &source, const IpAddress &destination);
+
+/* Whether no frame in that direction can pass. */
+bool admits_nothing(const Filter &, Direction);
 
 /* Resubmits that one tunnel costs a frame, at most. */
 int resubmits_of(const TapTunnel &);

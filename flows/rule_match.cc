@@ -1,5 +1,6 @@
 #include "flows/rule_match.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace pm {
@@ -9,12 +10,13 @@ namespace {
 constexpr uint8_t ICMP = 1, TCP = 6, UDP = 17, FRAGMENT = 44, ICMPV6 = 58,
                   SCTP = 132;
 
-/* One way in which a rule's port or ICMP test holds. */
+/* One way in which a rule's port or ICMP test, or a clause of it, holds. */
 struct Layer4 {
     std::string match; /* ",tp_dst=80"; empty where nothing is tested. */
     /* Holds of zeros too, which is what a later fragment shows the switch in
      * place of ports, ICMP type and code. */
     bool holds_of_zero = true;
+    int clause = 0; /* As RuleMatch's. */
 };
 
 std::string
@@ -43,16 +45,68 @@ with_ports(const std::vector<Layer4> &forms, const char *name,
     for (const Layer4 &form : forms) {
         for (const MaskedPort &port : ports) {
             std::string field = port.mask ? layer4_field(name, port) : "";
-            narrowed.push_back(
-                {form.match + field, form.holds_of_zero && port.value == 0});
+            narrowed.push_back({form.match + field,
+                                form.holds_of_zero && port.value == 0,
+                                form.clause});
         }
     }
     return narrowed;
 }
 
+size_t
+cover_size(const std::optional<PortRange> &range)
+{
+    return range ? cover(*range).size() : 1;
+}
+
+bool
+can_be_of_family(const Rule &rule, bool v6)
+{
+    if ((rule.source && rule.source->address.is_v6 != v6) ||
+        (rule.destination && rule.destination->address.is_v6 != v6)) {
+        return false;
+    }
+    return rule.protocol != (v6 ? ICMP : ICMPV6);
+}
+
+/* Whether the covers of both ports are fewer flows as a conjunction, which
+ * takes one more flow for all families. */
+bool
+needs_conjunction(const Rule &rule)
+{
+    size_t sources = cover_size(rule.source_port);
+    size_t destinations = cover_size(rule.destination_port);
+    size_t families =
+        can_be_of_family(rule, false) + can_be_of_family(rule, true);
+    return sources * destinations * families >
+           (sources + destinations) * families + 1;
+}
+
+std::vector<Layer4>
+conjunction_forms(const Rule &rule)
+{
+    std::vector<Layer4> sources =
+        with_ports({{"", true, 1}}, "tp_src", rule.source_port);
+    std::vector<Layer4> forms =
+        with_ports({{"", true, 2}}, "tp_dst", rule.destination_port);
+    /* A later fragment meets both clauses or none: the source's says which. */
+    bool other_holds = rule.destination_port->first == 0;
+    for (Layer4 &form : sources) {
+        form.holds_of_zero &= other_holds;
+    }
+    for (Layer4 &form : forms) {
+        form.holds_of_zero = false;
+    }
+    forms.insert(forms.begin(), sources.begin(), sources.end());
+    return forms;
+}
+
 std::vector<Layer4>
 layer4_forms(const Rule &rule, bool v6)
 {
+    if (needs_conjunction(rule)) {
+        return conjunction_forms(rule);
+    }
     std::vector<Layer4> forms = {{}};
     forms = with_ports(forms, "tp_src", rule.source_port);
     forms = with_ports(forms, "tp_dst", rule.destination_port);
@@ -116,54 +170,53 @@ address_match(const Rule &rule)
     return match;
 }
 
-bool
-can_be_of_family(const Rule &rule, bool v6)
-{
-    if ((rule.source && rule.source->address.is_v6 != v6) ||
-        (rule.destination && rule.destination->address.is_v6 != v6)) {
-        return false;
-    }
-    return rule.protocol != (v6 ? ICMP : ICMPV6);
-}
-
 void
-add_ipv4_matches(const Rule &rule, std::vector<std::string> *matches)
+add_ipv4_matches(const Rule &rule, const RuleParts &live,
+                 std::vector<RuleMatch> *matches)
 {
     std::string head =
         protocol_match(false, rule.protocol) + address_match(rule);
     bool accept = rule.action == RuleAction::Accept;
+    /* Without such a test one flow is for both parts. */
+    bool tests = has_layer4_test(rule);
     bool later_matched = false;
-    for (const Layer4 &form : layer4_forms(rule, false)) {
-        std::string match = head + form.match;
-        if (has_layer4_test(rule) && !accept && form.holds_of_zero) {
-            match += ",nw_frag=not_later";
+    if (live.v4 || (live.v4_later && !tests)) {
+        for (const Layer4 &form : layer4_forms(rule, false)) {
+            std::string match = head + form.match;
+            if (tests && !accept && form.holds_of_zero) {
+                match += ",nw_frag=not_later";
+            }
+            matches->push_back({match, form.clause});
+            later_matched |= form.holds_of_zero;
         }
-        matches->push_back(match);
-        later_matched |= form.holds_of_zero;
     }
-    if (accept && !later_matched) {
-        matches->push_back(head + ",nw_frag=later");
+    if (tests && accept && !later_matched && live.v4_later) {
+        matches->push_back({head + ",nw_frag=later"});
     }
 }
 
 /* Ports and ICMP fields need no thought of fragments here: later ones show
  * none of the protocols that have such fields. */
 void
-add_ipv6_matches(const Rule &rule, std::vector<std::string> *matches)
+add_ipv6_matches(const Rule &rule, const RuleParts &live,
+                 std::vector<RuleMatch> *matches)
 {
     std::string addresses = address_match(rule);
     std::string head = protocol_match(true, rule.protocol) + addresses;
     bool accept = rule.action == RuleAction::Accept;
-    for (const Layer4 &form : layer4_forms(rule, true)) {
-        matches->push_back(head + form.match);
-    }
-    if (rule.protocol == FRAGMENT) {
-        if (!accept) {
-            matches->back() += ",nw_frag=not_later";
+    bool one_for_both =
+        !rule.protocol || (rule.protocol == FRAGMENT && accept);
+    if (live.v6 || (live.v6_later && one_for_both)) {
+        for (const Layer4 &form : layer4_forms(rule, true)) {
+            matches->push_back({head + form.match, form.clause});
         }
-    } else if (rule.protocol && accept) {
-        matches->push_back(protocol_match(true, FRAGMENT) + addresses +
-                           ",nw_frag=later");
+        if (rule.protocol == FRAGMENT && !accept) {
+            matches->back().match += ",nw_frag=not_later";
+        }
+    }
+    if (!one_for_both && accept && live.v6_later) {
+        matches->push_back(
+            {protocol_match(true, FRAGMENT) + addresses + ",nw_frag=later"});
     }
 }
 
@@ -188,17 +241,38 @@ cover(const PortRange &range)
     return ports;
 }
 
-std::vector<std::string>
-rule_matches(const Rule &rule)
+std::vector<RuleMatch>
+rule_matches(const Rule &rule, const RuleParts &live)
 {
-    std::vector<std::string> matches;
+    std::vector<RuleMatch> matches;
     if (can_be_of_family(rule, false)) {
-        add_ipv4_matches(rule, &matches);
+        add_ipv4_matches(rule, live, &matches);
     }
     if (can_be_of_family(rule, true)) {
-        add_ipv6_matches(rule, &matches);
+        add_ipv6_matches(rule, live, &matches);
+    }
+    if (std::any_of(matches.begin(), matches.end(),
+                    [](const RuleMatch &m) { return m.clause != 0; })) {
+        matches.push_back({"conj_id=" + std::to_string(rule.number)});
     }
     return matches;
+}
+
+size_t
+cross_product_size(const Rule &rule)
+{
+    size_t size = 0;
+    for (bool v6 : {false, true}) {
+        if (can_be_of_family(rule, v6)) {
+            /* Later fragments want a flow of their own where something is
+             * tested that they do not show. */
+            bool blind = has_layer4_test(rule) || (v6 && rule.protocol);
+            size += cover_size(rule.source_port) *
+                        cover_size(rule.destination_port) +
+                    (blind && rule.action == RuleAction::Accept);
+        }
+    }
+    return size;
 }
 
 } // namespace pm

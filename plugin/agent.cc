@@ -157,7 +157,7 @@ Agent::run_links()
                 break;
             case LinkEvent::Kind::Counted:
                 on_counted(name, *event);
-                if (event->flows.size() != egress_flows_on(name) ||
+                if (event->flows.size() != counted_flows_on(name) ||
                     rates_of(event->meters) != actual_.meters[name]) {
                     /* Somebody else added or deleted flows of ours. */
                     link->reread();
@@ -267,13 +267,15 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
 }
 
 size_t
-Agent::egress_flows_on(const std::string &bridge) const
+Agent::counted_flows_on(const std::string &bridge) const
 {
     size_t n = 0;
     auto owners = actual_.flows.find(bridge);
     if (owners != actual_.flows.end()) {
         for (const auto &[owner, flows] : owners->second) {
-            n += owner.kind == FlowOwner::Egress ? flows.size() : 0;
+            bool counted = owner.kind == FlowOwner::Egress ||
+                           owner.kind == FlowOwner::Filter;
+            n += counted ? flows.size() : 0;
         }
     }
     return n;

@@ -21,6 +21,7 @@
 #include "plugin/bridge_link.h"
 #include "plugin/contest.h"
 #include "plugin/desired_state.h"
+#include "plugin/hits.h"
 #include "plugin/mirror_watch.h"
 #include "plugin/plan.h"
 #include "plugin/prover.h"
@@ -57,6 +58,9 @@ public:
     {
         return over_budget_;
     }
+    /* The filter's status row with its rules' hits as last read; nullopt
+     * while it has none. */
+    std::optional<FilterStatus> hits_of(const Uuid &filter);
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
@@ -85,7 +89,8 @@ private:
     void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
-    size_t egress_flows_on(const std::string &bridge) const;
+    void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
+    size_t counted_flows_on(const std::string &bridge) const;
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();
@@ -119,6 +124,7 @@ private:
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
     MirrorWatch mirror_watch_;
+    Hits hits_;
     Refusals refusals_;
     Contest contest_;
 

@@ -22,6 +22,7 @@ constexpr size_t WRITES_MAX = 2000;
 void
 Agent::on_counted(const std::string &bridge, const LinkEvent &event)
 {
+    count_hits(bridge, event.flows);
     over_budget_.erase(bridge);
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
@@ -92,8 +93,50 @@ Agent::judge_budgets()
 }
 
 void
+Agent::count_hits(const std::string &bridge,
+                  const std::vector<FlowStats> &flows)
+{
+    std::vector<RuleCount> counts;
+    counts.reserve(flows.size());
+    for (const FlowStats &stats : flows) {
+        counts.push_back({stats.flow.key, stats.flow.cookie,
+                          static_cast<int64_t>(stats.n_packets)});
+    }
+    for (int64_t number : hits_.counted(bridge, counts)) {
+        if (auto filter = desired_.filter_of_number(number)) {
+            unreported_filters_.insert(*filter);
+        }
+    }
+}
+
+std::optional<FilterStatus>
+Agent::hits_of(const Uuid &id)
+{
+    const Filter *filter = find(desired_.model().filters, id);
+    const FilterStatus *row = desired_.filter_status_of(id);
+    const auto &bridges = actual_.rows.bridges;
+    bool counted =
+        !bridges.empty() &&
+        std::all_of(bridges.begin(), bridges.end(), [&](const auto &bridge) {
+            return hits_.has_counted(bridge.first);
+        });
+    if (!filter || !row || !counted) {
+        return std::nullopt;
+    }
+    FilterStatus status = *row;
+    hits_.fold(id, *filter, &status);
+    return status;
+}
+
+void
 Agent::count_when_due()
 {
+    int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
+    if (next_count_ms_) {
+        /* A shorter interval counts at once. */
+        next_count_ms_ =
+            std::min<int64_t>(next_count_ms_, time_msec() + interval * 5 / 4);
+    }
     bool due = next_count_ms_ && time_msec() >= next_count_ms_;
     if (!due && next_count_ms_ && count_waiters_.empty()) {
         return;
@@ -110,7 +153,6 @@ Agent::count_when_due()
     }
     if (due || !next_count_ms_) {
         /* Jittered, so that ten thousand hypervisors do not write at once. */
-        int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
         next_count_ms_ =
             time_msec() + interval * 3 / 4 + random_range(interval / 2 + 1);
     }
@@ -189,7 +231,10 @@ Agent::report_filters(ControlWrite *write)
             continue;
         }
         const FilterStatus *before = desired_.filter_status_of(id);
-        FilterStatus status = before ? *before : FilterStatus{};
+        auto counted = hits_of(id);
+        FilterStatus status = counted  ? *counted
+                              : before ? *before
+                                       : FilterStatus{};
         if (!before) {
             status.filter = id;
             status.chassis = desired_.facts().settings.chassis;
@@ -218,6 +263,7 @@ Agent::report_filters(ControlWrite *write)
             FlowOwner::Filter,
             static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
         if (actual_.flows_known() && !actual_.has(owner)) {
+            hits_.forget(id, desired_.filter_status_of(id)->number);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
         }

@@ -21,8 +21,8 @@ reply(struct unixctl_conn *conn, const std::string &text)
     unixctl_command_reply(conn, text.c_str());
 }
 
-/* The tunnel that 'name' means: NAME, ACCOUNT/NAME, or four or more
- * characters of its uuid.  On none or several replies with an error. */
+} // namespace
+
 std::optional<Uuid>
 find_tunnel(struct unixctl_conn *conn, const Agent &agent,
             const std::string &name)
@@ -48,6 +48,8 @@ find_tunnel(struct unixctl_conn *conn, const Agent &agent,
     unixctl_command_reply_error(conn, error.c_str());
     return std::nullopt;
 }
+
+namespace {
 
 std::string
 state_of(const Agent &agent, const Uuid &id)
@@ -225,9 +227,34 @@ mirror_show(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
     });
 }
 
+/* Status rows with hits, by filter, as far as they were asked for. */
+using KnownHits = std::map<Uuid, std::optional<FilterStatus>>;
+
+/* ", 57 hits" of a rule's flow; nothing where they are not known. */
+std::string
+hits_text(Agent &agent, const Uuid &filter, const Cookie &cookie,
+          KnownHits *known)
+{
+    auto [i, fresh] = known->try_emplace(filter);
+    if (fresh) {
+        i->second = agent.hits_of(filter);
+    }
+    const std::optional<FilterStatus> &status = i->second;
+    if (!status || !cookie.direction) {
+        return "";
+    }
+    const auto &hits = *cookie.direction == Direction::Inbound
+                           ? status->inbound_hits
+                           : status->outbound_hits;
+    auto count = hits.find(cookie.rule);
+    return count == hits.end() ? ""
+                               : ", " + std::to_string(count->second) +
+                                     (count->second == 1 ? " hit" : " hits");
+}
+
 /* What a flow serves, in the customer's words. */
 std::string
-flow_title(const Agent &agent, const Flow &flow)
+flow_title(Agent &agent, const Flow &flow, KnownHits *known)
 {
     const DesiredState &desired = agent.desired();
     auto cookie = Cookie::decode(flow.cookie);
@@ -262,26 +289,29 @@ flow_title(const Agent &agent, const Flow &flow)
     }
     if (cookie->rule) {
         title += " rule " + std::to_string(cookie->rule);
+        if (auto id = desired.filter_of_number(cookie->owner.number)) {
+            title += hits_text(agent, *id, *cookie, known);
+        }
     }
     return title;
 }
 
-void
-mirror_flows(struct unixctl_conn *conn, int argc, const char *argv[],
-             void *aux)
+/* Flows as last read; those of one tunnel, or all. */
+std::string
+list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
 {
-    Agent &agent = agent_of(aux);
     std::optional<TunnelDesire> only;
     std::optional<OwnerKey> tap;
-    if (argc > 1) {
-        auto id = find_tunnel(conn, agent, argv[1]);
-        if (!id) {
-            return;
+    if (tunnel) {
+        auto desire = agent.desired().tunnels().find(*tunnel);
+        if (desire == agent.desired().tunnels().end()) {
+            return ""; /* It went while the hits were read. */
         }
-        only = agent.desired().tunnels().at(*id);
+        only = desire->second;
         tap = agent.desired().tap_of(only->iface_id);
     }
     std::ostringstream out;
+    KnownHits known;
     for (const auto &[bridge, owners] : agent.actual().flows) {
         for (const auto &[owner, flows] : owners) {
             OwnerKey key{bridge, owner};
@@ -295,13 +325,29 @@ mirror_flows(struct unixctl_conn *conn, int argc, const char *argv[],
                   tap == key));
             for (const Flow &flow : flows) {
                 if (wanted) {
-                    out << bridge << ": " << flow_title(agent, flow)
+                    out << bridge << ": " << flow_title(agent, flow, &known)
                         << "\n    " << flow.to_string() << "\n";
                 }
             }
         }
     }
-    reply(conn, out.str());
+    return out.str();
+}
+
+void
+mirror_flows(struct unixctl_conn *conn, int argc, const char *argv[],
+             void *aux)
+{
+    Agent &agent = agent_of(aux);
+    std::optional<Uuid> tunnel;
+    if (argc > 1) {
+        tunnel = find_tunnel(conn, agent, argv[1]);
+        if (!tunnel) {
+            return;
+        }
+    }
+    agent.with_fresh_counters(
+        [conn, &agent, tunnel] { reply(conn, list_flows(agent, tunnel)); });
 }
 
 void

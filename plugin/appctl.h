@@ -4,11 +4,18 @@
 
 #include "plugin/agent.h"
 
+struct unixctl_conn;
+
 namespace pm {
 
 /* Registers the commands.  'agent' must live as long as the process answers
  * them. */
 void register_appctl(Agent *agent);
+
+/* The tunnel that 'name' means: NAME, ACCOUNT/NAME, or four or more
+ * characters of its uuid.  On none or several replies with an error. */
+std::optional<Uuid> find_tunnel(struct unixctl_conn *, const Agent &,
+                                const std::string &name);
 
 } // namespace pm
 

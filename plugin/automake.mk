@@ -22,8 +22,14 @@ libpmcore_la_SOURCES = \
 	plugin/edit.h \
 	plugin/edit_answer.cc \
 	plugin/edit_remove.cc \
+	plugin/explain.cc \
+	plugin/explain.h \
 	plugin/export.cc \
+	plugin/filter_cost.cc \
+	plugin/filter_cost.h \
 	plugin/finish.cc \
+	plugin/hits.cc \
+	plugin/hits.h \
 	plugin/json_fields.cc \
 	plugin/json_fields.h \
 	plugin/json_text.cc \
@@ -86,6 +92,8 @@ ovs_mirrord_SOURCES = \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \
+	plugin/appctl_trace.cc \
+	plugin/appctl_trace.h \
 	plugin/bridge_guard.cc \
 	plugin/bridge_guard.h \
 	plugin/bridge_link.cc \

@@ -115,8 +115,10 @@ BridgeLink::apply(const std::vector<MeterEdit> &edits)
 void
 BridgeLink::start_count()
 {
-    Cookie cookie{{FlowOwner::Egress, 0}, std::nullopt, 0};
-    openflow_.start_dump(cookie.encode(), COOKIE_PREFIX_MASK | UINT64_C(0xf)
+    /* Kinds 2 and 3: what rules decide on, and what is sent. */
+    static_assert((FlowOwner::Filter ^ FlowOwner::Egress) == 1);
+    Cookie cookie{{FlowOwner::Filter, 0}, std::nullopt, 0};
+    openflow_.start_dump(cookie.encode(), COOKIE_PREFIX_MASK | UINT64_C(0xe)
                                                                    << 44);
     doing_ = Doing::Counting;
 }

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "plugin/filter_cost.h"
+
 namespace pm {
 
 namespace {
@@ -263,6 +265,7 @@ check_filter(const Model &model, const Uuid &id, const Limits &limits,
         check_rules(filter->rules(direction), limits,
                     join_path(path, to_string(direction)), problems);
     }
+    check_filter_cost(*filter, limits, path, problems);
 }
 
 } // namespace pm

@@ -19,6 +19,9 @@ namespace pm {
 struct Limits {
     size_t rules_per_direction = 100;
     size_t tunnels_per_source = 16;
+    /* On the switch: some 60 ms to install.  Filters that people write take
+     * a few hundred at most. */
+    size_t flows_per_filter = 4096;
 };
 
 inline constexpr int PACKET_LENGTH_MIN = 64, PACKET_LENGTH_MAX = 8900;

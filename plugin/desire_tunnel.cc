@@ -439,6 +439,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (tunnel->filter) {
         const FilterStatus *filter = filter_status_of(*tunnel->filter);
         desire.tap.filter = filter ? filter->number : 0;
+        const Filter &rules = model_.filters.at(*tunnel->filter);
+        desire.tap.idle_inbound = admits_nothing(rules, Direction::Inbound);
+        desire.tap.idle_outbound = admits_nothing(rules, Direction::Outbound);
     }
     if (!status) {
         return desire;

@@ -85,7 +85,7 @@ struct Edit {
     std::map<Uuid, UnreadableRow> unreadable, erased;
     Problems problems;
     /* What the caller should know and that refuses nothing: "VNI_SHARED",
-     * "NETWORK_FEES". */
+     * "NETWORK_FEES", "RULE_SHADOWED". */
     Problems warnings;
     std::vector<Event> events;
     /* Tunnels that the edit touched, itself or what they refer to, for

@@ -3,6 +3,7 @@
 
 #include "plugin/check_network.h"
 #include "plugin/edit.h"
+#include "plugin/filter_cost.h"
 #include "plugin/json_fields.h"
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
@@ -292,13 +293,14 @@ private:
 
     void check_filters()
     {
-        /* Rules were checked when put: nothing else can make them wrong. */
+        /* Rules were checked when put: nothing else can make one wrong. */
         for (const auto &[id, path] : edit_->book.named) {
             if (const Filter *filter = find(edit_->model.filters, id)) {
                 run(id, *filter,
                     [&](const Model &, const std::string &at, Problems *out) {
                         check_name(filter->name, at, out);
                         check_note(filter->note, at, out);
+                        check_filter_cost(*filter, context_.limits, at, out);
                     });
             }
         }
@@ -404,6 +406,12 @@ warn(Edit *edit, const EditContext &context)
         }
     }
     for (const auto &[id, path] : edit->book.named) {
+        const Filter *filter = find(edit->model.filters, id);
+        if (filter && edit->book.changed.contains(id)) {
+            Problems shadows = shadow_warnings(*filter, path);
+            edit->warnings.insert(edit->warnings.end(), shadows.begin(),
+                                  shadows.end());
+        }
         const Tunnel *tunnel = find(edit->model.tunnels, id);
         if (!tunnel || !edit->book.changed.contains(id)) {
             continue;

@@ -214,6 +214,38 @@ resource_name(const Model &model, const Uuid &id, const Statuses &statuses,
                                : id.to_string();
 }
 
+/* What the copies counted would have come to on the wire: each is cut to the
+ * effective length, and none is longer than its frame was. */
+void
+add_would_send(const Model &model, const Tunnel &tunnel, TunnelView *view)
+{
+    if (tunnel.mode != Mode::Count) {
+        return;
+    }
+    /* Outer Ethernet, IP, UDP and VXLAN; the greater while not known. */
+    constexpr int64_t OUTER_V4 = 50, OUTER_V6 = 70;
+    End end = resolve_end(model, tunnel.destination);
+    const IpAddress *address = end.collector ? &end.collector->address
+                               : end.nic && !end.nic->addresses.empty()
+                                   ? &end.nic->addresses[0]
+                                   : nullptr;
+    int64_t outer = address && !address->is_v6 ? OUTER_V4 : OUTER_V6;
+    auto bytes_of = [&](const std::optional<int64_t> &packets,
+                        std::optional<int64_t> bytes) {
+        if (!packets || !bytes) {
+            return std::optional<int64_t>();
+        }
+        if (auto kept = view->effective_packet_length) {
+            bytes = std::min(*bytes, *packets * *kept);
+        }
+        return std::optional(*bytes + *packets * outer);
+    };
+    view->inbound_would_send =
+        bytes_of(view->inbound_packets, view->inbound_bytes);
+    view->outbound_would_send =
+        bytes_of(view->outbound_packets, view->outbound_bytes);
+}
+
 TunnelView
 view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
             const Tunnel &tunnel, const Statuses &statuses, int64_t now_ms)
@@ -243,6 +275,7 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
 
     Statuses speaking = current(heartbeats, statuses, now_ms);
     merge_statuses(statuses, speaking, &view);
+    add_would_send(model, tunnel, &view);
     add_host_alive(heartbeats, speaking, now_ms, &view);
     bool installed = std::any_of(statuses.begin(), statuses.end(),
                                  [](const TunnelStatus *status) {

@@ -45,6 +45,8 @@ struct TunnelView {
     /* Absent means unknown, never a made-up zero. */
     std::optional<int64_t> inbound_packets, outbound_packets;
     std::optional<int64_t> inbound_bytes, outbound_bytes;
+    /* With mode=count: bytes on the wire, outer headers included, at most. */
+    std::optional<int64_t> inbound_would_send, outbound_would_send;
     std::optional<int64_t> dropped_packets;
     int64_t created_ms = 0, updated_ms = 0;
 };

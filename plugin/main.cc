@@ -8,6 +8,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/appctl.h"
+#include "plugin/appctl_trace.h"
 
 VLOG_DEFINE_THIS_MODULE(mirrord);
 
@@ -152,6 +153,7 @@ main(int argc, char *argv[])
     {
         pm::Agent agent(remote);
         pm::register_appctl(&agent);
+        pm::TraceCommand trace(&agent);
         daemonize_complete();
         VLOG_INFO("%s %s (Open vSwitch library %s)", program_name, PM_VERSION,
                   PM_OVS_VERSION);
@@ -162,12 +164,14 @@ main(int argc, char *argv[])
                 agent.start_cleanup();
             }
             agent.run();
+            trace.run();
             unixctl_server_run(unixctl);
             if (exit.requested && (!exit.cleanup || agent.cleaned())) {
                 break;
             }
             memory_wait();
             agent.wait();
+            trace.wait();
             unixctl_server_wait(unixctl);
             poll_block();
         }

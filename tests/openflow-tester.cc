@@ -13,6 +13,8 @@
 #include "flows/pipeline.h"
 #include "flows/rule_match.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/document.h"
+#include "plugin/filter_cost.h"
 
 namespace {
 
@@ -137,8 +139,8 @@ show_rule(std::istream &in)
             *value = std::stoi(*s);
         }
     }
-    for (const std::string &match : rule_matches(rule)) {
-        std::cout << match << "\n";
+    for (const RuleMatch &flow : rule_matches(rule)) {
+        std::cout << flow.match << "\n";
     }
 }
 
@@ -147,6 +149,37 @@ show_flows(const std::vector<Flow> &flows)
 {
     for (const Flow &flow : flows) {
         std::cout << flow.to_string() << "\n";
+    }
+}
+
+/* "NUMBER JSON": adds a filter, of the document's form, to the edits.  Answers
+ * with its flows, those of a cross product, its rules, and how many of those
+ * are shadowed. */
+void
+add_filter(std::istream &in, std::vector<FlowEdit> *edits)
+{
+    int64_t number;
+    std::string text;
+    in >> number;
+    std::getline(in, text);
+    EditContext context;
+    uint32_t rows = 0;
+    context.new_uuid = [&] { return Uuid{{++rows, 1, 1, 1}}; };
+    Edit edit;
+    put(&edit, context, "mirror_filters", nlohmann::json::parse(text), "",
+        PutMode::Create);
+    for (const Problem &problem : edit.problems) {
+        std::cout << problem.code << " " << problem.path << " "
+                  << problem.message << "\n";
+    }
+    for (const auto &[id, filter] : edit.model.filters) {
+        for (const Flow &flow : filter_flows(number, filter)) {
+            edits->push_back({FlowEdit::Op::Add, flow});
+        }
+        FilterCost cost = filter_cost(filter);
+        std::cout << cost.flows << " " << cost.cross_product << " "
+                  << cost.inbound.size() + cost.outbound.size() << " "
+                  << shadow_warnings(filter, "").size() << "\n";
     }
 }
 
@@ -233,6 +266,8 @@ main(int argc, char *argv[])
             edits.clear();
         } else if (command == "rule") {
             show_rule(in);
+        } else if (command == "filter") {
+            add_filter(in, &edits);
         } else if (command == "base") {
             show_flows(base_flows(false));
         } else if (command == "tap") {

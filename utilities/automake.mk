@@ -3,6 +3,7 @@ ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-columns.cc \
 	utilities/ovs-mirrorctl-describe.cc \
 	utilities/ovs-mirrorctl-edit.cc \
+	utilities/ovs-mirrorctl-filter.cc \
 	utilities/ovs-mirrorctl-generic.cc \
 	utilities/ovs-mirrorctl-help.cc \
 	utilities/ovs-mirrorctl-init.cc \

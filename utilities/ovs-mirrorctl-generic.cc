@@ -34,9 +34,9 @@ table_classes()
 std::vector<const ctl_command_syntax *>
 own_commands()
 {
-    return {edit_commands(),        list_commands(), tunnel_commands(),
-            tunnel_show_commands(), show_commands(), init_commands(),
-            lifecycle_commands()};
+    return {edit_commands(),   list_commands(),        filter_commands(),
+            tunnel_commands(), tunnel_show_commands(), show_commands(),
+            init_commands(),   lifecycle_commands()};
 }
 
 bool

@@ -236,6 +236,13 @@ make_sections()
                   "web"},
              Help{"rule-del", "Deletes a rule by its number.",
                   "web inbound 100"},
+             Help{
+                 "filter-test",
+                 "Says which rule decides on a frame.  FLOW is one frame as "
+                 "ovs-ofctl(8) writes it; \"in\" is received by the NIC.  No "
+                 "switch is asked: \"ovs-appctl -t ovs-mirrord mirror/trace\" "
+                 "asks it.",
+                 "web in tcp,nw_src=10.1.0.9,tp_dst=80"},
          }) {
         section("Mirror Filters")->push_back(help);
     }

@@ -3,9 +3,36 @@
 
 namespace pm::ctl {
 
-namespace {
-
 using ordered_json = nlohmann::ordered_json;
+
+std::optional<Uuid>
+find_named(ctl_context *ctx, const char *kind)
+{
+    Attempt &a = attempt_of(ctx);
+    auto id = look_up(a.edit.model, a.context, kind, ctx->argv[1]);
+    if (!id) {
+        a.refuse("NOT_FOUND", path_of(kind, ctx->argv[1]),
+                 "there is no such object; the list command shows what "
+                 "there is");
+    }
+    return id;
+}
+
+ordered_json
+used_by(const Attempt &a, const std::function<bool(const Tunnel &)> &uses)
+{
+    ordered_json names = ordered_json::array();
+    for (const auto &[id, tunnel] : a.edit.model.tunnels) {
+        if (uses(tunnel) &&
+            may_see(a.edit.model, a.context, "mirror_tunnels", id)) {
+            names.push_back(a.say(tunnel.account, tunnel.name));
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+namespace {
 
 /* What "NOUN-list" shows of each object: keys of the document, and those that
  * only JSON and CSV have. */
@@ -118,20 +145,6 @@ run_list(ctl_context *ctx)
     print(ctx, listing);
 }
 
-/* Finds the object named by the first argument, or refuses. */
-std::optional<Uuid>
-find_named(ctl_context *ctx, const char *kind)
-{
-    Attempt &a = attempt_of(ctx);
-    auto id = look_up(a.edit.model, a.context, kind, ctx->argv[1]);
-    if (!id) {
-        a.refuse("NOT_FOUND", path_of(kind, ctx->argv[1]),
-                 "there is no such object; the list command shows what "
-                 "there is");
-    }
-    return id;
-}
-
 void
 run_route_list(ctl_context *ctx)
 {
@@ -155,21 +168,6 @@ run_route_list(ctl_context *ctx)
     print(ctx, listing);
 }
 
-/* Names of the tunnels for which 'uses' holds. */
-ordered_json
-used_by(const Attempt &a, const std::function<bool(const Tunnel &)> &uses)
-{
-    ordered_json names = ordered_json::array();
-    for (const auto &[id, tunnel] : a.edit.model.tunnels) {
-        if (uses(tunnel) &&
-            may_see(a.edit.model, a.context, "mirror_tunnels", id)) {
-            names.push_back(a.say(tunnel.account, tunnel.name));
-        }
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
 void
 run_resource_show(ctl_context *ctx)
 {
@@ -188,103 +186,6 @@ run_resource_show(ctl_context *ctx)
         return t.source == *id || t.destination == *id;
     });
     print_object(ctx, object);
-}
-
-/* Hits of each rule on all hypervisors, or nothing where none reports. */
-std::map<int, int64_t>
-hits_of(const Model &model, const Uuid &filter, Direction direction)
-{
-    std::map<int, int64_t> sum;
-    for (const auto &[id, status] : model.filter_statuses) {
-        if (status.filter == filter) {
-            for (const auto &[number, hits] : direction == Direction::Inbound
-                                                  ? status.inbound_hits
-                                                  : status.outbound_hits) {
-                sum[number] += hits;
-            }
-        }
-    }
-    return sum;
-}
-
-/* The rules of a filter in the order of their evaluation. */
-Listing
-rules_of(const Attempt &a, const Uuid &filter)
-{
-    Listing listing;
-    listing.keys = {
-        "direction", "number",      "action",      "protocol",
-        "source",    "source_port", "destination", "destination_port",
-        "icmp_type", "icmp_code",   "hits",        "note"};
-    listing.headings = {
-        "DIRECTION", "NUMBER",      "ACTION",      "PROTOCOL",
-        "SOURCE",    "SOURCE PORT", "DESTINATION", "DESTINATION PORT",
-        "ICMP",      "HITS",        "NOTE"};
-    ordered_json object = to_json(a.edit.model, "mirror_filters", filter);
-    for (Direction direction : DIRECTIONS) {
-        auto hits = hits_of(a.edit.model, filter, direction);
-        for (ordered_json rule :
-             object.value(to_string(direction), ordered_json::array())) {
-            auto number = hits.find(rule.value("number", 0));
-            rule["direction"] = to_string(direction);
-            rule["hits"] = number == hits.end() ? ordered_json()
-                                                : ordered_json(number->second);
-            auto text = [&](const char *key) {
-                return cell_text(rule.value(key, ordered_json()));
-            };
-            std::string icmp = text("icmp_type");
-            if (rule.contains("icmp_code")) {
-                icmp += (icmp.empty() ? "*/" : "/") + text("icmp_code");
-            }
-            listing.rows.push_back(
-                {text("direction"), text("number"), text("action"),
-                 text("protocol"), text("source"), text("source_port"),
-                 text("destination"), text("destination_port"), icmp,
-                 text("hits"), text("note")});
-            listing.objects.push_back(rule);
-        }
-    }
-    return listing;
-}
-
-void
-run_rule_list(ctl_context *ctx)
-{
-    if (auto id = find_named(ctx, "mirror_filters")) {
-        print(ctx, rules_of(attempt_of(ctx), *id));
-    }
-}
-
-void
-run_filter_show(ctl_context *ctx)
-{
-    Attempt &a = attempt_of(ctx);
-    auto id = find_named(ctx, "mirror_filters");
-    if (!id) {
-        return;
-    }
-    const Filter &f = *find(a.edit.model.filters, *id);
-    ordered_json object = {{"id", id->to_string()},
-                           {"name", f.name},
-                           {"account", f.account},
-                           {"non_ip", f.mirror_non_ip ? "mirror" : "drop"},
-                           {"note", f.note},
-                           {"generation", f.generation},
-                           {"created", time_json(f.created_ms)},
-                           {"updated", time_json(f.updated_ms)},
-                           {"used_by", used_by(a, [&](const Tunnel &t) {
-                                return t.filter == *id;
-                            })}};
-    Listing rules = rules_of(a, *id);
-    if (a.settings.format == Format::Json) {
-        object["rules"] = rules.objects;
-        print_object(ctx, object);
-    } else {
-        for (const auto &[key, value] : object.items()) {
-            rules.below.push_back(key + ": " + cell_text(value));
-        }
-        print(ctx, rules);
-    }
 }
 
 void
@@ -335,11 +236,8 @@ make_commands()
     std::vector<ctl_command_syntax> commands = {
         {"route-list", 0, 1, "[SUBNET]", nullptr, run_route_list, nullptr, "",
          RO},
-        {"rule-list", 1, 1, "FILTER", nullptr, run_rule_list, nullptr, "", RO},
         {"resource-show", 1, 1, "NAME", nullptr, run_resource_show, nullptr,
          "", RO},
-        {"filter-show", 1, 1, "NAME", nullptr, run_filter_show, nullptr, "",
-         RO},
         {"event-list", 0, 0, "", nullptr, run_event_list, nullptr, "", RO},
     };
     for (const ListCommand &list : LISTS) {

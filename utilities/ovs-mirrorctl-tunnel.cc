@@ -66,6 +66,14 @@ list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
                      : "pending approval by account " +
                            v.destination_account));
         }
+        if (v.mode == Mode::Count) {
+            listing.below.push_back(
+                name +
+                ": COUNT_ONLY: counted and not sent; so far it would "
+                "have been at most " +
+                number_text(v.inbound_would_send) + " bytes inbound and " +
+                number_text(v.outbound_would_send) + " outbound");
+        }
         for (const auto &[code, message] : v.reasons) {
             std::string &line = listing.below.emplace_back(name);
             line.append(": ").append(code).append(": ").append(message);

@@ -29,6 +29,17 @@ mode_json(const std::optional<Mode> &mode)
     return !mode ? ordered_json() : *mode == Mode::Mirror ? "mirror" : "count";
 }
 
+/* Null but with mode=count. */
+ordered_json
+would_send_json(const TunnelView &v)
+{
+    return v.mode != Mode::Count
+               ? ordered_json()
+               : ordered_json(
+                     {{"inbound", optional_json(v.inbound_would_send)},
+                      {"outbound", optional_json(v.outbound_would_send)}});
+}
+
 } // namespace
 
 ordered_json
@@ -72,6 +83,7 @@ view_json(const TunnelView &v)
         {"mirrored_bytes",
          {{"inbound", optional_json(v.inbound_bytes)},
           {"outbound", optional_json(v.outbound_bytes)}}},
+        {"would_send_bytes", would_send_json(v)},
         {"dropped_packets", optional_json(v.dropped_packets)},
         {"created", time_json(v.created_ms)},
         {"updated", time_json(v.updated_ms)}};

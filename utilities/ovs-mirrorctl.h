@@ -81,6 +81,7 @@ attempt_of(ctl_context *ctx)
 /* The commands, each array ending in a null name. */
 const ctl_command_syntax *edit_commands();
 const ctl_command_syntax *list_commands();
+const ctl_command_syntax *filter_commands();
 const ctl_command_syntax *tunnel_commands();
 const ctl_command_syntax *tunnel_show_commands();
 const ctl_command_syntax *show_commands();
@@ -154,6 +155,12 @@ void print(ctl_context *, const Listing &);
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */
 std::string cell_text(const nlohmann::ordered_json &);
+/* Finds the object that the first argument names, or refuses. */
+std::optional<Uuid> find_named(ctl_context *, const char *kind);
+/* Names of the tunnels, as far as the caller may see them, for which 'uses'
+ * holds. */
+nlohmann::ordered_json
+used_by(const Attempt &, const std::function<bool(const Tunnel &)> &uses);
 /* A problem's path: as in a document, but by name. */
 std::string path_of(const std::string &kind, const std::string &name);
 /* The text with blanks for line ends and other control characters. */

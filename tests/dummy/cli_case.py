@@ -75,8 +75,8 @@ LIST_KEYS = [
     "destination_account", "filter", "vni", "packet_length",
     "effective_packet_length", "delivery", "mode", "rate_kbps", "enabled",
     "generation", "observed_generation", "chassis", "conditions", "reasons",
-    "mirrored_packets", "mirrored_bytes", "dropped_packets", "created",
-    "updated"]
+    "mirrored_packets", "mirrored_bytes", "would_send_bytes",
+    "dropped_packets", "created", "updated"]
 
 
 def find_server():

@@ -1,0 +1,277 @@
+#include "plugin/explain.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "plugin/switch_names.h"
+
+namespace pm {
+
+namespace {
+
+/* The number of the tap that 'iface_id' has on the switch. */
+std::optional<int64_t>
+tap_number(const DesiredState &desired, const std::string &iface_id)
+{
+    if (auto tap = desired.tap_of(iface_id)) {
+        return tap->owner.number;
+    }
+    for (const auto &[name, port] : desired.facts().rows.ports) {
+        if (!iface_id.empty() && port.mark.iface_id == iface_id) {
+            return port.mark.number;
+        }
+    }
+    return std::nullopt;
+}
+
+/* Our bridge that has the tunnel's egress flows. */
+std::optional<std::string>
+egress_bridge(const Actual &actual, int64_t number)
+{
+    FlowOwner egress{FlowOwner::Egress, static_cast<uint32_t>(number)};
+    for (const auto &[bridge, owners] : actual.flows) {
+        if (owners.count(egress)) {
+            return bridge;
+        }
+    }
+    return std::nullopt;
+}
+
+/* One line of a trace that names a flow of ours: " 1. MATCH, priority P,
+ * cookie 0x6d72...". */
+struct TraceStep {
+    int table = 0;
+    Cookie cookie;
+};
+
+std::optional<TraceStep>
+parse_step(const std::string &line)
+{
+    size_t start = line.find_first_not_of(' ');
+    size_t at = line.find(", cookie 0x");
+    if (start == std::string::npos || at == std::string::npos) {
+        return std::nullopt;
+    }
+    char *end;
+    long table = std::strtol(line.c_str() + start, &end, 10);
+    auto cookie = Cookie::decode(std::strtoull(
+        line.c_str() + at + std::string(", cookie ").size(), nullptr, 16));
+    if (*end != '.' || !cookie) {
+        return std::nullopt;
+    }
+    return TraceStep{static_cast<int>(table), *cookie};
+}
+
+/* N of a line "set_field:0xN->reg2". */
+std::optional<int64_t>
+parse_tunnel_register(const std::string &line)
+{
+    const std::string set = "set_field:";
+    size_t at = line.find(set);
+    if (at == std::string::npos || !line.ends_with("->reg2")) {
+        return std::nullopt;
+    }
+    return std::strtoll(line.c_str() + at + set.size(), nullptr, 0);
+}
+
+/* What the switch says went wrong, if 'line' is such. */
+std::string
+trouble_in(const std::string &line)
+{
+    size_t error = line.find(">> ");
+    if (error != std::string::npos) {
+        return line.substr(error + 3);
+    }
+    size_t miss = line.find("neighbor cache miss");
+    return miss == std::string::npos ? "" : line.substr(miss);
+}
+
+void
+add_line(std::string *text, const std::string &key, const std::string &value)
+{
+    *text += key + ": " + value + "\n";
+}
+
+/* The rule and the reason as the switch gave them. */
+Decision
+decision_of(const TraceAnswer &answer, const Filter *filter,
+            Direction direction, bool is_ip)
+{
+    Decision decision{answer.admitted, answer.rule, ""};
+    if (answer.is_own_copy) {
+        decision.why = "it is a copy of ours, which is never copied again";
+    } else if (!answer.filtered && answer.admitted) {
+        decision.why = "the tunnel has no filter: every frame is mirrored";
+    } else if (!filter) {
+        decision.why = "the tunnel's filter is not here";
+    } else if (!answer.rule) {
+        decision.why = no_rule_text(*filter, direction, is_ip);
+    } else {
+        const std::vector<Rule> &rules = filter->rules(direction);
+        auto rule =
+            std::find_if(rules.begin(), rules.end(), [&](const Rule &r) {
+                return r.number == answer.rule;
+            });
+        decision.why = rule == rules.end()
+                           ? "a rule that the filter has no more"
+                           : rule_text(*rule);
+    }
+    return decision;
+}
+
+} // namespace
+
+std::optional<TraceQuestion>
+trace_question(const Uuid &tunnel, Direction direction,
+               const TraceFrame &frame, const DesiredState &desired,
+               const Actual &actual)
+{
+    const TunnelStatus *status = desired.status_of(tunnel);
+    auto desire = desired.tunnels().find(tunnel);
+    if (!status || desire == desired.tunnels().end()) {
+        return std::nullopt;
+    }
+    const std::string &iface_id = desire->second.iface_id;
+    auto bridge = egress_bridge(actual, status->number);
+    auto nic = tap_number(desired, iface_id);
+    if (!bridge || !nic) {
+        return std::nullopt;
+    }
+    const SwitchFacts &facts = desired.facts();
+    auto ofport = facts.ofports.find(nic_port_name(*nic, direction));
+    if (ofport == facts.ofports.end()) {
+        return std::nullopt;
+    }
+    std::string flow = "in_port=" + std::to_string(ofport->second);
+    auto port = facts.nics.find(iface_id);
+    if (!frame.tagged && port != facts.nics.end() && port->second.own_tag) {
+        /* As it comes by the Mirror. */
+        flow += ",dl_vlan=" + std::to_string(*port->second.own_tag);
+    }
+    return TraceQuestion{*bridge, flow + "," + frame.flow};
+}
+
+TraceAnswer
+read_trace(const std::string &text, int64_t number)
+{
+    TraceAnswer answer;
+    int64_t tunnel = 0; /* Whose turn it is. */
+    bool sending = false;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("Final flow:")) {
+            break;
+        }
+        if (auto turn = parse_tunnel_register(line)) {
+            tunnel = *turn;
+            sending = false;
+        }
+        auto step = parse_step(line);
+        if (step && step->cookie.owner.kind == FlowOwner::Guard) {
+            answer.is_own_copy = true;
+        } else if (step && tunnel == number) {
+            if (step->table == TABLE_FILTER) {
+                answer.filtered = true;
+                answer.rule = step->cookie.rule;
+            } else if (step->table == TABLE_EGRESS &&
+                       step->cookie.owner.kind == FlowOwner::Egress) {
+                answer.admitted = sending = true;
+                /* The one flow of ours that drops what came so far. */
+                std::getline(lines, line);
+                answer.only_counted = line.find("drop") != std::string::npos;
+            }
+        }
+        if (sending && answer.trouble.empty()) {
+            answer.trouble = trouble_in(line);
+        }
+    }
+    return answer;
+}
+
+std::string
+explain(const Uuid &id, Direction direction, const TraceFrame &frame,
+        const std::optional<TraceAnswer> &switch_says,
+        const DesiredState &desired, const Circumstances &circumstances)
+{
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    auto d = desired.tunnels().find(id);
+    const TunnelDesire desire =
+        d == desired.tunnels().end() ? TunnelDesire{} : d->second;
+    const Filter *filter = tunnel && tunnel->filter
+                               ? find(desired.model().filters, *tunnel->filter)
+                               : nullptr;
+    Decision decision;
+    if (switch_says) {
+        decision =
+            decision_of(*switch_says, filter, direction, frame.frame.is_ip);
+    } else if (filter) {
+        decision = decide(*filter, direction, frame.frame);
+    } else if (tunnel && !tunnel->filter) {
+        decision = {true, 0,
+                    "the tunnel has no filter: every frame is mirrored"};
+    } else {
+        decision.why = "the tunnel's filter is not here yet";
+    }
+    bool counted = switch_says && switch_says->only_counted;
+    bool mirrored = switch_says && switch_says->admitted && !counted &&
+                    switch_says->trouble.empty();
+
+    std::string text;
+    if (tunnel) {
+        add_line(&text, "tunnel", tunnel->account + "/" + tunnel->name);
+    }
+    add_line(&text, "direction", to_string(direction));
+    add_line(&text, "flow", frame.flow);
+    add_line(&text, "mirrored", mirrored ? "true" : "false");
+    add_line(&text, "rule",
+             decision.rule ? std::to_string(decision.rule) : "");
+    add_line(&text, "why", decision.why);
+    if (counted) {
+        add_line(&text, "stopped by",
+                 "COUNT_ONLY: mode=count: it is counted and not sent");
+    }
+    if (switch_says && !switch_says->trouble.empty()) {
+        add_line(&text, "stopped by", "SWITCH: " + switch_says->trouble);
+    }
+    /* What keeps the tunnel from being installed, or, where its copies go on
+     * all the same, what its status says. */
+    const char *key = switch_says ? "note" : "stopped by";
+    for (const auto &[code, message] : desire.reasons) {
+        add_line(&text, key, code + ": " + message);
+    }
+    if (desire.health == Health::Disabled) {
+        add_line(&text, key, "DISABLED: set enabled=true to start it");
+    }
+    if (tunnel && !desire.active && !desire.pending) {
+        add_line(&text, key, "WAITING: the tunnel is not accepted yet");
+    }
+    if (desire.pending) {
+        add_line(&text, key,
+                 "PENDING: rows that it refers to have not "
+                 "arrived from the control database");
+    }
+    if (circumstances.paused) {
+        add_line(&text, "note",
+                 "PAUSED: nothing is applied until mirror/resume");
+    }
+    if (!circumstances.installed && (desire.egress || !switch_says) &&
+        desire.reasons.empty() && desire.active && !desire.pending &&
+        desire.health != Health::Disabled) {
+        add_line(&text, key,
+                 "INSTALLING: the switch is being brought to it; wait");
+    }
+    if (desire.egress) {
+        add_line(&text, "destination", desire.egress->destination.to_string());
+    }
+    if (tunnel) {
+        add_line(&text, "vni", std::to_string(tunnel->vni));
+    }
+    add_line(&text, "kept",
+             desire.effective_packet_length
+                 ? std::to_string(*desire.effective_packet_length) + " bytes"
+                 : "the whole frame");
+    return text;
+}
+
+} // namespace pm

@@ -1,0 +1,112 @@
+#include "plugin/hits.h"
+
+#include <algorithm>
+
+#include "flows/pipeline.h"
+
+namespace pm {
+
+namespace {
+
+/* "inbound:100", as hit_bases has it. */
+std::string
+base_name(Direction direction, int rule)
+{
+    return std::string(to_string(direction)) + ":" + std::to_string(rule);
+}
+
+} // namespace
+
+std::set<int64_t>
+Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
+{
+    bool first = !seen_.count(bridge);
+    std::map<int64_t, SeenFlows> &before = seen_[bridge];
+    std::map<int64_t, SeenFlows> now;
+    std::set<int64_t> changed;
+    for (const RuleCount &flow : flows) {
+        auto cookie = Cookie::decode(flow.cookie);
+        if (!cookie || cookie->owner.kind != FlowOwner::Filter ||
+            !cookie->direction || !cookie->rule) {
+            continue;
+        }
+        int64_t number = cookie->owner.number;
+        RuleKey rule{*cookie->direction, cookie->rule};
+        now[number][flow.key] = {rule, flow.packets};
+        if (first) {
+            /* How much of it is new, its base in the row will say. */
+            changed.insert(number);
+            continue;
+        }
+        auto known = before[number].find(flow.key);
+        bool is_new = known == before[number].end();
+        bool goes_on = !is_new && known->second.packets <= flow.packets;
+        int64_t news = flow.packets - (goes_on ? known->second.packets : 0);
+        if (news || is_new) {
+            news_[number][rule] += news;
+            changed.insert(number);
+        }
+    }
+    before = std::move(now);
+    return changed;
+}
+
+void
+Hits::forget(const Uuid &id, int64_t number)
+{
+    totals_.erase(id);
+    news_.erase(number);
+    for (auto &[bridge, flows] : seen_) {
+        flows.erase(number);
+    }
+}
+
+void
+Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
+{
+    RuleSums sums;
+    for (const auto &[bridge, by_number] : seen_) {
+        auto own = by_number.find(status->number);
+        if (own != by_number.end()) {
+            for (const auto &[key, flow] : own->second) {
+                sums[flow.rule] += flow.packets;
+            }
+        }
+    }
+    auto [totals, fresh] = totals_.try_emplace(id);
+    RuleSums news;
+    news.swap(news_[status->number]);
+    news_.erase(status->number);
+
+    FilterStatus before = *status;
+    status->inbound_hits.clear();
+    status->outbound_hits.clear();
+    status->hit_bases.clear();
+    RuleSums kept;
+    for (Direction direction : DIRECTIONS) {
+        bool in = direction == Direction::Inbound;
+        auto &old_hits = in ? before.inbound_hits : before.outbound_hits;
+        auto &hits = in ? status->inbound_hits : status->outbound_hits;
+        for (const Rule &rule : filter.rules(direction)) {
+            RuleKey key{direction, rule.number};
+            bool known = old_hits.count(rule.number);
+            if (!sums.count(key) && !known) {
+                continue;
+            }
+            std::string name = base_name(direction, rule.number);
+            int64_t total = totals->second[key] + news[key];
+            if (fresh) {
+                /* What was counted while no daemon looked; less than before
+                 * is a count that began anew. */
+                int64_t was = old_hits[rule.number];
+                int64_t is = before.hit_bases[name] + sums[key];
+                total = is < was ? was + sums[key] : is;
+            }
+            kept[key] = hits[rule.number] = total;
+            status->hit_bases[name] = total - sums[key];
+        }
+    }
+    totals->second = std::move(kept);
+}
+
+} // namespace pm

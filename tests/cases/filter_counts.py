@@ -1,0 +1,126 @@
+"""What filters count: hits of rules, and what a tunnel would send."""
+
+import json
+import re
+
+from cases.product import ProductCases
+from lab.waiting import wait_until
+
+WEB = [{"action": "reject", "protocol": "udp", "destination_port": 7},
+       {"action": "accept", "protocol": "udp",
+        "destination_port": "5000-5100"}]
+
+
+class FilterCountCases(ProductCases):
+    def setUp(self):
+        self.switch.vsctl("set", "Open_vSwitch", ".",
+                          "external_ids:mirror-stats-interval=1")
+        self.addCleanup(self.switch.vsctl, "remove", "Open_vSwitch", ".",
+                        "external_ids", "mirror-stats-interval")
+
+    def send(self, port, numbers):
+        talk = self.lab.talk("db1", "web1", dport=port)
+        self.lab.exchange((talk.a, talk.frames(numbers)))
+
+    def hits(self):
+        """Hits by number as filter-show has them."""
+        rules = json.loads(self.control.ctl("--format=json", "rule-list",
+                                            "web"))
+        return {rule["number"]: rule["hits"] for rule in rules
+                if rule["direction"] == "inbound"}
+
+    def wait_hits(self, wanted):
+        seen = []
+
+        def same():
+            seen[:] = [self.hits()]
+            return seen[0] == wanted
+        wait_until(same, lambda: f"hits {wanted}; they are {seen[0]}", 15)
+
+    def test_hits_of_each_rule_never_go_back(self):
+        self.filter("web", inbound=WEB)
+        self.tunnel("first", self.ids6, 7001, filter="web")
+        self.send(7, range(3))
+        self.send(5000, range(3, 8))
+        self.wait_hits({100: 3, 200: 5})
+        shown = self.daemon.appctl("mirror/flows", "first")
+        self.assertRegex(shown, r"\(default/web\) inbound rule 100, 3 hits\n")
+        self.assertRegex(shown, r"inbound rule 200, 5 hits\n")
+
+        # A rule that stays keeps its count, whatever comes and goes.
+        self.control.ctl("rule-add", "web", "inbound", "50", "accept",
+                         "protocol=icmp", "--", "rule-del", "web", "inbound",
+                         "100", "--", "--wait=hv", "sync")
+        self.wait_hits({50: 0, 200: 5})
+        self.daemon.kill()
+        self.send(5001, range(8, 10))
+        self.daemon.start()
+        self.wait_hits({50: 0, 200: 7})
+        self.send(5002, range(10, 14))
+        self.wait_hits({50: 0, 200: 11})
+
+    def test_a_shadowed_rule_is_not_installed(self):
+        self.filter("web", inbound=[{"action": "accept", "protocol": "udp"},
+                                    *WEB])
+        self.tunnel("first", self.ids6, 7001, filter="web")
+        self.send(7, range(2))
+        self.wait_hits({100: 2, 200: None, 300: None})
+        self.assertNotIn("rule 300",
+                         self.daemon.appctl("mirror/flows", "first"))
+
+    def test_count_only_tells_what_would_be_sent_and_sends_nothing(self):
+        self.filter("web", inbound=WEB)
+        self.tunnel("first", self.ids6, 7001, filter="web", mode="count",
+                    packet_length=128)
+        self.lab.clear()
+        talk = self.lab.talk("db1", "web1", dport=5000)
+        self.lab.exchange((talk.a, talk.frames(range(4), 200)
+                           + talk.frames(range(4, 6), 100)))
+        listed = self.control.wait_tunnel(
+            "first", lambda t: t["mirrored_packets"]["inbound"] == 6,
+            "to have counted")
+        self.assertEqual(listed["mirrored_bytes"]["inbound"], 1000)
+        # Six copies of 128 bytes at most, never more than came: 6 * 128 is
+        # less than 1,000; and an outer header of 70 bytes over IPv6.
+        self.assertEqual(listed["would_send_bytes"],
+                         {"inbound": 6 * (128 + 70), "outbound": 0})
+        self.assertIn("first: COUNT_ONLY: ", self.control.ctl("tunnel-list"))
+        self.assertEqual(self.ids6.copies(), [])
+        # The same counts go on when it is sent in earnest.
+        self.tunnel("first", self.ids6, 7001, filter="web",
+                    packet_length=128)
+        self.lab.wait_copied(talk, self.ids6)
+        listed = self.listed("first")
+        self.assertIsNone(listed["would_send_bytes"])
+        self.assertTrue(re.search(r"\d", str(listed["mirrored_packets"])))
+
+    def test_an_edit_is_a_bundle_of_its_own_size(self):
+        """A filter of 100 rules that many tunnels share; an edit of one rule
+        touches that rule's flows, and the others go on counting."""
+        rules = [{"action": "accept", "protocol": "udp",
+                  "destination_port": 5000 + n} for n in range(100)]
+        self.filter("web", inbound=rules)
+        tunnels = {f"{source}-{collector.name}": (source, collector)
+                   for source in self.guests for collector in (
+                       self.ids4, self.ids6, self.other4)}
+        for n, (name, (source, collector)) in enumerate(tunnels.items()):
+            self.wish(name, collector, 7001 + n, source, filter="web")
+        self.control.wait_running(*tunnels)
+        self.send(5010, range(3))
+        flows = self.daemon.appctl("mirror/flows").count("(default/web)")
+        since = self.daemon.log_end()
+        rules[50]["destination_port"] = "6000-6001"
+        self.filter("web", inbound=rules)
+        self.control.ctl("--wait=hv", "sync")
+        bundles = [int(found.group(1)) for found in (
+            re.search(r"br-mirror: bundle of (\d+) edits", line)
+            for line in self.daemon.log(since=since)) if found]
+        # Two flows go and two come; another two make a switch look again
+        # that must be made to.
+        self.assertLessEqual(sum(bundles), 6, bundles)
+        self.assertEqual(len(bundles), 1)
+        self.assertEqual(flows, self.daemon.appctl("mirror/flows").count(
+            "(default/web)"))
+        # Three tunnels of the NIC asked about each frame.
+        self.assertRegex(self.daemon.appctl("mirror/flows", "web1-ids4"),
+                         r"inbound rule 1100, 9 hits\n")

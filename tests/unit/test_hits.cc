@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include "flows/pipeline.h"
+#include "plugin/hits.h"
+
+using namespace pm;
+
+namespace {
+
+constexpr int64_t NUMBER = 5;
+const Uuid ID = {{1, 2, 3, 4}};
+
+/* A filter with inbound rules 100 and 200, its row, and a daemon. */
+class HitsTest : public testing::Test {
+protected:
+    HitsTest()
+    {
+        for (int number : {100, 200}) {
+            Rule rule;
+            rule.number = number;
+            filter.inbound.push_back(rule);
+        }
+        row.number = NUMBER;
+    }
+
+    static RuleCount flow(int rule, const std::string &match, int64_t packets)
+    {
+        Cookie cookie{{FlowOwner::Filter, NUMBER}, Direction::Inbound, rule};
+        return {{TABLE_FILTER, static_cast<uint16_t>(40000 - rule), match},
+                cookie.encode(),
+                packets};
+    }
+
+    /* Counts on a bridge and reports. */
+    void count(const std::vector<RuleCount> &flows,
+               const std::string &bridge = "br-mirror")
+    {
+        hits.counted(bridge, flows);
+        hits.fold(ID, filter, &row);
+    }
+
+    void restart_daemon() { hits = Hits(); }
+
+    Filter filter;
+    FilterStatus row;
+    Hits hits;
+};
+
+using Map = std::map<int, int64_t>;
+
+} // namespace
+
+TEST_F(HitsTest, AreSummedOverARulesFlows)
+{
+    count({flow(100, "tcp", 3), flow(100, "tcp6", 4), flow(200, "ip", 0)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 7}, {200, 0}}));
+    EXPECT_EQ(row.outbound_hits, Map{});
+    count({flow(100, "tcp", 5), flow(100, "tcp6", 4), flow(200, "ip", 1)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 9}, {200, 1}}));
+}
+
+TEST_F(HitsTest, OfARuleThatIsNotInstalledAreUnknown)
+{
+    count({flow(200, "ip", 2)});
+    EXPECT_EQ(row.inbound_hits, (Map{{200, 2}}));
+}
+
+TEST_F(HitsTest, GoOnWhereTheLastDaemonEnded)
+{
+    count({flow(100, "tcp", 10)});
+    restart_daemon();
+    count({flow(100, "tcp", 15)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 15}}));
+}
+
+TEST_F(HitsTest, NeverGoBackWhenTheSwitchBeginsAnew)
+{
+    count({flow(100, "tcp", 10)});
+    count({flow(100, "tcp", 3)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 13}}));
+    restart_daemon();
+    count({flow(100, "tcp", 2)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 15}}));
+    count({flow(100, "tcp", 6)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 19}}));
+    restart_daemon();
+    count({flow(100, "tcp", 7)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 20}}));
+}
+
+TEST_F(HitsTest, StayWhenSomeOfARulesFlowsAreMadeAnew)
+{
+    count({flow(100, "tcp", 10), flow(100, "udp", 20)});
+    count({flow(100, "tcp", 10), flow(100, "sctp", 1)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 31}}));
+    restart_daemon();
+    count({flow(100, "tcp", 11), flow(100, "sctp", 1)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 32}}));
+}
+
+TEST_F(HitsTest, StayWhenARuleIsShadowed)
+{
+    count({flow(100, "tcp", 10)});
+    count({});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 10}}));
+    count({flow(100, "tcp", 2)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 12}}));
+}
+
+TEST_F(HitsTest, GoWithTheirRule)
+{
+    count({flow(100, "tcp", 10), flow(200, "ip", 1)});
+    filter.inbound.pop_back();
+    count({flow(100, "tcp", 10)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 10}}));
+    EXPECT_EQ(row.hit_bases.size(), 1u);
+}
+
+TEST_F(HitsTest, OfAFilterThatIsGoneAreNotAnothers)
+{
+    count({flow(100, "tcp", 10)});
+    hits.counted("br-mirror", {flow(100, "tcp", 12)});
+    hits.forget(ID, NUMBER);
+    row = FilterStatus();
+    row.number = NUMBER;
+    hits.fold(ID, filter, &row);
+    EXPECT_EQ(row.inbound_hits, Map{});
+    count({flow(100, "tcp", 3)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 3}}));
+}
+
+TEST_F(HitsTest, OfTwoBridgesAddUp)
+{
+    hits.counted("br-mirror-netdev", {flow(100, "tcp", 5)});
+    count({flow(100, "tcp", 10)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 15}}));
+    count({flow(100, "tcp", 7)}, "br-mirror-netdev");
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 17}}));
+}
+
+TEST_F(HitsTest, AreTakenNoteOfOnlyWhereThereAreNew)
+{
+    hits.counted("br", {});
+    EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 0)}),
+              std::set<int64_t>{NUMBER});
+    EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 0)}), std::set<int64_t>{});
+    EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 1)}),
+              std::set<int64_t>{NUMBER});
+}

@@ -107,8 +107,10 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
         const Counters *counters = agent.counters_of(id);
         out << "  in=" << counter(counters, "inbound_packets")
-            << "  out=" << counter(counters, "outbound_packets")
-            << "  dropped=" << counter(counters, "dropped_packets");
+            << "  out=" << counter(counters, "outbound_packets");
+        if (counter(counters, "dropped_packets") != "-") {
+            out << "  dropped=" << counter(counters, "dropped_packets");
+        }
         if (desire.pending) {
             out << "  (its rows are on their way)";
         }
@@ -189,9 +191,10 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
             list_tunnel(out, agent, id);
         }
         for (const auto &[bridge, dropped] : agent.over_budget()) {
-            out << bridge << ": budget "
-                << agent.desired().facts().settings.rate_kbps.value_or(0)
-                << " kbit/s, " << dropped << " copies dropped\n";
+            if (dropped) {
+                out << bridge << ": " << dropped
+                    << " copies dropped by the budget of all\n";
+            }
         }
         if (int64_t since = agent.control_lost_since_ms()) {
             out << "control database unreachable for "

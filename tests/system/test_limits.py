@@ -94,7 +94,7 @@ class Limit(LimitCases, unittest.TestCase):
                    "the list to say so", 10)
         dropped = self.meter_stats(OF_ALL)[1]
         self.assertGreaterEqual(dropped, 2 * len(sent) - sum(counts))
-        found = re.search(r"(\d+) copies dropped",
+        found = re.search(r"(\d+) copies dropped by the budget",
                           self.daemon.appctl("mirror/list"))
         self.assertEqual(int(found[1]), dropped)
         self.control.wait_running("first", "second")

@@ -3,6 +3,8 @@ libpmcore_la_SOURCES += \
 	flows/decide.h \
 	flows/flow.cc \
 	flows/flow.h \
+	flows/meter.cc \
+	flows/meter.h \
 	flows/pipeline.cc \
 	flows/pipeline.h \
 	flows/rule_match.cc \
@@ -14,6 +16,8 @@ libpmovs_la_SOURCES += \
 	flows/flow_codec.h \
 	flows/frame_text.cc \
 	flows/frame_text.h \
+	flows/meter_codec.cc \
+	flows/meter_codec.h \
 	flows/openflow.cc \
 	flows/openflow.h \
 	flows/openflow_ask.cc

@@ -1,9 +1,11 @@
 #include "flows/openflow.h"
 
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "flows/flow_codec.h"
+#include "flows/meter_codec.h"
 #include "ovsdb/ovs_c.h"
 
 VLOG_DEFINE_THIS_MODULE(mirror_openflow);
@@ -39,7 +41,14 @@ struct Openflow::Impl {
      * before it is committed or discarded: a message that the switch refuses
      * is merely left out of the bundle, which would then be committed without
      * it. */
-    enum class Stage { Idle, Dumping, Filling, Committing, Discarding };
+    enum class Stage {
+        Idle,
+        Dumping,
+        Metering,
+        Filling,
+        Committing,
+        Discarding
+    };
 
     struct rconn *rconn;
     unsigned int rconn_seqno; /* As of the last run(). */
@@ -51,10 +60,16 @@ struct Openflow::Impl {
     int64_t next_echo_ms = 0;
 
     Stage stage = Stage::Idle;
-    ovs_be32 awaited_xid = 0; /* Of the dump or the latest barrier. */
+    ovs_be32 awaited_xid = 0; /* Of the latest barrier. */
 
-    std::vector<FlowStats> dumped;
-    std::optional<std::vector<FlowStats>> dump;
+    ovs_be32 flows_xid = 0;
+    std::set<ovs_be32> asked; /* Whose answers a dump still lacks. */
+    SwitchDump dumped;
+    std::optional<SwitchDump> dump;
+
+    std::vector<MeterEdit> meter_edits;
+    std::vector<std::string> meter_errors;
+    std::optional<std::vector<std::string>> meters_result;
 
     uint32_t bundle_id = 0;
     std::vector<FlowEdit> edits;
@@ -82,9 +97,11 @@ struct Openflow::Impl {
     void send_barrier();
     void begin(Stage);
     void end();
+    void forget_results();
     void notice_connection();
     void receive(const Message &);
-    void receive_dump_part(const Message &);
+    void receive_dump_part(const Message &, enum ofptype);
+    void end_of_dump_part(ovs_be32 xid);
     void receive_error(const Message &);
     void receive_barrier_reply();
 };
@@ -146,7 +163,14 @@ Openflow::Impl::begin(Stage new_stage)
 {
     ovs_assert(stage == Stage::Idle && rconn_is_connected(rconn));
     stage = new_stage;
+    forget_results();
+}
+
+void
+Openflow::Impl::forget_results()
+{
     dump.reset();
+    meters_result.reset();
     bundle_result.reset();
 }
 
@@ -154,7 +178,10 @@ void
 Openflow::Impl::end()
 {
     stage = Stage::Idle;
-    dumped.clear();
+    asked.clear();
+    dumped = {};
+    meter_edits.clear();
+    meter_errors.clear();
     edits.clear();
     edit_by_xid.clear();
     control_by_xid.clear();
@@ -172,8 +199,7 @@ Openflow::Impl::notice_connection()
     }
     rconn_seqno = now;
     end();
-    dump.reset();
-    bundle_result.reset();
+    forget_results();
     echo_sent_ms = 0;
     next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
     if (rconn_is_connected(rconn)) {
@@ -184,17 +210,32 @@ Openflow::Impl::notice_connection()
 }
 
 void
-Openflow::Impl::receive_dump_part(const Message &message)
+Openflow::Impl::receive_dump_part(const Message &message, enum ofptype type)
 {
-    if (stage != Stage::Dumping || xid_of(message) != awaited_xid) {
+    ovs_be32 xid = xid_of(message);
+    if (stage != Stage::Dumping || !asked.count(xid)) {
         return;
     }
     bool more = ofpmp_more(header_of(message));
-    if (!decode_dump_reply(message, &dumped)) {
-        VLOG_WARN("%s: the switch's flows cannot be decoded",
+    bool decoded = type == OFPTYPE_FLOW_STATS_REPLY
+                       ? decode_dump_reply(message, &dumped.flows)
+                   : type == OFPTYPE_METER_STATS_REPLY
+                       ? decode_meter_stats(message, &dumped.meters)
+                       : decode_meter_config(message, &dumped.meters);
+    if (!decoded) {
+        VLOG_WARN("%s: the switch's flows and meters cannot be decoded",
                   rconn_get_name(rconn));
         rconn_reconnect(rconn);
     } else if (!more) {
+        end_of_dump_part(xid);
+    }
+}
+
+void
+Openflow::Impl::end_of_dump_part(ovs_be32 xid)
+{
+    asked.erase(xid);
+    if (asked.empty()) {
         dump = std::move(dumped);
         end();
     }
@@ -207,7 +248,12 @@ Openflow::Impl::receive_error(const Message &message)
     std::string name = code ? ofperr_get_name(code) : "unknown error";
     ovs_be32 xid = xid_of(message);
 
-    if (stage == Stage::Dumping && xid == awaited_xid) {
+    if (stage == Stage::Dumping && xid != flows_xid && asked.count(xid)) {
+        /* A switch that knows no meters has none. */
+        end_of_dump_part(xid);
+        return;
+    }
+    if (stage == Stage::Dumping && xid == flows_xid) {
         VLOG_WARN("%s: the switch refuses to show its flows: %s",
                   rconn_get_name(rconn), name.c_str());
         rconn_reconnect(rconn);
@@ -217,6 +263,12 @@ Openflow::Impl::receive_error(const Message &message)
         VLOG_INFO("%s: the switch does not tell of flows that others change "
                   "(%s)",
                   rconn_get_name(rconn), name.c_str());
+        return;
+    }
+    if (auto i = edit_by_xid.find(xid);
+        stage == Stage::Metering && i != edit_by_xid.end()) {
+        meter_errors[i->second] =
+            name + ": " + meter_edits[i->second].to_string();
         return;
     }
     if (auto i = edit_by_xid.find(xid); i != edit_by_xid.end()) {
@@ -236,6 +288,10 @@ void
 Openflow::Impl::receive_barrier_reply()
 {
     switch (stage) {
+    case Stage::Metering:
+        meters_result = std::move(meter_errors);
+        end();
+        break;
     case Stage::Filling:
         if (bundle_error.empty()) {
             stage = Stage::Committing;
@@ -267,8 +323,10 @@ Openflow::Impl::receive(const Message &message)
     /* Whatever else a switch may say unasked is of no interest here. */
     if (type == OFPTYPE_ECHO_REQUEST) {
         send(Message(ofputil_encode_echo_reply(header_of(message))));
-    } else if (type == OFPTYPE_FLOW_STATS_REPLY) {
-        receive_dump_part(message);
+    } else if (type == OFPTYPE_FLOW_STATS_REPLY ||
+               type == OFPTYPE_METER_CONFIG_STATS_REPLY ||
+               type == OFPTYPE_METER_STATS_REPLY) {
+        receive_dump_part(message, type);
     } else if (type == OFPTYPE_ERROR) {
         receive_error(message);
     } else if (type == OFPTYPE_ECHO_REPLY && xid_of(message) == echo_xid) {
@@ -352,10 +410,13 @@ void
 Openflow::start_dump(uint64_t cookie, uint64_t cookie_mask)
 {
     impl_->begin(Impl::Stage::Dumping);
-    impl_->awaited_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
+    impl_->flows_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
+    impl_->asked = {impl_->flows_xid,
+                    impl_->send(encode_meter_config_request()),
+                    impl_->send(encode_meter_stats_request())};
 }
 
-std::optional<std::vector<FlowStats>>
+std::optional<SwitchDump>
 Openflow::take_dump()
 {
     return std::exchange(impl_->dump, std::nullopt);
@@ -400,6 +461,25 @@ std::optional<std::string>
 Openflow::take_bundle_result()
 {
     return std::exchange(impl_->bundle_result, std::nullopt);
+}
+
+void
+Openflow::start_meters(const std::vector<MeterEdit> &edits)
+{
+    Impl &impl = *impl_;
+    impl.begin(Impl::Stage::Metering);
+    impl.meter_edits = edits;
+    impl.meter_errors.resize(edits.size());
+    for (size_t i = 0; i < edits.size(); i++) {
+        impl.edit_by_xid[impl.send(encode_meter_mod(edits[i]))] = i;
+    }
+    impl.send_barrier();
+}
+
+std::optional<std::vector<std::string>>
+Openflow::take_meters_result()
+{
+    return std::exchange(impl_->meters_result, std::nullopt);
 }
 
 } // namespace pm

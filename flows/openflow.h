@@ -1,16 +1,19 @@
-/* One bridge's OpenFlow 1.5 connection: dump, bundle, barrier (adapter).
+/* One bridge's OpenFlow 1.5 connection: dump, bundle, meters, barrier
+ * (adapter).
  *
  * Nothing here blocks and nothing here decides: the agent says what to send
  * and polls for what came back.  One operation is under way at a time. */
 #ifndef FLOWS_OPENFLOW_H
 #define FLOWS_OPENFLOW_H 1
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "flows/flow.h"
+#include "flows/meter.h"
 
 namespace pm {
 
@@ -19,6 +22,17 @@ struct FlowStats {
     Flow flow; /* Text normalised as normalise() does. */
     uint64_t n_packets = 0, n_bytes = 0;
     uint32_t duration_s = 0;
+};
+
+/* A meter read from the switch. */
+struct MeterStats {
+    int64_t rate_kbps = 0; /* 0: not in the form that we write. */
+    uint64_t n_dropped = 0;
+};
+
+struct SwitchDump {
+    std::vector<FlowStats> flows;
+    std::map<uint32_t, MeterStats> meters; /* By number. */
 };
 
 /* Returns 'flow' with match and actions as they look after a round trip
@@ -53,10 +67,10 @@ public:
      * answers, or is not connected.  It is asked twice a second. */
     int64_t silent_ms() const;
 
-    /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie'.
-     * Requires idle().  take_dump() gives the answer once. */
+    /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie', and
+     * for all meters.  Requires idle().  take_dump() gives the answer once. */
     void start_dump(uint64_t cookie, uint64_t cookie_mask);
-    std::optional<std::vector<FlowStats>> take_dump();
+    std::optional<SwitchDump> take_dump();
 
     /* Sends 'edits' as one atomic, ordered bundle, with a barrier after its
      * commit.  Requires idle().  The result arrives when the barrier's reply
@@ -64,6 +78,12 @@ public:
      * refused; on failure nothing of the bundle is in force. */
     void start_bundle(const std::vector<FlowEdit> &edits);
     std::optional<std::string> take_bundle_result();
+
+    /* Sends 'edits', each of which is in force or refused by itself, with a
+     * barrier after them.  Requires idle().  The result has, for each edit, an
+     * empty string or why it was refused. */
+    void start_meters(const std::vector<MeterEdit> &edits);
+    std::optional<std::vector<std::string>> take_meters_result();
 
 private:
     struct Impl;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "flows/meter.h"
 #include "flows/rule_match.h"
 
 namespace pm {
@@ -15,6 +16,7 @@ constexpr uint16_t PRIORITY_DEFAULT = 0;
 constexpr uint16_t PRIORITY_NON_IP_MIRROR = 2;
 constexpr uint16_t PRIORITY_NON_IP_GUARD = 3;
 constexpr uint16_t PRIORITY_EGRESS = 100;
+constexpr uint16_t PRIORITY_LIMIT = 100;
 constexpr uint16_t PRIORITY_TAP = 100;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
 constexpr uint16_t PRIORITY_GUARD = 300;
@@ -29,6 +31,9 @@ constexpr int TURNS = 32;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
+
+/* No bridge has this port. */
+constexpr const char *NO_PORT = "64000";
 
 std::string
 hex(uint64_t value)
@@ -58,6 +63,18 @@ resubmit(FlowTable table)
 }
 
 std::string
+meter(const FlowOwner &owner)
+{
+    return "meter:" + std::to_string(meter_of(owner));
+}
+
+std::string
+truncate(const std::string &port, int max_len)
+{
+    return "output(port=" + port + ",max_len=" + std::to_string(max_len) + ")";
+}
+
+std::string
 match_registers(Direction direction, int reg, int64_t number)
 {
     return "reg0=" + hex(direction_code(direction)) + ",reg" +
@@ -79,7 +96,7 @@ FlowOwner::to_string() const
 {
     switch (kind) {
     case Base:
-        return "default drops";
+        return "base";
     case Tap:
         return "tap " + std::to_string(number);
     case Filter:
@@ -125,14 +142,19 @@ Cookie::decode(uint64_t value)
 }
 
 std::vector<Flow>
-base_flows()
+base_flows(bool budgeted)
 {
     std::vector<Flow> flows;
-    for (uint8_t table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
+    auto add = [&](FlowTable table, const std::string &actions) {
         flows.push_back({{table, PRIORITY_DEFAULT, ""},
                          cookie(FlowOwner::Base, 0),
-                         "drop"});
+                         actions});
+    };
+    for (FlowTable table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
+        add(table, "drop");
     }
+    add(TABLE_LIMIT, resubmit(TABLE_BUDGET));
+    add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
     return flows;
 }
 
@@ -226,10 +248,19 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
                   v6 + "src,set_field:" + spec.destination.to_string() +
                   "->tun_" + v6 + "dst,set_field:" + hex(spec.vni) +
                   "->tun_id,";
-        actions += spec.max_len
-                       ? "output(port=" + port +
-                             ",max_len=" + std::to_string(*spec.max_len) + "))"
-                       : "output:" + port + ")";
+        if (spec.limited()) {
+            actions += resubmit(TABLE_LIMIT) + ",";
+        }
+        if (spec.max_len) {
+            actions += truncate(port, *spec.max_len);
+        } else {
+            actions += "output:" + port;
+            if (spec.limited()) {
+                actions += std::string(",set_field:") + NO_PORT +
+                           "->in_port," + truncate(NO_PORT, UINT16_MAX);
+            }
+        }
+        actions += ")";
     }
     std::vector<Flow> flows;
     for (Direction direction : DIRECTIONS) {
@@ -237,6 +268,13 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
                           match_registers(direction, 2, tunnel)},
                          cookie(FlowOwner::Egress, tunnel, direction),
                          actions});
+    }
+    if (spec.rate_kbps && !spec.count_only) {
+        flows.push_back(
+            {{TABLE_LIMIT, PRIORITY_LIMIT, "reg2=" + hex(tunnel)},
+             cookie(FlowOwner::Egress, tunnel),
+             meter({FlowOwner::Egress, static_cast<uint32_t>(tunnel)}) + "," +
+                 resubmit(TABLE_BUDGET)});
     }
     return flows;
 }
@@ -315,7 +353,8 @@ admits_nothing(const Filter &filter, Direction direction)
 int
 resubmits_of(const TapTunnel &tunnel)
 {
-    return tunnel.filter ? 2 : 1;
+    /* The last two are to LIMIT and BUDGET. */
+    return (tunnel.filter ? 2 : 1) + 2;
 }
 
 std::vector<FlowEdit>

@@ -20,14 +20,26 @@
  *   |         2  reg0, reg1: resubmit(,2)           (non_ip mirror)    |
  *   +------------------------------------------------------------------+
  *   +- 2 EGRESS -------------------------------------------------------+
- *   | 100  reg0, reg2: clone(outer addresses, VNI, output, max_len)    |
+ *   | 100  reg0, reg2: clone(outer addresses, VNI, resubmit(,3),       |
+ *   |        output, max_len)                                          |
  *   +------------------------------------------------------------------+
- *   Every table ends in "priority 0: drop": in a fail-mode=secure bridge a
- *   miss would cost an upcall.
+ *   +- 3 LIMIT, from inside of the clone ------------------------------+
+ *   | 100  reg2, of a tunnel with a rate limit: meter, resubmit(,4)    |
+ *   |   0  resubmit(,4)                                                |
+ *   +------------------------------------------------------------------+
+ *   +- 4 BUDGET of all copies of the bridge ---------------------------+
+ *   |   0  meter                                                       |
+ *   +------------------------------------------------------------------+
+ *   Every table has a flow of priority 0, "drop" where nothing else is said:
+ *   in a fail-mode=secure bridge a miss would cost an upcall.
  *
  * Everything of a copy happens inside one clone(): the Mirror runs before the
  * guest's own output in the same translation, so what happened outside of it
- * would happen to the guest, or to the next tunnel.
+ * would happen to the guest, or to the next tunnel.  Open vSwitch makes a
+ * clone of its own only of what it cannot undo, and does not see that in a
+ * resubmit: a meter polices the guest unless a truncating output stands in the
+ * clone itself.  So where nothing is to be cut the clone ends in one to a port
+ * that it makes the input port first, which therefore does nothing.
  *
  * Cookies say what a flow is; the layout never changes meaning:
  *
@@ -54,12 +66,18 @@
 
 namespace pm {
 
-enum FlowTable : uint8_t { TABLE_TAP = 0, TABLE_FILTER = 1, TABLE_EGRESS = 2 };
+enum FlowTable : uint8_t {
+    TABLE_TAP = 0,
+    TABLE_FILTER = 1,
+    TABLE_EGRESS = 2,
+    TABLE_LIMIT = 3,
+    TABLE_BUDGET = 4
+};
 
 /* What a flow serves.  The unit in which flows are desired and compared. */
 struct FlowOwner {
     enum Kind : uint8_t {
-        Base = 0,    /* The default drops. */
+        Base = 0,    /* What each table ends in, and the budget. */
         Tap = 1,     /* 'number' is the NIC's. */
         Filter = 2,  /* 'number' is the filter's. */
         Egress = 3,  /* 'number' is the tunnel's. */
@@ -110,11 +128,17 @@ struct EgressSpec {
     /* Bytes kept of a frame; absent when no frame can be longer. */
     std::optional<int> max_len;
     bool count_only = false;
+    /* Of frames before the cut; absent: no limit of its own. */
+    std::optional<int64_t> rate_kbps;
+    bool budgeted = false; /* All copies of the bridge have a limit. */
 
+    /* Whether meters stand in the way of a copy. */
+    bool limited() const { return rate_kbps || budgeted; }
     auto operator<=>(const EgressSpec &) const = default;
 };
 
-std::vector<Flow> base_flows();
+/* 'budgeted': the meter of all copies is there. */
+std::vector<Flow> base_flows(bool budgeted);
 /* 'own_tag' is the VLAN tag that OVS adds for its own use and that the copy
  * must not carry, if any.  'tunnels' need not be sorted. */
 std::vector<Flow> tap_flows(int64_t nic, Direction, int ofport,

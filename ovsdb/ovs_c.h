@@ -31,6 +31,7 @@
 #include <openvswitch/ofp-bundle.h>
 #include <openvswitch/ofp-flow.h>
 #include <openvswitch/ofp-match.h>
+#include <openvswitch/ofp-meter.h>
 #include <openvswitch/ofp-monitor.h>
 #include <openvswitch/ofp-msgs.h>
 #include <openvswitch/ofp-parse.h>

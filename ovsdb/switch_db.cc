@@ -1,5 +1,7 @@
 #include "ovsdb/switch_db.h"
 
+#include <charconv>
+
 #include "ovsdb/control_rows.h"
 #include "ovsdb/switch_db_impl.h"
 
@@ -43,6 +45,24 @@ own_tag(const struct ovsrec_port *port)
     return std::nullopt;
 }
 
+/* A number that is none keeps the default: a slip of the pen must not lift a
+ * limit that protects production. */
+std::optional<int64_t>
+read_rate(const struct smap *ids)
+{
+    std::string text = smap_get_def(ids, "mirror-rate-kbps", "");
+    if (text == "unlimited") {
+        return std::nullopt;
+    }
+    int64_t rate;
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), rate);
+    bool is_number =
+        error == std::errc() && end == text.data() + text.size() && rate >= 0;
+    return is_number ? std::min<int64_t>(rate, UINT32_MAX)
+                     : Settings{}.rate_kbps;
+}
+
 Settings
 read_settings(const struct ovsrec_open_vswitch *ovs)
 {
@@ -66,6 +86,7 @@ read_settings(const struct ovsrec_open_vswitch *ovs)
         std::max(1, smap_get_int(ids, "mirror-stats-interval", 30));
     settings.slots_reserve = std::clamp(
         smap_get_int(ids, "mirror-slots-reserve", 4), 0, MIRRORS_MAX);
+    settings.rate_kbps = read_rate(ids);
     return settings;
 }
 

@@ -12,6 +12,17 @@ namespace pm {
 namespace {
 
 constexpr int64_t CLEANUP_MS = 15000;
+
+std::map<FlowOwner, int64_t>
+rates_of(const std::map<uint32_t, MeterStats> &meters)
+{
+    std::map<FlowOwner, int64_t> rates;
+    for (const auto &[number, meter] : meters) {
+        rates[owner_of_meter(number)] = meter.rate_kbps;
+    }
+    return rates;
+}
+
 } // namespace
 
 Agent::Agent(const std::string &switch_remote)
@@ -130,7 +141,7 @@ Agent::run_links()
                 on_lost(name);
                 break;
             case LinkEvent::Kind::Read:
-                on_read(name, event->flows);
+                on_read(name, *event);
                 break;
             case LinkEvent::Kind::Applied:
                 on_applied(name, *event);
@@ -138,9 +149,16 @@ Agent::run_links()
             case LinkEvent::Kind::Refused:
                 on_refused(name, *event);
                 break;
+            case LinkEvent::Kind::Metered:
+                on_metered(name, *event);
+                if (!refusals_.reasons().empty()) {
+                    link->reread();
+                }
+                break;
             case LinkEvent::Kind::Counted:
-                on_counted(name, event->flows);
-                if (event->flows.size() != counted_flows_on(name)) {
+                on_counted(name, *event);
+                if (event->flows.size() != counted_flows_on(name) ||
+                    rates_of(event->meters) != actual_.meters[name]) {
                     /* Somebody else added or deleted flows of ours. */
                     link->reread();
                 }
@@ -169,8 +187,9 @@ Agent::on_lost(const std::string &bridge)
  * known, is kept under the text that we have of it, though the switch spells
  * it its own way. */
 void
-Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
+Agent::on_read(const std::string &bridge, const LinkEvent &event)
 {
+    const std::vector<FlowStats> &read = event.flows;
     std::map<FlowOwner, std::vector<Flow>> owners;
     /* By owner: what the switch makes of our flows -> our flows. */
     std::map<FlowOwner, std::map<FlowKey, std::map<Flow, Flow>>> known;
@@ -220,7 +239,8 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
         owners[cookie->owner].push_back(flow);
     }
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
-    auto lost = actual_.take_read(bridge, std::move(owners));
+    auto lost =
+        actual_.take_read(bridge, std::move(owners), rates_of(event.meters));
     if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {
         VLOG_WARN("%s: somebody else changed its flows; putting them right",
                   bridge.c_str());
@@ -240,7 +260,10 @@ Agent::on_read(const std::string &bridge, const std::vector<FlowStats> &read)
             mark(key);
         }
     }
-    on_counted(bridge, read);
+    for (const auto &[owner, rate_kbps] : actual_.meters[bridge]) {
+        mark({bridge, owner});
+    }
+    on_counted(bridge, event);
 }
 
 size_t
@@ -285,6 +308,24 @@ Agent::on_refused(const std::string &bridge, const LinkEvent &event)
 }
 
 void
+Agent::on_metered(const std::string &bridge, const LinkEvent &event)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    for (size_t i = 0; i < event.meter_edits.size(); i++) {
+        const MeterEdit &edit = event.meter_edits[i];
+        const std::string &error = event.meter_errors[i];
+        refusals_.judged(bridge, edit, error, time_msec());
+        if (error.empty()) {
+            apply_meter(&actual_, bridge, edit);
+        } else {
+            VLOG_WARN_RL(&rl, "%s: meter refused: %s", bridge.c_str(),
+                         error.c_str());
+        }
+        mark({bridge, edit.owner});
+    }
+}
+
+void
 Agent::run_prover()
 {
     prover_.run();
@@ -308,6 +349,11 @@ Agent::apply_plan()
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
     for (const auto &[bridge, link] : links_) {
+        std::vector<MeterEdit> &meters = plan.meters[bridge];
+        refusals_.select(bridge, &meters, now);
+        if (!meters.empty() && link->idle()) {
+            link->apply(meters);
+        }
         std::vector<FlowEdit> &edits = plan.flows[bridge];
         contest_.restrain(bridge, &edits, now);
         refusals_.select(bridge, &edits, now);

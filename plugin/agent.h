@@ -55,6 +55,12 @@ public:
     /* The filter's status row with its rules' hits as last read; nullopt
      * while it has none. */
     std::optional<FilterStatus> hits_of(const Uuid &filter);
+    /* Copies that the budget of all copies did not let through, by bridge,
+     * since its meter came. */
+    const std::map<std::string, uint64_t> &over_budget() const
+    {
+        return over_budget_;
+    }
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
@@ -73,12 +79,16 @@ private:
     void read_control();
     void read_underlay();
     void run_links();
-    void on_read(const std::string &bridge, const std::vector<FlowStats> &);
+    void on_read(const std::string &bridge, const LinkEvent &);
+    void on_metered(const std::string &bridge, const LinkEvent &);
     void on_applied(const std::string &bridge, const LinkEvent &);
     void on_refused(const std::string &bridge, const LinkEvent &);
     void on_lost(const std::string &bridge);
     void tell_contest();
-    void on_counted(const std::string &bridge, const std::vector<FlowStats> &);
+    void on_counted(const std::string &bridge, const LinkEvent &);
+    void judge_budgets();
+    void note_counter(int64_t tunnel_number, const std::string &name,
+                      uint64_t value);
     void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
     size_t counted_flows_on(const std::string &bridge) const;
     void run_prover();
@@ -111,6 +121,8 @@ private:
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    std::map<std::string, uint64_t> over_budget_, over_budget_before_;
+    std::set<std::string> exceeded_; /* Bridges. */
     MirrorWatch mirror_watch_;
     Hits hits_;
     Refusals refusals_;

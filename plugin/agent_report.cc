@@ -20,33 +20,28 @@ constexpr size_t WRITES_MAX = 2000;
  * Counters. */
 
 void
-Agent::on_counted(const std::string &bridge,
-                  const std::vector<FlowStats> &flows)
+Agent::on_counted(const std::string &bridge, const LinkEvent &event)
 {
-    count_hits(bridge, flows);
-    for (const FlowStats &stats : flows) {
+    count_hits(bridge, event.flows);
+    over_budget_.erase(bridge);
+    for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
             !cookie->direction) {
             continue;
         }
-        auto id = desired_.tunnel_of_number(cookie->owner.number);
-        const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-        if (!status) {
-            continue;
-        }
-        auto [counters, fresh] = counters_.try_emplace(*id);
-        if (fresh) {
-            counters->second = status->counters;
-        }
         std::string direction = to_string(*cookie->direction);
-        Counters before = counters->second;
-        count(&counters->second, direction + "_packets",
-              static_cast<int64_t>(stats.n_packets));
-        count(&counters->second, direction + "_bytes",
-              static_cast<int64_t>(stats.n_bytes));
-        if (!(before == counters->second)) {
-            unreported_.insert(*id);
+        note_counter(cookie->owner.number, direction + "_packets",
+                     stats.n_packets);
+        note_counter(cookie->owner.number, direction + "_bytes",
+                     stats.n_bytes);
+    }
+    for (const auto &[meter, stats] : event.meters) {
+        FlowOwner owner = owner_of_meter(meter);
+        if (owner.kind == FlowOwner::Egress) {
+            note_counter(owner.number, "dropped_packets", stats.n_dropped);
+        } else if (owner.kind == FlowOwner::Base) {
+            over_budget_[bridge] = stats.n_dropped;
         }
     }
     std::vector<std::function<void()>> waiters;
@@ -93,6 +88,47 @@ Agent::hits_of(const Uuid &id)
 }
 
 void
+Agent::note_counter(int64_t tunnel_number, const std::string &name,
+                    uint64_t value)
+{
+    auto id = desired_.tunnel_of_number(tunnel_number);
+    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+    if (!status) {
+        return;
+    }
+    auto [counters, fresh] = counters_.try_emplace(*id);
+    if (fresh) {
+        counters->second = status->counters;
+    }
+    Counters before = counters->second;
+    count(&counters->second, name, static_cast<int64_t>(value));
+    if (!(before == counters->second)) {
+        unreported_.insert(*id);
+    }
+}
+
+/* Whether the budget had no room since the last time, as far as has been
+ * read. */
+void
+Agent::judge_budgets()
+{
+    std::set<std::string> exceeded;
+    for (const auto &[bridge, dropped] : over_budget_) {
+        if (dropped > over_budget_before_[bridge]) {
+            exceeded.insert(bridge);
+        }
+    }
+    over_budget_before_ = over_budget_;
+    if (exceeded == exceeded_) {
+        return;
+    }
+    exceeded_ = std::move(exceeded);
+    for (const auto &[id, desire] : desired_.tunnels()) {
+        unreported_.insert(id);
+    }
+}
+
+void
 Agent::count_when_due()
 {
     int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
@@ -104,6 +140,9 @@ Agent::count_when_due()
     bool due = next_count_ms_ && time_msec() >= next_count_ms_;
     if (!due && next_count_ms_ && count_waiters_.empty()) {
         return;
+    }
+    if (due) {
+        judge_budgets();
     }
     if (due || !count_waiters_.empty()) {
         for (auto &[name, link] : links_) {
@@ -306,6 +345,7 @@ Agent::report()
     context.paused = paused_;
     context.refused = refusals_.reasons();
     context.contested = contest_.told();
+    context.exceeded = exceeded_;
     context.away_from_ms = away_from_ms_;
     context.away_until_ms = away_until_ms_;
     context.counters = &counters_;

@@ -107,7 +107,8 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
         const Counters *counters = agent.counters_of(id);
         out << "  in=" << counter(counters, "inbound_packets")
-            << "  out=" << counter(counters, "outbound_packets");
+            << "  out=" << counter(counters, "outbound_packets")
+            << "  dropped=" << counter(counters, "dropped_packets");
         if (desire.pending) {
             out << "  (its rows are on their way)";
         }
@@ -156,8 +157,9 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         }
     }
     const Counters *counters = agent.counters_of(id);
-    for (const char *name : {"inbound_packets", "inbound_bytes",
-                             "outbound_packets", "outbound_bytes"}) {
+    for (const char *name :
+         {"inbound_packets", "inbound_bytes", "outbound_packets",
+          "outbound_bytes", "dropped_packets"}) {
         out << "    " << name << " " << counter(counters, name) << "\n";
     }
 }
@@ -185,6 +187,11 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
         std::ostringstream out;
         for (const Uuid &id : all_tunnels(agent)) {
             list_tunnel(out, agent, id);
+        }
+        for (const auto &[bridge, dropped] : agent.over_budget()) {
+            out << bridge << ": budget "
+                << agent.desired().facts().settings.rate_kbps.value_or(0)
+                << " kbit/s, " << dropped << " copies dropped\n";
         }
         if (int64_t since = agent.control_lost_since_ms()) {
             out << "control database unreachable for "

@@ -48,6 +48,8 @@ libpmcore_la_SOURCES = \
 	plugin/path_text.h \
 	plugin/plan.cc \
 	plugin/plan.h \
+	plugin/plan_meters.cc \
+	plugin/plan_meters.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
 	plugin/slots.cc \

@@ -24,7 +24,7 @@ BridgeLink::run()
         read_ = false;
         doing_ = Doing::Nothing;
         next_read_ms_ = 0;
-        return LinkEvent{LinkEvent::Kind::Lost, {}, {}, ""};
+        return LinkEvent{};
     }
     if (!openflow_.connected()) {
         return std::nullopt;
@@ -44,25 +44,37 @@ BridgeLink::run()
         break;
     case Doing::Reading:
     case Doing::Counting:
-        if (auto flows = openflow_.take_dump()) {
+        if (auto dump = openflow_.take_dump()) {
             bool reading = doing_ == Doing::Reading;
             doing_ = Doing::Nothing;
             read_ = read_ || reading;
-            return LinkEvent{reading ? LinkEvent::Kind::Read
-                                     : LinkEvent::Kind::Counted,
-                             std::move(*flows),
-                             {},
-                             ""};
+            LinkEvent event;
+            event.kind =
+                reading ? LinkEvent::Kind::Read : LinkEvent::Kind::Counted;
+            event.flows = std::move(dump->flows);
+            event.meters = std::move(dump->meters);
+            return event;
+        }
+        break;
+    case Doing::Metering:
+        if (auto errors = openflow_.take_meters_result()) {
+            doing_ = Doing::Nothing;
+            LinkEvent event;
+            event.kind = LinkEvent::Kind::Metered;
+            event.meter_edits = std::move(meter_edits_);
+            event.meter_errors = std::move(*errors);
+            return event;
         }
         break;
     case Doing::Applying:
         if (auto error = openflow_.take_bundle_result()) {
             doing_ = Doing::Nothing;
-            return LinkEvent{error->empty() ? LinkEvent::Kind::Applied
-                                            : LinkEvent::Kind::Refused,
-                             {},
-                             std::move(edits_),
-                             *error};
+            LinkEvent event;
+            event.kind = error->empty() ? LinkEvent::Kind::Applied
+                                        : LinkEvent::Kind::Refused;
+            event.edits = std::move(edits_);
+            event.error = *error;
+            return event;
         }
         break;
     }
@@ -90,6 +102,14 @@ BridgeLink::apply(const std::vector<FlowEdit> &edits)
     edits_ = edits;
     openflow_.start_bundle(edits_);
     doing_ = Doing::Applying;
+}
+
+void
+BridgeLink::apply(const std::vector<MeterEdit> &edits)
+{
+    meter_edits_ = edits;
+    openflow_.start_meters(meter_edits_);
+    doing_ = Doing::Metering;
 }
 
 void

@@ -16,14 +16,18 @@ namespace pm {
 struct LinkEvent {
     enum class Kind {
         Lost,    /* Connection lost: flows unknown. */
-        Read,    /* 'flows' is everything on the bridge. */
+        Read,    /* 'flows' and 'meters' are everything on the bridge. */
         Applied, /* 'edits' are in force, barrier answered. */
         Refused, /* 'edits' are not; 'error' says why. */
-        Counted  /* 'flows' has counters of egress flows. */
+        Metered, /* 'meter_edits' are in force but for those with an error. */
+        Counted  /* 'flows' has counters of egress flows, 'meters' of all. */
     } kind = Kind::Lost;
     std::vector<FlowStats> flows;
+    std::map<uint32_t, MeterStats> meters;
     std::vector<FlowEdit> edits;
     std::string error;
+    std::vector<MeterEdit> meter_edits;
+    std::vector<std::string> meter_errors; /* One an edit, or empty. */
 };
 
 class BridgeLink {
@@ -41,9 +45,13 @@ public:
     bool fresh() const { return read_ && !stale_ && doing_ != Doing::Reading; }
     /* Connected, flows read, nothing under way. */
     bool idle() const;
-    bool applying() const { return doing_ == Doing::Applying; }
+    bool applying() const
+    {
+        return doing_ == Doing::Applying || doing_ == Doing::Metering;
+    }
     /* These require idle(). */
     void apply(const std::vector<FlowEdit> &);
+    void apply(const std::vector<MeterEdit> &);
     void start_count();
     /* Reads all flows again as soon as possible. */
     void reread() { stale_ = true; }
@@ -51,7 +59,7 @@ public:
     int64_t silent_ms() const { return openflow_.silent_ms(); }
 
 private:
-    enum class Doing { Nothing, Reading, Applying, Counting };
+    enum class Doing { Nothing, Reading, Applying, Metering, Counting };
 
     Openflow openflow_;
     unsigned int seqno_ = 0;
@@ -61,6 +69,7 @@ private:
     int64_t next_read_ms_ = 0;
     Doing doing_ = Doing::Nothing;
     std::vector<FlowEdit> edits_;
+    std::vector<MeterEdit> meter_edits_;
 };
 
 } // namespace pm

@@ -2,6 +2,7 @@
  * what becomes of it while that, or anything else, may be on its way. */
 #include "plugin/check_network.h"
 #include "plugin/desired_state.h"
+#include "plugin/switch_names.h"
 
 namespace pm {
 
@@ -59,6 +60,48 @@ DesiredState::hold(const Uuid &id, TunnelDesire desire)
     return desire;
 }
 
+namespace {
+
+/* Whether copies may leave the host at all. */
+bool
+has_budget(const Settings &settings, const EgressSpec &egress)
+{
+    return settings.rate_kbps != 0 || egress.count_only;
+}
+
+} // namespace
+
+/* Whether 'before', what the tunnel came to with rows that are now on their
+ * way, still fits the switch and the numbers. */
+bool
+DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
+{
+    if (!before.active || !before.wants_slot) {
+        return before.active;
+    }
+    auto nic = facts_.nics.find(before.iface_id);
+    if (nic == facts_.nics.end() || nic->second.bridge != before.nic_bridge) {
+        return false;
+    }
+    if (!before.egress) {
+        return true;
+    }
+    if (!has_budget(facts_.settings, *before.egress)) {
+        return false;
+    }
+    const std::string &type = nic->second.datapath_type;
+    auto port = facts_.ofports.find(vxlan_port_name(
+        before.mirror_bridge, facts_.settings.mirror_bridge, type));
+    const TunnelStatus *status = status_of(id);
+    const FilterStatus *filter =
+        before.filter ? filter_status_of(*before.filter) : nullptr;
+    return bridge_for_type(type) == before.mirror_bridge &&
+           port != facts_.ofports.end() &&
+           port->second == before.egress->vxlan_port && status &&
+           status->number == before.tap.tunnel &&
+           (!before.filter || (filter && filter->number == before.tap.filter));
+}
+
 /* What an edited tunnel comes to while something that decides is on its way:
  * the path to a new destination, a new filter's number.  It goes on as it was,
  * so that nothing is missed that both policies admit. */
@@ -68,7 +111,8 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
     auto before = tunnels_.find(id);
     if (before == tunnels_.end() || !before->second.egress ||
         before->second.iface_id != desire.iface_id ||
-        before->second.nic_bridge != desire.nic_bridge) {
+        before->second.nic_bridge != desire.nic_bridge ||
+        !has_budget(facts_.settings, *before->second.egress)) {
         return desire;
     }
     TunnelDesire held = before->second;

@@ -145,12 +145,19 @@ DesiredState::desire_rows()
             bases.insert(name);
         }
     }
+    std::optional<int64_t> budget = facts_.settings.rate_kbps;
+    if (budget == 0) {
+        budget.reset(); /* Nothing is copied: see desire_tunnel(). */
+    }
     for (const std::string &name : bases) {
-        set_flows({name, {FlowOwner::Base, 0}}, base_flows());
+        set_flows({name, {FlowOwner::Base, 0}},
+                  base_flows(budget.has_value()));
+        set_meter({name, {FlowOwner::Base, 0}}, budget);
     }
     for (const std::string &name : bases_) {
         if (!bases.count(name)) {
             set_flows({name, {FlowOwner::Base, 0}}, {});
+            set_meter({name, {FlowOwner::Base, 0}}, std::nullopt);
         }
     }
     bases_ = std::move(bases);

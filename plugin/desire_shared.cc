@@ -103,12 +103,16 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
         if (owner != egress_owners_.end() && owner->second == id) {
             egress_owners_.erase(owner);
             set_flows(egress_key(before), {});
+            set_meter(egress_key(before), std::nullopt);
         }
     }
     if (after.egress) {
         egress_owners_[egress_key(after)] = id;
         set_flows(egress_key(after),
                   egress_flows(after.tap.tunnel, *after.egress));
+        set_meter(egress_key(after), after.egress->count_only
+                                         ? std::nullopt
+                                         : after.egress->rate_kbps);
     }
 
     auto guard = [](const TunnelDesire &d) {
@@ -247,6 +251,21 @@ DesiredState::set_flows(const OwnerKey &key, std::vector<Flow> flows)
         flows_.erase(i);
     } else {
         flows_[key] = std::move(flows);
+    }
+}
+
+void
+DesiredState::set_meter(const OwnerKey &key, std::optional<int64_t> rate_kbps)
+{
+    auto i = meters_.find(key);
+    if (i == meters_.end() ? !rate_kbps : i->second == rate_kbps) {
+        return;
+    }
+    changed_flows_.insert(key);
+    if (rate_kbps) {
+        meters_[key] = *rate_kbps;
+    } else {
+        meters_.erase(i);
     }
 }
 

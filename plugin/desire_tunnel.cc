@@ -312,34 +312,6 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
     return true;
 }
 
-/* Whether 'before', what the tunnel came to with rows that are now on their
- * way, still fits the switch and the numbers. */
-bool
-DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
-{
-    if (!before.active || !before.wants_slot) {
-        return before.active;
-    }
-    auto nic = facts_.nics.find(before.iface_id);
-    if (nic == facts_.nics.end() || nic->second.bridge != before.nic_bridge) {
-        return false;
-    }
-    if (!before.egress) {
-        return true;
-    }
-    const std::string &type = nic->second.datapath_type;
-    auto port = facts_.ofports.find(vxlan_port_name(
-        before.mirror_bridge, facts_.settings.mirror_bridge, type));
-    const TunnelStatus *status = status_of(id);
-    const FilterStatus *filter =
-        before.filter ? filter_status_of(*before.filter) : nullptr;
-    return bridge_for_type(type) == before.mirror_bridge &&
-           port != facts_.ofports.end() &&
-           port->second == before.egress->vxlan_port && status &&
-           status->number == before.tap.tunnel &&
-           (!before.filter || (filter && filter->number == before.tap.filter));
-}
-
 TunnelDesire
 DesiredState::desire_tunnel(const Uuid &id)
 {
@@ -448,6 +420,14 @@ DesiredState::desire_tunnel(const Uuid &id)
     EgressSpec egress;
     egress.vni = tunnel->vni;
     egress.count_only = tunnel->mode == Mode::Count;
+    egress.rate_kbps = tunnel->rate_kbps;
+    egress.budgeted = facts_.settings.rate_kbps.has_value();
+    if (facts_.settings.rate_kbps == 0 && !egress.count_only) {
+        degrade(&desire, "BUDGET_ZERO",
+                "this hypervisor has no budget for copies; raise its "
+                "external_ids:mirror-rate-kbps");
+        return desire;
+    }
     if (!find_way(*destination, &desire, &egress) ||
         !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress) ||
         !admitted) {

@@ -94,6 +94,8 @@ public:
 
     /* Outcome. */
     const std::map<OwnerKey, std::vector<Flow>> &flows() const;
+    /* Rates in kbit/s of the meters that owners' flows use. */
+    const std::map<OwnerKey, int64_t> &meters() const { return meters_; }
     const SwitchRows &rows() const { return rows_; }
     const std::map<Uuid, TunnelDesire> &tunnels() const { return tunnels_; }
     /* Filters with a status row of ours that no tunnel here names. */
@@ -130,7 +132,7 @@ public:
     /* Re-desires everything, as after a start. */
     void refresh();
 
-    /* What changed since the last call. */
+    /* What changed since the last call: of an owner its flows or meter. */
     std::set<OwnerKey> take_changed_flows();
     std::set<Uuid> take_changed_tunnels();
 
@@ -184,6 +186,7 @@ private:
     void desire_tap(const std::string &iface_id);
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
+    void set_meter(const OwnerKey &, std::optional<int64_t> rate_kbps);
     template <typename Keys>
     void release_flows(Keys *, typename Keys::iterator);
     bool tap_is_live(int64_t nic_number) const;
@@ -233,6 +236,7 @@ private:
     SwitchRows rows_;
     bool rows_dirty_ = true;
     std::map<OwnerKey, std::vector<Flow>> flows_;
+    std::map<OwnerKey, int64_t> meters_;
     std::set<OwnerKey> changed_flows_;
     std::set<Uuid> changed_tunnels_;
 };

@@ -1,8 +1,9 @@
 #include "plugin/plan.h"
 
-#include "plugin/switch_flaws.h"
-
 #include <algorithm>
+
+#include "plugin/plan_meters.h"
+#include "plugin/switch_flaws.h"
 
 namespace pm {
 
@@ -112,8 +113,10 @@ spec_of(const std::vector<Flow> &flows)
 
 std::optional<FlowLoss>
 Actual::take_read(const std::string &bridge,
-                  std::map<FlowOwner, std::vector<Flow>> read)
+                  std::map<FlowOwner, std::vector<Flow>> read,
+                  std::map<FlowOwner, int64_t> read_meters)
 {
+    meters[bridge] = std::move(read_meters);
     for (auto &[owner, now] : read) {
         std::sort(now.begin(), now.end());
     }
@@ -167,19 +170,25 @@ Actual::lose(const std::string &bridge)
     }
     disturbed.insert(bridge);
     flows.erase(known);
+    meters.erase(bridge);
 }
 
 bool
 Plan::empty() const
 {
-    return flows.empty() && renew.empty() && !prove && rows.empty() &&
-           waiting.empty();
+    return meters.empty() && flows.empty() && renew.empty() && !prove &&
+           rows.empty() && waiting.empty();
 }
 
 std::vector<std::string>
 Plan::describe() const
 {
     std::vector<std::string> lines;
+    for (const auto &[bridge, edits] : meters) {
+        for (const MeterEdit &edit : edits) {
+            lines.push_back(bridge + ": " + edit.to_string());
+        }
+    }
     for (const auto &[bridge, edits] : flows) {
         for (const FlowEdit &edit : edits) {
             auto cookie = Cookie::decode(edit.flow.cookie);
@@ -321,14 +330,21 @@ make_plan(const Actual &actual, const DesiredState &desired,
         }
         std::vector<FlowEdit> edits =
             diff_flows(actual_flows(actual, key), wanted);
+        bool settled = plan_meter(actual, desired, key, !edits.empty(), &plan);
         if (edits.empty()) {
-            i = outstanding->erase(i);
+            i = settled ? outstanding->erase(i) : std::next(i);
             continue;
         }
         deletions_outstanding |= wanted.empty();
+        ++i;
+        if (!wanted.empty() && must_wait_for_meter(actual, desired, key)) {
+            plan.waiting.push_back(key.bridge + ": flows of " +
+                                   key.owner.to_string() +
+                                   " wait for the meter of their limit");
+            continue;
+        }
         std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
         bundle.insert(bundle.end(), edits.begin(), edits.end());
-        ++i;
     }
     for (auto &[bridge, edits] : plan.flows) {
         /* Two owners can hand one match from one to the other (a patch
@@ -417,12 +433,14 @@ apply_bundle(Actual *actual, const std::string &bridge,
         std::erase_if(flows, [&](const Flow &flow) {
             return flow.key == edit.flow.key;
         });
+        bool sends = owner.kind == FlowOwner::Egress &&
+                     edit.flow.key.table == TABLE_EGRESS;
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
             if (owner.kind == FlowOwner::Renewal) {
                 actual->disturbed.erase(bridge);
             }
-            if (owner.kind == FlowOwner::Egress) {
+            if (sends) {
                 auto stop = actual->unproven.find(owner.number);
                 if (stop != actual->unproven.end() &&
                     stop->second.bridge == bridge) {
@@ -430,7 +448,7 @@ apply_bundle(Actual *actual, const std::string &bridge,
                     actual->unproven.erase(stop);
                 }
             }
-        } else if (owner.kind == FlowOwner::Egress) {
+        } else if (sends) {
             actual->stopped(owner.number, parse_egress(was), bridge);
         }
         if (flows.empty()) {

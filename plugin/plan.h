@@ -3,12 +3,16 @@
  *
  *   1. status   a row that speaks for the tunnel, committed first (the flows
  *               of a tunnel without one are not desired: status.h);
- *   2. flows    one atomic bundle a bridge: what stops, what changes, and
+ *   2. meters   those that come or change, before a bundle of their bridge:
+ *               a flow that names a meter which is not there is refused;
+ *   3. flows    one atomic bundle a bridge: what stops, what changes, and
  *               what starts with its rows already in force;
- *   3. prove    that no datapath flow still copies for what stopped;
- *   4. rows     one transaction; deletions only when nothing is unproven, a
+ *   4. prove    that no datapath flow still copies for what stopped;
+ *   5. meters   that go: deleting one deletes the flows that name it, so
+ *               only after them, and after the proof;
+ *   6. rows     one transaction; deletions only when nothing is unproven, a
  *               NIC's own only while its tap's flows are away;
- *   5. wait     for vswitchd's cur_cfg; then flows again for what starts.
+ *   7. wait     for vswitchd's cur_cfg; then flows again for what starts.
  *
  * The order is privacy and correctness, not style: OVS goes on copying for a
  * Mirror row that is gone, and misses connections older than a row that is
@@ -24,6 +28,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/meter.h"
 #include "plugin/desired_state.h"
 
 namespace pm {
@@ -45,6 +50,9 @@ struct Actual {
     /* By bridge, then owner.  A bridge whose flows have not been read since
      * it (re)connected is absent: its flows are unknown. */
     std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;
+    /* Rates of the meters of the same bridges, by bridge, then owner; 0 for a
+     * meter that is not as we write it. */
+    std::map<std::string, std::map<FlowOwner, int64_t>> meters;
     /* Tunnels that stopped copying without proof yet, by number. */
     std::map<int64_t, Stopped> unproven;
     uint64_t stops = 0; /* So many stops there have been. */
@@ -64,19 +72,22 @@ struct Actual {
                  const std::string &bridge);
     /* A proof that covers these stops, and no later ones, has ended well. */
     void proven(const std::map<int64_t, Stopped> &);
-    /* A bridge's flows have been read.  If they differ from what they were
-     * known to be, which somebody else must have done, returns those that are
-     * not as they were any more. */
+    /* A bridge's flows and meters have been read.  If the flows differ from
+     * what they were known to be, which somebody else must have done, returns
+     * those that are not as they were any more. */
     std::optional<FlowLoss>
     take_read(const std::string &bridge,
-              std::map<FlowOwner, std::vector<Flow>> read);
+              std::map<FlowOwner, std::vector<Flow>> read,
+              std::map<FlowOwner, int64_t> meters);
     /* A bridge's connection, or the bridge, is gone.  Whether what copied
      * there still does is not known. */
     void lose(const std::string &bridge);
 };
 
 struct Plan {
-    std::map<std::string, std::vector<FlowEdit>> flows; /* By bridge. */
+    /* By bridge; those of a bridge go before its flows. */
+    std::map<std::string, std::vector<MeterEdit>> meters;
+    std::map<std::string, std::vector<FlowEdit>> flows;
     /* Bridges of which cached datapath flows may be wrong for good unless they
      * are renewed. */
     std::set<std::string> renew;
@@ -111,6 +122,8 @@ void renew(const Actual &actual, const DesiredState &desired,
  * Tunnels whose egress flows went are unproven from there on. */
 void apply_bundle(Actual *actual, const std::string &bridge,
                   const std::vector<FlowEdit> &edits);
+/* The same of a meter. */
+void apply_meter(Actual *actual, const std::string &bridge, const MeterEdit &);
 
 } // namespace pm
 

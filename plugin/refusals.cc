@@ -48,11 +48,27 @@ Refusals::applied(const std::string &bridge,
 }
 
 void
+Refusals::judged(const std::string &bridge, const MeterEdit &edit,
+                 const std::string &error, int64_t now_ms)
+{
+    if (error.empty()) {
+        meters_.erase({bridge, edit.owner});
+    } else {
+        meters_[{bridge, edit.owner}] = {
+            error + "; where the switch has no meters, leave out rate_kbps "
+                    "and set external_ids:mirror-rate-kbps=unlimited",
+            now_ms + RETRY_MS};
+    }
+}
+
+void
 Refusals::forget(const std::string &bridge)
 {
-    std::erase_if(refusals_, [&](const auto &refusal) {
-        return refusal.first.bridge == bridge;
-    });
+    for (auto *refusals : {&refusals_, &meters_}) {
+        std::erase_if(*refusals, [&](const auto &refusal) {
+            return refusal.first.bridge == bridge;
+        });
+    }
     one_by_one_.erase(bridge);
 }
 
@@ -87,12 +103,31 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
     });
 }
 
+void
+Refusals::select(const std::string &bridge, std::vector<MeterEdit> *edits,
+                 int64_t now_ms)
+{
+    std::erase_if(meters_, [&](const auto &refusal) {
+        return refusal.first.bridge == bridge &&
+               std::none_of(edits->begin(), edits->end(),
+                            [&](const MeterEdit &edit) {
+                                return edit.owner == refusal.first.owner;
+                            });
+    });
+    std::erase_if(*edits, [&](const MeterEdit &edit) {
+        auto refusal = meters_.find({bridge, edit.owner});
+        return refusal != meters_.end() && now_ms < refusal->second.retry_ms;
+    });
+}
+
 std::map<OwnerKey, std::string>
 Refusals::reasons() const
 {
     std::map<OwnerKey, std::string> reasons;
-    for (const auto &[owner, refusal] : refusals_) {
-        reasons[owner] = refusal.error;
+    for (const auto *refusals : {&refusals_, &meters_}) {
+        for (const auto &[owner, refusal] : *refusals) {
+            reasons[owner] = refusal.error;
+        }
     }
     return reasons;
 }
@@ -101,8 +136,10 @@ int64_t
 Refusals::next_ms() const
 {
     int64_t next = 0;
-    for (const auto &[owner, refusal] : refusals_) {
-        next = next ? std::min(next, refusal.retry_ms) : refusal.retry_ms;
+    for (const auto *refusals : {&refusals_, &meters_}) {
+        for (const auto &[owner, refusal] : *refusals) {
+            next = next ? std::min(next, refusal.retry_ms) : refusal.retry_ms;
+        }
     }
     return next;
 }

@@ -3,7 +3,8 @@
  * A bundle is all or nothing, so one flow that the switch refuses would keep
  * everybody's edits out, revocations among them.  After a refusal a bridge's
  * deletions go first and the rest follows owner by owner; an owner refused by
- * itself is tried again every few seconds and holds up no other. */
+ * itself is tried again every few seconds and holds up no other.  Meters are
+ * refused one by one. */
 #ifndef PLUGIN_REFUSALS_H
 #define PLUGIN_REFUSALS_H 1
 
@@ -25,6 +26,9 @@ public:
     void refused(const std::string &bridge, const std::vector<FlowEdit> &,
                  const std::string &error, int64_t now_ms);
     void applied(const std::string &bridge, const std::vector<FlowEdit> &);
+    /* A meter's edit came to this end; 'error' is empty if it was made. */
+    void judged(const std::string &bridge, const MeterEdit &,
+                const std::string &error, int64_t now_ms);
     /* The connection is new: the switch may be another. */
     void forget(const std::string &bridge);
 
@@ -33,7 +37,10 @@ public:
     void select(const std::string &bridge, std::vector<FlowEdit> *edits,
                 int64_t now_ms);
 
-    /* Why an owner's flows are refused. */
+    void select(const std::string &bridge, std::vector<MeterEdit> *edits,
+                int64_t now_ms);
+
+    /* Why an owner's flows, or its meter, are refused. */
     std::map<OwnerKey, std::string> reasons() const;
     /* When the first is tried again, or 0. */
     int64_t next_ms() const;
@@ -45,6 +52,7 @@ private:
     };
 
     std::map<OwnerKey, Refusal> refusals_;
+    std::map<OwnerKey, Refusal> meters_;
     std::set<std::string> one_by_one_; /* Bridges. */
 };
 

@@ -176,6 +176,24 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
     }
 }
 
+/* What the budget of all copies does not let through is nobody's in
+ * particular: whoever copies is told. */
+void
+tell_budget(TunnelStatus *status, const TunnelDesire &desire,
+            const Settings &settings, const StatusContext &context)
+{
+    if (!desire.egress || desire.egress->count_only || !settings.rate_kbps ||
+        !context.exceeded.count(desire.mirror_bridge)) {
+        return;
+    }
+    status->health = std::max(status->health, Health::Degraded);
+    status->reasons["BUDGET_EXCEEDED"] =
+        "all copies of this hypervisor together exceed its budget of " +
+        std::to_string(*settings.rate_kbps) +
+        " kbit/s, and some are dropped; raise external_ids:mirror-rate-kbps "
+        "or limit tunnels by rate_kbps";
+}
+
 } // namespace
 
 bool
@@ -262,6 +280,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
     bool installed = is_installed(id, desired, actual, outstanding);
     set_installed(&status, installed, is_copying(desire, desired, actual),
                   context, desired, desire);
+    tell_budget(&status, desire, desired.facts().settings, context);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||
         (status.observed_generation > 0 && !desire.egress && silent)) {

@@ -20,6 +20,8 @@ struct StatusContext {
     std::map<OwnerKey, std::string> refused;
     /* What of ours somebody keeps changing, by bridge. */
     std::map<std::string, std::string> contested;
+    /* Bridges whose budget for all copies drops some. */
+    std::set<std::string> exceeded;
     /* The control database was away for long until just now: from when to
      * when; 0 if it was not. */
     int64_t away_from_ms = 0, away_until_ms = 0;

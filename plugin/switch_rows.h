@@ -98,6 +98,8 @@ struct Settings {
     std::optional<IpAddress> encap_v4, encap_v6;
     int stats_interval_s = 30;
     int slots_reserve = 4;
+    /* Of all copies of a bridge of ours; absent: no limit.  0: none. */
+    std::optional<int64_t> rate_kbps = 1000000;
 
     bool operator==(const Settings &) const = default;
 };

@@ -104,6 +104,7 @@ LAB_FILES = \
 	tests/cases/healing.py \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
+	tests/cases/limits.py \
 	tests/cases/megaflows.py \
 	tests/cases/network.py \
 	tests/cases/order.py \
@@ -167,6 +168,7 @@ LAB_FILES = \
 	tests/lab/unixctl.py \
 	tests/lab/vxlan.py \
 	tests/lab/waiting.py \
+	tests/bench-guest \
 	tests/run-suite \
 	tests/system/__init__.py \
 	tests/system/test_accounts.py \
@@ -174,6 +176,7 @@ LAB_FILES = \
 	tests/system/test_daemon.py \
 	tests/system/test_filters.py \
 	tests/system/test_lab.py \
+	tests/system/test_limits.py \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
 	tests/system/test_right.py \
@@ -182,7 +185,7 @@ EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 	$(srcdir)/tests/run-suite
-.PHONY: check-dummy check-long check-system check-chaos sandbox
+.PHONY: bench-guest check-dummy check-long check-system check-chaos sandbox
 # On OVS's dummy datapath: any user.
 check-dummy: all $(check_PROGRAMS)
 	$(RUN_SUITE) dummy
@@ -199,6 +202,11 @@ check-chaos: all
 check-long: all $(check_PROGRAMS)
 	OVS_MIRROR_TRIALS=100 $(RUN_SUITE) system Revocation Leak
 	OVS_MIRROR_DECISIONS=1000000 $(RUN_SUITE) dummy Exactness
+# What mirroring costs a guest: root.
+ROUNDS = 5
+bench-guest: all
+	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
+		$(srcdir)/tests/bench-guest --rounds=$(ROUNDS)
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
 check_PROGRAMS += tests/underlay-tester

@@ -64,15 +64,15 @@ dump(Openflow *openflow, std::istream &in)
     uint64_t cookie, mask;
     in >> std::hex >> cookie >> mask;
     openflow->start_dump(cookie, mask);
-    std::optional<std::vector<FlowStats>> flows;
+    std::optional<SwitchDump> dumped;
     if (!run_until(openflow, [&] {
-            flows = openflow->take_dump();
-            return flows.has_value();
+            dumped = openflow->take_dump();
+            return dumped.has_value();
         })) {
         std::cout << "no answer\n";
         return;
     }
-    for (const FlowStats &flow : *flows) {
+    for (const FlowStats &flow : dumped->flows) {
         std::cout << flow.flow.to_string() << " n_packets=" << flow.n_packets
                   << " n_bytes=" << flow.n_bytes << "\n";
     }
@@ -269,7 +269,7 @@ main(int argc, char *argv[])
         } else if (command == "filter") {
             add_filter(in, &edits);
         } else if (command == "base") {
-            show_flows(base_flows());
+            show_flows(base_flows(false));
         } else if (command == "tap") {
             show_tap(in);
         } else if (command == "egress") {

@@ -7,6 +7,7 @@ from cases.daemon import DaemonCases
 from cases.faults import FaultCases
 from cases.filters import FilterCases
 from cases.guest import GuestCases
+from cases.limits import LimitCases
 from cases.order import OrderCases
 from cases.others import OthersCases
 from cases.wire import WireCases
@@ -37,6 +38,10 @@ class Others(OthersCases, unittest.TestCase):
 
 
 class Fault(FaultCases, unittest.TestCase):
+    make_lab = DummyLab
+
+
+class Limit(LimitCases, unittest.TestCase):
     make_lab = DummyLab
 
 

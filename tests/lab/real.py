@@ -119,6 +119,10 @@ class RealCollector(CollectorBase):
         """wire(), each frame with the time of its arrival."""
         return self._socket.timed()
 
+    def set_deaf(self, deaf):
+        """Whether it captures nothing of what it receives."""
+        self._socket.set_deaf(deaf)
+
     def take(self):
         """What came since the last call, each with its time of arrival."""
         return self._socket.take()

@@ -317,6 +317,9 @@ difference(const DesiredState &a, const DesiredState &b)
             }
         }
     }
+    if (a.meters() != b.meters()) {
+        return "meters";
+    }
     return a.paths() == b.paths() ? "" : "paths";
 }
 

@@ -171,6 +171,9 @@ RandomHost::put_tunnel(uint32_t n)
     if (chance(50)) {
         tunnel.packet_length = 64 + pick(2000);
     }
+    if (chance(40)) {
+        tunnel.rate_kbps = 1 + pick(3);
+    }
     if (chance(50)) {
         tunnel.accepted = Acceptance{"acme", 1, 1};
     }
@@ -187,7 +190,11 @@ RandomHost::edit_tunnel()
                        pick(static_cast<int>(model.tunnels.size())));
     Tunnel &tunnel = i->second;
     tunnel.generation++;
-    switch (pick(11)) {
+    switch (pick(12)) {
+    case 11:
+        tunnel.rate_kbps =
+            chance(60) ? std::optional<int64_t>(1 + pick(3)) : std::nullopt;
+        break;
     case 0:
         tunnel.filter = row_id(Row::Filter, pick(FILTERS));
         break;

@@ -90,7 +90,13 @@ void
 RandomHost::edit_settings()
 {
     Settings &settings = facts.settings;
-    switch (pick(6)) {
+    switch (pick(7)) {
+    case 6:
+        settings.rate_kbps.reset();
+        if (chance(70)) {
+            settings.rate_kbps = chance(10) ? 0 : 1 + pick(2);
+        }
+        break;
     case 0:
         settings.mirror_bridge = chance(70) ? "br-mirror" : "br-other";
         break;

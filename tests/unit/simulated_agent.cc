@@ -4,6 +4,17 @@
 
 namespace pm {
 
+namespace {
+
+bool
+sends(const Flow &flow)
+{
+    return flow.key.table == TABLE_EGRESS &&
+           Cookie::decode(flow.cookie)->owner.kind == FlowOwner::Egress;
+}
+
+} // namespace
+
 void
 SimulatedAgent::fault(const std::string &what)
 {
@@ -20,6 +31,7 @@ SimulatedAgent::restart()
     actual = Actual{};
     outstanding.clear();
     in_flight_.clear();
+    meters_in_flight_.clear();
     proof_.reset();
     unreported_.clear();
     started_ = false;
@@ -31,7 +43,10 @@ SimulatedAgent::restart_vswitchd()
     tables.clear();
     hot.clear();
     in_flight_.clear();
+    meters_in_flight_.clear();
     actual.flows.clear();
+    actual.meters.clear();
+    meters.clear();
     host.facts.settled = false;
 }
 
@@ -40,6 +55,7 @@ SimulatedAgent::forget_policies()
 {
     policies_.clear();
     filters_.clear();
+    budgets_.clear();
     note_policies();
 }
 
@@ -65,9 +81,11 @@ SimulatedAgent::note_policies()
                 {destination.nic->addresses.front(), tunnel.vni});
         }
         policy.filters.insert(tunnel.filter);
+        policy.rates.insert(tunnel.rate_kbps);
         policy.iface_ids.insert(source.nic ? source.nic->iface_id
                                            : source.resource->iface_id);
     }
+    budgets_.insert(host.facts.settings.rate_kbps);
     for (const auto &[id, filter] : model.filters) {
         std::vector<Filter> &versions = filters_[id];
         if (versions.empty() || !(versions.back() == filter)) {
@@ -88,6 +106,9 @@ SimulatedAgent::read_flows()
     std::erase_if(actual.flows, [&](const auto &bridge) {
         return !actual.rows.bridges.count(bridge.first);
     });
+    std::erase_if(actual.meters, [&](const auto &bridge) {
+        return !actual.flows.count(bridge.first);
+    });
     if (!started_ || !host.facts.settled) {
         return;
     }
@@ -95,11 +116,15 @@ SimulatedAgent::read_flows()
         if (actual.flows.count(name)) {
             continue;
         }
+        actual.meters[name] = meters[name];
         auto &owners = actual.flows[name];
         for (const auto &[key, flow] : tables[name]) {
             owners[Cookie::decode(flow.cookie)->owner].push_back(flow);
         }
         for (const auto &[owner, flows] : owners) {
+            outstanding.insert({name, owner});
+        }
+        for (const auto &[owner, rate_kbps] : meters[name]) {
             outstanding.insert({name, owner});
         }
         for (const auto &[key, flows] : host.desired.flows()) {
@@ -131,14 +156,24 @@ SimulatedAgent::pass(bool hurry)
     }
     read_flows();
     if (started_) {
-        actual.changing = !in_flight_.empty();
+        actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
         Plan todo = plan();
         judge_plan(todo);
+        for (const auto &[bridge, edits] : todo.meters) {
+            if (!in_flight_.count(bridge) &&
+                !meters_in_flight_.count(bridge) &&
+                (hurry || host.chance(80))) {
+                run_meters(bridge, edits);
+                meters_in_flight_[bridge] = edits;
+            }
+        }
         for (const std::string &bridge : todo.renew) {
             todo.flows[bridge]; /* With what else there is, or alone. */
         }
         for (auto &[bridge, edits] : todo.flows) {
-            if (!in_flight_.count(bridge) && (hurry || host.chance(80))) {
+            if (!in_flight_.count(bridge) &&
+                !meters_in_flight_.count(bridge) &&
+                (hurry || host.chance(80))) {
                 renew(actual, host.desired, bridge, &edits);
                 run_bundle(bridge, edits);
                 in_flight_[bridge] = edits;
@@ -244,7 +279,7 @@ SimulatedAgent::run_bundle(const std::string &bridge,
         auto was = table.find(edit.flow.key);
         if (was != table.end()) {
             auto cookie = Cookie::decode(was->second.cookie);
-            if (cookie->owner.kind == FlowOwner::Egress) {
+            if (sends(was->second)) {
                 hot[cookie->owner.number] = now_;
             }
             table.erase(was);
@@ -254,12 +289,35 @@ SimulatedAgent::run_bundle(const std::string &bridge,
         if (edit.op == FlowEdit::Op::Add) {
             table[edit.flow.key] = edit.flow;
             auto cookie = Cookie::decode(edit.flow.cookie);
-            if (cookie->owner.kind == FlowOwner::Egress) {
+            if (sends(edit.flow)) {
                 hot.erase(cookie->owner.number);
             }
         }
     }
     flows_written++;
+    judge_tables();
+}
+
+void
+SimulatedAgent::run_meters(const std::string &bridge,
+                           const std::vector<MeterEdit> &edits)
+{
+    for (const MeterEdit &edit : edits) {
+        if ((edit.op == MeterEdit::Op::Add) ==
+            (meters[bridge].count(edit.owner) > 0)) {
+            fault("cannot " + edit.to_string());
+        }
+        if (edit.op == MeterEdit::Op::Delete) {
+            meters[bridge].erase(edit.owner);
+            if (edit.owner.kind == FlowOwner::Egress &&
+                hot.count(edit.owner.number)) {
+                fault(edit.to_string() + " while the datapath may copy");
+            }
+        } else {
+            meters[bridge][edit.owner] = edit.rate_kbps;
+        }
+    }
+    meters_written++;
     judge_tables();
 }
 
@@ -352,6 +410,15 @@ SimulatedAgent::answer(bool hurry)
             }
         }
         in_flight_.clear();
+        for (const auto &[bridge, edits] : meters_in_flight_) {
+            for (const MeterEdit &edit : edits) {
+                if (actual.flows.count(bridge)) {
+                    apply_meter(&actual, bridge, edit);
+                    outstanding.insert({bridge, edit.owner});
+                }
+            }
+        }
+        meters_in_flight_.clear();
     }
     if (proof_ && (hurry || host.chance(50))) {
         actual.proven(proof_->stopped);
@@ -379,6 +446,9 @@ SimulatedAgent::answer(bool hurry)
         std::erase_if(tables, [&](const auto &bridge) {
             return !facts.rows.bridges.count(bridge.first);
         });
+        std::erase_if(meters, [&](const auto &bridge) {
+            return !facts.rows.bridges.count(bridge.first);
+        });
         facts.settled = true;
     }
 }
@@ -386,8 +456,9 @@ SimulatedAgent::answer(bool hurry)
 bool
 SimulatedAgent::settled() const
 {
-    return started_ && in_flight_.empty() && !proof_ && host.facts.settled &&
-           outstanding.empty() && hot.empty() && actual.unproven.empty() &&
+    return started_ && in_flight_.empty() && meters_in_flight_.empty() &&
+           !proof_ && host.facts.settled && outstanding.empty() &&
+           hot.empty() && actual.unproven.empty() &&
            host.facts.rows == host.desired.rows() &&
            host.facts == host.desired.facts() && host.seen == host.model;
 }

@@ -21,11 +21,14 @@ public:
     std::set<OwnerKey> outstanding;
     /* Our bridges' flows as they are. */
     std::map<std::string, std::map<FlowKey, Flow>> tables;
+    /* Their meters. */
+    std::map<std::string, std::map<FlowOwner, int64_t>> meters;
     /* Tunnel numbers for which the datapath may go on copying, and when
      * their flows went. */
     std::map<int64_t, int> hot;
     /* Broken laws, in words. */
     std::vector<std::string> faults;
+    int meters_written = 0;
     int flows_written = 0, rows_deleted = 0, statuses_deleted = 0, proofs = 0;
 
     /* One pass of the daemon, then some of what it asked for happens. */
@@ -44,6 +47,7 @@ private:
         std::set<std::pair<IpAddress, int64_t>> destinations;
         std::set<std::optional<Uuid>> filters;
         std::set<std::string> iface_ids;
+        std::set<std::optional<int64_t>> rates;
     };
 
     void note_policies();
@@ -51,6 +55,8 @@ private:
     void start_proof();
     void run_bundle(const std::string &bridge,
                     const std::vector<FlowEdit> &edits);
+    void run_meters(const std::string &bridge,
+                    const std::vector<MeterEdit> &edits);
     void judge_row(const RowEdit &);
     void write_rows(const std::vector<RowEdit> &edits);
     void report();
@@ -59,6 +65,7 @@ private:
     void fault(const std::string &what);
     void judge_plan(const Plan &);
     void judge_tables();
+    void judge_limits(const std::string &bridge);
     void judge_tap(const Flow &);
     const TunnelStatus *status_of_number(int64_t) const;
     const FilterStatus *filter_status_of_number(int64_t) const;
@@ -68,6 +75,7 @@ private:
     int next_ofport_ = 1, next_status_ = 100000;
     std::set<Uuid> unreported_;
     std::map<std::string, std::vector<FlowEdit>> in_flight_;
+    std::map<std::string, std::vector<MeterEdit>> meters_in_flight_;
     struct Proof {
         int since;
         std::map<int64_t, Stopped> stopped;
@@ -75,6 +83,7 @@ private:
     std::optional<Proof> proof_;
     std::map<Uuid, Policy> policies_;
     std::map<Uuid, std::vector<Filter>> filters_;
+    std::set<std::optional<int64_t>> budgets_;
 };
 
 } // namespace pm

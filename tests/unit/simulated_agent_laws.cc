@@ -104,10 +104,51 @@ SimulatedAgent::judge_tap(const Flow &flow)
     }
 }
 
+/* No flow names a meter that is not there, and no copy leaves without a limit
+ * that its tunnel, or the host, has had all the time. */
+void
+SimulatedAgent::judge_limits(const std::string &bridge)
+{
+    const auto &table = tables[bridge];
+    std::map<int64_t, bool> limited; /* By tunnel: by its own meter. */
+    bool budgeted = false;
+    for (const auto &[key, flow] : table) {
+        FlowOwner owner = Cookie::decode(flow.cookie)->owner;
+        if (flow.actions.find("meter:") == std::string::npos) {
+            continue;
+        }
+        if (flow.actions.find("meter:" + std::to_string(meter_of(owner))) ==
+                std::string::npos ||
+            !meters[bridge].count(owner)) {
+            fault("no such meter: " + flow.to_string());
+        }
+        (owner.kind == FlowOwner::Base ? budgeted : limited[owner.number]) =
+            true;
+    }
+    for (const auto &[key, flow] : table) {
+        auto spec = parse_egress(flow.actions);
+        if (!spec) {
+            continue;
+        }
+        bool passes = flow.actions.find("resubmit(,3)") != std::string::npos;
+        FlowOwner owner = Cookie::decode(flow.cookie)->owner;
+        const TunnelStatus *status = status_of_number(owner.number);
+        if (status && !policies_[status->tunnel].rates.count(std::nullopt) &&
+            !(passes && limited[owner.number])) {
+            fault("copies without its limit: " + flow.to_string());
+        }
+        if (!budgets_.count(std::nullopt) && !budgets_.count(0) &&
+            !(passes && budgeted)) {
+            fault("copies outside of the budget: " + flow.to_string());
+        }
+    }
+}
+
 void
 SimulatedAgent::judge_tables()
 {
     for (const auto &[bridge, table] : tables) {
+        judge_limits(bridge);
         std::map<uint32_t, std::vector<Flow>> filters;
         for (const auto &[key, flow] : table) {
             FlowOwner owner = Cookie::decode(flow.cookie)->owner;

@@ -199,6 +199,43 @@ TEST_F(OneTunnel, StopsAtOnceWhenDisabled)
     EXPECT_TRUE(host.desired.rows().mirrors.empty());
 }
 
+TEST_F(OneTunnel, HasAMeterForItsRateAndTheBridgeOneForTheBudget)
+{
+    auto meters = [&] {
+        host.feed();
+        std::map<FlowOwner, int64_t> by_owner;
+        for (const auto &[key, rate_kbps] : host.desired.meters()) {
+            EXPECT_EQ(key.bridge, "br-mirror");
+            by_owner[key.owner] = rate_kbps;
+        }
+        return by_owner;
+    };
+    using Meters = std::map<FlowOwner, int64_t>;
+    FlowOwner base{FlowOwner::Base, 0};
+    FlowOwner own{
+        FlowOwner::Egress,
+        static_cast<uint32_t>(host.desired.status_of(tunnel)->number)};
+    EXPECT_EQ(meters(), (Meters{{base, 1000000}}));
+    host.model.tunnels[tunnel].rate_kbps = 5000;
+    EXPECT_EQ(meters(), (Meters{{base, 1000000}, {own, 5000}}));
+    host.facts.settings.rate_kbps.reset();
+    EXPECT_EQ(meters(), (Meters{{own, 5000}}));
+    host.model.tunnels[tunnel].mode = Mode::Count;
+    EXPECT_EQ(meters(), Meters{}) << "nothing is sent";
+}
+
+TEST_F(OneTunnel, OnAHostWithoutABudgetCopiesNothingAndSaysSo)
+{
+    host.facts.settings.rate_kbps = 0;
+    host.feed();
+    EXPECT_FALSE(host.desire(tunnel).egress);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("BUDGET_ZERO"));
+    EXPECT_TRUE(host.desired.meters().empty());
+    host.model.tunnels[tunnel].mode = Mode::Count;
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).egress) << "counting is no copying";
+}
+
 TEST_F(OneTunnel, LosesItsTapFlowsWhileARowIsNotAsDesired)
 {
     host.facts.rows.mirrors.begin()->second.select_src.clear();

@@ -30,15 +30,21 @@ spec_v4()
     return spec;
 }
 
-TEST(BaseFlows, DropInEveryTable)
+TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
 {
-    EXPECT_EQ(texts(base_flows()),
-              (Lines{"table=0,priority=0,cookie=0x6d72000000000000 "
-                     "actions=drop",
-                     "table=1,priority=0,cookie=0x6d72000000000000 "
-                     "actions=drop",
-                     "table=2,priority=0,cookie=0x6d72000000000000 "
-                     "actions=drop"}));
+    Lines lines = {"table=0,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop",
+                   "table=1,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop",
+                   "table=2,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop",
+                   "table=3,priority=0,cookie=0x6d72000000000000 "
+                   "actions=resubmit(,4)",
+                   "table=4,priority=0,cookie=0x6d72000000000000 "
+                   "actions=meter:16777216"};
+    EXPECT_EQ(texts(base_flows(true)), lines);
+    lines.back() = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
+    EXPECT_EQ(texts(base_flows(false)), lines);
 }
 
 TEST(TapFlows, ResubmitOncePerTunnelThroughItsFilterIfItHasOne)
@@ -157,10 +163,55 @@ TEST(EgressFlows, CutByTheOutputWhereALengthIsGiven)
               "output(port=1,max_len=128))");
 }
 
+TEST(EgressFlows, OfALimitedTunnelAskForItsMeterInsideTheClone)
+{
+    EgressSpec spec = spec_v4();
+    spec.max_len = 128;
+    spec.rate_kbps = 1000;
+    auto flows = texts(egress_flows(7, spec));
+    ASSERT_EQ(flows.size(), 3u);
+    EXPECT_EQ(flows[0], "table=2,priority=100,cookie=0x6d72300000710000,"
+                        "reg0=0x1,reg2=0x7 actions=clone("
+                        "set_field:198.51.100.1->tun_src,"
+                        "set_field:192.0.2.10->tun_dst,"
+                        "set_field:0x1b59->tun_id,resubmit(,3),"
+                        "output(port=1,max_len=128))");
+    EXPECT_EQ(flows[2], "table=3,priority=100,cookie=0x6d72300000700000,"
+                        "reg2=0x7 actions=meter:7,resubmit(,4)");
+}
+
+/* Without a truncating output of its own the clone would be none, and the
+ * meter would police the guest. */
+TEST(EgressFlows, OfALimitedTunnelEndInATruncatingOutputEvenIfNothingIsCut)
+{
+    EgressSpec spec = spec_v4();
+    spec.budgeted = true;
+    auto flows = texts(egress_flows(7, spec));
+    ASSERT_EQ(flows.size(), 2u) << "no meter of its own";
+    EXPECT_EQ(flows[0], "table=2,priority=100,cookie=0x6d72300000710000,"
+                        "reg0=0x1,reg2=0x7 actions=clone("
+                        "set_field:198.51.100.1->tun_src,"
+                        "set_field:192.0.2.10->tun_dst,"
+                        "set_field:0x1b59->tun_id,resubmit(,3),output:1,"
+                        "set_field:64000->in_port,"
+                        "output(port=64000,max_len=65535))");
+}
+
+TEST(EgressFlows, ChangeNothingButTheMeterWhenTheRateChanges)
+{
+    EgressSpec spec = spec_v4();
+    spec.rate_kbps = 1000;
+    auto before = egress_flows(7, spec);
+    spec.rate_kbps = 2000;
+    EXPECT_EQ(egress_flows(7, spec), before);
+}
+
 TEST(EgressFlows, OfATunnelThatOnlyCountsDrop)
 {
     EgressSpec spec = spec_v4();
     spec.count_only = true;
+    spec.rate_kbps = 1000;
+    spec.budgeted = true;
     for (const Flow &flow : egress_flows(7, spec)) {
         EXPECT_EQ(flow.actions, "drop");
     }
@@ -248,10 +299,10 @@ TEST(Cookie, OfOthersIsNotOurs)
     EXPECT_FALSE(Cookie::decode(UINT64_C(0x6d73300000720000)));
 }
 
-TEST(Resubmits, AreTwoThroughAFilterAndOneWithout)
+TEST(Resubmits, AreFourThroughAFilterAndThreeWithout)
 {
-    EXPECT_EQ(resubmits_of({5, 7}), 2);
-    EXPECT_EQ(resubmits_of({0, 7}), 1);
+    EXPECT_EQ(resubmits_of({5, 7}), 4);
+    EXPECT_EQ(resubmits_of({0, 7}), 3);
 }
 
 TEST(DiffFlows, OfEqualFlowsIsEmpty)

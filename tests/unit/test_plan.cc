@@ -186,9 +186,9 @@ TEST(Actual, WhatCopiedOnALostConnectionIsUnproven)
 TEST(Actual, FlowsThatSomebodyElseDeletedAreNoticedAndUnproven)
 {
     Actual actual = one_copying();
-    EXPECT_FALSE(actual.take_read("br-mirror", actual.flows["br-mirror"]));
+    EXPECT_FALSE(actual.take_read("br-mirror", actual.flows["br-mirror"], {}));
     EXPECT_TRUE(actual.unproven.empty());
-    EXPECT_TRUE(actual.take_read("br-mirror", {}));
+    EXPECT_TRUE(actual.take_read("br-mirror", {}, {}));
     EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
     EXPECT_TRUE(actual.unproven.count(4));
 }
@@ -196,14 +196,14 @@ TEST(Actual, FlowsThatSomebodyElseDeletedAreNoticedAndUnproven)
 TEST(Actual, AFirstReadingIsNoChange)
 {
     Actual actual, read = one_copying();
-    EXPECT_FALSE(actual.take_read("br-mirror", read.flows["br-mirror"]));
+    EXPECT_FALSE(actual.take_read("br-mirror", read.flows["br-mirror"], {}));
     EXPECT_TRUE(actual.has({FlowOwner::Egress, 4}));
 }
 
 /* The whole loop, step by step, against a slow switch. */
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {
-    int flows = 0, deleted = 0, statuses = 0, proofs = 0;
+    int flows = 0, meters = 0, deleted = 0, statuses = 0, proofs = 0;
     for (uint32_t seed = 1; seed <= 70; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
@@ -241,6 +241,13 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
                     return bridge.second.empty();
                 });
                 ASSERT_EQ(tables, desired);
+                std::map<OwnerKey, int64_t> meters;
+                for (const auto &[bridge, some] : agent.meters) {
+                    for (const auto &[owner, rate_kbps] : some) {
+                        meters[{bridge, owner}] = rate_kbps;
+                    }
+                }
+                ASSERT_EQ(meters, agent.host.desired.meters());
                 agent.forget_policies();
             }
             ASSERT_TRUE(agent.faults.empty())
@@ -248,18 +255,21 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
                 << agent.faults.front();
         }
         flows += agent.flows_written;
+        meters += agent.meters_written;
         deleted += agent.rows_deleted;
         statuses += agent.statuses_deleted;
         proofs += agent.proofs;
     }
     RecordProperty("bundles", flows);
+    RecordProperty("meters", meters);
     RecordProperty("rows deleted", deleted);
     RecordProperty("statuses deleted", statuses);
     RecordProperty("proofs", proofs);
     /* Where nothing happened nothing is proven. */
     EXPECT_GT(flows, 500);
+    EXPECT_GT(meters, 300);
     EXPECT_GT(deleted, 200);
-    EXPECT_GT(statuses, 50);
+    EXPECT_GT(statuses, 40);
     EXPECT_GT(proofs, 100);
 }
 

@@ -107,6 +107,35 @@ TEST_F(RefusalsTest, ForgetsWhatANewConnectionMayNotRefuse)
     EXPECT_EQ(send(1), 1u);
 }
 
+TEST_F(RefusalsTest, AMeterThatIsRefusedIsSaidAndTriedAgainByItself)
+{
+    MeterEdit one{MeterEdit::Op::Add, {FlowOwner::Egress, 1}, 1000};
+    MeterEdit all{MeterEdit::Op::Add, {FlowOwner::Base, 0}, 5000};
+    refusals.judged("br-mirror", one, "OFPMMFC_OUT_OF_METERS", 0);
+    refusals.judged("br-mirror", all, "", 0);
+    auto select = [&](int64_t now_ms) {
+        std::vector<MeterEdit> edits = {one, all};
+        refusals.select("br-mirror", &edits, now_ms);
+        return edits;
+    };
+    EXPECT_EQ(select(1), std::vector<MeterEdit>{all});
+    OwnerKey owner{"br-mirror", {FlowOwner::Egress, 1}};
+    ASSERT_EQ(refusals.reasons().count(owner), 1u);
+    EXPECT_EQ(refusals.reasons()[owner],
+              "OFPMMFC_OUT_OF_METERS; where the switch has no meters, leave "
+              "out rate_kbps and set external_ids:mirror-rate-kbps=unlimited");
+    EXPECT_EQ(refusals.next_ms(), Refusals::RETRY_MS);
+    EXPECT_EQ(select(Refusals::RETRY_MS).size(), 2u);
+    refusals.judged("br-mirror", one, "", Refusals::RETRY_MS);
+    EXPECT_TRUE(refusals.reasons().empty());
+
+    refusals.judged("br-mirror", one, "OFPMMFC_OUT_OF_METERS", 0);
+    std::vector<MeterEdit> none;
+    refusals.select("br-mirror", &none, 1);
+    EXPECT_TRUE(refusals.reasons().empty()) << "it is not wanted any more";
+    EXPECT_EQ(refusals.next_ms(), 0);
+}
+
 } // namespace
 
 } // namespace pm

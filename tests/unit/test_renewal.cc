@@ -72,8 +72,8 @@ TEST_F(RenewalTest, NothingIsProvenBetweenAStrangersChangeAndTheNextRenewal)
 {
     actual.stopped(4, std::nullopt, "br-mirror");
     EXPECT_TRUE(plan().prove);
-    actual.take_read("br-mirror", {{{FlowOwner::Stray, 0}, {Flow{}}}});
-    actual.take_read("br-mirror", {});
+    actual.take_read("br-mirror", {{{FlowOwner::Stray, 0}, {Flow{}}}}, {});
+    actual.take_read("br-mirror", {}, {});
     EXPECT_EQ(plan().renew, std::set<std::string>{"br-mirror"});
     EXPECT_FALSE(plan().prove);
     apply_bundle(&actual, "br-mirror", bundle());

@@ -43,6 +43,9 @@ protected:
         for (const auto &[key, flows] : host.desired.flows()) {
             actual.flows[key.bridge][key.owner] = flows;
         }
+        for (const auto &[key, rate_kbps] : host.desired.meters()) {
+            actual.meters[key.bridge][key.owner] = rate_kbps;
+        }
     }
 
     StatusEdit edit()
@@ -157,6 +160,23 @@ TEST_F(Status, ObservesThatItIsDisabledOnceNothingCopies)
     EXPECT_EQ(edit().status.observed_generation, 1) << "not yet proven";
     actual.unproven.clear();
     EXPECT_EQ(edit().status.observed_generation, 2);
+}
+
+TEST_F(Status, TellsThoseWhoCopyThatTheBudgetOfAllIsUsedUp)
+{
+    run_it();
+    context.exceeded = {"br-other"};
+    EXPECT_EQ(edit().op, Op::Keep);
+    context.exceeded = {"br-mirror"};
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_EQ(row().health, Health::Degraded);
+    EXPECT_TRUE(row().reasons.count("BUDGET_EXCEEDED"));
+    EXPECT_EQ(row().conditions.at("Installed").status, ConditionStatus::True);
+    host.facts.settings.rate_kbps.reset();
+    host.feed();
+    install();
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_EQ(row().health, Health::Ok) << "there is no budget any more";
 }
 
 TEST_F(Status, OfATunnelNeverInstalledObservesNothing)

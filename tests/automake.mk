@@ -22,10 +22,12 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \
 	tests/unit/test_cover.cc \
+	tests/unit/test_decide.cc \
 	tests/unit/test_desire_network.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_explain.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \
@@ -110,6 +112,7 @@ LAB_FILES = \
 	tests/cases/others.py \
 	tests/cases/outage.py \
 	tests/cases/product.py \
+	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \

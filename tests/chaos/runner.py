@@ -21,12 +21,15 @@ _never = threading.Event()
 
 
 def _without_numbers(flow):
-    """A flow's text without the numbers of NICs, filters and tunnels."""
+    """A flow's text without the numbers of NICs, filters and tunnels, nor the
+    order of its actions, which follows from them."""
     flow = re.sub(r"cookie=0x6d72(.).{6}", r"cookie=0x6d72\1", flow)
     # Which turn the renewal of datapath flows is at.
     flow = re.sub(r"cookie=0x6d726\w*|pkt_mark=\w+/\w+", "", flow)
     flow = re.sub(r"0x[0-9a-f]+->reg[12]", "->reg", flow)
-    return re.sub(r"reg[12]=0x[0-9a-f]+|in_port=\d+", "", flow)
+    flow = re.sub(r"reg[12]=0x[0-9a-f]+|in_port=\d+", "", flow)
+    match, _, actions = flow.partition("actions=")
+    return match + ",".join(sorted(re.split(r",(?![^(]*\))", actions)))
 
 
 class Run:

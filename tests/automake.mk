@@ -83,8 +83,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_guide_coverage.py \
 	tests/dummy/test_openflow.py \
-	tests/dummy/test_pipeline_traps.py \
-	tests/dummy/test_rule_match.py
+	tests/dummy/test_pipeline_traps.py
 EXTRA_DIST += $(DUMMY_TESTS) \
 	tests/dummy/dummy_switch.py \
 	tests/dummy/openflow_tester.py

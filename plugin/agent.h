@@ -52,15 +52,15 @@ public:
      * once if there is none to read. */
     void with_fresh_counters(std::function<void()> done);
     const Counters *counters_of(const Uuid &tunnel) const;
-    /* The filter's status row with its rules' hits as last read; nullopt
-     * while it has none. */
-    std::optional<FilterStatus> hits_of(const Uuid &filter);
     /* Copies that the budget of all copies did not let through, by bridge,
      * since its meter came. */
     const std::map<std::string, uint64_t> &over_budget() const
     {
         return over_budget_;
     }
+    /* The filter's status row with its rules' hits as last read; nullopt
+     * while it has none. */
+    std::optional<FilterStatus> hits_of(const Uuid &filter);
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */

@@ -52,42 +52,6 @@ Agent::on_counted(const std::string &bridge, const LinkEvent &event)
 }
 
 void
-Agent::count_hits(const std::string &bridge,
-                  const std::vector<FlowStats> &flows)
-{
-    std::vector<RuleCount> counts;
-    counts.reserve(flows.size());
-    for (const FlowStats &stats : flows) {
-        counts.push_back({stats.flow.key, stats.flow.cookie,
-                          static_cast<int64_t>(stats.n_packets)});
-    }
-    for (int64_t number : hits_.counted(bridge, counts)) {
-        if (auto filter = desired_.filter_of_number(number)) {
-            unreported_filters_.insert(*filter);
-        }
-    }
-}
-
-std::optional<FilterStatus>
-Agent::hits_of(const Uuid &id)
-{
-    const Filter *filter = find(desired_.model().filters, id);
-    const FilterStatus *row = desired_.filter_status_of(id);
-    const auto &bridges = actual_.rows.bridges;
-    bool counted =
-        !bridges.empty() &&
-        std::all_of(bridges.begin(), bridges.end(), [&](const auto &bridge) {
-            return hits_.has_counted(bridge.first);
-        });
-    if (!filter || !row || !counted) {
-        return std::nullopt;
-    }
-    FilterStatus status = *row;
-    hits_.fold(id, *filter, &status);
-    return status;
-}
-
-void
 Agent::note_counter(int64_t tunnel_number, const std::string &name,
                     uint64_t value)
 {
@@ -126,6 +90,42 @@ Agent::judge_budgets()
     for (const auto &[id, desire] : desired_.tunnels()) {
         unreported_.insert(id);
     }
+}
+
+void
+Agent::count_hits(const std::string &bridge,
+                  const std::vector<FlowStats> &flows)
+{
+    std::vector<RuleCount> counts;
+    counts.reserve(flows.size());
+    for (const FlowStats &stats : flows) {
+        counts.push_back({stats.flow.key, stats.flow.cookie,
+                          static_cast<int64_t>(stats.n_packets)});
+    }
+    for (int64_t number : hits_.counted(bridge, counts)) {
+        if (auto filter = desired_.filter_of_number(number)) {
+            unreported_filters_.insert(*filter);
+        }
+    }
+}
+
+std::optional<FilterStatus>
+Agent::hits_of(const Uuid &id)
+{
+    const Filter *filter = find(desired_.model().filters, id);
+    const FilterStatus *row = desired_.filter_status_of(id);
+    const auto &bridges = actual_.rows.bridges;
+    bool counted =
+        !bridges.empty() &&
+        std::all_of(bridges.begin(), bridges.end(), [&](const auto &bridge) {
+            return hits_.has_counted(bridge.first);
+        });
+    if (!filter || !row || !counted) {
+        return std::nullopt;
+    }
+    FilterStatus status = *row;
+    hits_.fold(id, *filter, &status);
+    return status;
 }
 
 void

@@ -138,6 +138,11 @@ class ConstantCases(ProductCases):
             found[bare] = float(duration), int(packets)
         return found
 
+    def lasting_flows(self):
+        """What each flow is, but for the one that turns with every bundle."""
+        return {flow for flow in self.counted_flows()
+                if "priority=400" not in flow}
+
     def groups_and_meters(self):
         # The number of a reply is the request's own.
         return [re.sub(r"\(xid=\w+\)", "", self.switch.ofctl(

@@ -17,11 +17,11 @@ class HealingCases(ConstantCases):
         """Commits each fault under traffic.  Waits until the switch is again
         as it was and copies are whole; judges time, copies and the log."""
         self.mirror()
-        names, flows = self.names(), set(self.counted_flows())
+        names, flows = self.names(), self.lasting_flows()
 
         def right():
             return (self.names() == names
-                    and set(self.counted_flows()) == flows)
+                    and self.lasting_flows() == flows)
         with self.traffic() as lanes:
             lanes.wait_whole(self.first, 20)
             for what, fault in faults.items():

@@ -173,7 +173,8 @@ settle(const EditContext &context, const Model &model, const Tunnel *before,
     auto accepted = value->accepted;
     value->accepted = before ? before->accepted : std::nullopt;
     settle_customers(context, before, value);
-    if (!value->accepted && accepted && !peer_account(model, *value).empty()) {
+    if (accepted && accepted != value->accepted &&
+        !is_accepted(model, *value)) {
         value->accepted = accepted;
         value->accepted->generation = value->generation;
         value->updated_ms = context.now_ms;

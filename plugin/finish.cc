@@ -398,7 +398,8 @@ private:
     bool begins(const Uuid &id, const Tunnel &tunnel) const
     {
         const Tunnel *before = find(edit_->book.before.tunnels, id);
-        return !before || (tunnel.accepted && !before->accepted);
+        return !before ||
+               (tunnel.accepted && before->accepted != tunnel.accepted);
     }
 
     Edit *edit_;

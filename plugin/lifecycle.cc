@@ -368,8 +368,10 @@ destination_account(const Model &model, const Tunnel &tunnel)
 bool
 is_accepted(const Model &model, const Tunnel &tunnel)
 {
-    return tunnel.accepted.has_value() ||
-           destination_account(model, tunnel) == tunnel.account;
+    const std::string acceptor = destination_account(model, tunnel);
+    return acceptor == tunnel.account ||
+           (tunnel.accepted && (tunnel.accepted->by == acceptor ||
+                                tunnel.accepted->by == OPERATOR_ACCOUNT));
 }
 
 std::vector<TunnelView>

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "plugin/lifecycle.h"
 #include "plugin/parse.h"
 
 namespace pm {
@@ -398,7 +399,8 @@ parse(const Scope &scope, const Tunnel *existing, Tunnel *value)
     if (existing) {
         value->accepted = existing->accepted;
     }
-    if (fields->boolean("accepted").value_or(false) && !value->accepted) {
+    if (fields->boolean("accepted").value_or(false) &&
+        !(existing && is_accepted(scope.edit->model, *existing))) {
         if (scope.context->is_operator()) {
             value->accepted = Acceptance{scope.context->own_account(),
                                          scope.context->now_ms, 0};

@@ -2,6 +2,7 @@
 #include "plugin/edit.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
@@ -145,7 +146,9 @@ settle_customers(const EditContext &context, const T *before, T *value)
     if (before && !(*before == *value)) {
         value->updated_ms = context.now_ms;
         if constexpr (requires { value->generation; }) {
-            value->generation++;
+            /* Past what the database can hold it stands still. */
+            value->generation +=
+                value->generation < std::numeric_limits<int64_t>::max();
         }
     }
 }

@@ -131,6 +131,25 @@ class OddWords(CliTest):
                 "destination=ids")
 
 
+class Stranger(CliTest):
+    def test_what_is_in_the_inventory_is_not_to_be_found_out(self):
+        """Naming another account's target is answered as naming none."""
+        self.apply()
+        self.ok("collector-add", "acme-box", "192.0.2.77", "account=acme")
+        for purpose, kind, there in (
+                ("source", "network-interface", "web1-eth0"),
+                ("destination", "network-interface", "ids-eth0"),
+                ("destination", "collector", "acme-box")):
+            with self.subTest(there):
+                told = [self.refused("NOT_OWNER", "--account=eve",
+                                     "resource-add", "mine", purpose, kind,
+                                     name)[0].replace(name, "NAME")
+                        for name in (there, "nothing")]
+                self.assertEqual(*told)
+        self.refused("NOT_FOUND", "resource-add", "mine", "source",
+                     "network-interface", "nothing")
+
+
 class Former(CliTest):
     def test_an_acceptor_learns_nothing_of_who_accepted_before(self):
         """Of a former tunnel of the same name, to a third account."""

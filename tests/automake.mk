@@ -27,6 +27,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_edit_conflict.cc \
 	tests/unit/test_explain.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
@@ -78,6 +79,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_completion.py \
 	tests/dummy/test_cli_guide.py \
 	tests/dummy/test_cli_refusals.py \
+	tests/dummy/test_cli_odd_rows.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \

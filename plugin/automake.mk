@@ -60,6 +60,7 @@ libpmcore_la_SOURCES = \
 	plugin/switch_flaws.h \
 	plugin/switch_names.h \
 	plugin/switch_rows.h \
+	plugin/target_peers.h \
 	plugin/value_of.h
 
 # Adapter to libnl.  Without OVS_CPPFLAGS: OVS's include/linux clashes with

@@ -83,7 +83,7 @@ check_icmp(const Rule &rule, const std::string &path, Problems *problems)
             problems->push_back({"RULE_ICMP", join_path(path, key),
                                  std::string(key) + " " +
                                      std::to_string(*value) +
-                                     " is not in 0-255"});
+                                     " is not in 0-255: give one that is"});
         }
     };
     check_field(rule.icmp_type, "icmp_type");

@@ -385,6 +385,15 @@ DesiredState::desire_tunnel(const Uuid &id)
         return admitted ? as_it_was(id, desire) : desire;
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
+    if (desire.mirror_bridge.empty() &&
+        !is_bridge_name(facts_.settings.mirror_bridge)) {
+        degrade(&desire, "MIRROR_BRIDGE_INVALID",
+                "Open vSwitch makes no bridge called " +
+                    quote(facts_.settings.mirror_bridge) +
+                    ", for the '/' or '\\' in it; set "
+                    "external_ids:mirror-bridge to another name");
+        return desire;
+    }
     if (desire.mirror_bridge.empty()) {
         degrade(&desire, "MIRROR_BRIDGE_TAKEN",
                 "the name " + facts_.settings.mirror_bridge +

@@ -29,7 +29,7 @@ struct EditContext {
     bool is_operator() const { return account.empty(); }
     std::string own_account() const
     {
-        return account.empty() ? "default" : account;
+        return account.empty() ? OPERATOR_ACCOUNT : account;
     }
 };
 

@@ -2,6 +2,7 @@
 #include "plugin/edit.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
@@ -145,7 +146,9 @@ settle_customers(const EditContext &context, const T *before, T *value)
     if (before && !(*before == *value)) {
         value->updated_ms = context.now_ms;
         if constexpr (requires { value->generation; }) {
-            value->generation++;
+            /* Past what the database can hold it stands still. */
+            value->generation +=
+                value->generation < std::numeric_limits<int64_t>::max();
         }
     }
 }
@@ -173,7 +176,8 @@ settle(const EditContext &context, const Model &model, const Tunnel *before,
     auto accepted = value->accepted;
     value->accepted = before ? before->accepted : std::nullopt;
     settle_customers(context, before, value);
-    if (!value->accepted && accepted && !peer_account(model, *value).empty()) {
+    if (accepted && accepted != value->accepted &&
+        !is_accepted(model, *value)) {
         value->accepted = accepted;
         value->accepted->generation = value->generation;
         value->updated_ms = context.now_ms;

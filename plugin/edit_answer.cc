@@ -63,7 +63,8 @@ find_request(Edit *edit, const EditContext &context, const std::string &name)
             std::string peer = peer_account(edit->model, tunnel);
             if (tunnel.name == name && !peer.empty() &&
                 (context.is_operator() || peer == context.own_account())) {
-                (tunnel.accepted ? others : waiting).push_back(id);
+                (is_accepted(edit->model, tunnel) ? others : waiting)
+                    .push_back(id);
             }
         }
     }

@@ -4,6 +4,7 @@
 #include "plugin/document.h"
 #include "plugin/edit.h"
 #include "plugin/kinds.h"
+#include "plugin/lifecycle.h"
 
 namespace pm {
 
@@ -248,7 +249,7 @@ object_to_json(const Model &model, const Tunnel &tunnel)
     set_optional(&object, "packet_length", tunnel.packet_length);
     set_optional(&object, "rate_kbps", tunnel.rate_kbps);
     set_text(&object, "note", tunnel.note);
-    if (tunnel.accepted) {
+    if (tunnel.accepted && is_accepted(model, tunnel)) {
         object["accepted"] = true;
     }
     return object;

@@ -7,6 +7,7 @@
 #include "plugin/json_fields.h"
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
+#include "plugin/target_peers.h"
 
 namespace pm {
 
@@ -308,11 +309,7 @@ private:
 
     void check_resources()
     {
-        /* Only resources of one target can be in conflict. */
-        std::map<std::pair<ResourceType, std::string>, Table<Resource>> peers;
-        for (const auto &[id, resource] : after_.resources) {
-            peers[{resource.type, resource.target}][id] = resource;
-        }
+        const TargetPeers peers(after_.resources);
         for (const auto &[id, resource] : edit_->model.resources) {
             auto check = [&, id = id](const Model &model,
                                       const std::string &path, Problems *out) {
@@ -321,14 +318,13 @@ private:
                     check_resource_itself(model, *row, path, out);
                 }
             };
-            auto check_others =
-                [&, id = id, key = std::pair(resource.type, resource.target)](
-                    const Model &model, const std::string &path,
-                    Problems *out) {
-                    check_resource_among_others(
-                        &model == &after_ ? peers[key] : model.resources, id,
-                        path, out);
-                };
+            auto check_others = [&, id = id](const Model &model,
+                                             const std::string &path,
+                                             Problems *out) {
+                check_resource_among_others(
+                    &model == &after_ ? peers.of(id) : model.resources, id,
+                    path, out);
+            };
             run(id, resource, check);
             if (!edit_->book.unsound.contains(id)) {
                 run(id, resource, check_others);
@@ -356,6 +352,9 @@ private:
                         Problems *out) {
                         check_tunnel_among_others(by_source[source], id,
                                                   context_.limits, path, out);
+                        if (out->empty()) {
+                            check_made_alike(by_source[source], id, path, out);
+                        }
                     });
             }
             if (begins(id, tunnel)) {
@@ -368,12 +367,39 @@ private:
         }
     }
 
+    /* Of two tunnels alike the younger is at fault, unless the edit made the
+     * older one so: else that would put the other into error. */
+    void check_made_alike(const Model &peers, const Uuid &id,
+                          const std::string &path, Problems *out)
+    {
+        const Tunnel &tunnel = peers.tunnels.at(id);
+        const Tunnel *before = find(edit_->book.before.tunnels, id);
+        if (!before || (before->destination == tunnel.destination &&
+                        before->filter == tunnel.filter)) {
+            return;
+        }
+        Model model;
+        for (const auto &[other_id, other] : peers.tunnels) {
+            if (!named_path(other_id)) {
+                model.tunnels[other_id] = other;
+                model.tunnels[other_id].created_ms = 1;
+            }
+        }
+        model.tunnels[id] = tunnel;
+        model.tunnels[id].created_ms = 2;
+        check_tunnel_among_others(model, id, context_.limits, path, out);
+        std::erase_if(*out, [](const Problem &problem) {
+            return problem.code != "DUPLICATE_TUNNEL";
+        });
+    }
+
     /* Whether the edit creates or accepts the tunnel.  Later the network is
      * a standing condition, which refuses nothing. */
     bool begins(const Uuid &id, const Tunnel &tunnel) const
     {
         const Tunnel *before = find(edit_->book.before.tunnels, id);
-        return !before || (tunnel.accepted && !before->accepted);
+        return !before ||
+               (tunnel.accepted && before->accepted != tunnel.accepted);
     }
 
     Edit *edit_;

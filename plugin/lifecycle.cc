@@ -25,9 +25,12 @@ host_alive(const Heartbeats &heartbeats, const std::string &chassis,
     if (heartbeat == heartbeats.end() || !heartbeat->second) {
         return ConditionStatus::Unknown;
     }
-    return now_ms - heartbeat->second > HEARTBEAT_MS * HEARTBEATS_MISSED
-               ? ConditionStatus::False
-               : ConditionStatus::True;
+    constexpr int64_t SILENCE_MS = HEARTBEAT_MS * HEARTBEATS_MISSED;
+    int64_t silent_ms = now_ms - heartbeat->second;
+    /* One of a clock that is ahead would speak for a dead host until then. */
+    return silent_ms > SILENCE_MS    ? ConditionStatus::False
+           : silent_ms < -SILENCE_MS ? ConditionStatus::Unknown
+                                     : ConditionStatus::True;
 }
 
 /* The rows that speak for the tunnel as it is now: of the hypervisors that
@@ -99,7 +102,7 @@ add_count(const TunnelStatus &status, const char *key,
 {
     auto value = status.counters.values.find(key);
     if (value != status.counters.values.end()) {
-        *count = count->value_or(0) + value->second;
+        *count = sum_of_counts(count->value_or(0), value->second);
     }
 }
 
@@ -156,9 +159,16 @@ add_host_alive(const Heartbeats &heartbeats, const Statuses &speaking,
             view->reasons.emplace("HOST_DEAD", message);
             worsen(&view->health, Health::Degraded);
         } else if (condition.status == ConditionStatus::Unknown) {
-            condition.reason = "HOST_UNKNOWN: hypervisor " + status->chassis +
-                               " has sent no heartbeat yet: see that "
-                               "ovs-mirrord runs there";
+            auto heartbeat = heartbeats.find(status->chassis);
+            bool ahead = heartbeat != heartbeats.end() && heartbeat->second;
+            condition.reason =
+                ahead ? "HOST_CLOCK: the last heartbeat of hypervisor " +
+                            status->chassis +
+                            " lies more than three minutes ahead: set its "
+                            "clock, or the one here, right"
+                      : "HOST_UNKNOWN: hypervisor " + status->chassis +
+                            " has sent no heartbeat yet: see that "
+                            "ovs-mirrord runs there";
         }
         add_condition(view, "HostAlive", condition);
     }
@@ -368,8 +378,10 @@ destination_account(const Model &model, const Tunnel &tunnel)
 bool
 is_accepted(const Model &model, const Tunnel &tunnel)
 {
-    return tunnel.accepted.has_value() ||
-           destination_account(model, tunnel) == tunnel.account;
+    const std::string acceptor = destination_account(model, tunnel);
+    return acceptor == tunnel.account ||
+           (tunnel.accepted && (tunnel.accepted->by == acceptor ||
+                                tunnel.accepted->by == OPERATOR_ACCOUNT));
 }
 
 std::vector<TunnelView>

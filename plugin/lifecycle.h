@@ -18,7 +18,8 @@ const char *to_string(TunnelState); /* "Waiting", "Shutting down" ... */
  * not known. */
 std::string destination_account(const Model &, const Tunnel &);
 /* Whether the tunnel may have data-plane state at all: within one account,
- * or accepted by the destination's. */
+ * or accepted by the destination's or the operator.  A row may name anybody:
+ * the requester, or the account of a former destination. */
 bool is_accepted(const Model &, const Tunnel &);
 
 /* What "tunnel-list" shows of one tunnel; the names of its members are those

@@ -11,6 +11,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -227,6 +228,19 @@ struct Filter {
 enum class Mode { Mirror, Count };
 enum class Delivery { Auto, Underlay, Vpc };
 
+/* Of two counts, which rows may have as large as they like. */
+inline int64_t
+sum_of_counts(int64_t a, int64_t b)
+{
+    int64_t sum = 0;
+    return __builtin_add_overflow(a, b, &sum)
+               ? std::numeric_limits<int64_t>::max()
+               : sum;
+}
+
+/* The account that the operator works in, who may do all. */
+inline const std::string OPERATOR_ACCOUNT = "default";
+
 struct Acceptance {
     std::string by; /* Account. */
     int64_t at_ms = 0;
@@ -327,7 +341,7 @@ struct Chassis {
 /* A row of the Event table: who did what, when. */
 struct Event {
     int64_t time_ms = 0;
-    std::string actor;        /* Account, or "default" for the operator. */
+    std::string actor;        /* Account, or OPERATOR_ACCOUNT. */
     std::string account;      /* The object's. */
     std::string peer_account; /* The other end's, when another's; or empty. */
     std::string kind;         /* "resource", "filter", "rule", "tunnel". */

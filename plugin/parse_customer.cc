@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "plugin/lifecycle.h"
 #include "plugin/parse.h"
 
 namespace pm {
@@ -339,6 +340,16 @@ parse(const Scope &scope, const Resource *existing, Resource *value)
     }
     value->target_id =
         id_of(*scope.edit, kind_of_target(value->type), value->target);
+    if (!value->target_id && !scope.context->is_operator()) {
+        /* In the words for a target that is another account's: names in the
+         * inventory are global, and what there is is not a customer's to
+         * find out. */
+        fields->problem("NOT_OWNER", "target",
+                        "the target " + quote(value->target) +
+                            " is not of account " + quote(value->account) +
+                            ": name a target of that account");
+        return;
+    }
     if (!value->target_id) {
         fields->problem("NOT_FOUND", "target",
                         "there is no target " + quote(value->target) +
@@ -398,7 +409,8 @@ parse(const Scope &scope, const Tunnel *existing, Tunnel *value)
     if (existing) {
         value->accepted = existing->accepted;
     }
-    if (fields->boolean("accepted").value_or(false) && !value->accepted) {
+    if (fields->boolean("accepted").value_or(false) &&
+        !(existing && is_accepted(scope.edit->model, *existing))) {
         if (scope.context->is_operator()) {
             value->accepted = Acceptance{scope.context->own_account(),
                                          scope.context->now_ms, 0};

@@ -17,6 +17,14 @@ short_name(Direction direction)
     return direction == Direction::Inbound ? "in" : "out";
 }
 
+/* vswitchd passes over bridges of other names, for good and without telling
+ * in the database. */
+inline bool
+is_bridge_name(const std::string &name)
+{
+    return name.find_first_of("/\\") == std::string::npos;
+}
+
 /* On the NIC's bridge: the output port of its Mirror. */
 inline std::string
 tap_port_name(int64_t nic, Direction direction)

@@ -22,10 +22,13 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \
 	tests/unit/test_cover.cc \
+	tests/unit/test_decide.cc \
 	tests/unit/test_desire_network.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \
+	tests/unit/test_edit_conflict.cc \
+	tests/unit/test_explain.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \
@@ -76,13 +79,13 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_completion.py \
 	tests/dummy/test_cli_guide.py \
 	tests/dummy/test_cli_refusals.py \
+	tests/dummy/test_cli_odd_rows.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_guide_coverage.py \
 	tests/dummy/test_openflow.py \
-	tests/dummy/test_pipeline_traps.py \
-	tests/dummy/test_rule_match.py
+	tests/dummy/test_pipeline_traps.py
 EXTRA_DIST += $(DUMMY_TESTS) \
 	tests/dummy/dummy_switch.py \
 	tests/dummy/openflow_tester.py
@@ -111,6 +114,7 @@ LAB_FILES = \
 	tests/cases/others.py \
 	tests/cases/outage.py \
 	tests/cases/product.py \
+	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \

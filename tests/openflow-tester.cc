@@ -1,5 +1,5 @@
 /* Drives flows/openflow.h against a running switch, and shows the flows that
- * flows/rule_match.h and flows/pipeline.h make, for tests/dummy.
+ * flows/pipeline.h makes, for tests/dummy.
  *
  * Each command is one line of standard input, each answer one line or more of
  * standard output that ends with a line "."; so one process serves a whole
@@ -11,7 +11,6 @@
 
 #include "flows/openflow.h"
 #include "flows/pipeline.h"
-#include "flows/rule_match.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/document.h"
 #include "plugin/filter_cost.h"
@@ -106,42 +105,6 @@ lose(Openflow *openflow, const std::vector<FlowEdit> &edits)
     std::cout << (back ? "back" : "not back") << " "
               << (openflow->take_bundle_result() ? "answered" : "dropped")
               << "\n";
-}
-
-/* "ACTION PROTOCOL SOURCE DESTINATION SPORT DPORT TYPE CODE", each "-" where
- * absent. */
-void
-show_rule(std::istream &in)
-{
-    auto word = [&in] {
-        std::string s;
-        in >> s;
-        return s == "-" ? std::nullopt : std::optional(s);
-    };
-    Rule rule;
-    rule.action =
-        *word() == "accept" ? RuleAction::Accept : RuleAction::Reject;
-    if (auto s = word()) {
-        protocol_parse(*s, &rule.protocol);
-    }
-    for (auto *cidr : {&rule.source, &rule.destination}) {
-        if (auto s = word()) {
-            *cidr = Cidr::parse(*s);
-        }
-    }
-    for (auto *range : {&rule.source_port, &rule.destination_port}) {
-        if (auto s = word()) {
-            *range = PortRange::parse(*s);
-        }
-    }
-    for (auto *value : {&rule.icmp_type, &rule.icmp_code}) {
-        if (auto s = word()) {
-            *value = std::stoi(*s);
-        }
-    }
-    for (const RuleMatch &flow : rule_matches(rule)) {
-        std::cout << flow.match << "\n";
-    }
 }
 
 void
@@ -264,8 +227,6 @@ main(int argc, char *argv[])
         } else if (command == "lose") {
             lose(&openflow, edits);
             edits.clear();
-        } else if (command == "rule") {
-            show_rule(in);
         } else if (command == "filter") {
             add_filter(in, &edits);
         } else if (command == "base") {

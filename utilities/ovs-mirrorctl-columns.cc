@@ -22,18 +22,63 @@ begins_character(char c)
     return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
 }
 
-/* In characters: the texts are UTF-8. */
+/* The character that begins at 'i'; the texts are UTF-8. */
+char32_t
+character_at(const std::string &text, size_t i)
+{
+    unsigned char first = text[i];
+    char32_t c = first < 0x80   ? first
+                 : first < 0xe0 ? first & 0x1fU
+                 : first < 0xf0 ? first & 0xfU
+                                : first & 7U;
+    while (++i < text.size() && !begins_character(text[i])) {
+        c = c << 6 | (text[i] & 0x3fU);
+    }
+    return c;
+}
+
+/* How many places of a terminal the character takes: Hangul and other East
+ * Asian ones take two. */
+size_t
+places_of(char32_t c)
+{
+    static constexpr std::pair<char32_t, char32_t> WIDE[] = {
+        {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},
+        {0xa960, 0xa97f},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
+        {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+        {0x1f300, 0x1faff}, {0x20000, 0x3fffd},
+    };
+    bool wide = std::any_of(std::begin(WIDE), std::end(WIDE), [&](auto range) {
+        return c >= range.first && c <= range.second;
+    });
+    return wide ? 2 : 1;
+}
+
+/* In places of a terminal. */
 size_t
 width_of(const std::string &text)
 {
-    return static_cast<size_t>(
-        std::count_if(text.begin(), text.end(), begins_character));
+    size_t width = 0;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (begins_character(text[i])) {
+            width += places_of(character_at(text, i));
+        }
+    }
+    return width;
 }
 
 std::string
 padded(const std::string &text, size_t width)
 {
     return text + std::string(width - std::min(width_of(text), width), ' ');
+}
+
+/* Control characters, and those that part lines or turn their direction. */
+bool
+steers_terminal(char32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 /* Takes off '*rest' what goes into one line of a column: all of it if it
@@ -44,8 +89,11 @@ take_line(std::string *rest, size_t width)
 {
     size_t n = 0, seen = 0, at_word = 0;
     for (; n < rest->size(); n++) {
-        if (begins_character((*rest)[n]) && ++seen > width) {
-            break;
+        if (begins_character((*rest)[n])) {
+            seen += places_of(character_at(*rest, n));
+            if (n && seen > width) {
+                break;
+            }
         }
         if (n && strchr(AFTER_WORDS, (*rest)[n])) {
             /* A blank need not fit. */
@@ -61,7 +109,7 @@ take_line(std::string *rest, size_t width)
     return line;
 }
 
-/* The most characters of the text that take_line() would rather not part. */
+/* The widest part of the text that take_line() would rather not part. */
 size_t
 longest_word(std::string text)
 {
@@ -126,12 +174,20 @@ row_text(std::vector<std::string> cells, const std::vector<Column> &columns)
 } // namespace
 
 std::string
-one_line(std::string text)
+one_line(const std::string &text)
 {
-    std::replace_if(
-        text.begin(), text.end(),
-        [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-    return text;
+    std::string line;
+    for (size_t i = 0; i < text.size();) {
+        size_t next = i + 1;
+        while (next < text.size() && !begins_character(text[next])) {
+            next++;
+        }
+        line += steers_terminal(character_at(text, i))
+                    ? " "
+                    : text.substr(i, next - i);
+        i = next;
+    }
+    return line;
 }
 
 size_t

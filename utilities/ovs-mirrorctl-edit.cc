@@ -96,10 +96,30 @@ noun_of(const ctl_context *ctx)
 /* ------------------------------------------------------------------------
  * NOUN-add, NOUN-set, NOUN-del. */
 
+/* Whether the arguments from 'first' on are KEY=VALUE, and of other keys than
+ * 'said', which arguments without key have said. */
+void
+check_values(ctl_context *ctx, int first, const std::set<std::string> &said)
+{
+    require_values(ctx, first);
+    for (int i = first; i < ctx->argc && !ctx->error; i++) {
+        std::string key = key_of(ctx->argv[i]);
+        if (said.contains(key)) {
+            ctl_error(ctx, "\"%s\" is given twice", key.c_str());
+        }
+    }
+}
+
 void
 check_add(ctl_context *ctx)
 {
-    require_values(ctx, 2 + static_cast<int>(noun_of(ctx).positional.size()));
+    const Noun &noun = noun_of(ctx);
+    std::set<std::string> said(noun.positional.begin(), noun.positional.end());
+    said.insert("name");
+    if (noun.of_account && strchr(ctx->argv[1], '/')) {
+        said.insert("account");
+    }
+    check_values(ctx, 2 + static_cast<int>(noun.positional.size()), said);
 }
 
 void
@@ -218,12 +238,6 @@ index_of(const json &list, const char *key, const std::string &value)
 }
 
 void
-check_rule_add(ctl_context *ctx)
-{
-    require_values(ctx, 5);
-}
-
-void
 check_direction(ctl_context *ctx)
 {
     const std::string direction = ctx->argv[2];
@@ -231,7 +245,7 @@ check_direction(ctl_context *ctx)
         ctl_error(ctx, "the direction is inbound or outbound, not \"%s\"",
                   ctx->argv[2]);
     } else if (!strcmp(ctx->argv[0], "rule-add")) {
-        check_rule_add(ctx);
+        check_values(ctx, 5, {"number", "action"});
     }
 }
 
@@ -292,7 +306,8 @@ delete_unreadable_rule(Attempt &a, const Uuid &id, const char *direction,
     if (!generation) {
         a.refuse("NOT_FOUND",
                  path_of("mirror_filters", row.full_name()) + "." + direction,
-                 "there is no rule " + number);
+                 "there is no rule " + number +
+                     ": rule-list shows those that are");
         return;
     }
     filter.generation = *generation;
@@ -322,7 +337,8 @@ run_rule_del(ctl_context *ctx)
     if (i >= rules.size()) {
         a.refuse("NOT_FOUND",
                  path_of("mirror_filters", ctx->argv[1]) + "." + direction,
-                 std::string("there is no rule ") + ctx->argv[3]);
+                 std::string("there is no rule ") + ctx->argv[3] +
+                     ": rule-list shows those that are");
         return;
     }
     rules.erase(i);
@@ -357,7 +373,9 @@ run_route(ctl_context *ctx)
                      " already; \"route-set\" changes it");
         return;
     } else if (verb != "add" && !exists) {
-        a.refuse("NOT_FOUND", path, "there is no route to " + to);
+        a.refuse("NOT_FOUND", path,
+                 "there is no route to " + to +
+                     ": route-list shows those that are");
         return;
     }
     if (exists) {

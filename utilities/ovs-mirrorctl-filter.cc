@@ -19,7 +19,7 @@ hits_of(const Model &model, const Uuid &filter, Direction direction)
             for (const auto &[number, hits] : direction == Direction::Inbound
                                                   ? status.inbound_hits
                                                   : status.outbound_hits) {
-                sum[number] += hits;
+                sum[number] = sum_of_counts(sum[number], hits);
             }
         }
     }

@@ -118,7 +118,7 @@ print(ctl_context *ctx, const Listing &listing)
                                terminal_width())
                         .c_str());
         for (const std::string &line : listing.below) {
-            ds_put_format(&ctx->output, "%s\n", line.c_str());
+            ds_put_format(&ctx->output, "%s\n", one_line(line).c_str());
         }
         break;
     }
@@ -133,7 +133,7 @@ print_object(ctl_context *ctx, const ordered_json &object)
     }
     for (const auto &[key, value] : object.items()) {
         ds_put_format(&ctx->output, "%s: %s\n", key.c_str(),
-                      cell_text(value).c_str());
+                      one_line(cell_text(value)).c_str());
     }
 }
 

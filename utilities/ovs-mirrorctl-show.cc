@@ -26,10 +26,10 @@ chassis_json(const Chassis &c, int64_t now_ms)
 void
 show_chassis(ds *output, const Chassis &c, int64_t now_ms)
 {
-    ds_put_format(output, "Hypervisor %s\n", c.name.c_str());
+    ds_put_format(output, "Hypervisor %s\n", one_line(c.name).c_str());
     auto show_text = [&](const char *key, const std::string &text) {
         if (!text.empty()) {
-            ds_put_format(output, "    %s: %s\n", key, text.c_str());
+            ds_put_format(output, "    %s: %s\n", key, one_line(text).c_str());
         }
     };
     show_text("hostname", c.hostname);
@@ -42,7 +42,7 @@ show_chassis(ds *output, const Chassis &c, int64_t now_ms)
     for (const auto &[bridge, slots] : c.slots) {
         auto used = c.slots_used.find(bridge);
         ds_put_format(output, "    mirror slots of %s: %lld of %lld used\n",
-                      bridge.c_str(),
+                      one_line(bridge).c_str(),
                       static_cast<long long>(
                           used == c.slots_used.end() ? 0 : used->second),
                       static_cast<long long>(slots));
@@ -75,18 +75,19 @@ run_show(ctl_context *ctx)
             continue;
         }
         ds_put_format(&ctx->output, "Tunnel %s\n    %s, %s",
-                      a.say(v.account, v.name).c_str(), to_string(v.state),
-                      to_string(v.health));
+                      one_line(a.say(v.account, v.name)).c_str(),
+                      to_string(v.state), to_string(v.health));
         for (const std::string &name : v.chassis) {
-            ds_put_format(&ctx->output, ", on %s", name.c_str());
+            ds_put_format(&ctx->output, ", on %s", one_line(name).c_str());
         }
-        ds_put_format(&ctx->output, "\n    %s -> %s, vni %s\n",
-                      v.source.c_str(),
-                      a.say(v.destination_account, v.destination).c_str(),
-                      number_text(v.vni).c_str());
+        ds_put_format(
+            &ctx->output, "\n    %s -> %s, vni %s\n",
+            one_line(v.source).c_str(),
+            one_line(a.say(v.destination_account, v.destination)).c_str(),
+            number_text(v.vni).c_str());
         for (const auto &[code, message] : v.reasons) {
-            ds_put_format(&ctx->output, "    %s: %s\n", code.c_str(),
-                          message.c_str());
+            ds_put_format(&ctx->output, "    %s: %s\n", one_line(code).c_str(),
+                          one_line(message).c_str());
         }
     }
     if (as_json) {

@@ -146,8 +146,11 @@ event_lines(const Attempt &a, const TunnelView &v)
     const pmrec_event *row;
     PMREC_EVENT_FOR_EACH(row, a.idl)
     {
+        /* A former tunnel of that name may have gone to a third account,
+         * which is not this acceptor's to know. */
         if (!strcmp(row->kind, "tunnel") && v.name == row->object &&
-            v.account == row->account) {
+            v.account == row->account &&
+            (sees(a, row->account) || sees(a, row->peer_account))) {
             events.push_back(*read(row, nullptr));
         }
     }

@@ -327,8 +327,8 @@ void
 complain(const std::string &code, const std::string &path,
          const std::string &message)
 {
-    std::cerr << program_name << ": " << code << ": " << path << ": "
-              << message << "\n";
+    std::cerr << program_name << ": "
+              << one_line(code + ": " + path + ": " + message) << "\n";
 }
 
 } // namespace pm::ctl

@@ -164,7 +164,7 @@ used_by(const Attempt &, const std::function<bool(const Tunnel &)> &uses);
 /* A problem's path: as in a document, but by name. */
 std::string path_of(const std::string &kind, const std::string &name);
 /* The text with blanks for line ends and other control characters. */
-std::string one_line(std::string);
+std::string one_line(const std::string &);
 /* Columns of the terminal: $COLUMNS, else what standard output says of
  * itself; without limit if it is no terminal. */
 size_t terminal_width();

@@ -259,6 +259,14 @@ class ReasonCases(ProductCases):
                    self.setting("mirror-bridge", "br-phy"),
                    self.setting("mirror-bridge"), "Installed")
 
+    def test_mirror_bridge_invalid(self):
+        """vswitchd never makes such a bridge: were it waited for, nothing
+        would ever be installed or removed again."""
+        self.running()
+        self.shows("MIRROR_BRIDGE_INVALID",
+                   self.setting("mirror-bridge", "../br"),
+                   self.setting("mirror-bridge"), "Installed")
+
     def test_delivery_unsupported(self):
         self.running()
         self.shows("DELIVERY_UNSUPPORTED",

@@ -48,6 +48,10 @@ REFUSED = {
     "RULE_ICMP": ("acme", RULE + " 5 accept protocol=tcp icmp-type=8"),
     "RULE_LIMIT": ("acme", " -- ".join(f"rule-add web outbound {n} accept"
                                        for n in range(1, 102))),
+    "RULE_TOO_COSTLY": ("acme", " -- ".join(
+        f"rule-add web outbound {n} accept protocol=tcp source=10.7.{n}.0/24 "
+        "source-port=1-65534 destination-port=1-65534"
+        for n in range(1, 68))),
     "SYNTAX": ("", "collector-add new 10.0.0.999"),
     "DUPLICATE": ("acme", "filter-add web"),
     "MISMATCH": ("acme", ADD + " source-vpc=hub"),
@@ -118,7 +122,8 @@ class Refusals(CloudTest):
         """What several commands are refused for, in one answer."""
         chosen = [(code, own, words) for code, own, words in self.commands()
                   if own == ["--account=acme"] and "new" not in words
-                  and code not in ("RULE_LIMIT", "TUNNEL_LIMIT")]
+                  and code not in ("RULE_LIMIT", "RULE_TOO_COSTLY",
+                                   "TUNNEL_LIMIT")]
         joined = []
         for _, _, words in chosen:
             joined += ["--", *words] if joined else words

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import termios
 import time
+import unicodedata
 
 from dummy.cli_case import CliTest, DEADLINE, DOCUMENT, Result
 
@@ -22,6 +23,11 @@ HOUR_MS = 3600 * 1000
 
 def ovsdb_map(values):
     return ["map", [[key, value] for key, value in values.items()]]
+
+
+def places(line):
+    """How many places of a terminal a line takes: Hangul takes two."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
 
 
 class Shown(CliTest):
@@ -252,7 +258,7 @@ class ListTests(Shown):
             for width in (40, 80, 100, 132):
                 with self.subTest(command, width=width):
                     lines = self.body(self.columns(width, *words))
-                    self.assertLessEqual(max(map(len, lines)), width)
+                    self.assertLessEqual(max(map(places, lines)), width)
                     self.assertEqual(
                         sorted("".join("".join(lines).split()).replace(
                             "-", "")),

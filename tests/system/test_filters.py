@@ -5,6 +5,7 @@ import unittest
 from cases.explain import ExplainCases
 from cases.filter_counts import FilterCountCases
 from cases.megaflows import MegaflowCases
+from cases.random_traffic import RandomTrafficCases
 from lab import RealLab
 
 
@@ -17,4 +18,8 @@ class FilterCount(FilterCountCases, unittest.TestCase):
 
 
 class Megaflow(MegaflowCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class RandomTraffic(RandomTrafficCases, unittest.TestCase):
     make_lab = RealLab

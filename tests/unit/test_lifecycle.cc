@@ -220,6 +220,23 @@ TEST(View, MissesAHostAfterThreeHeartbeats)
     EXPECT_NE(view.reasons["HOST_DEAD"].find("hv1"), std::string::npos);
 }
 
+TEST(View, DoesNotCallAHostAliveByAHeartbeatOfTheFuture)
+{
+    Reporting r;
+    r.report(TUNNEL, "hv1");
+    r.heartbeat("hv1", r.world.now_ms + 180000);
+    EXPECT_EQ(r.view(TUNNEL).conditions["HostAlive"].status,
+              ConditionStatus::True);
+    for (int64_t ahead_ms : {int64_t{180001}, INT64_MAX - r.world.now_ms}) {
+        r.heartbeat("hv1", r.world.now_ms + ahead_ms);
+        TunnelView view = r.view(TUNNEL);
+        const Condition &alive = view.conditions["HostAlive"];
+        EXPECT_EQ(alive.status, ConditionStatus::Unknown);
+        EXPECT_TRUE(alive.reason.starts_with("HOST_CLOCK: ")) << alive.reason;
+        EXPECT_EQ(view.health, Health::Ok);
+    }
+}
+
 TEST(View, DoesNotKnowAHostThatNeverSentAHeartbeat)
 {
     Reporting r;

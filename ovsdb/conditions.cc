@@ -153,13 +153,34 @@ private:
         return subnet->vpc;
     }
 
+    /* A NIC that went from the inventory may come back (plugin/nic_links.h).
+     */
+    std::optional<Uuid> follow_lost_nic(const Resource &resource)
+    {
+        if (resource.type != ResourceType::NetworkInterface ||
+            resource.iface_id.empty()) {
+            return std::nullopt;
+        }
+        by_text(&pmrec_table_network_interface,
+                pmrec_network_interface_col_iface_id, resource.iface_id);
+        for (const auto &[id, nic] : seen_.nics) {
+            if (nic.iface_id == resource.iface_id) {
+                return follow_subnet(nic.subnet);
+            }
+        }
+        return std::nullopt;
+    }
+
     /* Returns the VPC of the resource's target, as far as it is known. */
     std::optional<Uuid> follow_resource(const Uuid &id)
     {
         by_uuid(&pmrec_table_mirror_resource, id);
         const Resource *resource = find(seen_.resources, id);
-        if (!resource || !resource->target_id) {
+        if (!resource) {
             return std::nullopt;
+        }
+        if (!resource->target_id) {
+            return follow_lost_nic(*resource);
         }
         const Uuid &target = *resource->target_id;
         switch (resource->type) {

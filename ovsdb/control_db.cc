@@ -435,6 +435,7 @@ ControlDb::take_changes()
             from.clear();
         });
     }
+    i.links.complete(&delta);
     return delta;
 }
 

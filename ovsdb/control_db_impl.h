@@ -5,6 +5,7 @@
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/nic_links.h"
 
 namespace pm {
 
@@ -22,6 +23,7 @@ struct ControlDb::Impl {
 
     Model seen;       /* What the IDL holds. */
     ModelDelta fresh; /* Not yet taken; additions and changes. */
+    NicLinks links;   /* Of what has been taken. */
     ModelDelta gone;  /* Deletions that count once the view is complete. */
     /* Rows of which a child is on its way. */
     std::set<Uuid> waiting_for_children;

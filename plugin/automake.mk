@@ -40,6 +40,8 @@ libpmcore_la_SOURCES = \
 	plugin/mirror_watch.h \
 	plugin/model.cc \
 	plugin/model.h \
+	plugin/nic_links.cc \
+	plugin/nic_links.h \
 	plugin/parse.h \
 	plugin/parse_customer.cc \
 	plugin/parse_inventory.cc \

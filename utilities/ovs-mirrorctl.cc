@@ -338,7 +338,7 @@ main(int argc, char *argv[])
 {
     using namespace pm::ctl;
 
-    ovs_set_program_name(argv[0], PACKAGE_VERSION);
+    ovs_set_program_name(argv[0], PM_VERSION);
     fatal_ignore_sigpipe();
     vlog_set_levels(nullptr, VLF_CONSOLE, VLL_WARN);
     /* What these would say is said in one line of our own, or is nothing to

@@ -122,6 +122,34 @@ class ReasonCases(ProductCases):
                    lambda: self.control.ctl("collector-add", "ids4-box",
                                             self.ids4.address))
 
+    def shows_while_a_row_is_away(self, name):
+        """A NIC's row is deleted, and another of its iface_id inserted, as
+        any control plane may."""
+        row, = [r for r in self.control.select("Network_Interface")
+                if r["name"] == name]
+        again = {k: v for k, v in row.items() if not k.startswith("_")}
+        self.shows("TARGET_MISSING", lambda: self.control.transact(
+            {"op": "delete", "table": "Network_Interface",
+             "where": [["name", "==", name]]}),
+            lambda: self.control.transact(
+                {"op": "insert", "table": "Network_Interface", "row": again}))
+
+    def test_target_missing_while_the_row_of_the_source_is_away(self):
+        self.running()
+        self.shows_while_a_row_is_away("web1-eth0")
+
+    def test_target_missing_while_the_row_of_a_destination_is_away(self):
+        self.control.ctl("nic-add", "remote", "iface-id=elsewhere",
+                         "mac=52:54:00:00:09:01",
+                         f"addresses={self.ids4.address}")
+        self.control.ctl("resource-add", "remote", "destination",
+                         "network-interface", "remote")
+        self.control.apply({"mirror_tunnels": [
+            {"name": "first", "account": "default", "source": "web1-src",
+             "destination": "remote", "vni": 7001}]})
+        self.control.wait_running("first")
+        self.shows_while_a_row_is_away("remote")
+
     def test_no_route(self):
         self.running()
         self.shows("NO_ROUTE", lambda: self.lab.route(self.ids4, False),

@@ -39,7 +39,9 @@ class Usage(CliTest):
             self.assertIn(name, out)
 
     def test_version(self):
-        self.assertIn("DB Schema 1.", self.ok("--version"))
+        lines = self.ok("--version").splitlines()
+        self.assertRegex(lines[0], r"^ovs-mirrorctl 0\.")
+        self.assertIn("DB Schema 1.", lines[-1])
 
     def test_an_argument_that_is_not_utf8_is_a_usage_error(self):
         result = self.run_cli("vpc-add", "v1", b"region=\xff\xfe")

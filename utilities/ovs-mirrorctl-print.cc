@@ -131,6 +131,15 @@ print_object(ctl_context *ctx, const ordered_json &object)
         ds_put_format(&ctx->output, "%s\n", object.dump(1).c_str());
         return;
     }
+    if (attempt_of(ctx).settings.format == Format::Csv) {
+        Listing one;
+        one.objects.push_back(object);
+        for (const auto &[key, value] : object.items()) {
+            one.keys.push_back(key);
+        }
+        print(ctx, one);
+        return;
+    }
     for (const auto &[key, value] : object.items()) {
         ds_put_format(&ctx->output, "%s: %s\n", key.c_str(),
                       one_line(cell_text(value)).c_str());

@@ -62,16 +62,16 @@ run_show(ctl_context *ctx)
             chassis[c.name] = c;
         }
     }
-    bool as_json = a.settings.format == Format::Json;
+    bool as_text = a.settings.format == Format::Table;
     for (const auto &[name, c] : chassis) {
         object["hypervisors"].push_back(chassis_json(c, a.context.now_ms));
-        if (!as_json) {
+        if (as_text) {
             show_chassis(&ctx->output, c, a.context.now_ms);
         }
     }
     for (const TunnelView &v : views_of(a)) {
         object["tunnels"].push_back(view_json(v));
-        if (as_json) {
+        if (!as_text) {
             continue;
         }
         ds_put_format(&ctx->output, "Tunnel %s\n    %s, %s",
@@ -90,7 +90,7 @@ run_show(ctl_context *ctx)
                           one_line(message).c_str());
         }
     }
-    if (as_json) {
+    if (!as_text) {
         print_object(ctx, object);
     }
 }

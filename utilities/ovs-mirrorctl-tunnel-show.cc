@@ -444,10 +444,10 @@ run_tunnel_show(ctl_context *ctx)
         return;
     }
     ordered_json object = show_json(a, *view);
-    if (a.settings.format == Format::Json) {
-        print_object(ctx, object);
-    } else {
+    if (a.settings.format == Format::Table) {
         show_text(a, *view, object, &ctx->output);
+    } else {
+        print_object(ctx, object);
     }
 }
 

@@ -151,7 +151,7 @@ struct Listing {
     std::vector<std::string> below;
 };
 void print(ctl_context *, const Listing &);
-/* Prints one object: as JSON, else "key: value" lines. */
+/* Prints one object: as JSON, as a row of CSV, else "key: value" lines. */
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */
 std::string cell_text(const nlohmann::ordered_json &);

@@ -54,6 +54,19 @@ class Shown(CliTest):
         self.db.transact([heartbeat, {
             "op": "insert", "table": "Tunnel_Status", "row": row}])
 
+    def test_what_is_shown_of_one_is_a_row_of_csv_with_the_keys_of_json(self):
+        self.status()
+        for args in (["tunnel-show", "acme/web1-ids"],
+                     ["resource-show", "acme/web1-src"], ["show"]):
+            with self.subTest(args):
+                shown = self.json(*args)
+                row, = csv.DictReader(io.StringIO(
+                    self.ok(*args, "--format=csv")))
+                self.assertEqual(list(row), list(shown))
+                for key, value in shown.items():
+                    if isinstance(value, (dict, list)):
+                        self.assertEqual(json.loads(row[key]), value)
+
     def request(self):
         self.ok("--account=acme", "tunnel-add", "shared", "source=web1-src",
                 "destination=beta/beta-ids", "vni=5", "note=please")

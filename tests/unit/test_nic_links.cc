@@ -35,9 +35,11 @@ protected:
     {
         links.complete(&delta);
         auto i = delta.resources.find(RESOURCE);
-        return i == delta.resources.end()
-                   ? std::nullopt
-                   : std::optional(i->second->target_id);
+        std::optional<std::optional<Uuid>> target;
+        if (i != delta.resources.end()) {
+            target.emplace(i->second->target_id);
+        }
+        return target;
     }
     std::optional<std::optional<Uuid>>
     target_after_nic(const Uuid &id, const std::optional<Nic> &nic)

@@ -314,10 +314,10 @@ renewal_flow(int turn)
 {
     /* A register is 0 behind a patch port. */
     std::string bit = hex(UINT64_C(1) << turn % TURNS);
-    return {
-        {TABLE_TAP, PRIORITY_RENEWAL, "reg7=0x1,pkt_mark=" + bit + "/" + bit},
-        cookie(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
-        "drop"};
+    return {{TABLE_TAP, PRIORITY_RENEWAL,
+             "pkt_mark=" + bit + "/" + bit + ",reg7=0x1"},
+            cookie(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
+            "drop"};
 }
 
 int

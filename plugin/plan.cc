@@ -150,9 +150,12 @@ Actual::take_read(const std::string &bridge,
         }
     }
     flows[bridge] = std::move(read);
-    if (lost) {
+    auto before = before_loss.find(bridge);
+    if (lost ||
+        (before != before_loss.end() && before->second != flows[bridge])) {
         disturbed.insert(bridge);
     }
+    before_loss.erase(bridge);
     return lost;
 }
 
@@ -168,7 +171,10 @@ Actual::lose(const std::string &bridge)
             stopped(owner.number, spec_of(was), bridge);
         }
     }
-    disturbed.insert(bridge);
+    for (auto &[owner, was] : known->second) {
+        std::sort(was.begin(), was.end());
+    }
+    before_loss[bridge] = std::move(known->second);
     flows.erase(known);
     meters.erase(bridge);
 }

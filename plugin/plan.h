@@ -59,6 +59,8 @@ struct Actual {
     /* Bridges of which somebody else may have changed flows since the last
      * bundle of ours. */
     std::set<std::string> disturbed;
+    /* Flows of bridges that were lost, until they are read again. */
+    std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> before_loss;
     /* A bundle is under way: what it stops is not in 'unproven' yet. */
     bool changing = false;
 

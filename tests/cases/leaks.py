@@ -86,7 +86,7 @@ class LeakCases(ConstantCases):
             "rss_kb": {name: rss_kb(pid) for name, pid in pids.items()},
             "descriptors": {name: len(os.listdir(f"/proc/{pid}/fd"))
                             for name, pid in pids.items()},
-            "flows": set(self.counted_flows()),
+            "flows": self.lasting_flows(),
             "groups": self.groups_and_meters(),
             "rows": {table: len(rows[table]) for table in rows},
             "control": {table: len(self.control.rows(table, "_uuid"))

@@ -153,16 +153,16 @@ class RevocationCases(ConstantCases):
         for length in (100, 200, 300):
             self.tunnel("revoked", self.ids4, VNI, packet_length=length)
             self.control.ctl("--wait=hv", "sync")
-            turn = re.search(r"priority=400,.*pkt_mark=(\w+)/",
-                             self.switch.ofctl("dump-flows", "br-mirror"))[1]
 
-            def marks():
+            def renewed():
+                turn = re.search(
+                    r"priority=400,.*pkt_mark=(\w+)/",
+                    self.switch.ofctl("dump-flows", "br-mirror"))[1]
                 dump = self.switch.appctl("dpctl/dump-flows", "-m", "--names")
-                return {int(mark, 16) for mark in re.findall(
+                marks = {int(mark, 16) for mark in re.findall(
                     r"skb_mark\(0/(\w+)\).*in_port\(web1\).*tnl_push", dump)}
-            wait_until(lambda marks=marks, turn=turn: marks() == {
-                int(turn, 16)}, f"datapath flows of mark {turn}", 5)
-            seen.add(turn)
+                return marks == {int(turn, 16)} and turn not in seen and turn
+            seen.add(wait_until(renewed, "datapath flows of a new turn", 10))
         self.assertEqual(len(seen), 3)
 
     def test_ten_thousand_datapath_flows_at_rate(self):

@@ -161,8 +161,11 @@ class RevocationCases(ConstantCases):
                 dump = self.switch.appctl("dpctl/dump-flows", "-m", "--names")
                 marks = {int(mark, 16) for mark in re.findall(
                     r"skb_mark\(0/(\w+)\).*in_port\(web1\).*tnl_push", dump)}
+                told[:] = [f"turn {turn}, marks {marks}, seen {seen}"]
                 return marks == {int(turn, 16)} and turn not in seen and turn
-            seen.add(wait_until(renewed, "datapath flows of a new turn", 10))
+            told = []
+            seen.add(wait_until(renewed, lambda told=told: "datapath flows of "
+                                f"a new turn: {told}", 10))
         self.assertEqual(len(seen), 3)
 
     def test_ten_thousand_datapath_flows_at_rate(self):

@@ -162,7 +162,10 @@ class RevocationCases(ConstantCases):
                 marks = {int(mark, 16) for mark in re.findall(
                     r"skb_mark\(0/(\w+)\).*in_port\(web1\).*tnl_push", dump)}
                 told[:] = [f"turn {turn}, marks {marks}, seen {seen}"]
-                return marks == {int(turn, 16)} and turn not in seen and turn
+                # What is translated while the classifier still holds the
+                # last turn's flow looks at that bit too.
+                return (marks and all(m & int(turn, 16) for m in marks)
+                        and turn not in seen and turn)
             told = []
             seen.add(wait_until(renewed, lambda told=told: "datapath flows of "
                                 f"a new turn: {told}", 10))

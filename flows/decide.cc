@@ -65,6 +65,16 @@ matches(const Rule &rule, const Frame &frame)
 
 } // namespace
 
+std::optional<Direction>
+direction_of(const std::string &word)
+{
+    return word == "in" || word == "inbound"
+               ? std::optional(Direction::Inbound)
+           : word == "out" || word == "outbound"
+               ? std::optional(Direction::Outbound)
+               : std::nullopt;
+}
+
 Decision
 decide(const Filter &filter, Direction direction, const Frame &frame)
 {

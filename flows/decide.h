@@ -8,6 +8,7 @@
 #define FLOWS_DECIDE_H 1
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "plugin/model.h"
@@ -32,6 +33,9 @@ struct Decision {
 
     auto operator<=>(const Decision &) const = default;
 };
+
+/* "in" or "inbound", "out" or "outbound"; nullopt for another word. */
+std::optional<Direction> direction_of(const std::string &word);
 
 Decision decide(const Filter &, Direction, const Frame &);
 

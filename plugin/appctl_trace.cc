@@ -5,20 +5,6 @@
 
 namespace pm {
 
-namespace {
-
-std::optional<Direction>
-direction_of(const std::string &word)
-{
-    return word == "in" || word == "inbound"
-               ? std::optional(Direction::Inbound)
-           : word == "out" || word == "outbound"
-               ? std::optional(Direction::Outbound)
-               : std::nullopt;
-}
-
-} // namespace
-
 TraceCommand::TraceCommand(const Agent *agent)
     : agent_(agent), vswitchd_("ovs-vswitchd")
 {

@@ -129,16 +129,6 @@ run_filter_show(ctl_context *ctx)
 /* ------------------------------------------------------------------------
  * filter-test. */
 
-std::optional<Direction>
-direction_of(const std::string &word)
-{
-    return word == "in" || word == "inbound"
-               ? std::optional(Direction::Inbound)
-           : word == "out" || word == "outbound"
-               ? std::optional(Direction::Outbound)
-               : std::nullopt;
-}
-
 void
 check_filter_test(ctl_context *ctx)
 {

@@ -18,7 +18,9 @@ constexpr uint16_t PRIORITY_NON_IP_GUARD = 3;
 constexpr uint16_t PRIORITY_EGRESS = 100;
 constexpr uint16_t PRIORITY_LIMIT = 100;
 constexpr uint16_t PRIORITY_TAP = 100;
+constexpr uint16_t PRIORITY_TAP_MAC = 150;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
+constexpr uint16_t PRIORITY_TAP_MAC_TAGGED = 250;
 constexpr uint16_t PRIORITY_GUARD = 300;
 /* Above the guard, so that the switch looks at no more than the port: the
  * guard would have it match addresses. */
@@ -31,6 +33,9 @@ constexpr int TURNS = 32;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
+
+/* Addresses of groups: broadcast and multicast. */
+constexpr const char *TO_GROUP = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00";
 
 /* No bridge has this port. */
 constexpr const char *NO_PORT = "64000";
@@ -155,25 +160,17 @@ base_flows(bool budgeted)
     }
     add(TABLE_LIMIT, resubmit(TABLE_BUDGET));
     add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
+    add(TABLE_MEMBER, "drop");
     return flows;
 }
 
-std::vector<Flow>
-tap_flows(int64_t nic, Direction direction, int ofport,
-          std::optional<int> own_tag, std::vector<TapTunnel> tunnels)
+namespace {
+
+/* Actions that hand a frame to each of 'tunnels', sorted by filter, so that
+ * reg1 is set once for those that share one. */
+std::string
+hand_to(const std::vector<TapTunnel> &tunnels, Direction direction)
 {
-    if (tunnels.empty()) {
-        return {};
-    }
-    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
-    std::string in_port = "in_port=" + std::to_string(ofport);
-    std::erase_if(tunnels,
-                  [&](const TapTunnel &t) { return t.idle(direction); });
-    if (tunnels.empty()) {
-        return {{{TABLE_TAP, PRIORITY_TAP_IDLE, in_port}, id, "drop"}};
-    }
-    /* Sorted by filter, so that reg1 is set once for those that share one. */
-    std::sort(tunnels.begin(), tunnels.end());
     std::string actions = set_register(0, direction_code(direction));
     int64_t filter = 0;
     for (const TapTunnel &t : tunnels) {
@@ -184,14 +181,96 @@ tap_flows(int64_t nic, Direction direction, int ofport,
         actions += "," + set_register(2, t.tunnel) + "," +
                    resubmit(t.filter ? TABLE_FILTER : TABLE_EGRESS);
     }
+    return actions;
+}
 
-    std::vector<Flow> flows = {
-        {{TABLE_TAP, PRIORITY_TAP, in_port}, id, actions}};
+/* Appends a flow of TAP and, where OVS adds a tag, its twin that pops it. */
+void
+add_tap(const std::string &match, bool by_mac, std::optional<int> own_tag,
+        uint64_t id, const std::string &actions, std::vector<Flow> *flows)
+{
+    flows->push_back(
+        {{TABLE_TAP, by_mac ? PRIORITY_TAP_MAC : PRIORITY_TAP, match},
+         id,
+         actions});
     if (own_tag) {
-        flows.push_back({{TABLE_TAP, PRIORITY_TAP_TAGGED,
-                          in_port + ",dl_vlan=" + std::to_string(*own_tag)},
-                         id,
-                         "pop_vlan," + actions});
+        flows->push_back(
+            {{TABLE_TAP,
+              by_mac ? PRIORITY_TAP_MAC_TAGGED : PRIORITY_TAP_TAGGED,
+              match + ",dl_vlan=" + std::to_string(*own_tag)},
+             id,
+             "pop_vlan," + actions});
+    }
+}
+
+} // namespace
+
+std::vector<Flow>
+tap_flows(int64_t nic, Direction direction, const TapPort &port,
+          std::vector<TapTunnel> tunnels)
+{
+    if (tunnels.empty()) {
+        return {};
+    }
+    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
+    std::string in_port = "in_port=" + std::to_string(port.ofport);
+    std::erase_if(tunnels,
+                  [&](const TapTunnel &t) { return t.idle(direction); });
+    if (tunnels.empty()) {
+        return port.shared ? std::vector<Flow>{}
+                           : std::vector<Flow>{
+                                 {{TABLE_TAP, PRIORITY_TAP_IDLE, in_port},
+                                  id,
+                                  "drop"}};
+    }
+    std::sort(tunnels.begin(), tunnels.end());
+    std::vector<TapTunnel> flooded = tunnels;
+    if (direction == Direction::Inbound) {
+        std::erase_if(flooded, [](const TapTunnel &t) { return !t.floods; });
+    }
+    std::vector<Flow> flows;
+    if (port.shared || flooded.size() < tunnels.size()) {
+        add_tap(
+            in_port +
+                (direction == Direction::Inbound ? ",dl_dst=" : ",dl_src=") +
+                port.mac,
+            true, port.own_tag, id, hand_to(tunnels, direction), &flows);
+    }
+    if (flooded.empty()) {
+        return flows;
+    }
+    std::string to_flooded = hand_to(flooded, direction);
+    if (!port.shared) {
+        add_tap(in_port, false, port.own_tag, id, to_flooded, &flows);
+    } else if (direction == Direction::Inbound) {
+        std::string member = "reg3=" + hex(nic);
+        flows.push_back(
+            {{TABLE_MEMBER, PRIORITY_TAP, member}, id, to_flooded});
+        flows.push_back(
+            {{TABLE_MEMBER, PRIORITY_TAP_MAC, member + ",dl_src=" + port.mac},
+             id,
+             "drop"});
+    }
+    return flows;
+}
+
+std::vector<Flow>
+shared_tap_flows(int64_t pair, Direction direction, int ofport,
+                 std::optional<int> own_tag, bool copying,
+                 const std::set<int64_t> &members)
+{
+    uint64_t id = cookie(FlowOwner::Tap, pair, direction);
+    std::string in_port = "in_port=" + std::to_string(ofport);
+    std::vector<Flow> flows;
+    if (!copying) {
+        flows.push_back({{TABLE_TAP, PRIORITY_TAP_IDLE, in_port}, id, "drop"});
+    } else if (!members.empty()) {
+        std::string actions;
+        for (int64_t nic : members) {
+            actions += (actions.empty() ? "" : ",") + set_register(3, nic) +
+                       "," + resubmit(TABLE_MEMBER);
+        }
+        add_tap(in_port + "," + TO_GROUP, false, own_tag, id, actions, &flows);
     }
     return flows;
 }
@@ -353,8 +432,8 @@ admits_nothing(const Filter &filter, Direction direction)
 int
 resubmits_of(const TapTunnel &tunnel)
 {
-    /* The last two are to LIMIT and BUDGET. */
-    return (tunnel.filter ? 2 : 1) + 2;
+    /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER. */
+    return (tunnel.filter ? 2 : 1) + 3;
 }
 
 std::vector<FlowEdit>

@@ -1,17 +1,26 @@
 /* The tables of our own bridge (core).
  *
- *     patch port, one a NIC and direction
- *        |
+ *     patch port, one a NIC and direction, or one a direction for the NICs
+ *        |         of a bridge that share a pair of Mirrors
  *        v
  *   +- 0 TAP ----------------------------------------------------------+
  *   | 400  renewal, on some switches: never matches                    |
  *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
  *   |        direction: drop, before anything but the port is looked at |
  *   | 300  our own copies (UDP 4789, outer source -> collector): drop  |
- *   | 200  in_port, OVS's own tag: pop it, then as below               |
+ *   | 250  as 150, OVS's own tag: pop it, then as below                |
+ *   | 200  as 100, OVS's own tag: pop it, then as below                |
+ *   | 150  in_port, the NIC's MAC, where NICs share the port, or not   |
+ *   |        all of the NIC's tunnels get what is flooded              |
  *   | 100  in_port: reg0 = direction; for each tunnel of the NIC       |
  *   |        reg1 = filter, reg2 = tunnel, resubmit(,1)                |
  *   |        without a filter: reg2 = tunnel, resubmit(,2)             |
+ *   |        where NICs share it, of group addresses only: for each    |
+ *   |        NIC reg3 = NIC, resubmit(,5)                              |
+ *   +------------------------------------------------------------------+
+ *   +- 5 MEMBER: a NIC that shares, and a frame for all of them -------+
+ *   | 150  reg3, from its own MAC: drop, it has not received that      |
+ *   | 100  reg3: for each tunnel of the NIC, as in table 0             |
  *   +------------------------------------------------------------------+
  *   +- 1 FILTER, once a filter however many tunnels share it ----------+
  *   | 40000 - N  reg0, reg1, rule N: accept resubmit(,2); reject drop  |
@@ -53,11 +62,12 @@
  * "ovs-ofctl dump-flows br-mirror
  * cookie=0x6d72300000700000/0xfffffffffff00000" shows all of it.  Numbers are
  * kept in the Tunnel_Status and Filter_Status rows and, for NICs, in the rows
- * of their patch ports. */
+ * of their patch ports or of the Mirrors that they share. */
 #ifndef FLOWS_PIPELINE_H
 #define FLOWS_PIPELINE_H 1
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,14 +81,15 @@ enum FlowTable : uint8_t {
     TABLE_FILTER = 1,
     TABLE_EGRESS = 2,
     TABLE_LIMIT = 3,
-    TABLE_BUDGET = 4
+    TABLE_BUDGET = 4,
+    TABLE_MEMBER = 5
 };
 
 /* What a flow serves.  The unit in which flows are desired and compared. */
 struct FlowOwner {
     enum Kind : uint8_t {
         Base = 0,    /* What each table ends in, and the budget. */
-        Tap = 1,     /* 'number' is the NIC's. */
+        Tap = 1,     /* 'number' is the NIC's, or a shared pair's. */
         Filter = 2,  /* 'number' is the filter's. */
         Egress = 3,  /* 'number' is the tunnel's. */
         Guard = 5,   /* 'number' hashes the pair of outer addresses. */
@@ -112,6 +123,9 @@ struct TapTunnel {
     int64_t tunnel = 0; /* Tunnel number. */
     /* Its filter admits nothing in that direction, whatever comes. */
     bool idle_inbound = false, idle_outbound = false;
+    /* It gets inbound frames that are not for the NIC's own MAC, which one
+     * frame can cause on all ports of a bridge. */
+    bool floods = true;
 
     bool idle(Direction direction) const
     {
@@ -139,11 +153,26 @@ struct EgressSpec {
 
 /* 'budgeted': the meter of all copies is there. */
 std::vector<Flow> base_flows(bool budgeted);
-/* 'own_tag' is the VLAN tag that OVS adds for its own use and that the copy
- * must not carry, if any.  'tunnels' need not be sorted. */
-std::vector<Flow> tap_flows(int64_t nic, Direction, int ofport,
-                            std::optional<int> own_tag,
+
+/* Where a NIC's frames of one direction arrive. */
+struct TapPort {
+    int ofport = 0;
+    /* The VLAN tag that OVS adds for its own use and that the copy must not
+     * carry, if any. */
+    std::optional<int> own_tag;
+    std::string mac;     /* The NIC's; may be empty if all floods. */
+    bool shared = false; /* With other NICs: 'mac' tells them apart. */
+};
+
+/* A NIC's own flows.  'tunnels' need not be sorted. */
+std::vector<Flow> tap_flows(int64_t nic, Direction, const TapPort &,
                             std::vector<TapTunnel> tunnels);
+/* What NICs that share a pair have in common, of one direction.  'copying':
+ * some tunnel of theirs admits something.  'members' are the numbers of NICs
+ * that get frames to group addresses; none in the outbound direction. */
+std::vector<Flow> shared_tap_flows(int64_t pair, Direction, int ofport,
+                                   std::optional<int> own_tag, bool copying,
+                                   const std::set<int64_t> &members);
 std::vector<Flow> filter_flows(int64_t filter_number, const Filter &);
 std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
 /* Source, destination and VNI of an egress flow's actions, ours or as a

@@ -4,6 +4,7 @@
 
 #include "ovsdb/control_rows.h"
 #include "ovsdb/switch_db_impl.h"
+#include "plugin/switch_names.h"
 
 VLOG_DEFINE_THIS_MODULE(switch_db);
 
@@ -153,8 +154,21 @@ read_mark(const struct smap *external_ids)
     if (!purpose) {
         return std::nullopt;
     }
-    return Mark{purpose, smap_get_def(external_ids, MARK_NIC, ""),
-                smap_get_int(external_ids, MARK_NUMBER, 0)};
+    Mark mark{purpose, smap_get_def(external_ids, MARK_NIC, ""),
+              smap_get_int(external_ids, MARK_NUMBER, 0)};
+    mark.segment = smap_get_def(external_ids, MARK_SEGMENT, "");
+    const std::string prefix = MARK_MEMBER;
+    const struct smap_node *node;
+    SMAP_FOR_EACH(node, external_ids)
+    {
+        int number;
+        if (std::string(node->key).starts_with(prefix) &&
+            str_to_int(node->key + prefix.size(), 10, &number) && number > 0 &&
+            number <= NIC_NUMBER_MAX) {
+            mark.members[number] = node->value;
+        }
+    }
+    return mark;
 }
 
 SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
@@ -361,6 +375,7 @@ SwitchDb::Impl::read_bridge_ports(const struct ovsrec_bridge *bridge,
             nic.port = to_uuid(port->header_.uuid);
             nic.port_name = port->name;
             nic.own_tag = own_tag(port);
+            nic.mac = smap_get_def(&iface->external_ids, "attached-mac", "");
             if (iface->n_mtu) {
                 nic.mtu = static_cast<int>(iface->mtu[0]);
             }

@@ -11,6 +11,9 @@ namespace pm {
 inline constexpr char MARK[] = "ovs-mirrord";
 inline constexpr char MARK_NIC[] = "ovs-mirrord-nic";
 inline constexpr char MARK_NUMBER[] = "ovs-mirrord-number";
+inline constexpr char MARK_SEGMENT[] = "ovs-mirrord-segment";
+/* Followed by the NIC's number. */
+inline constexpr char MARK_MEMBER[] = "ovs-mirrord-nic-";
 
 /* The mark of a row, or nullopt if it is not ours. */
 std::optional<Mark> read_mark(const struct smap *external_ids);

@@ -17,8 +17,17 @@ public:
         smap_add(&map_, MARK, mark.purpose.c_str());
         if (!mark.iface_id.empty()) {
             smap_add(&map_, MARK_NIC, mark.iface_id.c_str());
+        }
+        if (mark.number) {
             smap_add_format(&map_, MARK_NUMBER, "%lld",
                             static_cast<long long>(mark.number));
+        }
+        if (!mark.segment.empty()) {
+            smap_add(&map_, MARK_SEGMENT, mark.segment.c_str());
+        }
+        for (const auto &[number, iface_id] : mark.members) {
+            smap_add(&map_, (MARK_MEMBER + std::to_string(number)).c_str(),
+                     iface_id.c_str());
         }
     }
     explicit Smap(const std::map<std::string, std::string> &pairs) : Smap()

@@ -280,12 +280,12 @@ flow_title(Agent &agent, const Flow &flow, KnownHits *known)
             title += " (" + filter->account + "/" + filter->name + ")";
         }
     } else if (cookie->owner.kind == FlowOwner::Tap) {
-        for (const auto &[name, port] : desired.facts().rows.ports) {
-            if (port.mark.number == cookie->owner.number) {
-                title += " (" + port.mark.iface_id + ")";
-                break;
-            }
+        std::string nics;
+        for (const std::string &nic :
+             desired.nics_of_tap(cookie->owner.number)) {
+            nics += (nics.empty() ? " (" : " ") + nic;
         }
+        title += nics.empty() ? "" : nics + ")";
     }
     if (cookie->direction) {
         title += std::string(" ") + to_string(*cookie->direction);
@@ -304,7 +304,7 @@ std::string
 list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
 {
     std::optional<TunnelDesire> only;
-    std::optional<OwnerKey> tap;
+    std::optional<OwnerKey> tap, shared_tap;
     if (tunnel) {
         auto desire = agent.desired().tunnels().find(*tunnel);
         if (desire == agent.desired().tunnels().end()) {
@@ -312,6 +312,7 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
         }
         only = desire->second;
         tap = agent.desired().tap_of(only->iface_id);
+        shared_tap = agent.desired().shared_tap_of(only->iface_id);
     }
     std::ostringstream out;
     KnownHits known;
@@ -325,7 +326,7 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
                    owner.number == only->tap.tunnel) ||
                   (owner.kind == FlowOwner::Filter && only->tap.filter &&
                    owner.number == only->tap.filter) ||
-                  tap == key));
+                  tap == key || shared_tap == key));
             for (const Flow &flow : flows) {
                 if (wanted) {
                     out << bridge << ": " << flow_title(agent, flow, &known)

@@ -13,6 +13,7 @@ libpmcore_la_SOURCES = \
 	plugin/desire_questions.cc \
 	plugin/desire_rows.cc \
 	plugin/desire_shared.cc \
+	plugin/desire_taps.cc \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \
 	plugin/desired_state.h \

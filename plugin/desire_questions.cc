@@ -63,6 +63,47 @@ DesiredState::tap_of(const std::string &iface_id) const
     return key ? std::optional(*key) : std::nullopt;
 }
 
+std::optional<int64_t>
+DesiredState::pair_of(const std::string &iface_id) const
+{
+    const Seat *seat = seat_of(iface_id);
+    const int64_t *number =
+        !seat ? nullptr
+        : !seat->shared
+            ? value_of(nic_numbers_, iface_id)
+            : value_of(pair_numbers_, facts_.nics.at(iface_id).bridge);
+    return number ? std::optional(*number) : std::nullopt;
+}
+
+std::optional<OwnerKey>
+DesiredState::shared_tap_of(const std::string &iface_id) const
+{
+    const Seat *seat = seat_of(iface_id);
+    const OwnerKey *key =
+        seat && seat->shared
+            ? value_of(shared_tap_keys_, facts_.nics.at(iface_id).bridge)
+            : nullptr;
+    return key ? std::optional(*key) : std::nullopt;
+}
+
+std::set<std::string>
+DesiredState::nics_of_tap(int64_t number) const
+{
+    std::set<std::string> nics;
+    for (const auto &[name, mirror] : facts_.rows.mirrors) {
+        const Mark &mark = mirror.mark;
+        if (mark.number == number && !mark.iface_id.empty()) {
+            nics.insert(mark.iface_id);
+        }
+        for (const auto &[member, iface_id] : mark.members) {
+            if (member == number || mark.number == number) {
+                nics.insert(iface_id);
+            }
+        }
+    }
+    return nics;
+}
+
 std::optional<Uuid>
 DesiredState::status_row_of(const Uuid &tunnel) const
 {
@@ -140,6 +181,11 @@ DesiredState::tunnels_of(const OwnerKey &key) const
         for (const auto &[iface_id, tap] : tap_keys_) {
             if (tap == key) {
                 add(value_of(by_iface_id_, iface_id));
+            }
+        }
+        for (const auto &[bridge, tap] : shared_tap_keys_) {
+            if (tap == key) {
+                add(value_of(on_bridge_, bridge));
             }
         }
         break;

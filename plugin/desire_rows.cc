@@ -4,6 +4,7 @@
 
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -41,106 +42,191 @@ DesiredState::is_vxlan_port_free(const std::string &datapath_type) const
         });
 }
 
-/* Whether no port of a NIC's pair is on a bridge where the NIC's no longer
- * are.  The NIC gets a new pair then, under a new number: vswitchd keeps a
- * patch port that one transaction moves on both bridges (3.1.0). */
-bool
-DesiredState::is_tap_at_home(const Mark &mark)
-{
-    auto nic = facts_.nics.find(mark.iface_id);
-    if (nic == facts_.nics.end()) {
-        return true;
+/* Numbers of taps in rows of ours. */
+struct DesiredState::TapNumbers {
+    std::map<std::string, int64_t> by_nic;  /* At home, by iface-id. */
+    std::map<std::string, int64_t> by_pair; /* Shared, by NIC bridge. */
+    std::set<int64_t> used;
+
+    /* The number of 'key', or 'had' if it is free, else another. */
+    static int64_t choose(std::map<std::string, int64_t> *numbers,
+                          std::set<int64_t> *used, const std::string &key,
+                          const int64_t *had)
+    {
+        auto known = numbers->find(key);
+        if (known != numbers->end()) {
+            return known->second;
+        }
+        int64_t number = had ? *had : 1;
+        while (used->count(number)) {
+            number++;
+        }
+        used->insert(number);
+        (*numbers)[key] = number;
+        return number;
     }
+};
+
+/* Whether no port of a pair is on another bridge than it should be.  A new
+ * pair comes, under a new number, where one is: vswitchd keeps a patch port
+ * that one transaction moves on both bridges (3.1.0). */
+bool
+DesiredState::is_pair_at_home(int64_t number, const std::string &nic_bridge,
+                              const std::string &datapath_type)
+{
     auto is_on = [&](const std::string &name, const std::string &bridge) {
         auto port = facts_.rows.ports.find(name);
         return port == facts_.rows.ports.end() ||
                port->second.bridge == bridge;
     };
-    std::string mirror_bridge = bridge_for_type(nic->second.datapath_type);
+    std::string mirror_bridge = bridge_for_type(datapath_type);
     return std::all_of(
         DIRECTIONS.begin(), DIRECTIONS.end(), [&](Direction direction) {
-            return is_on(tap_port_name(mark.number, direction),
-                         nic->second.bridge) &&
-                   is_on(nic_port_name(mark.number, direction), mirror_bridge);
+            return is_on(tap_port_name(number, direction), nic_bridge) &&
+                   is_on(nic_port_name(number, direction), mirror_bridge);
         });
 }
+
+DesiredState::TapNumbers
+DesiredState::numbers_in_rows()
+{
+    TapNumbers numbers;
+    for (const auto &[name, port] : facts_.rows.ports) {
+        const Mark &mark = port.mark;
+        if (mark.purpose != "tap" && mark.purpose != "shared") {
+            continue;
+        }
+        numbers.used.insert(mark.number);
+        auto nic = facts_.nics.find(mark.iface_id);
+        auto bridge = facts_.bridges.find(port.bridge);
+        if (mark.purpose == "tap" &&
+            (nic == facts_.nics.end() ||
+             is_pair_at_home(mark.number, nic->second.bridge,
+                             nic->second.datapath_type))) {
+            numbers.by_nic.try_emplace(mark.iface_id, mark.number);
+        } else if (mark.purpose == "shared" &&
+                   bridge != facts_.bridges.end() && !bridge->second.ours &&
+                   is_pair_at_home(mark.number, port.bridge,
+                                   bridge->second.datapath_type)) {
+            numbers.by_pair.try_emplace(port.bridge, mark.number);
+        }
+    }
+    for (const auto &[name, mirror] : facts_.rows.mirrors) {
+        auto pair = numbers.by_pair.find(mirror.bridge);
+        for (const auto &[number, iface_id] : mirror.mark.members) {
+            numbers.used.insert(number);
+            auto nic = facts_.nics.find(iface_id);
+            if (pair != numbers.by_pair.end() &&
+                pair->second == mirror.mark.number &&
+                (nic == facts_.nics.end() ||
+                 nic->second.bridge == mirror.bridge)) {
+                numbers.by_nic.try_emplace(iface_id, number);
+            }
+        }
+    }
+    return numbers;
+}
+
+namespace {
+
+/* Adds a pair of Mirrors and their patch ports. */
+void
+add_pair(const Mark &mark, const std::string &nic_bridge,
+         const std::string &mirror_bridge, const std::set<Uuid> &nic_ports,
+         SwitchRows *rows)
+{
+    Mark port_mark = mark;
+    port_mark.members.clear();
+    port_mark.segment.clear();
+    for (Direction direction : DIRECTIONS) {
+        std::string tap = tap_port_name(mark.number, direction);
+        std::string peer = nic_port_name(mark.number, direction);
+        /* trunks: while its Mirror is not live, NORMAL would flood other NICs'
+         * frames into the patch port; 4095 is a VLAN that no frame has. */
+        rows->ports[tap] = {nic_bridge, "patch", {{"peer", peer}}, {4095},
+                            0,          false,   port_mark};
+        rows->ports[peer] = {mirror_bridge,
+                             "patch",
+                             {{"peer", tap}},
+                             {},
+                             nic_ofport(mark.number, direction),
+                             false,
+                             port_mark};
+        MirrorRow mirror;
+        mirror.bridge = nic_bridge;
+        (direction == Direction::Outbound ? mirror.select_src
+                                          : mirror.select_dst) = nic_ports;
+        mirror.output_port = tap;
+        mirror.mark = mark;
+        rows->mirrors[mirror_name(mark.number, direction)] = mirror;
+    }
+}
+
+} // namespace
 
 void
 DesiredState::desire_rows()
 {
-    /* Numbers in rows stay; the others are for those who have a grant. */
-    std::map<std::string, int64_t> numbers;
-    std::set<int64_t> used;
-    for (const auto &[name, port] : facts_.rows.ports) {
-        if (port.mark.purpose == "tap") {
-            used.insert(port.mark.number);
-            if (is_tap_at_home(port.mark)) {
-                numbers.try_emplace(port.mark.iface_id, port.mark.number);
-            }
-        }
-    }
+    /* Numbers in rows stay; the others are for those who have a seat. */
+    TapNumbers numbers = numbers_in_rows();
     SwitchRows rows;
-    std::set<std::string> mirror_bridges;
-    for (const auto &[nic_bridge, nics] : granted_) {
-        for (const std::string &iface_id : nics) {
-            const NicPort &nic = facts_.nics.at(iface_id);
-            std::string mirror_bridge = bridge_for_type(nic.datapath_type);
-            if (!numbers.count(iface_id)) {
-                int64_t number = 1;
-                auto had = nic_numbers_.find(iface_id);
-                if (had != nic_numbers_.end()) {
-                    number = had->second;
-                }
-                while (used.count(number)) {
-                    number++;
-                }
-                numbers[iface_id] = number;
-                used.insert(number);
-            }
-            int64_t number = numbers[iface_id];
-            Mark mark{"tap", iface_id, number};
-            for (Direction direction : DIRECTIONS) {
-                std::string tap = tap_port_name(number, direction);
-                std::string peer = nic_port_name(number, direction);
-                /* trunks: while its Mirror is not live, NORMAL would flood
-                 * other NICs' frames into the patch port; 4095 is a VLAN
-                 * that no frame has. */
-                rows.ports[tap] = {nic_bridge, "patch", {{"peer", peer}},
-                                   {4095},     0,       false,
-                                   mark};
-                rows.ports[peer] = {mirror_bridge,
-                                    "patch",
-                                    {{"peer", tap}},
-                                    {},
-                                    nic_ofport(number, direction),
-                                    false,
-                                    mark};
-                MirrorRow mirror;
-                mirror.bridge = nic_bridge;
-                (direction == Direction::Outbound
-                     ? mirror.select_src
-                     : mirror.select_dst) = {nic.port};
-                mirror.output_port = tap;
-                mirror.mark = mark;
-                rows.mirrors[mirror_name(number, direction)] = mirror;
-            }
-            if (mirror_bridges.insert(mirror_bridge).second) {
-                rows.bridges[mirror_bridge] = {
-                    nic.datapath_type == "system" ? "" : nic.datapath_type,
-                    false,
-                    {"bridge", "", 0}};
-                if (is_vxlan_port_free(nic.datapath_type)) {
-                    rows.ports[vxlan_port_name(
-                        mirror_bridge, facts_.settings.mirror_bridge,
-                        nic.datapath_type)] = vxlan_port(mirror_bridge);
-                }
+    for (const auto &[nic_bridge, plan] : seats_) {
+        if (plan.seats.empty()) {
+            continue;
+        }
+        const std::string &type = facts_.bridges.at(nic_bridge).datapath_type;
+        std::string mirror_bridge = bridge_for_type(type);
+        Mark shared{"shared", "", 0};
+        std::set<Uuid> shared_ports;
+        for (const auto &[iface_id, seat] : plan.seats) {
+            int64_t number =
+                TapNumbers::choose(&numbers.by_nic, &numbers.used, iface_id,
+                                   value_of(nic_numbers_, iface_id));
+            const Uuid &port = facts_.nics.at(iface_id).port;
+            if (seat.shared) {
+                shared.members[number] = iface_id;
+                shared_ports.insert(port);
+            } else {
+                add_pair({"tap", iface_id, number}, nic_bridge, mirror_bridge,
+                         {port}, &rows);
             }
         }
+        if (!shared.members.empty()) {
+            shared.number =
+                TapNumbers::choose(&numbers.by_pair, &numbers.used, nic_bridge,
+                                   value_of(pair_numbers_, nic_bridge));
+            shared.segment = plan.segment;
+            add_pair(shared, nic_bridge, mirror_bridge, shared_ports, &rows);
+        }
+        rows.bridges[mirror_bridge] = {
+            type == "system" ? "" : type, false, {"bridge", "", 0}};
+        if (is_vxlan_port_free(type)) {
+            rows.ports[vxlan_port_name(mirror_bridge,
+                                       facts_.settings.mirror_bridge, type)] =
+                vxlan_port(mirror_bridge);
+        }
+        dirty_shared_taps_.insert(nic_bridge);
     }
-    nic_numbers_ = std::move(numbers);
-    /* The default drops stay as long as the bridge does. */
+    for (const auto &[nic_bridge, key] : shared_tap_keys_) {
+        dirty_shared_taps_.insert(nic_bridge);
+    }
+    nic_numbers_ = std::move(numbers.by_nic);
+    pair_numbers_ = std::move(numbers.by_pair);
+    rows_ = std::move(rows);
+    desire_bases();
+    for (const auto &[bridge, plan] : seats_) {
+        for (const auto &[iface_id, seat] : plan.seats) {
+            dirty_taps_.insert(iface_id);
+        }
+    }
+}
+
+/* The default drops stay as long as the bridge does. */
+void
+DesiredState::desire_bases()
+{
     std::set<std::string> bases;
-    for (const auto &bridges : {facts_.rows.bridges, rows.bridges}) {
+    for (const auto &bridges : {facts_.rows.bridges, rows_.bridges}) {
         for (const auto &[name, bridge] : bridges) {
             bases.insert(name);
         }
@@ -161,10 +247,6 @@ DesiredState::desire_rows()
         }
     }
     bases_ = std::move(bases);
-    for (const auto &[bridge, nics] : granted_) {
-        dirty_taps_.insert(nics.begin(), nics.end());
-    }
-    rows_ = std::move(rows);
 }
 
 } // namespace pm

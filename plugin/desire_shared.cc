@@ -1,9 +1,8 @@
-/* DesiredState, between tunnels: what they share of a bridge, and the flows
- * that serve several of them. */
+/* DesiredState, between tunnels: the indexes by which one finds another, and
+ * the flows of filters, which serve several of them. */
 #include <algorithm>
 
 #include "plugin/desired_state.h"
-#include "plugin/slots.h"
 #include "plugin/switch_names.h"
 
 namespace pm {
@@ -64,7 +63,8 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     if (before.wants_slot != after.wants_slot ||
         before.wants_copy != after.wants_copy ||
         before.nic_bridge != after.nic_bridge ||
-        before.iface_id != after.iface_id || before.tap != after.tap) {
+        before.iface_id != after.iface_id || before.mac != after.mac ||
+        before.subnet != after.subnet || before.tap != after.tap) {
         dirty_bridges_.insert(before.nic_bridge);
         dirty_bridges_.insert(after.nic_bridge);
     }
@@ -143,66 +143,6 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     }
 }
 
-/* Shares a NIC bridge's slots and budget among its tunnels; marks those for
- * whom that changes something. */
-void
-DesiredState::share_bridge(const std::string &nic_bridge)
-{
-    auto facts = facts_.bridges.find(nic_bridge);
-    std::set<std::string> wanting, holding;
-    std::map<int64_t, int> resubmits;
-    std::map<int64_t, Uuid> by_number;
-    auto on = on_bridge_.find(nic_bridge);
-    if (on != on_bridge_.end() && facts != facts_.bridges.end()) {
-        for (const Uuid &id : on->second) {
-            const TunnelDesire &desire = tunnels_.at(id);
-            if (desire.wants_slot) {
-                wanting.insert(desire.iface_id);
-            }
-            if (desire.wants_copy) {
-                resubmits[desire.tap.tunnel] = resubmits_of(desire.tap);
-                by_number[desire.tap.tunnel] = id;
-            }
-        }
-        for (const auto &[name, mirror] : facts_.rows.mirrors) {
-            if (mirror.bridge == nic_bridge) {
-                holding.insert(mirror.mark.iface_id);
-            }
-        }
-    }
-    std::set<std::string> granted;
-    if (facts != facts_.bridges.end()) {
-        granted = grant_slots(wanting, holding, facts->second.foreign_mirrors,
-                              facts_.settings.slots_reserve);
-    }
-    std::set<std::string> &had = granted_[nic_bridge];
-    if (had != granted) {
-        for (const auto &nics : {had, granted}) {
-            for (const std::string &nic : nics) {
-                if (had.count(nic) != granted.count(nic)) {
-                    dirty_taps_.insert(nic);
-                    auto i = wanting_.find(nic);
-                    if (i != wanting_.end()) {
-                        dirty_.insert(i->second.begin(), i->second.end());
-                    }
-                }
-            }
-        }
-        had = granted;
-        rows_dirty_ = true;
-    }
-    std::set<int64_t> admitted = admit_copies(resubmits);
-    std::set<int64_t> &was = admitted_[nic_bridge];
-    if (was != admitted) {
-        for (const auto &[number, id] : by_number) {
-            if (was.count(number) != admitted.count(number)) {
-                dirty_.insert(id);
-            }
-        }
-        was = admitted;
-    }
-}
-
 /* The name of our bridge for a datapath type, or "" if it is taken.  A bridge
  * that is there keeps its name, so that a restart, which has no memory, calls
  * it the same; else the plain name is of the first type that asks. */
@@ -269,91 +209,23 @@ DesiredState::set_meter(const OwnerKey &key, std::optional<int64_t> rate_kbps)
     }
 }
 
-/* Removes 'key' and its flows, unless another has their number by now. */
-template <typename Keys>
+/* Nobody who had this owner's flows has them any more, unless another has its
+ * number by now. */
 void
-DesiredState::release_flows(Keys *keys, typename Keys::iterator key)
+DesiredState::release_flows(const OwnerKey &owner)
 {
-    OwnerKey owner = key->second;
-    keys->erase(key);
-    if (std::none_of(keys->begin(), keys->end(), [&](const auto &other) {
-            return other.second == owner;
-        })) {
+    auto has = [&](const auto &keys) {
+        return std::any_of(keys.begin(), keys.end(), [&](const auto &key) {
+            return key.second == owner;
+        });
+    };
+    if (!has(tap_keys_) && !has(shared_tap_keys_) && !has(filter_keys_)) {
         set_flows(owner, {});
     }
 }
 
 /* ------------------------------------------------------------------------
  * Flows that tunnels share. */
-
-/* Whether the NIC's rows are as desired and in force, so that flows may
- * follow: rows first, or a connection older than the rows would never be
- * seen (OVS 3.1.0 does not look again when a Mirror row comes). */
-bool
-DesiredState::tap_is_live(int64_t number) const
-{
-    auto same = [](const auto &actual, const auto &desired,
-                   const std::string &name) {
-        auto a = actual.find(name), d = desired.find(name);
-        return a != actual.end() && d != desired.end() &&
-               a->second == d->second;
-    };
-    for (Direction direction : DIRECTIONS) {
-        std::string peer = nic_port_name(number, direction);
-        if (!same(facts_.rows.ports, rows_.ports,
-                  tap_port_name(number, direction)) ||
-            !same(facts_.rows.ports, rows_.ports, peer) ||
-            !same(facts_.rows.mirrors, rows_.mirrors,
-                  mirror_name(number, direction)) ||
-            !facts_.ofports.count(peer)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void
-DesiredState::desire_tap(const std::string &iface_id)
-{
-    std::vector<TapTunnel> tunnels;
-    auto wanting = wanting_.find(iface_id);
-    if (wanting != wanting_.end()) {
-        for (const Uuid &id : wanting->second) {
-            const TunnelDesire &desire = tunnels_.at(id);
-            if (desire.egress) {
-                tunnels.push_back(desire.tap);
-            }
-        }
-    }
-    auto number = nic_numbers_.find(iface_id);
-    auto nic = facts_.nics.find(iface_id);
-    auto key = tap_keys_.find(iface_id);
-    std::vector<Flow> flows;
-    OwnerKey now;
-    if (!tunnels.empty() && number != nic_numbers_.end() &&
-        nic != facts_.nics.end() && tap_is_live(number->second)) {
-        now = {bridge_for_type(nic->second.datapath_type),
-               {FlowOwner::Tap, static_cast<uint32_t>(number->second)}};
-        /* Once live, a change elsewhere that vswitchd has yet to put in
-         * force does not matter. */
-        if (facts_.settled || (key != tap_keys_.end() && key->second == now)) {
-            for (Direction direction : DIRECTIONS) {
-                int ofport = facts_.ofports.at(
-                    nic_port_name(number->second, direction));
-                auto some = tap_flows(number->second, direction, ofport,
-                                      nic->second.own_tag, tunnels);
-                flows.insert(flows.end(), some.begin(), some.end());
-            }
-        }
-    }
-    if (key != tap_keys_.end() && (flows.empty() || key->second != now)) {
-        release_flows(&tap_keys_, key);
-    }
-    if (!flows.empty()) {
-        set_flows(now, flows);
-        tap_keys_[iface_id] = now;
-    }
-}
 
 void
 DesiredState::desire_filters()
@@ -385,7 +257,9 @@ DesiredState::desire_filters()
             }
         }
         if (key != filter_keys_.end() && key->second != now) {
-            release_flows(&filter_keys_, key);
+            OwnerKey was = key->second;
+            filter_keys_.erase(key);
+            release_flows(was);
         }
         if (users != filter_users_.end()) {
             set_flows(now, flows);

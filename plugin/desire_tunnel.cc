@@ -4,8 +4,8 @@
 
 #include "plugin/desired_state.h"
 #include "plugin/lifecycle.h"
-#include "plugin/slots.h"
 #include "plugin/switch_names.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -145,6 +145,8 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
     if (source->target_id) {
         if (const Nic *nic = find(model_.nics, *source->target_id)) {
             desire->iface_id = nic->iface_id;
+            desire->mac = nic_mac(nic->mac);
+            desire->subnet = nic->subnet;
         }
     }
     if (desire->health == Health::Error) {
@@ -312,6 +314,63 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
     return true;
 }
 
+/* Says how the NIC is served; false if there is no Mirror for it. */
+bool
+DesiredState::take_seat(const BridgeFacts &bridge, TunnelDesire *desire)
+{
+    const SeatPlan &plan = seats_[desire->nic_bridge];
+    const Seat *seat = value_of(plan.seats, desire->iface_id);
+    if (!seat) {
+        const std::string *unable = value_of(plan.unable, desire->iface_id);
+        desire->mirror_bridge.clear();
+        degrade(
+            desire, "SLOTS_EXHAUSTED",
+            "bridge " + desire->nic_bridge +
+                " has no pair of Mirror slots left for this NIC (" +
+                std::to_string(MIRRORS_MAX) + " in all, " +
+                std::to_string(bridge.foreign_mirrors) + " of others, " +
+                std::to_string(facts_.settings.slots_reserve) + " reserved)" +
+                (unable ? ", and it cannot share one, since " + *unable : "") +
+                "; remove Mirrors or tunnels");
+        return false;
+    }
+    if (seat->shared) {
+        desire->sharing =
+            "SHARED_MIRRORS: the NIC shares a pair of Mirrors of bridge " +
+            desire->nic_bridge + ", so that frames are its own by MAC " +
+            seat->mac + ": those with another are not copied" +
+            (plan.segment.empty()
+                 ? ", nor are broadcast and multicast to it, since the NICs "
+                   "that share are not of one subnet"
+                 : "");
+    }
+    return true;
+}
+
+/* Whether the tunnel can be served: with what is flooded, or without. */
+bool
+DesiredState::take_flood(TunnelDesire *desire)
+{
+    const SeatPlan &plan = seats_[desire->nic_bridge];
+    const Seat &seat = plan.seats.at(desire->iface_id);
+    desire->tap.floods =
+        flooded_[desire->nic_bridge].count(desire->tap.tunnel) > 0;
+    if (desire->tap.floods || (seat.shared && plan.segment.empty())) {
+        return true;
+    }
+    degrade(desire, "BRIDGE_FANOUT",
+            "one frame on bridge " + desire->nic_bridge +
+                " could cause more than " +
+                std::to_string(COPIES_PER_FRAME_MAX) + " copies or " +
+                std::to_string(RESUBMITS_PER_FRAME_MAX) + " resubmits, so " +
+                (seat.mac.empty() ? "nothing of this NIC, whose MAC is not "
+                                    "known, is copied"
+                                  : "inbound frames to other than its MAC "
+                                    "are not copied") +
+                "; remove tunnels of the bridge's NICs");
+    return !seat.mac.empty();
+}
+
 TunnelDesire
 DesiredState::desire_tunnel(const Uuid &id)
 {
@@ -336,6 +395,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     if (desire.bound) {
         desire.nic_bridge = nic->second.bridge;
+        if (desire.mac.empty()) {
+            desire.mac = nic_mac(nic->second.mac);
+        }
         set_condition(&desire, "SourceBound", ConditionStatus::True);
     } else if (desire.iface_id.empty()) {
         fail_condition(&desire, "SourceBound", "NIC_MISSING",
@@ -404,15 +466,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     /* Rows do not come and go with the route: each change of a Mirror makes
      * the bridge forget its MAC table, and flood until it has learnt anew. */
     desire.wants_slot = true;
-    if (!granted_[desire.nic_bridge].count(desire.iface_id)) {
-        desire.mirror_bridge.clear();
-        degrade(&desire, "SLOTS_EXHAUSTED",
-                "bridge " + desire.nic_bridge +
-                    " has no pair of Mirror slots left for this NIC (" +
-                    std::to_string(MIRRORS_MAX) + " in all, " +
-                    std::to_string(bridge.foreign_mirrors) + " of others, " +
-                    std::to_string(facts_.settings.slots_reserve) +
-                    " reserved); remove Mirrors or tunnels");
+    if (!take_seat(bridge, &desire)) {
         return desire;
     }
 
@@ -459,13 +513,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         return as_it_was(id, desire);
     }
     desire.wants_copy = true;
-    if (!admitted_[desire.nic_bridge].count(desire.tap.tunnel)) {
-        degrade(&desire, "BRIDGE_FANOUT",
-                "one frame on bridge " + desire.nic_bridge +
-                    " could cause more than " +
-                    std::to_string(COPIES_PER_FRAME_MAX) + " copies or " +
-                    std::to_string(RESUBMITS_PER_FRAME_MAX) +
-                    " resubmits; remove tunnels of its NICs");
+    if (!take_flood(&desire)) {
         return desire;
     }
     auto port = facts_.ofports.find(

@@ -372,8 +372,10 @@ DesiredState::set_switch(const SwitchFacts &facts)
             }
         }
     }
-    for (const auto &[bridge, nics] : granted_) {
-        dirty_taps_.insert(nics.begin(), nics.end());
+    for (const auto &[bridge, plan] : seats_) {
+        for (const auto &[iface_id, seat] : plan.seats) {
+            dirty_taps_.insert(iface_id);
+        }
     }
 }
 
@@ -447,6 +449,11 @@ DesiredState::update()
     taps.swap(dirty_taps_);
     for (const std::string &iface_id : taps) {
         desire_tap(iface_id);
+    }
+    std::set<std::string> shared;
+    shared.swap(dirty_shared_taps_);
+    for (const std::string &nic_bridge : shared) {
+        desire_shared_tap(nic_bridge);
     }
     desire_filters();
 }

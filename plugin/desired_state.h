@@ -24,6 +24,7 @@
 #include "plugin/check.h"
 #include "plugin/model.h"
 #include "plugin/path.h"
+#include "plugin/slots.h"
 #include "plugin/switch_rows.h"
 
 namespace pm {
@@ -46,9 +47,11 @@ struct TunnelDesire {
     bool bound = false;
     /* Something that decides is not known yet: its path, its bridge. */
     bool undecided = false;
-    std::string iface_id;      /* Of the source NIC; may be empty. */
-    std::string nic_bridge;    /* Where it is plugged in. */
-    std::string mirror_bridge; /* Ours, of the same datapath type. */
+    std::string iface_id;       /* Of the source NIC; may be empty. */
+    std::string mac;            /* Its MAC; empty: not known. */
+    std::optional<Uuid> subnet; /* It is in. */
+    std::string nic_bridge;     /* Where it is plugged in. */
+    std::string mirror_bridge;  /* Ours, of the same datapath type. */
     std::optional<PathKey> path;
     /* From and to: a peering or connect between them can change it. */
     std::optional<std::pair<Uuid, Uuid>> vpcs;
@@ -65,7 +68,8 @@ struct TunnelDesire {
 
     /* For the status. */
     Health health = Health::Ok;
-    std::map<std::string, std::string> reasons;  /* Code -> message. */
+    std::map<std::string, std::string> reasons; /* Code -> message. */
+    std::string sharing; /* What it means that the NIC shares its Mirrors. */
     std::map<std::string, Condition> conditions; /* By type. */
     std::optional<Delivery> delivery;
     std::optional<int> effective_packet_length;
@@ -111,6 +115,12 @@ public:
     std::set<Uuid> foreign_statuses_of(const Uuid &tunnel) const;
     /* Where the NIC's tap flows are desired, if they are. */
     std::optional<OwnerKey> tap_of(const std::string &iface_id) const;
+    /* What the NIC's tap has in common with others', if it does. */
+    std::optional<OwnerKey> shared_tap_of(const std::string &iface_id) const;
+    /* The number of the pair of rows that serves the NIC, if any. */
+    std::optional<int64_t> pair_of(const std::string &iface_id) const;
+    /* NICs whose tap, or shared pair, has a number. */
+    std::set<std::string> nics_of_tap(int64_t number) const;
     /* The tunnel's number if it has one, else the lowest that is free both
      * in the status rows and in 'busy' (numbers seen on the switch). */
     int64_t number_for_tunnel(const Uuid &, const std::set<int64_t> &busy);
@@ -168,6 +178,8 @@ private:
     bool fit_length(std::optional<int> length, int nic_mtu_or_0,
                     TunnelDesire *, EgressSpec *);
     void check(const Uuid &id, const Tunnel &, TunnelDesire *);
+    bool take_seat(const BridgeFacts &, TunnelDesire *);
+    bool take_flood(TunnelDesire *);
 
     /* desire_network.cc: what the network must have. */
     bool ask_network_of(const Tunnel &, TunnelDesire *);
@@ -178,18 +190,27 @@ private:
     /* desire_shared.cc: between tunnels. */
     void place(const Uuid &id, const TunnelDesire &before,
                const TunnelDesire &after);
-    void share_bridge(const std::string &nic_bridge);
     std::string bridge_for_type(const std::string &datapath_type);
     bool is_vxlan_port_free(const std::string &datapath_type) const;
-    bool is_tap_at_home(const Mark &);
+    struct TapNumbers;
+    bool is_pair_at_home(int64_t number, const std::string &nic_bridge,
+                         const std::string &datapath_type);
+    TapNumbers numbers_in_rows();
     void desire_rows();
+    void desire_bases();
+    SeatPlan plan_seats(const std::string &nic_bridge);
+    void share_bridge(const std::string &nic_bridge);
+    const Seat *seat_of(const std::string &iface_id) const;
+    bool are_ports_live(int64_t pair) const;
+    bool is_tap_live(const std::string &iface_id, const Seat &) const;
+    bool is_segment_live(const std::string &nic_bridge) const;
+    std::vector<TapTunnel> copying(const std::string &iface_id) const;
     void desire_tap(const std::string &iface_id);
+    void desire_shared_tap(const std::string &nic_bridge);
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
     void set_meter(const OwnerKey &, std::optional<int64_t> rate_kbps);
-    template <typename Keys>
-    void release_flows(Keys *, typename Keys::iterator);
-    bool tap_is_live(int64_t nic_number) const;
+    void release_flows(const OwnerKey &);
 
     Model model_;
     bool complete_ = false;
@@ -214,17 +235,21 @@ private:
     std::set<Uuid> maybe_idle_filters_;
     Numbers tunnel_numbers_, filter_numbers_;
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
+    std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */
+    std::map<std::string, OwnerKey> shared_tap_keys_; /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
 
     std::map<Uuid, TunnelDesire> tunnels_;
     std::map<std::string, std::set<Uuid>> wanting_;   /* NIC -> tunnels. */
     std::map<std::string, std::set<Uuid>> on_bridge_; /* NIC bridge ->. */
-    std::map<std::string, std::set<std::string>> granted_; /* By bridge. */
-    std::map<std::string, std::set<int64_t>> admitted_;    /* By bridge. */
-    std::set<std::string> dirty_bridges_; /* NIC bridges to share anew. */
-    std::set<std::string> dirty_taps_;    /* By iface-id. */
+    std::map<std::string, SeatPlan> seats_;           /* By NIC bridge. */
+    /* Tunnels that get what is flooded, by NIC bridge. */
+    std::map<std::string, std::set<int64_t>> flooded_;
+    std::set<std::string> dirty_bridges_;     /* NIC bridges to share anew. */
+    std::set<std::string> dirty_taps_;        /* By iface-id. */
+    std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, std::set<Uuid>> filter_users_;

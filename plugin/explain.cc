@@ -10,16 +10,22 @@ namespace pm {
 
 namespace {
 
-/* The number of the tap that 'iface_id' has on the switch. */
+/* The number of the pair of rows that serves 'iface_id' on the switch. */
 std::optional<int64_t>
-tap_number(const DesiredState &desired, const std::string &iface_id)
+pair_number(const DesiredState &desired, const std::string &iface_id)
 {
-    if (auto tap = desired.tap_of(iface_id)) {
-        return tap->owner.number;
+    if (auto pair = desired.pair_of(iface_id)) {
+        return pair;
     }
-    for (const auto &[name, port] : desired.facts().rows.ports) {
-        if (!iface_id.empty() && port.mark.iface_id == iface_id) {
-            return port.mark.number;
+    for (const auto &[name, mirror] : desired.facts().rows.mirrors) {
+        const Mark &mark = mirror.mark;
+        if (!iface_id.empty() &&
+            (mark.iface_id == iface_id ||
+             std::any_of(mark.members.begin(), mark.members.end(),
+                         [&](const auto &member) {
+                             return member.second == iface_id;
+                         }))) {
+            return mark.number;
         }
     }
     return std::nullopt;
@@ -136,12 +142,12 @@ trace_question(const Uuid &tunnel, Direction direction,
     }
     const std::string &iface_id = desire->second.iface_id;
     auto bridge = egress_bridge(actual, status->number);
-    auto nic = tap_number(desired, iface_id);
-    if (!bridge || !nic) {
+    auto pair = pair_number(desired, iface_id);
+    if (!bridge || !pair) {
         return std::nullopt;
     }
     const SwitchFacts &facts = desired.facts();
-    auto ofport = facts.ofports.find(nic_port_name(*nic, direction));
+    auto ofport = facts.ofports.find(nic_port_name(*pair, direction));
     if (ofport == facts.ofports.end()) {
         return std::nullopt;
     }
@@ -150,6 +156,12 @@ trace_question(const Uuid &tunnel, Direction direction,
     if (!frame.tagged && port != facts.nics.end() && port->second.own_tag) {
         /* As it comes by the Mirror. */
         flow += ",dl_vlan=" + std::to_string(*port->second.own_tag);
+    }
+    /* What tells the NIC's frames from others' where it shares. */
+    std::string own = direction == Direction::Inbound ? "dl_dst=" : "dl_src=";
+    if (!desire->second.mac.empty() &&
+        frame.flow.find(own) == std::string::npos) {
+        flow += "," + own + desire->second.mac;
     }
     return TraceQuestion{*bridge, flow + "," + frame.flow};
 }

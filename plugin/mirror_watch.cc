@@ -23,7 +23,12 @@ MirrorWatch::judge(const SwitchRows &actual, const SwitchRows &desired,
         } else if (!counted.count(name)) {
             auto since = uncounted_since_ms_.try_emplace(name, now_ms).first;
             if (now_ms >= since->second + patience_ms) {
-                dead[row.mark.iface_id] = name;
+                if (!row.mark.iface_id.empty()) {
+                    dead[row.mark.iface_id] = name;
+                }
+                for (const auto &[number, iface_id] : row.mark.members) {
+                    dead[iface_id] = name;
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 #include "plugin/plan_meters.h"
 #include "plugin/switch_flaws.h"
+#include "plugin/switch_names.h"
 
 namespace pm {
 
@@ -259,23 +260,76 @@ comes_too_soon(const RowEdit &edit, const DesiredState &desired)
            !desired.facts().rows.ports.count(edit.name);
 }
 
-/* Whether a row of a NIC's pair may not be written yet.  Cached datapath flows
- * follow it only when a flow_mod comes after it, so the tap's flows have to
- * come after it; those that are there would only stay. */
+/* Whether the tap 'number' has flows that are not to stay. */
+bool
+has_unwanted(const Actual &actual, const DesiredState &desired, int64_t number)
+{
+    FlowOwner owner{FlowOwner::Tap, static_cast<uint32_t>(number)};
+    return std::any_of(
+        actual.flows.begin(), actual.flows.end(), [&](const auto &bridge) {
+            auto flows = bridge.second.find(owner);
+            auto wanted = desired.flows().find({bridge.first, owner});
+            return flows != bridge.second.end() &&
+                   (wanted == desired.flows().end() ||
+                    std::any_of(flows->second.begin(), flows->second.end(),
+                                [&](const Flow &flow) {
+                                    return std::find(wanted->second.begin(),
+                                                     wanted->second.end(),
+                                                     flow) ==
+                                           wanted->second.end();
+                                }));
+        });
+}
+
+/* Whether a row of a pair may not be written yet.  Cached datapath flows
+ * follow it only when a flow_mod comes after it, so the flows that it concerns
+ * have to come after it; those that are there would only stay.  And flows that
+ * are right for the NICs which a pair serves may be wrong once it serves
+ * more. */
 bool
 must_wait_for_tap(const RowEdit &edit, const Actual &actual,
-                  const SwitchRows &desired)
+                  const DesiredState &desired)
 {
+    const SwitchRows &rows = desired.rows();
     const Mark *mark = nullptr;
     if (edit.op == RowEdit::Op::Put && edit.kind == RowEdit::Kind::Port) {
-        mark = &desired.ports.at(edit.name).mark;
+        mark = &rows.ports.at(edit.name).mark;
     } else if (edit.op == RowEdit::Op::Put &&
                edit.kind == RowEdit::Kind::Mirror) {
-        mark = &desired.mirrors.at(edit.name).mark;
+        mark = &rows.mirrors.at(edit.name).mark;
     }
-    return mark && mark->purpose == "tap" &&
-           (!actual.flows_known() || actual.changing ||
-            actual.has({FlowOwner::Tap, static_cast<uint32_t>(mark->number)}));
+    if (!mark || (mark->purpose != "tap" && mark->purpose != "shared")) {
+        return false;
+    }
+    if (!actual.flows_known() || actual.changing ||
+        has_unwanted(actual, desired, mark->number)) {
+        return true;
+    }
+    const auto &members =
+        rows.mirrors.at(mirror_name(mark->number, Direction::Inbound))
+            .mark.members;
+    return std::any_of(members.begin(), members.end(), [&](const auto &nic) {
+        return has_unwanted(actual, desired, nic.first);
+    });
+}
+
+/* Whether a Mirror is to give up a port while something may still copy. */
+bool
+shrinks_too_soon(const RowEdit &edit, const Actual &actual,
+                 const SwitchRows &desired, bool may_delete)
+{
+    if (edit.op != RowEdit::Op::Put || edit.kind != RowEdit::Kind::Mirror ||
+        may_delete) {
+        return false;
+    }
+    auto is = actual.rows.mirrors.find(edit.name);
+    const MirrorRow &row = desired.mirrors.at(edit.name);
+    auto keeps = [](const std::set<Uuid> &all, const std::set<Uuid> &some) {
+        return std::includes(all.begin(), all.end(), some.begin(), some.end());
+    };
+    return is != actual.rows.mirrors.end() && row.mark.purpose == "shared" &&
+           !(keeps(row.select_src, is->second.select_src) &&
+             keeps(row.select_dst, is->second.select_dst));
 }
 
 /* Whether a bridge's cached datapath flows must be renewed when they are to
@@ -391,7 +445,14 @@ make_plan(const Actual &actual, const DesiredState &desired,
                                    "reached our rows)");
             return true;
         }
-        bool waits = must_wait_for_tap(edit, actual, desired.rows());
+        if (shrinks_too_soon(edit, actual, desired.rows(), may_delete)) {
+            plan.waiting.push_back(edit.why +
+                                   " (waits until flows of the NIC that "
+                                   "leaves are proven gone from the "
+                                   "datapath)");
+            return true;
+        }
+        bool waits = must_wait_for_tap(edit, actual, desired);
         if (waits) {
             plan.waiting.push_back(edit.why +
                                    " (waits until its tap's flows are gone)");

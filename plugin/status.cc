@@ -85,6 +85,9 @@ owners_of(const TunnelDesire &desire, const DesiredState &desired)
     if (auto tap = desired.tap_of(desire.iface_id)) {
         owners.insert(*tap);
     }
+    if (auto tap = desired.shared_tap_of(desire.iface_id)) {
+        owners.insert(*tap);
+    }
     if (desire.tap.filter) {
         owners.insert(
             {bridge,
@@ -144,6 +147,7 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
         return;
     }
     if (installed) {
+        condition.reason = desire.sharing;
         return;
     }
     auto degrade = [&](const std::string &code, const std::string &message) {

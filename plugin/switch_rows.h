@@ -18,11 +18,17 @@ namespace pm {
 
 /* What a row of ours bears in external_ids: "ovs-mirrord" says the purpose,
  * for a tap's rows "ovs-mirrord-nic" the NIC's iface-id and
- * "ovs-mirrord-number" its number.  A row without the first is not ours. */
+ * "ovs-mirrord-number" its number.  A row without the first is not ours.
+ *
+ * The rows of a pair that NICs share have the pair's number; its Mirrors have
+ * "ovs-mirrord-nic-N" for each NIC, where N is the NIC's own number, and
+ * "ovs-mirrord-segment". */
 struct Mark {
-    std::string purpose;  /* "bridge", "vxlan", "tap". */
+    std::string purpose;  /* "bridge", "vxlan", "tap", "shared". */
     std::string iface_id; /* Tap only. */
-    int64_t number = 0;   /* Tap only. */
+    int64_t number = 0;   /* Tap, shared. */
+    std::map<int64_t, std::string> members = {}; /* Number -> iface-id. */
+    std::string segment = {};                    /* See SeatPlan. */
 
     auto operator<=>(const Mark &) const = default;
 };
@@ -77,6 +83,7 @@ struct NicPort {
      * bridge: Port.tag of access, native-untagged and dot1q-tunnel ports. */
     std::optional<int> own_tag;
     std::optional<int> mtu; /* Interface.mtu. */
+    std::string mac;        /* external_ids:attached-mac; may be empty. */
 
     bool operator==(const NicPort &) const = default;
 };

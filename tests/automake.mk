@@ -119,6 +119,7 @@ LAB_FILES = \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \
+	tests/cases/sharing.py \
 	tests/cases/updates.py \
 	tests/cases/wire.py \
 	tests/chaos/__init__.py \
@@ -182,6 +183,7 @@ LAB_FILES = \
 	tests/system/test_filters.py \
 	tests/system/test_lab.py \
 	tests/system/test_limits.py \
+	tests/system/test_sharing.py \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
 	tests/system/test_right.py \

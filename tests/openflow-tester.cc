@@ -159,7 +159,7 @@ show_tap(std::istream &in)
     }
     show_flows(tap_flows(
         1, direction == "in" ? Direction::Inbound : Direction::Outbound,
-        ofport, std::nullopt, tunnels));
+        {ofport, std::nullopt, "", false}, tunnels));
 }
 
 /* "TUNNEL SOURCE DESTINATION VNI OFPORT LENGTH"; LENGTH 0 is the whole

@@ -243,8 +243,8 @@ class ReasonCases(ProductCases):
                    self.setting("mirror-slots-reserve"), "Installed")
 
     def test_bridge_fanout(self):
-        """Eight NICs with sixteen tunnels each take all of it."""
-        names = [f"fan{i}" for i in range(8)]
+        """Six NICs with sixteen tunnels each take all that may flood."""
+        names = [f"fan{i}" for i in range(6)]
         self.switch.vsctl("--no-wait", *(word for name in names for word in (
             "--", "add-port", "br-int", name, "--", "set", "Interface", name,
             f"type={self.port_type}", f"external_ids:iface-id={name}")))
@@ -270,9 +270,9 @@ class ReasonCases(ProductCases):
             word for name in names for word in (
                 "--", "resource-del", f"{name}-src", "--", "nic-del",
                 name)][1:])
-        self.control.wait_running("fan0-fan00", "fan7-fan15")
+        self.control.wait_running("fan0-fan00", "fan5-fan15")
         self.shows("BRIDGE_FANOUT", self.first, lambda: self.control.ctl(
-            "tunnel-del", "fan7-fan15"), "Installed")
+            "tunnel-del", "fan5-fan15"))
 
     def test_pipeline_unsafe(self):
         self.running()

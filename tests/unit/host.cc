@@ -1,6 +1,17 @@
 #include "tests/unit/host.h"
 
+#include <cstdio>
+
 namespace pm {
+
+std::string
+mac_of(uint32_t n)
+{
+    char text[18];
+    std::snprintf(text, sizeof text, "02:00:00:00:%02x:%02x", n >> 8 & 0xff,
+                  n & 0xff);
+    return text;
+}
 
 Host::Host()
 {
@@ -27,6 +38,7 @@ Host::add_nic(uint32_t n)
     Nic nic;
     nic.name = nic.iface_id = "nic" + std::to_string(n);
     nic.device = "eth0";
+    nic.mac = mac_of(n);
     nic.addresses = {ip_of("10.1.0." + std::to_string(n + 1))};
     Uuid id = row_id(Row::Nic, n);
     model.nics[id] = nic;

@@ -36,6 +36,9 @@ row_id(Row kind, uint32_t n)
     return id;
 }
 
+/* Of NIC 'n'. */
+std::string mac_of(uint32_t n);
+
 inline IpAddress
 ip_of(const std::string &text)
 {

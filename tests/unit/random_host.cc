@@ -104,6 +104,9 @@ RandomHost::put_nic(uint32_t n)
     if (chance(10)) {
         nic.addresses.clear();
     }
+    if (chance(15)) {
+        nic.mac = chance(50) ? mac_of(pick(NICS)) : chance(50) ? "" : "junk";
+    }
     if (chance(10)) {
         nic.iface_id = numbered("nic", pick(NICS));
     }

@@ -347,6 +347,13 @@ SimulatedAgent::judge_row(const RowEdit &edit)
                 fault(edit.why + ": while the tap has flows");
                 return;
             }
+            if (mark.segment.empty() && !mark.members.empty() &&
+                owner.kind == FlowOwner::Tap && owner.number == mark.number &&
+                flow.actions != "drop") {
+                fault(edit.why + ": while what is for all of another subnet "
+                                 "is handed on");
+                return;
+            }
         }
     }
 }

@@ -67,6 +67,7 @@ private:
     void judge_tables();
     void judge_limits(const std::string &bridge);
     void judge_tap(const Flow &);
+    bool serves(const Flow &) const;
     const TunnelStatus *status_of_number(int64_t) const;
     const FilterStatus *filter_status_of_number(int64_t) const;
 

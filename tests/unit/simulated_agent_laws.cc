@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <sstream>
 
-#include "plugin/switch_names.h"
 #include "tests/unit/simulated_agent.h"
 
 namespace pm {
@@ -29,28 +28,56 @@ SimulatedAgent::filter_status_of_number(int64_t number) const
     return nullptr;
 }
 
+/* Whether the rows that bring frames to a flow of TAP or MEMBER are there: of
+ * a pair that NICs share, with this NIC among those selected. */
+bool
+SimulatedAgent::serves(const Flow &flow) const
+{
+    int64_t number = Cookie::decode(flow.cookie)->owner.number;
+    const SwitchRows &rows = host.facts.rows, &desired = host.desired.rows();
+    for (const auto &[name, row] : desired.mirrors) {
+        auto member = row.mark.members.find(number);
+        bool shares = member != row.mark.members.end();
+        if (row.mark.number != number && !shares) {
+            continue;
+        }
+        auto is = rows.mirrors.find(name);
+        if (is == rows.mirrors.end() || is->second.tampered ||
+            (row.mark.purpose == "tap" && !(is->second == row))) {
+            return false;
+        }
+        if (shares) {
+            auto nic = host.facts.nics.find(member->second);
+            if (nic == host.facts.nics.end() ||
+                is->second.select_src.count(nic->second.port) +
+                        is->second.select_dst.count(nic->second.port) ==
+                    0) {
+                return false;
+            }
+        }
+        for (const auto &[port_name, port] : desired.ports) {
+            auto port_is = rows.ports.find(port_name);
+            if (port.mark.number == row.mark.number &&
+                port.mark.purpose == row.mark.purpose &&
+                (port_is == rows.ports.end() || !(port_is->second == port))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void
 SimulatedAgent::judge_plan(const Plan &todo)
 {
-    const SwitchRows &rows = host.facts.rows;
     for (const auto &[bridge, edits] : todo.flows) {
         for (const FlowEdit &edit : edits) {
             FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
             if (edit.op != FlowEdit::Op::Add || owner.kind != FlowOwner::Tap) {
                 continue;
             }
-            for (Direction direction : DIRECTIONS) {
-                std::string mirror = mirror_name(owner.number, direction);
-                std::string port = nic_port_name(owner.number, direction);
-                if (!rows.mirrors.count(mirror) ||
-                    !(rows.mirrors.at(mirror) ==
-                      host.desired.rows().mirrors.at(mirror)) ||
-                    !rows.ports.count(port) ||
-                    !(rows.ports.at(port) ==
-                      host.desired.rows().ports.at(port))) {
-                    fault("tap " + std::to_string(owner.number) +
-                          " without its rows");
-                }
+            if (!serves(edit.flow)) {
+                fault("without its rows: " + edit.to_string());
             }
         }
     }
@@ -94,12 +121,11 @@ SimulatedAgent::judge_tap(const Flow &flow)
             fault(name + " goes through a filter that it never had: " +
                   flow.to_string());
         }
-        uint32_t nic = Cookie::decode(flow.cookie)->owner.number;
-        auto port =
-            host.facts.rows.ports.find(nic_port_name(nic, Direction::Inbound));
-        if (port != host.facts.rows.ports.end() &&
-            !policy.iface_ids.count(port->second.mark.iface_id)) {
-            fault(name + " is of another NIC");
+        for (const std::string &nic : host.desired.nics_of_tap(
+                 Cookie::decode(flow.cookie)->owner.number)) {
+            if (!policy.iface_ids.count(nic)) {
+                fault(name + " is of another NIC");
+            }
         }
     }
 }

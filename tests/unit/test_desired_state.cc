@@ -28,6 +28,13 @@ names_are_written(const Host &host)
             return false;
         }
     }
+    for (const auto &[name, row] : desired.mirrors) {
+        auto actual = host.facts.rows.mirrors.find(name);
+        if (actual == host.facts.rows.mirrors.end() ||
+            actual->second.mark.members != row.mark.members) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -402,7 +409,7 @@ TEST_F(OneTunnel, WhoseNicMovesToAnotherBridgeGetsANewPair)
 }
 
 /* A frame that floods reaches every tap of its bridge. */
-TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
+TEST(DesiredState, GivesWhatFloodsToTheOldestTunnelsOfABridgeUpToTheFanOut)
 {
     Host host;
     uint32_t n = 0;
@@ -414,17 +421,193 @@ TEST(DesiredState, AdmitsTheOldestTunnelsOfABridgeUpToTheFanOut)
             host.add_tunnel(n++, nic, to);
         }
     }
+    host.model.nics[row_id(Row::Nic, 8)].mac = "";
     ASSERT_TRUE(host.settle());
-    int copying = 0, refused = 0;
+    const int most = COPIES_PER_FRAME_MAX - 2 * 16;
+    int flooded = 0, copying = 0;
     for (const auto &[id, desire] : host.desired.tunnels()) {
+        flooded += desire.tap.floods;
         copying += desire.egress.has_value();
-        refused += static_cast<int>(desire.reasons.count("BRIDGE_FANOUT"));
+        EXPECT_EQ(desire.tap.floods, desire.tap.tunnel <= most);
+        EXPECT_EQ(desire.reasons.count("BRIDGE_FANOUT"), !desire.tap.floods);
         EXPECT_EQ(desire.egress.has_value(),
-                  desire.tap.tunnel <= COPIES_PER_FRAME_MAX);
+                  desire.tap.floods || desire.iface_id != "nic8")
+            << "nothing tells frames to it from those that flood";
     }
-    EXPECT_EQ(copying, COPIES_PER_FRAME_MAX);
-    EXPECT_EQ(refused, 9 * 16 - COPIES_PER_FRAME_MAX);
+    EXPECT_EQ(flooded, most);
+    EXPECT_GE(copying, 8 * 16);
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+/* ------------------------------------------------------------------------
+ * NICs that share a pair of Mirrors. */
+
+class Sharing : public testing::Test {
+protected:
+    Sharing()
+    {
+        host.facts.settings.slots_reserve = MIRRORS_MAX - 4;
+        host.model.vpcs[row_id(Row::Vpc, 0)] = {"vpc", "acme", "kr",
+                                                VpcKind::Standard};
+        for (uint32_t n = 0; n < 2; n++) {
+            Subnet subnet;
+            subnet.name = "subnet" + std::to_string(n);
+            subnet.vpc = row_id(Row::Vpc, 0);
+            subnet.cidr = *Cidr::parse("10.1.0.0/16");
+            host.model.subnets[row_id(Row::Subnet, n)] = subnet;
+        }
+        host.add_collector(0);
+        for (uint32_t n = 0; n < 3; n++) {
+            add(n);
+        }
+        EXPECT_TRUE(host.settle());
+    }
+
+    Uuid add(uint32_t n, uint32_t subnet = 0)
+    {
+        host.plug(name(n), "br-int");
+        host.add_source(n);
+        host.model.nics[row_id(Row::Nic, n)].subnet =
+            row_id(Row::Subnet, subnet);
+        return host.add_tunnel(n, n, 0);
+    }
+
+    static std::string name(uint32_t n) { return "nic" + std::to_string(n); }
+
+    /* NICs that the inbound Mirror of the shared pair would select. */
+    std::set<std::string> members() const
+    {
+        std::set<std::string> nics;
+        for (const auto &[mirror, row] : host.desired.rows().mirrors) {
+            for (const auto &[number, iface_id] : row.mark.members) {
+                nics.insert(iface_id);
+            }
+        }
+        return nics;
+    }
+
+    /* Whether frames to groups are handed to all that share. */
+    bool floods() const
+    {
+        for (const auto &[key, flows] : host.desired.flows()) {
+            for (const Flow &flow : flows) {
+                if (flow.key.match.find("dl_dst=01:00") != std::string::npos) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    bool copies(uint32_t n) const
+    {
+        return host.desired.tap_of(name(n)).has_value();
+    }
+
+    Host host;
+};
+
+TEST_F(Sharing, IsForThoseWhoComeLate)
+{
+    EXPECT_EQ(members(), (std::set<std::string>{"nic1", "nic2"}));
+    EXPECT_EQ(host.desired.rows().mirrors.size(), 4u);
+    for (uint32_t n = 0; n < 3; n++) {
+        EXPECT_TRUE(copies(n));
+        const TunnelDesire &desire = host.desire(row_id(Row::Tunnel, n));
+        EXPECT_EQ(desire.health, Health::Ok);
+        EXPECT_EQ(desire.sharing.empty(), n == 0) << desire.sharing;
+    }
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST_F(Sharing, GoesOnForOneWhileAnotherJoins)
+{
+    auto before = host.desired.flows().at(*host.desired.tap_of("nic1"));
+    add(3);
+    host.feed();
+    host.answer_paths();
+    host.write_statuses();
+    host.feed();
+    EXPECT_EQ(members(), (std::set<std::string>{"nic1", "nic2", "nic3"}));
+    EXPECT_EQ(host.desired.flows().at(*host.desired.tap_of("nic1")), before);
+    EXPECT_FALSE(copies(3)) << "its port is not selected yet";
+    EXPECT_TRUE(floods());
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies(3));
+}
+
+TEST_F(Sharing, HandsFramesToGroupsOnWhileAllAreOfOneSubnet)
+{
+    EXPECT_TRUE(floods());
+    Uuid other = add(3, 1);
+    host.feed();
+    host.answer_paths();
+    host.write_statuses();
+    host.feed();
+    EXPECT_FALSE(floods());
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(floods());
+    EXPECT_NE(host.desire(other).sharing.find("not of one subnet"),
+              std::string::npos);
+    host.model.tunnels.erase(other);
+    host.feed();
+    EXPECT_FALSE(floods()) << "its port is still selected";
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(floods());
+}
+
+TEST_F(Sharing, HandsNothingOnThatAPortBroughtInByAStrangerReceived)
+{
+    for (auto &[name, row] : host.facts.rows.mirrors) {
+        if (row.mark.purpose == "shared" && !row.select_dst.empty()) {
+            row.select_dst.insert(row_id(Row::Port, 77));
+        }
+    }
+    host.feed();
+    EXPECT_FALSE(floods());
+    EXPECT_TRUE(copies(1)) << "frames to its own MAC are its own all the same";
+}
+
+TEST_F(Sharing, OutlastsARestartWithItsNumbers)
+{
+    host.model.tunnels.erase(row_id(Row::Tunnel, 0));
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(members(), (std::set<std::string>{"nic1", "nic2"}))
+        << "who shares goes on to, though there is room";
+    DesiredState fresh = host.restarted();
+    EXPECT_EQ(difference(host.desired, fresh), "");
+    EXPECT_EQ(fresh.rows(), host.desired.rows());
+}
+
+TEST_F(Sharing, EndsWithTheLastNicThatDoes)
+{
+    for (uint32_t n = 1; n < 3; n++) {
+        host.model.tunnels.erase(row_id(Row::Tunnel, n));
+    }
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(host.desired.rows().mirrors.size(), 2u);
+    EXPECT_FALSE(floods());
+}
+
+TEST_F(Sharing, IsRefusedToTwoNicsOfOneMac)
+{
+    Uuid twin = add(3);
+    host.model.nics[row_id(Row::Nic, 3)].mac = mac_of(2);
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(copies(3));
+    EXPECT_NE(host.desire(twin).reasons.at("SLOTS_EXHAUSTED").find("same MAC"),
+              std::string::npos);
+    EXPECT_TRUE(copies(2));
+}
+
+TEST_F(Sharing, TakesTheMacOfThePortWhereTheInventoryHasNone)
+{
+    host.model.nics[row_id(Row::Nic, 1)].mac = "";
+    host.facts.nics["nic1"].mac = "52:54:00:00:00:01";
+    ASSERT_TRUE(host.settle());
+    ASSERT_TRUE(copies(1));
+    const auto &flows = host.desired.flows().at(*host.desired.tap_of("nic1"));
+    EXPECT_NE(flows[0].key.match.find("52:54:00:00:00:01"), std::string::npos);
 }
 
 } // namespace

@@ -41,26 +41,34 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
                    "table=3,priority=0,cookie=0x6d72000000000000 "
                    "actions=resubmit(,4)",
                    "table=4,priority=0,cookie=0x6d72000000000000 "
-                   "actions=meter:16777216"};
+                   "actions=meter:16777216",
+                   "table=5,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop"};
     EXPECT_EQ(texts(base_flows(true)), lines);
-    lines.back() = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
+    lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
     EXPECT_EQ(texts(base_flows(false)), lines);
+}
+
+TapPort
+port(int ofport, std::optional<int> own_tag = std::nullopt)
+{
+    return {ofport, own_tag, "", false};
 }
 
 TEST(TapFlows, ResubmitOncePerTunnelThroughItsFilterIfItHasOne)
 {
-    EXPECT_EQ(texts(tap_flows(3, Direction::Inbound, 107, std::nullopt,
-                              {{5, 7}, {0, 9}})),
-              (Lines{"table=0,priority=100,cookie=0x6d72100000310000,"
-                     "in_port=107 actions=set_field:0x1->reg0,"
-                     "set_field:0x9->reg2,resubmit(,2),"
-                     "set_field:0x5->reg1,set_field:0x7->reg2,"
-                     "resubmit(,1)"}));
+    EXPECT_EQ(
+        texts(tap_flows(3, Direction::Inbound, port(107), {{5, 7}, {0, 9}})),
+        (Lines{"table=0,priority=100,cookie=0x6d72100000310000,"
+               "in_port=107 actions=set_field:0x1->reg0,"
+               "set_field:0x9->reg2,resubmit(,2),"
+               "set_field:0x5->reg1,set_field:0x7->reg2,"
+               "resubmit(,1)"}));
 }
 
 TEST(TapFlows, PopTheTagThatTheSwitchItselfPutOn)
 {
-    EXPECT_EQ(texts(tap_flows(3, Direction::Outbound, 106, 7, {{5, 7}})),
+    EXPECT_EQ(texts(tap_flows(3, Direction::Outbound, port(106, 7), {{5, 7}})),
               (Lines{"table=0,priority=100,cookie=0x6d72100000320000,"
                      "in_port=106 actions=set_field:0x2->reg0,"
                      "set_field:0x5->reg1,set_field:0x7->reg2,resubmit(,1)",
@@ -72,8 +80,8 @@ TEST(TapFlows, PopTheTagThatTheSwitchItselfPutOn)
 
 TEST(TapFlows, SetTheFilterOnceForTheTunnelsThatShareIt)
 {
-    auto flows = tap_flows(1, Direction::Inbound, 103, std::nullopt,
-                           {{6, 3}, {5, 7}, {5, 2}});
+    auto flows =
+        tap_flows(1, Direction::Inbound, port(103), {{6, 3}, {5, 7}, {5, 2}});
     ASSERT_EQ(flows.size(), 1u);
     EXPECT_EQ(flows[0].actions,
               "set_field:0x1->reg0,"
@@ -84,14 +92,100 @@ TEST(TapFlows, SetTheFilterOnceForTheTunnelsThatShareIt)
 
 TEST(TapFlows, DoNotDependOnTheOrderOfTheTunnels)
 {
-    EXPECT_EQ(
-        tap_flows(1, Direction::Inbound, 103, 4, {{5, 7}, {0, 9}, {5, 2}}),
-        tap_flows(1, Direction::Inbound, 103, 4, {{0, 9}, {5, 2}, {5, 7}}));
+    EXPECT_EQ(tap_flows(1, Direction::Inbound, port(103, 4),
+                        {{5, 7}, {0, 9}, {5, 2}}),
+              tap_flows(1, Direction::Inbound, port(103, 4),
+                        {{0, 9}, {5, 2}, {5, 7}}));
 }
 
 TEST(TapFlows, AreNoneWithoutATunnel)
 {
-    EXPECT_TRUE(tap_flows(1, Direction::Inbound, 103, 7, {}).empty());
+    EXPECT_TRUE(tap_flows(1, Direction::Inbound, port(103, 7), {}).empty());
+}
+
+/* A tunnel that does not get what floods. */
+TapTunnel
+narrow(int64_t tunnel)
+{
+    return {0, tunnel, false, false, false};
+}
+
+TEST(TapFlows, KeepWhatFloodsFromTunnelsThatAreNotToGetIt)
+{
+    TapPort own = {107, 4, "02:00:00:00:00:01", false};
+    EXPECT_EQ(
+        texts(tap_flows(3, Direction::Inbound, own, {{0, 7}, narrow(9)})),
+        (Lines{"table=0,priority=150,cookie=0x6d72100000310000,"
+               "in_port=107,dl_dst=02:00:00:00:00:01 "
+               "actions=set_field:0x1->reg0,"
+               "set_field:0x7->reg2,resubmit(,2),"
+               "set_field:0x9->reg2,resubmit(,2)",
+               "table=0,priority=250,cookie=0x6d72100000310000,"
+               "in_port=107,dl_dst=02:00:00:00:00:01,dl_vlan=4 "
+               "actions=pop_vlan,set_field:0x1->reg0,"
+               "set_field:0x7->reg2,resubmit(,2),"
+               "set_field:0x9->reg2,resubmit(,2)",
+               "table=0,priority=100,cookie=0x6d72100000310000,"
+               "in_port=107 actions=set_field:0x1->reg0,"
+               "set_field:0x7->reg2,resubmit(,2)",
+               "table=0,priority=200,cookie=0x6d72100000310000,"
+               "in_port=107,dl_vlan=4 actions=pop_vlan,"
+               "set_field:0x1->reg0,set_field:0x7->reg2,"
+               "resubmit(,2)"}));
+    EXPECT_EQ(tap_flows(3, Direction::Outbound, own, {narrow(9)}),
+              tap_flows(3, Direction::Outbound, own, {{0, 9}}))
+        << "what a NIC sends is its own";
+}
+
+TEST(TapFlows, OfANicThatSharesAreItsOwnByMac)
+{
+    TapPort shared = {107, std::nullopt, "02:00:00:00:00:01", true};
+    EXPECT_EQ(texts(tap_flows(3, Direction::Outbound, shared, {{0, 7}})),
+              (Lines{"table=0,priority=150,cookie=0x6d72100000320000,"
+                     "in_port=107,dl_src=02:00:00:00:00:01 "
+                     "actions=set_field:0x2->reg0,"
+                     "set_field:0x7->reg2,resubmit(,2)"}));
+    EXPECT_EQ(texts(tap_flows(3, Direction::Inbound, shared, {{0, 7}})),
+              (Lines{"table=0,priority=150,cookie=0x6d72100000310000,"
+                     "in_port=107,dl_dst=02:00:00:00:00:01 "
+                     "actions=set_field:0x1->reg0,"
+                     "set_field:0x7->reg2,resubmit(,2)",
+                     "table=5,priority=100,cookie=0x6d72100000310000,"
+                     "reg3=0x3 actions=set_field:0x1->reg0,"
+                     "set_field:0x7->reg2,resubmit(,2)",
+                     "table=5,priority=150,cookie=0x6d72100000310000,"
+                     "reg3=0x3,dl_src=02:00:00:00:00:01 actions=drop"}));
+    EXPECT_EQ(tap_flows(3, Direction::Inbound, shared, {narrow(7)}).size(),
+              1u);
+    EXPECT_TRUE(
+        tap_flows(3, Direction::Inbound, shared, {{1, 7, true, true}}).empty())
+        << "the port is others' too";
+}
+
+TEST(SharedTapFlows, HandWhatIsForAllToEachMember)
+{
+    EXPECT_EQ(
+        texts(shared_tap_flows(9, Direction::Inbound, 119, 4, true, {2, 3})),
+        (Lines{"table=0,priority=100,cookie=0x6d72100000910000,"
+               "in_port=119,"
+               "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 "
+               "actions=set_field:0x2->reg3,resubmit(,5),"
+               "set_field:0x3->reg3,resubmit(,5)",
+               "table=0,priority=200,cookie=0x6d72100000910000,"
+               "in_port=119,"
+               "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00,dl_vlan=4 "
+               "actions=pop_vlan,set_field:0x2->reg3,resubmit(,5),"
+               "set_field:0x3->reg3,resubmit(,5)"}));
+    EXPECT_TRUE(
+        shared_tap_flows(9, Direction::Inbound, 119, 4, true, {}).empty());
+}
+
+TEST(SharedTapFlows, StopAtThePortWhereNobodyCopies)
+{
+    EXPECT_EQ(
+        texts(shared_tap_flows(9, Direction::Outbound, 118, 4, false, {})),
+        (Lines{"table=0,priority=350,cookie=0x6d72100000920000,"
+               "in_port=118 actions=drop"}));
 }
 
 TEST(FilterFlows, AreOnePerMatchWithTheRuleInPriorityAndCookie)
@@ -299,10 +393,10 @@ TEST(Cookie, OfOthersIsNotOurs)
     EXPECT_FALSE(Cookie::decode(UINT64_C(0x6d73300000720000)));
 }
 
-TEST(Resubmits, AreFourThroughAFilterAndThreeWithout)
+TEST(Resubmits, AreFiveThroughAFilterAndFourWithout)
 {
-    EXPECT_EQ(resubmits_of({5, 7}), 4);
-    EXPECT_EQ(resubmits_of({0, 7}), 3);
+    EXPECT_EQ(resubmits_of({5, 7}), 5);
+    EXPECT_EQ(resubmits_of({0, 7}), 4);
 }
 
 TEST(DiffFlows, OfEqualFlowsIsEmpty)

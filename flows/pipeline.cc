@@ -407,18 +407,23 @@ turn_of(const Flow &renewal)
 }
 
 Flow
-guard_flow(const IpAddress &source, const IpAddress &destination)
+guard_flow(const std::optional<IpAddress> &source,
+           const IpAddress &destination)
 {
-    std::string s = source.to_string(), d = destination.to_string();
+    std::string s = source ? source->to_string() : "";
+    std::string d = destination.to_string();
     /* FNV-1a; any stable hash does: two pairs of one number share an owner. */
     uint32_t hash = 2166136261u;
     for (char c : s + ">" + d) {
         hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
     }
-    std::string match = destination.is_v6
-                            ? "udp6,ipv6_src=" + s + ",ipv6_dst=" + d
-                            : "udp,nw_src=" + s + ",nw_dst=" + d;
-    return {{TABLE_TAP, PRIORITY_GUARD, match + ",tp_dst=4789"},
+    std::string field = destination.is_v6 ? "ipv6_" : "nw_";
+    std::string match = destination.is_v6 ? "udp6," : "udp,";
+    if (source) {
+        match += field + "src=" + s + ",";
+    }
+    match += field + "dst=" + d + ",tp_dst=4789";
+    return {{TABLE_TAP, PRIORITY_GUARD, match},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
 }

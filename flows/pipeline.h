@@ -7,7 +7,8 @@
  *   | 400  renewal, on some switches: never matches                    |
  *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
  *   |        direction: drop, before anything but the port is looked at |
- *   | 300  our own copies (UDP 4789, outer source -> collector): drop  |
+ *   | 300  copies (UDP 4789 to a collector; or from our outer source   |
+ *   |        to another destination of ours): drop                     |
  *   | 250  as 150, OVS's own tag: pop it, then as below                |
  *   | 200  as 100, OVS's own tag: pop it, then as below                |
  *   | 150  in_port, the NIC's MAC, where NICs share the port, or not   |
@@ -92,7 +93,7 @@ struct FlowOwner {
         Tap = 1,     /* 'number' is the NIC's, or a shared pair's. */
         Filter = 2,  /* 'number' is the filter's. */
         Egress = 3,  /* 'number' is the tunnel's. */
-        Guard = 5,   /* 'number' hashes the pair of outer addresses. */
+        Guard = 5,   /* 'number' hashes the outer addresses. */
         Renewal = 6, /* See renewal_flow(). */
         Stray = 15   /* Somebody else's, on our bridge: never desired. */
     };
@@ -186,8 +187,10 @@ std::optional<EgressSpec> parse_egress(const std::string &actions);
 Flow renewal_flow(int turn);
 /* The turn of a renewal flow. */
 int turn_of(const Flow &renewal);
-/* Drops copies from 'source' to 'destination' that come by a tap. */
-Flow guard_flow(const IpAddress &source, const IpAddress &destination);
+/* Drops copies to 'destination' that come by a tap: those from 'source', or
+ * without one those of any hypervisor. */
+Flow guard_flow(const std::optional<IpAddress> &source,
+                const IpAddress &destination);
 
 /* Whether no frame in that direction can pass. */
 bool admits_nothing(const Filter &, Direction);

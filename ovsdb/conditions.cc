@@ -37,6 +37,9 @@ public:
         by_text(&pmrec_table_filter_status, pmrec_filter_status_col_chassis,
                 inputs_.chassis);
         by_text(&pmrec_table_chassis, pmrec_chassis_col_name, inputs_.chassis);
+        /* Copies of other hypervisors are told by where they go.  These are
+         * few, and change seldom. */
+        every_row(&pmrec_table_collector);
         for (const std::string &iface_id : inputs_.local_nics) {
             by_text(&pmrec_table_network_interface,
                     pmrec_network_interface_col_iface_id, iface_id);
@@ -56,16 +59,20 @@ private:
                  const struct ovsdb_idl_column &column,
                  const std::string &text)
     {
-        conditions_[table].insert({&column, text, {}});
+        conditions_[table].insert({&column, text, {}, false});
     }
     void by_reference(const struct ovsdb_idl_table_class *table,
                       const struct ovsdb_idl_column &column, const Uuid &id)
     {
-        conditions_[table].insert({&column, "", id});
+        conditions_[table].insert({&column, "", id, false});
     }
     void by_uuid(const struct ovsdb_idl_table_class *table, const Uuid &id)
     {
-        conditions_[table].insert({nullptr, "", id});
+        conditions_[table].insert({nullptr, "", id, false});
+    }
+    void every_row(const struct ovsdb_idl_table_class *table)
+    {
+        conditions_[table].insert({nullptr, "", {}, true});
     }
 
     bool is_local(const Resource &resource) const
@@ -185,7 +192,6 @@ private:
         const Uuid &target = *resource->target_id;
         switch (resource->type) {
         case ResourceType::Collector:
-            by_uuid(&pmrec_table_collector, target);
             return std::nullopt;
         case ResourceType::NetworkInterface: {
             by_uuid(&pmrec_table_network_interface, target);
@@ -226,6 +232,10 @@ private:
 void
 add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
 {
+    if (clause.every_row) {
+        ovsdb_idl_condition_add_clause_true(condition);
+        return;
+    }
     const struct ovsdb_idl_column *column =
         clause.column ? clause.column : uuid_column();
     /* The condition shares the datum: its atom must be on the heap. */

@@ -16,6 +16,7 @@ struct Clause {
     const struct ovsdb_idl_column *column = nullptr; /* Null: _uuid. */
     std::string text; /* For a string column; else 'uuid'. */
     Uuid uuid;
+    bool every_row = false; /* Whatever the others say. */
 
     auto operator<=>(const Clause &) const = default;
 };

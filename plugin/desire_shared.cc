@@ -115,32 +115,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
                                          : after.egress->rate_kbps);
     }
 
-    auto guard = [](const TunnelDesire &d) {
-        using Key = std::pair<std::string, Flow>;
-        return d.egress
-                   ? std::optional<Key>(
-                         {d.mirror_bridge,
-                          guard_flow(d.egress->source, d.egress->destination)})
-                   : std::nullopt;
-    };
-    auto guard_before = guard(before), guard_after = guard(after);
-    if (guard_before != guard_after) {
-        move_in(&guard_users_, id, guard_before, guard_after);
-        for (const auto &user : {guard_before, guard_after}) {
-            if (!user) {
-                continue;
-            }
-            const Flow &flow = user->second;
-            OwnerKey key{user->first, Cookie::decode(flow.cookie)->owner};
-            std::vector<Flow> flows = flows_[key];
-            std::erase(flows, flow);
-            if (guard_users_.count(*user)) {
-                flows.push_back(flow);
-            }
-            std::sort(flows.begin(), flows.end());
-            set_flows(key, flows);
-        }
-    }
+    place_guard(id, before, after);
 }
 
 /* The name of our bridge for a datapath type, or "" if it is taken.  A bridge

@@ -133,6 +133,7 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
         return true;
     }
     desire->filter = tunnel.filter;
+    desire->to_collector = dest->type == ResourceType::Collector;
     arrived = resolve_target(id, *source, desire);
     arrived &= resolve_target(id, *dest, desire);
     arrived &= !tunnel.filter ||

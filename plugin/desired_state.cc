@@ -234,6 +234,7 @@ DesiredState::apply(const ModelDelta &delta)
         }
     }
     apply_statuses(delta);
+    note_guarded(delta);
     pm::apply(&model_, delta);
 }
 
@@ -297,7 +298,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
     }
     SwitchFacts before = std::move(facts_);
     facts_ = facts;
-    rows_dirty_ = true;
+    rows_dirty_ = guards_dirty_ = true;
 
     auto dirty_nic = [&](const std::string &iface_id) {
         auto i = by_iface_id_.find(iface_id);
@@ -440,6 +441,11 @@ DesiredState::update()
     if (rows_dirty_) {
         desire_rows();
         rows_dirty_ = false;
+        guards_dirty_ = true; /* On which bridges. */
+    }
+    if (guards_dirty_) {
+        desire_guards();
+        guards_dirty_ = false;
     }
     /* A name is remembered only for a bridge that is to be there. */
     std::erase_if(bridge_names_, [&](const auto &used) {

@@ -65,6 +65,8 @@ struct TunnelDesire {
     std::optional<EgressSpec> egress;
     TapTunnel tap;
     std::optional<Uuid> filter;
+    /* The destination is a collector: see desire_guards.cc. */
+    bool to_collector = false;
 
     /* For the status. */
     Health health = Health::Ok;
@@ -187,6 +189,14 @@ private:
                            TunnelDesire *);
     TunnelDesire hold(const Uuid &, TunnelDesire);
 
+    /* desire_guards.cc: that no copy is copied again. */
+    void place_guard(const Uuid &id, const TunnelDesire &before,
+                     const TunnelDesire &after);
+    void use_guard(const std::pair<std::string, Flow> &, const Uuid &user,
+                   bool use);
+    void note_guarded(const ModelDelta &);
+    void desire_guards();
+
     /* desire_shared.cc: between tunnels. */
     void place(const Uuid &id, const TunnelDesire &before,
                const TunnelDesire &after);
@@ -254,8 +264,12 @@ private:
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, std::set<Uuid>> filter_users_;
     std::map<std::pair<std::string, Uuid>, OwnerKey> filter_keys_;
-    /* (mirror bridge, guard flow) -> tunnels that need it. */
+    /* (mirror bridge, guard flow) -> tunnels that need it, and the zero uuid
+     * if it stands whatever tunnels there are. */
     std::map<std::pair<std::string, Flow>, std::set<Uuid>> guard_users_;
+    std::set<std::pair<std::string, Flow>> standing_guards_;
+    std::set<Uuid> destination_nics_; /* Resources. */
+    bool guards_dirty_ = true;
 
     std::set<std::string> bases_; /* Bridges with default drops. */
     SwitchRows rows_;

@@ -108,7 +108,7 @@ decision_of(const TraceAnswer &answer, const Filter *filter,
 {
     Decision decision{answer.admitted, answer.rule, ""};
     if (answer.is_own_copy) {
-        decision.why = "it is a copy of ours, which is never copied again";
+        decision.why = "it is a copy, which is never copied again";
     } else if (!answer.filtered && answer.admitted) {
         decision.why = "the tunnel has no filter: every frame is mirrored";
     } else if (!filter) {

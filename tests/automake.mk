@@ -29,6 +29,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_edit.cc \
 	tests/unit/test_edit_conflict.cc \
 	tests/unit/test_explain.cc \
+	tests/unit/test_guards.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \

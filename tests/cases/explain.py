@@ -172,7 +172,7 @@ class ExplainCases(ProductCases):
                           "tp_dst=4789" % (self.switch.ip6,
                                            self.ids6.address))
         self.assertEqual((told["mirrored"], told["why"]), (
-            "false", "it is a copy of ours, which is never copied again"))
+            "false", "it is a copy, which is never copied again"))
 
     def test_junk_gets_a_clear_error_and_changes_nothing(self):
         self.tunnel("first", self.ids6, 7001)

@@ -107,7 +107,7 @@ class RealCollector(CollectorBase):
                           "eth0", *nodad)
         self.namespace.ip("address", "add", f"{self.address}/{whole}", "dev",
                           "lo", *nodad)
-        self._listener = _discard(self.namespace, version)
+        self._listener = discard(self.namespace, version)
         lab.undo.callback(self._listener.close)
         self._socket = PacketSocket(self.namespace, "eth0")
         lab.undo.callback(self._socket.close)
@@ -134,7 +134,7 @@ class RealCollector(CollectorBase):
         self._socket.check_complete()
 
 
-def _discard(namespace, version):
+def discard(namespace, version):
     """Takes UDP 4789 and throws it away: without a listener the kernel
     would answer each copy with an ICMP error."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6

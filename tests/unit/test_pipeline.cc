@@ -351,6 +351,14 @@ TEST(GuardFlow, DropsOurOwnCopiesBeforeAnythingElse)
     EXPECT_EQ(Cookie::decode(flow.cookie)->owner.kind, FlowOwner::Guard);
 }
 
+TEST(GuardFlow, OfAnySourceLooksAtTheDestinationAlone)
+{
+    EXPECT_EQ(guard_flow(std::nullopt, ip_of("192.0.2.10")).key.match,
+              "udp,nw_dst=192.0.2.10,tp_dst=4789");
+    EXPECT_EQ(guard_flow(std::nullopt, ip_of("fd00::9")).key.match,
+              "udp6,ipv6_dst=fd00::9,tp_dst=4789");
+}
+
 TEST(GuardFlow, HasOneOwnerForOnePairOfAddresses)
 {
     IpAddress a = ip_of("198.51.100.1"), b = ip_of("192.0.2.10");

@@ -110,6 +110,7 @@ LAB_FILES = \
 	tests/cases/lab_itself.py \
 	tests/cases/leaks.py \
 	tests/cases/limits.py \
+	tests/cases/loops.py \
 	tests/cases/megaflows.py \
 	tests/cases/network.py \
 	tests/cases/order.py \
@@ -161,6 +162,7 @@ LAB_FILES = \
 	tests/lab/idl_writer.py \
 	tests/lab/lanes.py \
 	tests/lab/netns.py \
+	tests/lab/ovn.py \
 	tests/lab/ovs_ctl.py \
 	tests/lab/pcap.py \
 	tests/lab/random_filter.py \
@@ -176,6 +178,9 @@ LAB_FILES = \
 	tests/lab/vxlan.py \
 	tests/lab/waiting.py \
 	tests/bench-guest \
+	tests/ovn/__init__.py \
+	tests/ovn/ovn_case.py \
+	tests/ovn/test_ovn.py \
 	tests/run-suite \
 	tests/system/__init__.py \
 	tests/system/test_accounts.py \
@@ -185,6 +190,7 @@ LAB_FILES = \
 	tests/system/test_lab.py \
 	tests/system/test_limits.py \
 	tests/system/test_sharing.py \
+	tests/system/test_loops.py \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
 	tests/system/test_right.py \
@@ -193,13 +199,17 @@ EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 	$(srcdir)/tests/run-suite
-.PHONY: bench-guest check-dummy check-long check-system check-chaos sandbox
+.PHONY: bench-guest check-dummy check-long check-system check-ovn check-chaos \
+	sandbox
 # On OVS's dummy datapath: any user.
 check-dummy: all $(check_PROGRAMS)
 	$(RUN_SUITE) dummy
 # In network namespaces: root.
 check-system: all $(check_PROGRAMS)
 	$(RUN_SUITE) system
+# Beside OVN, as the distribution ships it: root.
+check-ovn: all
+	$(RUN_SUITE) ovn
 # Random faults and edits under traffic: root.
 STEPS = 1000
 SEED = random

@@ -83,6 +83,7 @@ class PacketSocket:
                                 program)
 
     def clear(self):
+        self.flush()    # What has arrived and was not yet taken in.
         with self._lock:
             self._received.clear()
             self._times.clear()

@@ -6,8 +6,7 @@ import random
 import time
 import unittest
 
-from cases.healing import HealingCases
-from lab.frames import Talk
+from cases.healing import HEALED_S, HealingCases
 from lab.waiting import wait_until
 from ovn.ovn_case import BLOCKED_PORT, OvnCases
 
@@ -21,7 +20,7 @@ class Pipeline(OvnCases, unittest.TestCase):
         self.filter("udp", inbound=[{"action": "accept", "protocol": "udp"}],
                     outbound=[{"action": "accept", "protocol": "udp"}])
         self.tunnel("web", self.ids4, 7001, filter="udp", packet_length=100)
-        self.tunnel("db", self.ids6, 7002, source="db1")
+        self.tunnel("dbs", self.ids6, 7002, source="db1")
         near = self.lab.talk("web1", "db1")
         self.lab.wait_copied(near, self.ids4)
         self.lab.wait_copied(near, self.ids6)
@@ -52,7 +51,7 @@ class Pipeline(OvnCases, unittest.TestCase):
         self.assert_sound(self.ids4, self.ids6)
 
     def test_acls_come_and_go(self):
-        self.tunnel("db", self.ids4, 7001, source="db1")
+        self.tunnel("dbs", self.ids4, 7001, source="db1")
         talk = self.lab.talk("web1", "db1")
         self.lab.wait_copied(talk, self.ids4)
         rows = self.our_mirrors()
@@ -238,6 +237,27 @@ class Coexistence(OvnCases, unittest.TestCase):
         self.web1.plug()
         self.assert_both_back(talk)
         self.assertTrue(self.controller.alive())
+
+    def test_ours_is_back_at_once_when_somebody_clears_all_mirrors(self):
+        """OVN 23.03 does not mend its own: it would make its output port
+        anew, which is still there."""
+        self.tunnel("second", self.ids6, 7002)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.wait_copied(talk, self.ids6)
+        self.spy()
+        self.assert_both_back(talk)
+        since = time.monotonic()
+        self.switch.vsctl("--no-wait", "clear", "Bridge", "br-int",
+                          "mirrors")
+        wait_until(lambda: len(self.our_mirrors()) == 2,
+                   "our Mirrors to be back", HEALED_S, 0.01)
+        self.say("mirrors cleared: ours back after "
+                 f"{1000 * (time.monotonic() - since):.0f} ms")
+        self.lab.wait_copied(talk, self.ids6)
+        if not self.selected():
+            self.switch.vsctl("--no-wait", "--if-exists", "del-port",
+                              "ovn-spy")
+        self.assert_both_back(talk)
 
     def test_bulk_updates_of_their_mirrors(self):
         """Whatever is attached and detached together: theirs is as it was

@@ -109,6 +109,13 @@ SimulatedAgent::read_flows()
     std::erase_if(actual.meters, [&](const auto &bridge) {
         return !actual.flows.count(bridge.first);
     });
+    /* Its connection went with it, and whatever answer was to come. */
+    std::erase_if(in_flight_, [&](const auto &bridge) {
+        return !actual.rows.bridges.count(bridge.first);
+    });
+    std::erase_if(meters_in_flight_, [&](const auto &bridge) {
+        return !actual.rows.bridges.count(bridge.first);
+    });
     if (!started_ || !host.facts.settled) {
         return;
     }

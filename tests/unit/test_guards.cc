@@ -58,8 +58,7 @@ TEST_F(LoopGuard, StandsBeforeEveryCollector)
     EXPECT_EQ(guarded(), Matches{OURS});
     host.add_collector(1);
     ASSERT_TRUE(host.settle());
-    EXPECT_EQ(guarded(),
-              (Matches{OURS, "udp,nw_dst=192.0.2.2,tp_dst=4789"}))
+    EXPECT_EQ(guarded(), (Matches{OURS, "udp,nw_dst=192.0.2.2,tp_dst=4789"}))
         << "other hypervisors send there";
     host.model.collectors.erase(row_id(Row::Collector, 1));
     ASSERT_TRUE(host.settle());
@@ -84,8 +83,7 @@ TEST_F(LoopGuard, LastsAsLongAsTheTunnelIsHeldThatNeedsIt)
     host.seen = host.model;
     host.desired.update();
     ASSERT_TRUE(host.desire(tunnel).egress);
-    EXPECT_EQ(guarded(),
-              (Matches{OURS, "udp,nw_dst=192.0.2.7,tp_dst=4789"}));
+    EXPECT_EQ(guarded(), (Matches{OURS, "udp,nw_dst=192.0.2.7,tp_dst=4789"}));
 }
 
 TEST_F(LoopGuard, OfANicElsewhereKnowsOnlyOurOwnCopies)

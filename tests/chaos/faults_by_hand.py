@@ -68,7 +68,8 @@ class MirrorSpoiled(ByHand):
     def act(self, world):
         rows = our_mirrors(world)
         if rows:
-            world.switch.vsctl("clear", "Mirror",
+            # It may be gone by now.
+            world.switch.vsctl("--if-exists", "clear", "Mirror",
                                rows[self._which % len(rows)]["_uuid"],
                                *self._columns)
 

@@ -36,7 +36,7 @@ class Run:
     """One run of one schedule."""
 
     def __init__(self, seed, steps, log, only=None, kinds=None,
-                 stop_early=False):
+                 stop_early=False, shared=False):
         self.first, drawn = schedule.draw(seed, steps, kinds)
         self.steps = [s for s in drawn if not only or s.number in only
                       or s is drawn[-1]]
@@ -49,6 +49,7 @@ class Run:
         self._wishes = Wishes({}, {})
         self._standing = []
         self._stop_early = stop_early
+        self._shared = shared
         self._tolerant = bool(only)
         self.seed, self.drawn = seed, steps
 
@@ -58,7 +59,8 @@ class Run:
         self.story.tell(f"seed {self.seed}, {self.drawn} steps")
         # One set of threads for the whole run: the kernel ends a child of
         # the lab when the thread ends that started it.
-        with ThreadPoolExecutor(8) as self._pool, World() as world:
+        with ThreadPoolExecutor(8) as self._pool, \
+                World(shared=self._shared) as world:
             self._world = world
             ledger = Ledger()
             judge = Judge(world, self.book, ledger, self.story)

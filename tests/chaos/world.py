@@ -11,14 +11,20 @@ GUESTS = {"web1": ("trunks=0",), "db1": ("trunks=0",),
 PAIRS = {"mirrored": ("web1", "db1"), "twin": ("twin1", "twin2"),
          "others": ("other1", "other2")}
 SOURCES = PAIRS["mirrored"]
+# Of tunnels that are given none, by their sources' hypervisor.
+WHOLE_LENGTH = 8900
 COLLECTORS = {"ids4": 4, "ids6": 6, "other4": 4}
 
 
 class World:
-    """A running lab with the product in it; a context manager."""
+    """A running lab with the product in it; a context manager.
 
-    def __init__(self, stats_interval=1):
+    With 'shared' there is room for one pair of Mirrors a bridge.
+    """
+
+    def __init__(self, stats_interval=1, shared=False):
         self.lab = RealLab()
+        self.shared = shared
         self._stats_interval = stats_interval
         self.unrouted = set()   # Collectors to which there is no route.
         self.theirs = set()     # Names of Mirrors that are not ours.
@@ -46,7 +52,8 @@ class World:
             "add-br", ALT, "--", "set", "Bridge", ALT,
             "datapath_type=netdev", *_patch("br-int", "to-alt", "to-int"),
             *_patch(ALT, "to-int", "to-alt"), "--", "set", "Open_vSwitch",
-            ".", f"external_ids:mirror-stats-interval={self._stats_interval}")
+            ".", f"external_ids:mirror-stats-interval={self._stats_interval}",
+            f"external_ids:mirror-slots-reserve={30 if self.shared else 4}")
         lab.start_product()
         self.control = lab.control
         for a, b in PAIRS.values():
@@ -93,9 +100,13 @@ def _inventory(world):
                    "type": "collector", "target": f"{name}-box"}
                   for name in world.collectors]
     return {
+        "vpcs": [{"name": "vpc", "account": "default", "region": "kr"}],
+        "subnets": [{"name": "front", "vpc": "vpc", "cidr": "10.0.0.0/24"}],
         "network_interfaces": [
             {"name": f"{g.name}-eth0", "iface_id": g.iface_id, "mac": g.mac,
-             "addresses": [g.ip, g.ip6]} for g in world.guests.values()],
+             "addresses": [g.ip, g.ip6], "subnet": "front",
+             "hypervisor": "xen"}
+            for g in world.guests.values()],
         "collectors": [{"name": f"{c.name}-box", "address": c.address}
                        for c in world.collectors.values()],
         "mirror_resources": [dict(r, account="default") for r in resources]}

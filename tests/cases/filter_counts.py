@@ -94,19 +94,8 @@ class FilterCountCases(ProductCases):
         self.assertIsNone(listed["would_send_bytes"])
         self.assertTrue(re.search(r"\d", str(listed["mirrored_packets"])))
 
-    def test_an_edit_is_a_bundle_of_its_own_size(self):
-        """A filter of 100 rules that many tunnels share; an edit of one rule
-        touches that rule's flows, and the others go on counting."""
-        rules = [{"action": "accept", "protocol": "udp",
-                  "destination_port": 5000 + n} for n in range(100)]
-        self.filter("web", inbound=rules)
-        tunnels = {f"{source}-{collector.name}": (source, collector)
-                   for source in self.guests for collector in (
-                       self.ids4, self.ids6, self.other4)}
-        for n, (name, (source, collector)) in enumerate(tunnels.items()):
-            self.wish(name, collector, 7001 + n, source, filter="web")
-        self.control.wait_running(*tunnels)
-        self.send(5010, range(3))
+    def edit_of_one_rule(self, rules):
+        """Changes one of the rules of filter "web", and judges the bundle."""
         flows = self.daemon.appctl("mirror/flows").count("(default/web)")
         since = self.daemon.log_end()
         rules[50]["destination_port"] = "6000-6001"
@@ -121,6 +110,63 @@ class FilterCountCases(ProductCases):
         self.assertEqual(len(bundles), 1)
         self.assertEqual(flows, self.daemon.appctl("mirror/flows").count(
             "(default/web)"))
+
+    def test_an_edit_is_a_bundle_of_its_own_size(self):
+        """A filter of 100 rules that many tunnels share; an edit of one rule
+        touches that rule's flows, and the others go on counting."""
+        rules = [{"action": "accept", "protocol": "udp",
+                  "destination_port": 5000 + n} for n in range(100)]
+        self.filter("web", inbound=rules)
+        tunnels = {f"{source}-{collector.name}": (source, collector)
+                   for source in self.guests for collector in (
+                       self.ids4, self.ids6, self.other4)}
+        for n, (name, (source, collector)) in enumerate(tunnels.items()):
+            self.wish(name, collector, 7001 + n, source, filter="web")
+        self.control.wait_running(*tunnels)
+        self.send(5010, range(3))
+        self.edit_of_one_rule(rules)
         # Three tunnels of the NIC asked about each frame.
         self.assertRegex(self.daemon.appctl("mirror/flows", "web1-ids4"),
                          r"inbound rule 1100, 9 hits\n")
+
+    def test_an_edit_for_a_thousand_tunnels_is_no_larger(self):
+        """Sixty-three more NICs with sixteen tunnels each."""
+        rules = [{"action": "accept", "protocol": "udp",
+                  "destination_port": 5000 + n} for n in range(100)]
+        self.filter("web", inbound=rules)
+        nics = [f"many{i:02}" for i in range(63)]
+        boxes = [f"box{i:02}" for i in range(16)]
+        self.switch.vsctl("--no-wait", *(word for name in nics for word in (
+            "--", "add-port", "br-int", name, "--", "set", "Interface", name,
+            "type=internal", f"external_ids:iface-id={name}")))
+        self.addCleanup(self.switch.vsctl, *(
+            word for name in nics for word in ("--", "del-port", name)))
+        self.control.apply({
+            "network_interfaces": [
+                {"name": name, "iface_id": name, "addresses": [],
+                 "mac": f"52:54:00:00:bb:{i:02x}"}
+                for i, name in enumerate(nics)],
+            "collectors": [{"name": name, "address": self.ids6.address}
+                           for name in boxes],
+            "mirror_resources": [
+                {"name": f"{name}-src", "account": "default",
+                 "purpose": "source", "type": "network-interface",
+                 "target": name} for name in nics] + [
+                {"name": name, "account": "default",
+                 "purpose": "destination", "type": "collector",
+                 "target": name} for name in boxes],
+            "mirror_tunnels": [
+                {"name": f"{nic}-{box}", "account": "default",
+                 "source": f"{nic}-src", "destination": box, "filter": "web"}
+                for nic in nics for box in boxes]})
+        self.addCleanup(self.control.ctl, *[
+            word for kind, names in (("resource-del",
+                                      [f"{n}-src" for n in nics] + boxes),
+                                     ("nic-del", nics),
+                                     ("collector-del", boxes))
+            for name in names for word in ("--", kind, name)][1:])
+        wait_until(lambda: sum(t["state"] == "Running" for t in
+                               self.control.tunnels().values()) == 1008,
+                   "all to run", 60)
+        self.daemon.wait_settled()
+        self.edit_of_one_rule(rules)

@@ -109,8 +109,10 @@ class ControlDatabase:
             f"to be Running and {health}") for name in names]
 
     def wait_gone(self, *names):
-        for name in names:
-            self.wait_tunnel(name, lambda t: t is None, "to be gone")
+        if names:
+            wait_until(lambda: not set(names) & set(self.tunnels()),
+                       lambda: f"{sorted(set(names) & set(self.tunnels()))} "
+                       "to be gone", 15)
 
     def rows(self, table, *columns):
         """Rows of a table as dictionaries of plain Python values."""

@@ -194,7 +194,8 @@ LAB_FILES = \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
 	tests/system/test_right.py \
-	tests/system/test_updates.py
+	tests/system/test_updates.py \
+	tests/system/test_upstream.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \

@@ -98,6 +98,15 @@ class Pipeline(OvnCases, unittest.TestCase):
         self.assert_copied(self.ids4, 7001, frames)
 
 
+class PipelineOverVxlan(Pipeline):
+    """OVN's tunnels are of the same UDP port as ours."""
+
+    encap = "vxlan"
+    test_acls_come_and_go = None
+    test_three_pings_are_three_copies = None
+    test_a_port_is_skipped_by_a_lower_number = None
+
+
 class Coexistence(OvnCases, unittest.TestCase):
     """OVN's own mirrors, and its controller's life."""
 

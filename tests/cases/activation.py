@@ -286,3 +286,34 @@ class ActivationCases(ProductCases):
             self.tunnel("first", self.ids4, 7001, packet_length=100)
         self.control.ctl("--wait=hv", "sync")
         self.assertEqual(all_of_it(), before)
+
+    def test_a_length_taken_back_is_gone_from_copies_and_status(self):
+        self.tunnel("first", self.ids4, 7001, packet_length=100)
+        self.lab.wait_copied(self.talk, self.ids4)
+        self.assertEqual(self.listed("first")["effective_packet_length"],
+                         100)
+        self.tunnel("first", self.ids4, 7001)
+        listed = self.listed("first")
+        self.assertIsNone(listed["packet_length"])
+        # What the underlay's MTU leaves.
+        self.assertEqual(listed["effective_packet_length"],
+                         UNDERLAY_MTU - 36)
+        self.assert_copied_whole(self.ids4)
+
+    def test_a_refused_activation_leaves_nothing_behind(self):
+        """Somebody bounds a table of ours."""
+        self.tunnel("first", self.ids4, 7001)
+        self.assert_copied_whole(self.ids4)
+        before = len(self.sending())
+        self.switch.vsctl("--", "--id=@t", "create", "Flow_Table",
+                          "flow_limit=3", "overflow_policy=refuse", "--",
+                          "set", "Bridge", "br-mirror", "flow_tables:2=@t")
+        self.wish("second", self.other4, 7002)
+        self.control.wait_tunnel("second", lambda t: "SWITCH_REFUSED" in {
+            r["code"] for r in t["reasons"]}, "to be refused")
+        self.assertEqual(len(self.sending()), before)
+        self.assert_copied_whole(self.ids4)
+        self.assertEqual(self.other4.copies(), [])
+        self.switch.vsctl("clear", "Bridge", "br-mirror", "flow_tables")
+        self.control.wait_running("second")
+        self.lab.wait_copied(self.talk, self.other4)

@@ -136,9 +136,10 @@ class OvnCases(ConstantCases):
                       if f[12:14] == b"\x08\x00" and f[23] == GRE
                       and number_of(f) is not None)
 
-    def spy(self, name="spy", ports=("web1",), direction="from-lport"):
+    def spy(self, name="spy", ports=("web1",), direction="from-lport",
+            kind="gre"):
         """OVN's own mirror of what a port sends, or is given."""
-        self.ovn.nbctl("mirror-add", name, "gre", "7", direction,
+        self.ovn.nbctl("mirror-add", name, kind, "7", direction,
                        self.spy4.address)
         self.addCleanup(self.forget_spy, name)
         for port in ports:

@@ -209,6 +209,7 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_interface_col_type,
           &ovsrec_interface_col_options,
           &ovsrec_interface_col_ofport,
+          &ovsrec_interface_col_error,
           &ovsrec_interface_col_ofport_request,
           &ovsrec_interface_col_external_ids,
           &ovsrec_interface_col_mtu,
@@ -357,6 +358,9 @@ SwitchDb::Impl::read_bridge_ports(const struct ovsrec_bridge *bridge,
         }
         for (size_t j = 0; j < port->n_interfaces; j++) {
             const struct ovsrec_interface *iface = port->interfaces[j];
+            if (mark && iface->error) {
+                facts->port_errors[iface->name] = iface->error;
+            }
             if (!iface->n_ofport || iface->ofport[0] <= 0) {
                 continue;
             }

@@ -31,7 +31,8 @@ public:
     SwitchFacts read() const;
 
     /* Starts a transaction that makes 'edits' so, with content from
-     * 'desired'.  At most one is under way. */
+     * 'desired'.  At most one is under way.  Without edits it only has
+     * vswitchd look at all that it should have. */
     bool busy() const;
     void start(const std::vector<RowEdit> &edits, const SwitchRows &desired);
     /* Mirrors of ours for which vswitchd keeps statistics, which it does of

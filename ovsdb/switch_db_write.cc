@@ -297,7 +297,7 @@ SwitchDb::start(const std::vector<RowEdit> &edits, const SwitchRows &desired)
     put(RowEdit::Kind::Port, desired.ports, &Impl::put_port);
     put(RowEdit::Kind::Mirror, desired.mirrors, &Impl::put_mirror);
     ovsdb_idl_txn_increment(i.txn, &ovs->header_,
-                            &ovsrec_open_vswitch_col_next_cfg, false);
+                            &ovsrec_open_vswitch_col_next_cfg, edits.empty());
     i.commit();
 }
 

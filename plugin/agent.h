@@ -74,6 +74,9 @@ private:
     static constexpr int64_t SILENT_MS = 1000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
+    /* How often vswitchd, which looks at all of its ports then, is made to
+     * try again. */
+    static constexpr int64_t PORT_RETRY_MS = 5000;
 
     void read_switch();
     void read_control();
@@ -94,6 +97,7 @@ private:
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();
+    void retry_ports(int64_t now_ms);
     bool may_act();
     void apply_plan();
     void count_when_due();
@@ -144,6 +148,7 @@ private:
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     bool vswitchd_away_ = false;
     int64_t next_mirror_check_ms_ = 0;
+    int64_t next_port_retry_ms_ = 0;
     int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
     std::vector<std::function<void()>> count_waiters_;

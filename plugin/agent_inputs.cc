@@ -150,6 +150,7 @@ Agent::judge_mirrors()
         return;
     }
     next_mirror_check_ms_ = now + MirrorWatch::INTERVAL_MS;
+    retry_ports(now);
     if (!desired_.facts().settled || away_since_ms_ || vswitchd_away_) {
         mirror_watch_.excuse();
     } else if (mirror_watch_.judge(actual_.rows, desired_.rows(),
@@ -157,6 +158,20 @@ Agent::judge_mirrors()
                                    switch_.statistics_interval_ms(), now)) {
         switch_read_ = false;
         poll_immediate_wake();
+    }
+}
+
+/* Has vswitchd try again to make ports that it could not make.  By itself it
+ * does so only with the next change of its database, and in the change that
+ * removes what was in the way that is still in the way (3.1.0). */
+void
+Agent::retry_ports(int64_t now_ms)
+{
+    const SwitchFacts &facts = desired_.facts();
+    if (started_ && !facts.port_errors.empty() && facts.settled &&
+        !switch_.busy() && now_ms >= next_port_retry_ms_) {
+        next_port_retry_ms_ = now_ms + PORT_RETRY_MS;
+        switch_.start({}, facts.rows);
     }
 }
 

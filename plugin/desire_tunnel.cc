@@ -517,12 +517,21 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (!take_flood(&desire)) {
         return desire;
     }
-    auto port = facts_.ofports.find(
+    const std::string port_name =
         vxlan_port_name(desire.mirror_bridge, facts_.settings.mirror_bridge,
-                        nic->second.datapath_type));
+                        nic->second.datapath_type);
+    auto port = facts_.ofports.find(port_name);
+    auto error = facts_.port_errors.find(port_name);
     if (port != facts_.ofports.end()) {
         egress.vxlan_port = port->second;
         desire.egress = egress;
+    } else if (error != facts_.port_errors.end()) {
+        /* It is tried again whenever the switch's ports change. */
+        fail_condition(&desire, "DestinationReachable", "VTEP_PORT_TAKEN",
+                       "ovs-vswitchd cannot make our VXLAN port " + port_name +
+                           " (" + error->second +
+                           "); see whether another port has its options, and "
+                           "change or remove that");
     }
     return desire;
 }

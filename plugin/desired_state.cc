@@ -366,6 +366,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
     }
     if (bridges_came_or_went || facts.taken_names != before.taken_names ||
         facts.ofports != before.ofports ||
+        facts.port_errors != before.port_errors ||
         facts.rows.bridges != before.rows.bridges) {
         for (const auto &[iface_id, tunnels] : by_iface_id_) {
             if (facts.nics.count(iface_id)) {

@@ -95,6 +95,7 @@ EXTRA_DIST += $(DUMMY_TESTS) \
 LAB_FILES = \
 	tests/cases/__init__.py \
 	tests/cases/accounts.py \
+	tests/cases/activation.py \
 	tests/cases/away.py \
 	tests/cases/constant.py \
 	tests/cases/control_planes.py \
@@ -116,6 +117,7 @@ LAB_FILES = \
 	tests/cases/order.py \
 	tests/cases/others.py \
 	tests/cases/outage.py \
+	tests/cases/overlays.py \
 	tests/cases/product.py \
 	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
@@ -184,15 +186,17 @@ LAB_FILES = \
 	tests/run-suite \
 	tests/system/__init__.py \
 	tests/system/test_accounts.py \
+	tests/system/test_activation.py \
 	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_filters.py \
 	tests/system/test_lab.py \
 	tests/system/test_limits.py \
-	tests/system/test_sharing.py \
 	tests/system/test_loops.py \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
+	tests/system/test_overlays.py \
+	tests/system/test_sharing.py \
 	tests/system/test_right.py \
 	tests/system/test_updates.py \
 	tests/system/test_upstream.py

@@ -4,6 +4,7 @@ import re
 import sys
 
 from cases.product import ProductCases
+from lab.waiting import wait_until
 
 KINDS = {"TCP": "tcp,tcp_src=40000,tcp_dst=80",
          "UDP": "udp,udp_src=40000,udp_dst=53",
@@ -14,8 +15,9 @@ class MegaflowCases(ProductCases):
     guests = {"web1": (), "db1": ()}
     links = [("web1", "db1")]
 
-    def megaflow(self, kind, direction):
-        """What the datapath matches of web1's frame, by field."""
+    def megaflow(self, kind, direction, to=None):
+        """What the datapath matches of web1's frame, by field; its
+        destination is the peer's address, or 'to'."""
         a, b = ((self.web1, self.db1) if direction == "out"
                 else (self.db1, self.web1))
         words = KINDS[kind].split(",")
@@ -23,7 +25,8 @@ class MegaflowCases(ProductCases):
             else ("nw_src", "nw_dst")
         flow = ",".join([f"in_port={self.port(a)}", words[0],
                          f"dl_src={a.mac}", f"dl_dst={b.mac}",
-                         f"{addresses[0]}={a.ip}", f"{addresses[1]}={b.ip}",
+                         f"{addresses[0]}={a.ip}",
+                         f"{addresses[1]}={to or b.ip}",
                          *words[1:]])
         text = self.switch.appctl("ofproto/trace", "br-int", flow)
         found = re.search(r"^Megaflow: (.*)$", text, re.M).group(1)
@@ -66,6 +69,22 @@ class MegaflowCases(ProductCases):
         self.show("two tunnels without a filter, and the loop guards", after)
         self.assert_no_ports(after)
         self.assertEqual(after["ARP", "in"], before["ARP", "in"])
+
+    def test_the_loop_guard_looks_at_ports_of_udp_to_a_collector_alone(self):
+        """Also of frames that go where other hypervisors' copies go."""
+        there = "198.51.100.77"
+        self.tunnel("first", self.ids4, 7001)
+        self.control.ctl("collector-add", "theirs", there)
+        self.addCleanup(self.control.ctl, "collector-del", "theirs")
+        wait_until(lambda: [f for f in self.switch.flows("br-mirror")
+                            if f"nw_dst={there},tp_dst=4789" in f],
+                   "its guard")
+        found = {(kind, "out"): self.megaflow(kind, "out", there)
+                 for kind in KINDS}
+        self.show("to the collector itself", found)
+        self.assertIn("tp_dst", self.fields(found.pop(("UDP", "out"))))
+        self.assert_no_ports(found)
+        self.assert_no_ports({("UDP", "out"): self.megaflow("UDP", "out")})
 
     def test_a_filter_of_cidrs_never_matches_ports(self):
         before = self.all_megaflows()

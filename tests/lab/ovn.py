@@ -61,14 +61,14 @@ class OvnCentral:
 
 
 class OvnController:
-    """ovn-controller on one hypervisor of the lab; tunnels are Geneve."""
+    """ovn-controller on one hypervisor of the lab."""
 
-    def __init__(self, lab, central, switch):
+    def __init__(self, lab, central, switch, encap="geneve"):
         self.lab, self.central, self.switch = lab, central, switch
         self._env = dict(switch.env, OVN_RUNDIR=switch.rundir,
                          OVN_LOGDIR=switch.rundir)
         self._process = None
-        ids = {"ovn-remote": central.remotes["sb"], "ovn-encap-type": "geneve",
+        ids = {"ovn-remote": central.remotes["sb"], "ovn-encap-type": encap,
                "ovn-encap-ip": switch.ip, "ovn-bridge": "br-int",
                "ovn-bridge-datapath-type": "netdev"}
         switch.vsctl("set", "Open_vSwitch", ".", *(

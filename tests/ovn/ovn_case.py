@@ -1,6 +1,7 @@
 """What the tests under real OVN share: two hypervisors, two logical switches
 with ACLs and a router between them, and OVN's own mirrors."""
 
+import itertools
 import shutil
 import unittest
 
@@ -32,6 +33,7 @@ class OvnCases(ConstantCases):
     """
 
     collectors = {"ids4": 4, "ids6": 6, "spy4": 4}
+    encap = "geneve"    # Between hypervisors.
     make_lab = staticmethod(two_hosts)
 
     @classmethod
@@ -40,9 +42,11 @@ class OvnCases(ConstantCases):
         cls.far1 = lab.add_guest("far1")
         cls.far1.ip = "10.0.1.9"
         cls.away1 = lab.add_guest("away1", hypervisor=lab.hypervisors["hv2"])
+        cls.introduce_hosts()
         cls.ovn = OvnCentral(lab).start()
-        cls.controller, _ = [OvnController(lab, cls.ovn, host).start()
-                             for host in lab.hypervisors.values()]
+        cls.controller, _ = [
+            OvnController(lab, cls.ovn, host, cls.encap).start()
+            for host in lab.hypervisors.values()]
         cls.ovn.nbctl("lr-add", "lr0")
         for name, members, gateway in (
                 ("ls0", [g for g in lab.guests.values() if g is not cls.far1],
@@ -54,6 +58,17 @@ class OvnCases(ConstantCases):
                 cls.ovn.nbctl("acl-add", "ls0", direction, "900",
                               f'{port} == "{guest}" && ip', "allow-related")
         cls.acl("acl-add", f"udp.dst == {BLOCKED_PORT}")
+
+    @classmethod
+    def introduce_hosts(cls):
+        """Each switch learns the other's MAC by its kernel's own ARP: a
+        tunnel asks once, and a busy one whose question was lost asks no
+        more."""
+        for a, b in itertools.permutations(cls.lab.hypervisors.values(), 2):
+            wait_until(lambda a=a, b=b: a.namespace.run(
+                ["ping", "-c", "1", "-W", "1", b.ip],
+                check=False).returncode == 0,
+                f"{a.name} to reach {b.name}", 20)
 
     @classmethod
     def add_logical_switch(cls, name, members, gateway):
@@ -121,9 +136,10 @@ class OvnCases(ConstantCases):
                       if f[12:14] == b"\x08\x00" and f[23] == GRE
                       and number_of(f) is not None)
 
-    def spy(self, name="spy", ports=("web1",), direction="from-lport"):
+    def spy(self, name="spy", ports=("web1",), direction="from-lport",
+            kind="gre"):
         """OVN's own mirror of what a port sends, or is given."""
-        self.ovn.nbctl("mirror-add", name, "gre", "7", direction,
+        self.ovn.nbctl("mirror-add", name, kind, "7", direction,
                        self.spy4.address)
         self.addCleanup(self.forget_spy, name)
         for port in ports:

@@ -98,6 +98,15 @@ class Pipeline(OvnCases, unittest.TestCase):
         self.assert_copied(self.ids4, 7001, frames)
 
 
+class PipelineOverVxlan(Pipeline):
+    """OVN's tunnels are of the same UDP port as ours."""
+
+    encap = "vxlan"
+    test_acls_come_and_go = None
+    test_three_pings_are_three_copies = None
+    test_a_port_is_skipped_by_a_lower_number = None
+
+
 class Coexistence(OvnCases, unittest.TestCase):
     """OVN's own mirrors, and its controller's life."""
 
@@ -260,15 +269,16 @@ class Coexistence(OvnCases, unittest.TestCase):
         self.assert_both_back(talk)
 
     def test_bulk_updates_of_their_mirrors(self):
-        """Whatever is attached and detached together: theirs is as it was
-        said, ours stays."""
+        """Whatever is attached and detached together, of either type: theirs
+        is as it was said, ours stays."""
         self.tunnel("second", self.ids6, 7002)
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids6)
         ours, pid = self.our_mirrors(), self.controller.pid
         names = ("spy0", "spy1", "spy2")
         for name in names:
             self.spy(name, (), "to-lport" if name == "spy1"
-                     else "from-lport")
+                     else "from-lport", "erspan" if name == "spy2"
+                     else "gre")
         attached = {name: set() for name in names}
         pairs = list(itertools.product(("web1", "db1", "twin1"), names))
         dice = random.Random(18815)

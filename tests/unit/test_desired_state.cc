@@ -321,6 +321,21 @@ TEST_F(OneTunnel, WhoseNextHopIsBeingAskedForIsNotBlamed)
     EXPECT_TRUE(host.desire(tunnel).egress);
 }
 
+TEST_F(OneTunnel, WhoseVxlanPortTheSwitchCannotMakeSaysSo)
+{
+    host.facts.ofports.erase("mirror-vxlan");
+    host.facts.port_errors["mirror-vxlan"] = "File exists";
+    host.feed();
+    const TunnelDesire &desire = host.desire(tunnel);
+    EXPECT_FALSE(desire.egress);
+    EXPECT_EQ(desire.health, Health::Degraded);
+    EXPECT_NE(desire.reasons.at("VTEP_PORT_TAKEN").find("File exists"),
+              std::string::npos);
+    host.facts.port_errors.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies());
+}
+
 TEST_F(OneTunnel, WithoutAnAddressToSendFromSaysSo)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -135,7 +135,7 @@ class Upstream(ProductCases, unittest.TestCase):
 
 class Bond(ProductCases, unittest.TestCase):
     """The mirrored NIC is a bond, whose other end is on a bridge of its own,
-    where the guest is.  (balance-tcp: docs/switch-notes.md, 20.)"""
+    where the guest is.  (balance-tcp: docs/switch-notes.md, 24.)"""
 
     make_lab = RealLab
     links = [("web1", "db1")]

@@ -45,6 +45,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
+	tests/unit/test_sharing.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
 	tests/unit/test_switch_flaws.cc \

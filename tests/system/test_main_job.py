@@ -70,6 +70,9 @@ class Wire(WireCases, unittest.TestCase):
                         and tunnel["effective_packet_length"] == kept)
             self.control.wait_tunnel("whole", follows,
                                      f"to fit into {mtu} bytes")
+            # Cached datapath flows follow a little later.
+            self.daemon.wait_settled()
+            self.switch.appctl("revalidator/wait")
             self.lab.clear()
             frames = talk.frames(range(10), 1514)
             self.lab.exchange((self.web1, frames))

@@ -45,9 +45,11 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
+	tests/unit/test_settings.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
 	tests/unit/test_switch_flaws.cc \
+	tests/unit/test_tunnel_name.cc \
 	tests/unit/world.h
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)

@@ -67,6 +67,8 @@ libpmcore_la_SOURCES = \
 	plugin/switch_names.h \
 	plugin/switch_rows.h \
 	plugin/target_peers.h \
+	plugin/told.cc \
+	plugin/told.h \
 	plugin/tunnel_name.cc \
 	plugin/tunnel_name.h \
 	plugin/value_of.h

@@ -49,6 +49,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
 	tests/unit/test_switch_flaws.cc \
+	tests/unit/test_told.cc \
 	tests/unit/test_tunnel_name.cc \
 	tests/unit/world.h
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)

@@ -62,6 +62,13 @@ names_one_frame(const struct flow &mask)
            is_whole(mask.tp_src) && is_whole(mask.tp_dst);
 }
 
+bool
+is_icmp(const struct flow &flow)
+{
+    return (ntohs(flow.dl_type) == ETHERTYPE_IPV4 && flow.nw_proto == ICMP) ||
+           (ntohs(flow.dl_type) == ETHERTYPE_IPV6 && flow.nw_proto == ICMPV6);
+}
+
 IpAddress
 address_of(const struct flow &flow, bool source, bool v6)
 {
@@ -189,6 +196,18 @@ parse_frame(const std::string &text, std::string *error)
         *error = quote(text) +
                  ": what kind of frame is it? Begin with ip, ipv6, tcp, tcp6, "
                  "udp, udp6, icmp, icmp6, sctp, sctp6, arp or dl_type=N";
+        return std::nullopt;
+    }
+    if (is_icmp(flow) &&
+        (ntohs(flow.tp_src) > UINT8_MAX || ntohs(flow.tp_dst) > UINT8_MAX)) {
+        *error = quote(text) + ": an ICMP type or code is at most 255";
+        return std::nullopt;
+    }
+    ofputil_normalize_match_quiet(&match);
+    if (std::memcmp(&match.flow, &flow, sizeof flow) != 0 ||
+        std::memcmp(&match.wc, &wc, sizeof wc) != 0) {
+        *error = quote(text) + ": it names a field that such a frame does not "
+                               "have, as a port without tcp, udp or sctp";
         return std::nullopt;
     }
     bool v6 = ntohs(flow.dl_type) == ETHERTYPE_IPV6;

@@ -374,7 +374,7 @@ delete_rule(struct ovsdb_idl *idl, const Uuid &filter, Direction direction,
         return std::nullopt;
     }
     RowWriter w(&row->header_, Verify::Yes);
-    int64_t generation = row->generation + 1;
+    int64_t generation = sum_of_counts(row->generation, 1);
     w.set(inbound ? pmrec_mirror_filter_col_inbound
                   : pmrec_mirror_filter_col_outbound,
           rest);

@@ -71,6 +71,7 @@ extern "C" {
 #include <jsonrpc.h>
 #include <memory.h>
 #include <ovsdb-data.h>
+#include <ovsdb-error.h>
 #include <random.h>
 #include <simap.h>
 #include <sset.h>

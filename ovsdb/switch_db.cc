@@ -1,7 +1,5 @@
 #include "ovsdb/switch_db.h"
 
-#include <charconv>
-
 #include "ovsdb/control_rows.h"
 #include "ovsdb/switch_db_impl.h"
 #include "plugin/switch_names.h"
@@ -44,51 +42,6 @@ own_tag(const struct ovsrec_port *port)
         return static_cast<int>(port->tag[0]);
     }
     return std::nullopt;
-}
-
-/* A number that is none keeps the default: a slip of the pen must not lift a
- * limit that protects production. */
-std::optional<int64_t>
-read_rate(const struct smap *ids)
-{
-    std::string text = smap_get_def(ids, "mirror-rate-kbps", "");
-    if (text == "unlimited") {
-        return std::nullopt;
-    }
-    int64_t rate;
-    auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), rate);
-    bool is_number =
-        error == std::errc() && end == text.data() + text.size() && rate >= 0;
-    return is_number ? std::min<int64_t>(rate, UINT32_MAX)
-                     : Settings{}.rate_kbps;
-}
-
-Settings
-read_settings(const struct ovsrec_open_vswitch *ovs)
-{
-    Settings settings;
-    const struct smap *ids = &ovs->external_ids;
-    settings.chassis = smap_get_def(ids, "system-id", "");
-    settings.remote = smap_get_def(ids, "mirror-remote", "");
-    settings.mirror_bridge = smap_get_def(ids, "mirror-bridge", "br-mirror");
-    if (settings.mirror_bridge.empty()) {
-        settings.mirror_bridge = "br-mirror";
-    }
-    std::string ips = smap_get_def(ids, "mirror-encap-ip", "");
-    for (size_t at = 0; at <= ips.size();) {
-        size_t comma = std::min(ips.find(',', at), ips.size());
-        if (auto ip = IpAddress::parse(ips.substr(at, comma - at))) {
-            (ip->is_v6 ? settings.encap_v6 : settings.encap_v4) = ip;
-        }
-        at = comma + 1;
-    }
-    settings.stats_interval_s =
-        std::max(1, smap_get_int(ids, "mirror-stats-interval", 30));
-    settings.slots_reserve = std::clamp(
-        smap_get_int(ids, "mirror-slots-reserve", 4), 0, MIRRORS_MAX);
-    settings.rate_kbps = read_rate(ids);
-    return settings;
 }
 
 BridgeRow
@@ -340,9 +293,11 @@ SwitchDb::error() const
 /* ------------------------------------------------------------------------
  * Reading. */
 
+namespace {
+
 void
-SwitchDb::Impl::read_bridge_ports(const struct ovsrec_bridge *bridge,
-                                  bool ours, SwitchFacts *facts) const
+read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
+                  SwitchFacts *facts)
 {
     const std::string &plain = facts->settings.mirror_bridge;
     for (size_t i = 0; i < bridge->n_ports; i++) {
@@ -393,20 +348,13 @@ SwitchDb::Impl::read_bridge_ports(const struct ovsrec_bridge *bridge,
     }
 }
 
+} // namespace
+
 SwitchFacts
-SwitchDb::read() const
+read_switch_rows(const struct ovsrec_open_vswitch *ovs)
 {
     SwitchFacts facts;
-    const struct ovsrec_open_vswitch *ovs =
-        ovsrec_open_vswitch_first(impl_->idl);
-    if (!ovs) {
-        return facts;
-    }
-    facts.settings = read_settings(ovs);
-    if (!impl_->written_cfg) {
-        impl_->written_cfg = ovs->next_cfg;
-    }
-    facts.settled = !busy() && ovs->cur_cfg >= *impl_->written_cfg;
+    facts.settings = parse_settings(to_map(&ovs->external_ids));
     facts.ovs_version = ovs->ovs_version ? ovs->ovs_version : "";
     for (size_t i = 0; i < ovs->n_datapath_types; i++) {
         facts.datapath_types.insert(ovs->datapath_types[i]);
@@ -438,8 +386,24 @@ SwitchDb::read() const
             }
         }
         facts.bridges[bridge->name] = b;
-        impl_->read_bridge_ports(bridge, ours, &facts);
+        read_bridge_ports(bridge, ours, &facts);
     }
+    return facts;
+}
+
+SwitchFacts
+SwitchDb::read() const
+{
+    const struct ovsrec_open_vswitch *ovs =
+        ovsrec_open_vswitch_first(impl_->idl);
+    if (!ovs) {
+        return SwitchFacts{};
+    }
+    SwitchFacts facts = read_switch_rows(ovs);
+    if (!impl_->written_cfg) {
+        impl_->written_cfg = ovs->next_cfg;
+    }
+    facts.settled = !busy() && ovs->cur_cfg >= *impl_->written_cfg;
     return facts;
 }
 

@@ -18,6 +18,9 @@ inline constexpr char MARK_MEMBER[] = "ovs-mirrord-nic-";
 /* The mark of a row, or nullopt if it is not ours. */
 std::optional<Mark> read_mark(const struct smap *external_ids);
 
+/* All that rows say; not whether vswitchd follows them. */
+SwitchFacts read_switch_rows(const struct ovsrec_open_vswitch *);
+
 struct SwitchDb::Impl {
     struct ovsdb_idl *idl = nullptr;
     struct ovsdb_idl_txn *txn = nullptr;
@@ -35,8 +38,6 @@ struct SwitchDb::Impl {
     const struct ovsrec_port *find_port(const std::string &name,
                                         const struct ovsrec_bridge **on) const;
     const struct ovsrec_bridge *find_bridge(const std::string &name) const;
-    void read_bridge_ports(const struct ovsrec_bridge *, bool ours,
-                           SwitchFacts *) const;
     void add_port(const struct ovsrec_bridge *, const struct ovsrec_port *);
     void put_bridge(const std::string &name, const BridgeRow &);
     void put_port(const std::string &name, const PortRow &);

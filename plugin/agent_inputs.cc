@@ -54,6 +54,13 @@ Agent::read_switch()
     for (const std::string &bridge : gone) {
         actual_.lose(bridge);
     }
+    const auto &told = desired_.facts().settings.ignored;
+    for (const auto &[key, why] : facts.settings.ignored) {
+        auto before = told.find(key);
+        if (before == told.end() || before->second != why) {
+            VLOG_WARN("%s", why.c_str());
+        }
+    }
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;
     for (const auto &[iface_id, nic] : facts.nics) {

@@ -65,7 +65,7 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
         counters->second = status->counters;
     }
     Counters before = counters->second;
-    count(&counters->second, name, static_cast<int64_t>(value));
+    count(&counters->second, name, count_of(value));
     if (!(before == counters->second)) {
         unreported_.insert(*id);
     }
@@ -99,8 +99,8 @@ Agent::count_hits(const std::string &bridge,
     std::vector<RuleCount> counts;
     counts.reserve(flows.size());
     for (const FlowStats &stats : flows) {
-        counts.push_back({stats.flow.key, stats.flow.cookie,
-                          static_cast<int64_t>(stats.n_packets)});
+        counts.push_back(
+            {stats.flow.key, stats.flow.cookie, count_of(stats.n_packets)});
     }
     for (int64_t number : hits_.counted(bridge, counts)) {
         if (auto filter = desired_.filter_of_number(number)) {
@@ -318,12 +318,14 @@ Agent::report_chassis(ControlWrite *write)
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
                    write->empty() && !switch_.busy() &&
                    desired_.facts().settled && actual_.unproven.empty();
-    if (control_.cfg() > chassis.cfg && settled &&
+    if (control_.cfg() != chassis.cfg && settled &&
         (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = control_.cfg();
         concerned_ = false;
     }
-    if (time_wall_msec() >= chassis.heartbeat_ms + HEARTBEAT_MS ||
+    /* One that lies ahead, as a clock set back leaves it, is none. */
+    int64_t since_heartbeat_ms = time_wall_msec() - chassis.heartbeat_ms;
+    if (since_heartbeat_ms >= HEARTBEAT_MS || since_heartbeat_ms < 0 ||
         !(chassis == before)) {
         chassis.heartbeat_ms = time_wall_msec();
         write->chassis = chassis;

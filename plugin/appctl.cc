@@ -3,7 +3,10 @@
 #include <sstream>
 
 #include "ovsdb/ovs_c.h"
+#include "plugin/check.h"
+#include "plugin/kinds.h"
 #include "plugin/lifecycle.h"
+#include "plugin/tunnel_name.h"
 
 namespace pm {
 
@@ -27,23 +30,18 @@ std::optional<Uuid>
 find_tunnel(struct unixctl_conn *conn, const Agent &agent,
             const std::string &name)
 {
-    std::vector<std::pair<Uuid, std::string>> found;
-    for (const auto &[id, tunnel] : agent.desired().model().tunnels) {
-        std::string full = tunnel.account + "/" + tunnel.name;
-        if (name == tunnel.name || name == full ||
-            (name.size() >= 4 && id.to_string().starts_with(name))) {
-            found.emplace_back(id, full);
-        }
-    }
+    const Model &model = agent.desired().model();
+    std::set<Uuid> found = tunnels_named(model, name);
     if (found.size() == 1) {
-        return found[0].first;
+        return *found.begin();
     }
-    std::string error = found.empty()
-                            ? "no tunnel \"" + name +
-                                  "\" here; mirror/list names those that are"
-                            : "\"" + name + "\" could be";
-    for (const auto &[id, full] : found) {
-        error += " " + full + " (" + id.to_string().substr(0, 8) + ")";
+    std::string error = found.empty() ? "no tunnel " + quote(name) +
+                                            " here; mirror/list names those "
+                                            "that are"
+                                      : quote(name) + " could be";
+    for (const Uuid &id : found) {
+        error += " " + full_name(model.tunnels.at(id)) + " (" +
+                 id.to_string().substr(0, 8) + ")";
     }
     unixctl_command_reply_error(conn, error.c_str());
     return std::nullopt;
@@ -181,6 +179,30 @@ all_tunnels(const Agent &agent)
     return ids;
 }
 
+/* What concerns all tunnels of this hypervisor. */
+void
+list_troubles(std::ostringstream &out, const Agent &agent)
+{
+    for (const auto &[bridge, dropped] : agent.over_budget()) {
+        if (dropped) {
+            out << bridge << ": " << dropped
+                << " copies dropped by the budget of all\n";
+        }
+    }
+    for (const auto &[key, why] : agent.desired().facts().settings.ignored) {
+        out << why << "\n";
+    }
+    if (int64_t since = agent.control_lost_since_ms()) {
+        out << "control database unreachable for "
+            << (time_wall_msec() - since) / 1000
+            << " s: what is installed stays\n";
+    }
+    std::string holding = agent.holding();
+    if (!holding.empty()) {
+        out << holding << "\n";
+    }
+}
+
 void
 mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
 {
@@ -190,21 +212,7 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
         for (const Uuid &id : all_tunnels(agent)) {
             list_tunnel(out, agent, id);
         }
-        for (const auto &[bridge, dropped] : agent.over_budget()) {
-            if (dropped) {
-                out << bridge << ": " << dropped
-                    << " copies dropped by the budget of all\n";
-            }
-        }
-        if (int64_t since = agent.control_lost_since_ms()) {
-            out << "control database unreachable for "
-                << (time_wall_msec() - since) / 1000
-                << " s: what is installed stays\n";
-        }
-        std::string holding = agent.holding();
-        if (!holding.empty()) {
-            out << holding << "\n";
-        }
+        list_troubles(out, agent);
         reply(conn, out.str());
     });
 }

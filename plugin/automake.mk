@@ -56,6 +56,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan_meters.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
+	plugin/settings.cc \
+	plugin/settings.h \
 	plugin/slots.cc \
 	plugin/slots.h \
 	plugin/status.cc \
@@ -65,6 +67,10 @@ libpmcore_la_SOURCES = \
 	plugin/switch_names.h \
 	plugin/switch_rows.h \
 	plugin/target_peers.h \
+	plugin/told.cc \
+	plugin/told.h \
+	plugin/tunnel_name.cc \
+	plugin/tunnel_name.h \
 	plugin/value_of.h
 
 # Adapter to libnl.  Without OVS_CPPFLAGS: OVS's include/linux clashes with

@@ -56,11 +56,13 @@ void check_rules(const std::vector<Rule> &, const Limits &,
 void check_resource(const Model &, const Uuid &, const std::string &path,
                     Problems *);
 /* The two halves of check_resource(): by itself with its target, and against
- * the other rows (DUPLICATE_RESOURCE and ROLE_CONFLICT, where the older
- * resource, by creation, then uuid, is in the right). */
+ * the other rows (DUPLICATE_RESOURCE and ROLE_CONFLICT).  The older resource,
+ * by creation, then uuid, is in the right, unless its own row has a fault, or
+ * the target is 'owner's and it is another account's. */
 void check_resource_itself(const Model &, const Resource &,
                            const std::string &path, Problems *);
 void check_resource_among_others(const Table<Resource> &, const Uuid &,
+                                 const std::optional<std::string> &owner,
                                  const std::string &path, Problems *);
 void check_filter(const Model &, const Uuid &, const Limits &,
                   const std::string &path, Problems *);

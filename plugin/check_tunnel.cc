@@ -315,6 +315,7 @@ check_resource_itself(const Model &model, const Resource &resource,
 
 void
 check_resource_among_others(const Table<Resource> &resources, const Uuid &id,
+                            const std::optional<std::string> &owner,
                             const std::string &path, Problems *problems)
 {
     const Resource *resource = find(resources, id);
@@ -324,7 +325,13 @@ check_resource_among_others(const Table<Resource> &resources, const Uuid &id,
     bool duplicate = false, conflict = false;
     for (const auto &[other_id, other] : resources) {
         if (other_id == id || !same_target(*resource, other) ||
-            !precedes(other_id, other, id, *resource)) {
+            !precedes(other_id, other, id, *resource) ||
+            (owner == resource->account && other.account != *owner)) {
+            continue;
+        }
+        Problems own;
+        check_resource_itself(Model{}, other, "", &own);
+        if (!own.empty()) {
             continue;
         }
         duplicate = duplicate || other.purpose == resource->purpose;
@@ -355,7 +362,9 @@ check_resource(const Model &model, const Uuid &id, const std::string &path,
     const Resource *resource = find(model.resources, id);
     if (resource) {
         check_resource_itself(model, *resource, path, problems);
-        check_resource_among_others(model.resources, id, path, problems);
+        check_resource_among_others(model.resources, id,
+                                    target_account(model, *resource), path,
+                                    problems);
     }
 }
 

@@ -121,7 +121,8 @@ Contest::restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
         lost_.erase(lost);
         return;
     }
-    auto &[deleted, changed] = lost->second;
+    std::set<Flow> &deleted = lost->second.deleted;
+    std::set<Flow> &changed = lost->second.changed;
     std::erase_if(*edits, [&](FlowEdit &edit) {
         if (edit.op != FlowEdit::Op::Add || edit.flow.actions == "drop") {
             return false;

@@ -234,6 +234,12 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
         return fail("NO_ROUTE", "this host has no route to " + to +
                                     "; add one or correct the destination");
     }
+    if (path.source == destination) {
+        return fail("DESTINATION_IS_LOCAL",
+                    to + " is an address of this hypervisor itself, to which "
+                         "the switch sends no tunnel; name a destination "
+                         "elsewhere");
+    }
     if (!path.device_up) {
         return fail("LINK_DOWN", "the route to " + to + " leaves by " +
                                      path.device +

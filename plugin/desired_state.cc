@@ -161,7 +161,8 @@ DesiredState::check_end(const Uuid &id, const std::string &path,
             sharing[other] = model_.resources.at(other);
         }
     }
-    check_resource_among_others(sharing, id, path, problems);
+    check_resource_among_others(sharing, id, target_account(model_, resource),
+                                path, problems);
 }
 
 void

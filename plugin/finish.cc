@@ -156,7 +156,7 @@ with_ages(const Edit &edit)
         youngest = std::max(youngest, resource.created_ms);
     }
     for (const Uuid &id : edit.book.created) {
-        youngest++;
+        youngest = sum_of_counts(youngest, 1);
         if (auto tunnel = model.tunnels.find(id);
             tunnel != model.tunnels.end()) {
             tunnel->second.created_ms = youngest;
@@ -321,9 +321,12 @@ private:
             auto check_others = [&, id = id](const Model &model,
                                              const std::string &path,
                                              Problems *out) {
-                check_resource_among_others(
-                    &model == &after_ ? peers.of(id) : model.resources, id,
-                    path, out);
+                const Resource *row = find(model.resources, id);
+                if (row) {
+                    check_resource_among_others(
+                        &model == &after_ ? peers.of(id) : model.resources, id,
+                        target_account(model, *row), path, out);
+                }
             };
             run(id, resource, check);
             if (!edit_->book.unsound.contains(id)) {

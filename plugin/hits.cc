@@ -43,7 +43,8 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
         bool goes_on = !is_new && known->second.packets <= flow.packets;
         int64_t news = flow.packets - (goes_on ? known->second.packets : 0);
         if (news || is_new) {
-            news_[number][rule] += news;
+            int64_t &sum = news_[number][rule];
+            sum = sum_of_counts(sum, news);
             changed.insert(number);
         }
     }
@@ -69,7 +70,8 @@ Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
         auto own = by_number.find(status->number);
         if (own != by_number.end()) {
             for (const auto &[key, flow] : own->second) {
-                sums[flow.rule] += flow.packets;
+                int64_t &sum = sums[flow.rule];
+                sum = sum_of_counts(sum, flow.packets);
             }
         }
     }
@@ -94,13 +96,13 @@ Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
                 continue;
             }
             std::string name = base_name(direction, rule.number);
-            int64_t total = totals->second[key] + news[key];
+            int64_t total = sum_of_counts(totals->second[key], news[key]);
             if (fresh) {
                 /* What was counted while no daemon looked; less than before
                  * is a count that began anew. */
                 int64_t was = old_hits[rule.number];
-                int64_t is = before.hit_bases[name] + sums[key];
-                total = is < was ? was + sums[key] : is;
+                int64_t is = sum_of_counts(before.hit_bases[name], sums[key]);
+                total = is < was ? sum_of_counts(was, sums[key]) : is;
             }
             kept[key] = hits[rule.number] = total;
             status->hit_bases[name] = total - sums[key];

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "plugin/check_network.h"
+#include "plugin/told.h"
 
 namespace pm {
 
@@ -246,9 +247,10 @@ add_would_send(const Model &model, const Tunnel &tunnel, TunnelView *view)
             return std::optional<int64_t>();
         }
         if (auto kept = view->effective_packet_length) {
-            bytes = std::min(*bytes, *packets * *kept);
+            bytes = std::min(*bytes, product_of_counts(*packets, *kept));
         }
-        return std::optional(*bytes + *packets * outer);
+        return std::optional(
+            sum_of_counts(*bytes, product_of_counts(*packets, outer)));
     };
     view->inbound_would_send =
         bytes_of(view->inbound_packets, view->inbound_bytes);
@@ -416,6 +418,11 @@ tunnel_views(const Model &model, int64_t now_ms, const std::string &viewer)
         return !viewer.empty() && view.account != viewer &&
                view.destination_account != viewer;
     });
+    for (TunnelView &view : views) {
+        if (!viewer.empty() && view.account != view.destination_account) {
+            tell_plainly(&view.reasons, &view.conditions);
+        }
+    }
     std::sort(views.begin(), views.end(),
               [](const TunnelView &a, const TunnelView &b) {
                   return std::tie(a.account, a.name, a.state, a.id) <

@@ -228,14 +228,33 @@ struct Filter {
 enum class Mode { Mirror, Count };
 enum class Delivery { Auto, Underlay, Vpc };
 
-/* Of two counts, which rows may have as large as they like. */
+/* Of two counts, which rows may have as large, or as far below zero, as they
+ * like: stays at the end of the range. */
 inline int64_t
 sum_of_counts(int64_t a, int64_t b)
 {
     int64_t sum = 0;
-    return __builtin_add_overflow(a, b, &sum)
+    return !__builtin_add_overflow(a, b, &sum) ? sum
+           : a < 0 ? std::numeric_limits<int64_t>::min()
+                   : std::numeric_limits<int64_t>::max();
+}
+
+/* The same of a product; neither is below zero. */
+inline int64_t
+product_of_counts(int64_t a, int64_t b)
+{
+    int64_t product = 0;
+    return __builtin_mul_overflow(a, b, &product)
                ? std::numeric_limits<int64_t>::max()
-               : sum;
+               : product;
+}
+
+/* A switch counts to greater numbers than a row can have. */
+inline int64_t
+count_of(uint64_t n)
+{
+    constexpr auto MAX = std::numeric_limits<int64_t>::max();
+    return n > static_cast<uint64_t>(MAX) ? MAX : static_cast<int64_t>(n);
 }
 
 /* The account that the operator works in, who may do all. */

@@ -339,10 +339,10 @@ count(Counters *counters, const std::string &name, int64_t value)
 {
     int64_t &base = counters->bases[name];
     int64_t &total = counters->values[name];
-    if (base + value < total) {
+    if (sum_of_counts(base, value) < total) {
         base = total;
     }
-    total = base + value;
+    total = sum_of_counts(base, value);
 }
 
 } // namespace pm

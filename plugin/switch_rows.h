@@ -13,6 +13,7 @@
 #include <string>
 
 #include "plugin/model.h"
+#include "plugin/settings.h"
 
 namespace pm {
 
@@ -98,19 +99,6 @@ struct BridgeFacts {
     bool operator==(const BridgeFacts &) const = default;
 };
 
-struct Settings {
-    std::string chassis; /* system-id; empty: not set. */
-    std::string remote;  /* mirror-remote. */
-    std::string mirror_bridge = "br-mirror";
-    std::optional<IpAddress> encap_v4, encap_v6;
-    int stats_interval_s = 30;
-    int slots_reserve = 4;
-    /* Of all copies of a bridge of ours; absent: no limit.  0: none. */
-    std::optional<int64_t> rate_kbps = 1000000;
-
-    bool operator==(const Settings &) const = default;
-};
-
 struct SwitchFacts {
     Settings settings;
     std::map<std::string, NicPort> nics;        /* By iface-id. */
@@ -141,10 +129,6 @@ struct RowEdit {
 
     auto operator<=>(const RowEdit &) const = default;
 };
-
-/* OVS mirrors at most this many a bridge; more are accepted and dead
- * (ofproto/ofproto-dpif-mirror.h). */
-inline constexpr int MIRRORS_MAX = 32;
 
 } // namespace pm
 

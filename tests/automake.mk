@@ -45,10 +45,13 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
+	tests/unit/test_settings.cc \
 	tests/unit/test_sharing.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
 	tests/unit/test_switch_flaws.cc \
+	tests/unit/test_told.cc \
+	tests/unit/test_tunnel_name.cc \
 	tests/unit/world.h
 tests_unit_tests_CXXFLAGS = $(AM_CXXFLAGS) $(GTEST_CFLAGS)
 tests_unit_tests_LDADD = libpmcore.la $(GTEST_LIBS)
@@ -225,12 +228,23 @@ check-chaos: all
 # What is worth more trials than each change can wait for: root.
 check-long: all $(check_PROGRAMS)
 	OVS_MIRROR_TRIALS=100 $(RUN_SUITE) system Revocation Leak
+	OVS_MIRROR_NICS=63 $(RUN_SUITE) system edit_for_many_tunnels
 	OVS_MIRROR_DECISIONS=1000000 $(RUN_SUITE) dummy Exactness
 # What mirroring costs a guest: root.
 ROUNDS = 5
 bench-guest: all
 	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 		$(srcdir)/tests/bench-guest --rounds=$(ROUNDS)
+# The same with sanitizers, under valgrind, and on another release's switch.
+.PHONY: check-sanitize check-valgrind check-matrix
+check-sanitize:
+	$(srcdir)/tests/check-sanitize --steps=60 $(abs_top_builddir)/sanitize
+check-valgrind: all $(check_PROGRAMS)
+	$(srcdir)/tests/check-valgrind $(abs_top_builddir)
+check-matrix: all $(check_PROGRAMS)
+	$(srcdir)/tests/check-matrix $(abs_top_builddir)
+EXTRA_DIST += tests/check-matrix tests/check-sanitize tests/check-valgrind \
+	tests/libopenvswitch.lsan tests/libopenvswitch.supp
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
 check_PROGRAMS += tests/underlay-tester

@@ -71,7 +71,7 @@ build() {
         { [ -x "$source/configure" ] || (cd "$source" && ./boot.sh); } &&
         cd "$built" &&
         { [ -e Makefile ] || "$(realpath "$source")/configure" -q "$@"; } &&
-        make -s -j"$(nproc)"
+        make -s -j"$(nproc)" ${goals-}
     } >"$log" 2>&1; then
         return 0
     fi

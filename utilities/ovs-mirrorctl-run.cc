@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <limits>
 
 namespace pm::ctl {
 
@@ -337,6 +338,12 @@ Session::attempt()
             pmrec_mirror_global_first(idl_.get());
         if (!global) {
             global = pmrec_mirror_global_insert(txn.get());
+        } else if (global->cfg == std::numeric_limits<int64_t>::max()) {
+            complain("DATABASE", "Mirror_Global.cfg",
+                     "it can count no edit more, so that none could be waited "
+                     "for: \"ovs-mirrorctl set Mirror_Global . cfg=0\", then "
+                     "try again");
+            return EXIT_REFUSED;
         }
         ovsdb_idl_txn_increment(txn.get(), &global->header_,
                                 &pmrec_mirror_global_col_cfg, true);

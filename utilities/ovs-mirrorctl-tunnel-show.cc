@@ -1,6 +1,7 @@
 /* ovs-mirrorctl: "tunnel-show", all that is known of one tunnel. */
 #include <cstring>
 
+#include "plugin/told.h"
 #include "utilities/ovs-mirrorctl.h"
 
 namespace pm::ctl {
@@ -193,7 +194,8 @@ show_json(const Attempt &a, const TunnelView &v)
     }
     object["hypervisors"] = ordered_json::array();
     for (const TunnelStatus *status : statuses_of(model, v.id)) {
-        object["hypervisors"].push_back(status_json(a, *status));
+        object["hypervisors"].push_back(
+            status_json(a, as_told_to(a.settings.account, *status)));
     }
     object["events"] = event_lines(a, v);
     return object;
@@ -416,7 +418,7 @@ show_text(const Attempt &a, const TunnelView &v, const ordered_json &object,
         show_conditions(output, 4, v.conditions);
     }
     for (const TunnelStatus *status : statuses) {
-        show_hypervisor(output, a, *status);
+        show_hypervisor(output, a, as_told_to(a.settings.account, *status));
     }
     const auto events = event_lines(a, v);
     if (!events.empty()) {

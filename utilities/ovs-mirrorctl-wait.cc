@@ -74,10 +74,11 @@ tunnel_name(const Model &model, const Uuid &id,
 
 /* What is still missing: path and reason of each. */
 std::vector<std::pair<std::string, std::string>>
-missing(const Model &model, const Awaited &awaited, int64_t now_ms)
+missing(const Model &model, const Awaited &awaited, const std::string &viewer,
+        int64_t now_ms)
 {
     std::vector<std::pair<std::string, std::string>> result;
-    std::vector<TunnelView> views = tunnel_views(model, now_ms, "");
+    std::vector<TunnelView> views = tunnel_views(model, now_ms, viewer);
     std::set<std::string> chassis = awaited.chassis;
     for (const Uuid &id : awaited.tunnels) {
         add_chassis(model, id, &chassis);
@@ -153,8 +154,8 @@ wait_installed(const Settings &settings, ovsdb_idl *idl,
         ovsdb_idl_run(idl);
         if (seqno != ovsdb_idl_get_seqno(idl)) {
             seqno = ovsdb_idl_get_seqno(idl);
-            still =
-                missing(read_model(idl, nullptr), awaited, time_wall_msec());
+            still = missing(read_model(idl, nullptr), awaited,
+                            settings.account, time_wall_msec());
             if (still.empty()) {
                 return EXIT_DONE;
             }

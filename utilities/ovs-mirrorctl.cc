@@ -140,6 +140,11 @@ parse_option(Settings *settings, int c)
             usage_error("--account must not be empty; leave it out to act as "
                         "the operator");
         }
+        if (argument.find('/') != std::string::npos) {
+            usage_error("--account has a '/', which parts an account from a "
+                        "name: " +
+                        quote(argument));
+        }
         settings->account = argument;
         break;
     case OPT_DRY_RUN:

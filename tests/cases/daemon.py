@@ -5,6 +5,7 @@ from cases.product import ProductCases
 from lab.control import MirrorDaemon
 from lab.frames import number_of
 from lab.traffic import Stream
+from lab.unixctl import UnixctlError
 from lab.waiting import wait_until
 
 
@@ -51,6 +52,60 @@ class DaemonCases(ProductCases):
             {"inbound": base[1]["inbound"] + 20 * 60,
              "outbound": base[1]["outbound"] + 30 * 1000}),
             lambda: f"30 out and 20 in: {base} became {counted()}", 15)
+
+    def test_settings_that_do_not_count_are_named(self):
+        self.warm()
+        junk = {"mirror-encap-ip": "eth0", "mirror-slots-reserve": "few",
+                "mirror-stats-interval": "0", "mirror-rate-kbps": "1G"}
+
+        def set_again(key):
+            value = "1" if key == "mirror-stats-interval" else None
+            self.lab.switch.vsctl(*(
+                ["set", "Open_vSwitch", ".", f"external_ids:{key}={value}"]
+                if value else
+                ["remove", "Open_vSwitch", ".", "external_ids", key]))
+        for key, value in junk.items():
+            with self.subTest(key):
+                begun = self.daemon.log_end()
+                self.addCleanup(set_again, key)
+                self.lab.switch.vsctl("set", "Open_vSwitch", ".",
+                                      f"external_ids:{key}={value}")
+                words = f'external_ids:{key} has "{value}"'
+                wait_until(lambda words=words: words in self.daemon.appctl(
+                    "mirror/list"), f"mirror/list to name {key}")
+                self.lab.switch.vsctl("set", "Open_vSwitch", ".",
+                                      "external_ids:nothing=of-ours")
+                self.daemon.wait_settled()
+                told = [line for line in self.daemon.log(since=begun)
+                        if "|WARN|" in line and words in line]
+                self.assertEqual(len(told), 1, told)
+                self.check_copies()
+                set_again(key)
+                wait_until(lambda key=key: key not in self.daemon.appctl(
+                    "mirror/list"), f"mirror/list to name {key} no more")
+
+    def test_arguments_of_any_kind_change_nothing(self):
+        self.warm()
+        self.daemon.wait_settled()
+        pid, flows = self.daemon.pid, self.lab.switch.flows("br-mirror")
+        junk = ["", " ", "-", "/", "first/", "\x01\x1b[2J", "%s%n",
+                "\u00e9" * 500, "x" * 70000, "[", "{}", "tcp,tp_dst=99999"]
+        for command in ("list", "show", "flows", "plan", "resync", "trace"):
+            for words in ([[w] for w in junk]
+                          + [["first", w, "tcp"] for w in junk]
+                          + [["first", "in", w] for w in junk]):
+                try:
+                    self.daemon.appctl(f"mirror/{command}", *words)
+                except UnixctlError as refusal:
+                    self.assertNotIn("\x1b", str(refusal))
+        tunnel = self.listed("first")["id"]
+        for name in (tunnel, tunnel.upper(), tunnel[:8].upper()):
+            self.assertIn(tunnel, self.daemon.appctl("mirror/show", name))
+        self.daemon.wait_settled()
+        self.assertEqual(self.daemon.pid, pid)
+        self.assertTrue(self.daemon.alive())
+        self.assertEqual(self.lab.switch.flows("br-mirror"), flows)
+        self.check_copies()
 
     def test_a_nic_on_no_hypervisor_is_said_and_heals_when_it_comes(self):
         self.control.ctl("nic-add", "late1-eth0", "iface-id=late1",

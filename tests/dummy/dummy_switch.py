@@ -12,9 +12,10 @@ import sys
 import tempfile
 import unittest
 
+from lab.process import OVS_SHARE
 from lab.waiting import wait_until
 
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+SCHEMA = f"{OVS_SHARE}/vswitch.ovsschema"
 DEADLINE_S = 30
 SKIPPED = 77  # As automake's test driver understands it.
 

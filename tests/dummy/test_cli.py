@@ -19,6 +19,7 @@ class Usage(CliTest):
                      ["tunnel-add"], ["--format=xml", "tunnel-list"],
                      ["--wait=forever", "sync"], ["--timeout=0", "show"],
                      ["--account=", "tunnel-list"],
+                     ["--account=a/b", "tunnel-list"],
                      ["tunnel-add", "web1", "source"],
                      ["tunnel-add", "web1", "vni=1", "vni=2"],
                      ["rule-add", "web", "sideways", "1", "accept"],

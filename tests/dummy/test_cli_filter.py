@@ -111,6 +111,8 @@ class Filters(CliTest):
         self.ok("filter-add", "flt")
         for flow in ("", "junk", "tcp,tp_dst=99999", "tp_dst=80", "nw_src=1",
                      "in_port=3,tcp", "reg1=7,tcp",
+                     "arp,arp_op=1,tp_dst=80", "ip,tp_dst=80",
+                     "icmp,tp_src=65535", "icmp6,icmp_code=256",
                      "tcp,metadata=1", "tun_id=7,tcp", "ct_state=+trk,tcp",
                      "tcp,nw_src=10.0.0.0/8", "conj_id=1,ip", "\n", "\u2603",
                      "tcp,tp_dst=80 actions=drop", "table=1,ip", "ip,out_port=1",

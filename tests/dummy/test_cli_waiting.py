@@ -117,6 +117,23 @@ class Waiting(CliTest):
         result = self.run_cli("--timeout=1", "sync")
         self.assertEqual(result.code, 3, result)
 
+    def test_what_can_count_no_more_is_said_with_its_mend(self):
+        self.hypervisor()
+        self.ok("create", "Mirror_Global", "cfg=%d" % (2 ** 63 - 1))
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=9")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(len(result.lines), 1, result)
+        self.assertRegex(result.lines[0], r"^ovs-mirrorctl: DATABASE: "
+                         r"Mirror_Global.cfg: .*set Mirror_Global \. cfg=0")
+        self.assertNotEqual(self.json("tunnel-list")[0]["vni"], 9)
+        self.ok("set", "Mirror_Global", ".", "cfg=0")
+        self.status(9)
+        process = self.start("tunnel-set", "acme/web1-ids", "vni=9")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg=1")
+        self.ok("set", "Chassis", "hv1", "cfg=1")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
     def test_only_wait_bumps_cfg(self):
         self.ok("init")
         self.ok("tunnel-set", "acme/web1-ids", "vni=2")

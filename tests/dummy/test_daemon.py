@@ -10,7 +10,6 @@ from cases.guest import GuestCases
 from cases.limits import LimitCases
 from cases.order import OrderCases
 from cases.others import OthersCases
-from cases.sharing import SharingCases
 from cases.wire import WireCases
 from lab import DummyLab
 
@@ -35,10 +34,6 @@ class Guest(GuestCases, unittest.TestCase):
 
 
 class Others(OthersCases, unittest.TestCase):
-    make_lab = DummyLab
-
-
-class Sharing(SharingCases, unittest.TestCase):
     make_lab = DummyLab
 
 

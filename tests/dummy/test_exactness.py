@@ -28,7 +28,9 @@ SEED = int(os.environ.get("OVS_MIRROR_SEED", "7"))
 FILTERS_A_BATCH, PACKETS_A_BATCH = 20, 250
 DIRECTIONS = ("inbound", "outbound")
 OWN, RULE = 0x6d72 << 48, 0xffff
-FILTER_TABLE = re.compile(r"^ *1\. .*, cookie (0x[0-9a-f]+)\n *(\S+)", re.M)
+# Later releases name the clauses of a conjunction between the two.
+FILTER_TABLE = re.compile(r"^ *1\. .*, cookie (0x[0-9a-f]+)\n"
+                          r"(?: *-> conj\..*\n)* *(\S+)", re.M)
 
 
 class Tracer:

@@ -149,8 +149,10 @@ class MirrorDaemon:
                           "external_ids:mirror-remote="
                           f'"{self.control.remote}"')
         rundir = self.switch.rundir
+        # A program to run it under, as valgrind, with its options.
+        wrapper = os.environ.get("OVS_MIRROR_WRAPPER", "").split()
         self._process = self.lab.process(
-            [self.lab.built("ovs-mirrord"), "--pidfile",
+            [*wrapper, self.lab.built("ovs-mirrord"), "--pidfile",
              f"--log-file={rundir}/ovs-mirrord.log", "-vconsole:off",
              "-vfile:dbg", *options], f"{rundir}/ovs-mirrord.out",
             env=self.switch.env, namespace=self.switch.namespace)

@@ -3,10 +3,10 @@
 import contextlib
 import os
 
-from lab.process import Adopted
+from lab.process import OVS_SHARE, Adopted
 from lab.waiting import wait_until
 
-_SCRIPTS = "/usr/share/openvswitch/scripts"
+_SCRIPTS = f"{OVS_SHARE}/scripts"
 # In place of the script that loads kernel modules, which comes just before
 # ovs-vswitchd is started: lets a test do something while it is away.
 _HOLD = """#!/bin/sh

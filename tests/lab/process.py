@@ -7,8 +7,10 @@ import signal
 import subprocess
 import threading
 
+# As Open vSwitch itself looks for what it shares.
+OVS_SHARE = os.environ.get("OVS_PKGDATADIR", "/usr/share/openvswitch")
 OVS_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin",
-                            "/usr/share/openvswitch/scripts"])
+                            f"{OVS_SHARE}/scripts"])
 
 
 class CommandFailed(Exception):

@@ -4,10 +4,10 @@ import json
 import os
 
 from lab import ovs_ctl, unixctl
-from lab.process import run
+from lab.process import OVS_SHARE, run
 from lab.waiting import wait_until
 
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+SCHEMA = f"{OVS_SHARE}/vswitch.ovsschema"
 OPENFLOW = ["-O", "OpenFlow15"]
 
 

@@ -21,7 +21,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILDDIR = os.path.abspath(
     os.environ.get("OVS_MIRROR_BUILD")
     or ("." if os.path.exists("tests/underlay-tester") else HERE + "/../../_build"))
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+SCHEMA = os.path.join(os.environ.get("OVS_PKGDATADIR",
+                                     "/usr/share/openvswitch"),
+                      "vswitch.ovsschema")
 HOST = "un-host-%d" % os.getpid()
 PEER = "un-peer-%d" % os.getpid()
 EVENT_S = 1    # By when a change that raises an event must be seen.

@@ -668,6 +668,52 @@ TEST(CheckResource, RefusesANicAsBothSourceAndDestination)
               Codes{"ROLE_CONFLICT x.target"});
 }
 
+/* Two resources of one NIC, the first of them the older. */
+Codes
+codes_of_the_younger(const Resource &older, const std::string &owner)
+{
+    Model model;
+    Uuid nic{{1, 0, 0, 0}}, first{{2, 0, 0, 0}}, second{{3, 0, 0, 0}};
+    model.nics[nic].account = owner;
+    Resource younger;
+    younger.name = "web-src";
+    younger.account = "acme";
+    younger.target = "web";
+    younger.target_id = nic;
+    younger.created_ms = 2;
+    model.resources[first] = older;
+    model.resources[first].target_id = nic;
+    model.resources[first].created_ms = 1;
+    model.resources[second] = younger;
+    Problems problems;
+    check_resource(model, second, "r", &problems);
+    return codes(problems);
+}
+
+TEST(CheckResource, IsNotFaultedForAnOlderOneOfWhomTheTargetIsNot)
+{
+    Resource older;
+    older.name = "mine-now";
+    older.account = "mallory";
+    older.target = "junk";
+    EXPECT_EQ(codes_of_the_younger(older, "acme"), Codes());
+    older.account = "acme";
+    EXPECT_EQ(codes_of_the_younger(older, "acme"),
+              Codes{"DUPLICATE_RESOURCE r.target"});
+}
+
+TEST(CheckResource, IsNotFaultedForAnOlderOneThatIsFaultyItself)
+{
+    Resource older;
+    older.name = "No Name";
+    older.account = "acme";
+    EXPECT_EQ(codes_of_the_younger(older, "acme"), Codes());
+    older.name = "web-dst";
+    older.purpose = Purpose::Destination;
+    EXPECT_EQ(codes_of_the_younger(older, "acme"),
+              Codes{"ROLE_CONFLICT r.target"});
+}
+
 TEST(CheckResource, NamesBothTheConflictAndTheLoopOfOneNic)
 {
     World world;

@@ -296,6 +296,21 @@ TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST_F(OneTunnel, ToAnAddressOfThisHostSaysSoAndSendsNothing)
+{
+    PathKey key = *host.desire(tunnel).path;
+    host.paths[key] = host.find_path(key);
+    host.paths[key].source = key.destination;
+    host.facts.settings.encap_v4 = ip_of("198.51.100.7");
+    host.feed();
+    EXPECT_FALSE(host.desire(tunnel).egress);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("DESTINATION_IS_LOCAL"));
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    host.paths[key] = host.find_path(key);
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).egress);
+}
+
 TEST_F(OneTunnel, WhoseNextHopDoesNotAnswerSaysSoAndGoesOnCopying)
 {
     PathKey key = *host.desire(tunnel).path;

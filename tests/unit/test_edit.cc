@@ -234,6 +234,25 @@ TEST(Put, FaultsTheNewAndNotTheOldWhateverTheClockSays)
     }
 }
 
+TEST(Put, TakesRowsOfTheEndOfAllTime)
+{
+    World world = settled_world();
+    Uuid old = world.id("mirror_tunnels", "acme/web1-ids");
+    world.model.tunnels[old].created_ms = INT64_MAX;
+    world.model.tunnels[old].generation = INT64_MAX;
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("again", "web2-src", "ids-dst"))
+                        .problems),
+              Codes{});
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("web1-ids", "web1-src", "ids-dst"))
+                        .problems),
+              Codes{});
+    EXPECT_EQ(world.model.tunnels[old].generation, INT64_MAX);
+}
+
 /* ------------------------------------------------------------------------
  * Accounts. */
 

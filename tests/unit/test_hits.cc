@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "flows/pipeline.h"
 #include "plugin/hits.h"
 
@@ -146,4 +148,15 @@ TEST_F(HitsTest, AreTakenNoteOfOnlyWhereThereAreNew)
     EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 0)}), std::set<int64_t>{});
     EXPECT_EQ(hits.counted("br", {flow(100, "tcp", 1)}),
               std::set<int64_t>{NUMBER});
+}
+
+TEST_F(HitsTest, StayAtTheEndOfTheirRangeWhateverTheRowHas)
+{
+    constexpr int64_t MAX = std::numeric_limits<int64_t>::max();
+    row.inbound_hits = {{100, MAX}, {200, 7}};
+    row.hit_bases = {{"inbound:100", MAX}, {"inbound:200", -MAX - 1}};
+    count({flow(100, "tcp", MAX), flow(100, "tcp6", MAX), flow(200, "ip", 5)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, MAX}, {200, 12}}));
+    count({flow(100, "tcp", 1), flow(100, "tcp6", MAX), flow(200, "ip", 6)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, MAX}, {200, 13}}));
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/unit/world.h"
 
 namespace pm {
@@ -82,6 +84,23 @@ TEST(View, ShowsTheConfiguration)
     EXPECT_EQ(r.view("acme/web1-col").packet_length, 1450);
     EXPECT_EQ(r.view("acme/web1-col").rate_kbps, 1000);
     EXPECT_EQ(r.view("acme/web1-beta").destination_account, "beta");
+}
+
+TEST(View, OfCountsWithoutEndAddsThemUpToTheEnd)
+{
+    constexpr int64_t MAX = std::numeric_limits<int64_t>::max();
+    Reporting r;
+    r.world.model.tunnels[r.world.id("mirror_tunnels", TUNNEL)].mode =
+        Mode::Count;
+    TunnelStatus &status = r.report(TUNNEL, "hv1");
+    status.counters.values = {{"inbound_packets", MAX},
+                              {"inbound_bytes", MAX},
+                              {"outbound_packets", MAX / 2},
+                              {"outbound_bytes", MAX}};
+    status.effective_packet_length = 100;
+    TunnelView view = r.view(TUNNEL);
+    EXPECT_EQ(view.inbound_would_send, MAX);
+    EXPECT_EQ(view.outbound_would_send, MAX);
 }
 
 TEST(View, IsUnknownWhereNobodyReports)

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "plugin/status.h"
 #include "tests/unit/host.h"
 
@@ -356,6 +358,20 @@ TEST(Count, GoesOnWhenTheFlowIsMadeAnew)
     EXPECT_EQ(counters.values["x"], 14);
     count(&counters, "x", 1);
     EXPECT_EQ(counters.values["x"], 15);
+}
+
+TEST(Count, StaysAtTheEndOfItsRangeWhateverTheRowHas)
+{
+    constexpr int64_t MAX = std::numeric_limits<int64_t>::max();
+    Counters counters;
+    counters.values["x"] = 5;
+    counters.bases["x"] = MAX;
+    count(&counters, "x", 3);
+    EXPECT_EQ(counters.values["x"], MAX);
+    counters.values["y"] = 5;
+    counters.bases["y"] = -MAX - 1;
+    count(&counters, "y", 3);
+    EXPECT_EQ(counters.values["y"], 8);
 }
 
 TEST(Count, IsNotDoubledByARestartOfTheDaemon)

@@ -1,0 +1,39 @@
+#include "plugin/tunnel_name.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "plugin/kinds.h"
+
+namespace pm {
+
+namespace {
+
+constexpr size_t UUID_PART_MIN = 4;
+
+std::string
+lower_case(std::string text)
+{
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+} // namespace
+
+std::set<Uuid>
+tunnels_named(const Model &model, const std::string &name)
+{
+    std::string uuid_part = lower_case(name);
+    std::set<Uuid> found;
+    for (const auto &[id, tunnel] : model.tunnels) {
+        if (name == tunnel.name || name == full_name(tunnel) ||
+            (name.size() >= UUID_PART_MIN &&
+             id.to_string().starts_with(uuid_part))) {
+            found.insert(id);
+        }
+    }
+    return found;
+}
+
+} // namespace pm

@@ -11,6 +11,11 @@ SCHEMA = f"{OVS_SHARE}/vswitch.ovsschema"
 OPENFLOW = ["-O", "OpenFlow15"]
 
 
+def release():
+    """The version of the switch that is installed."""
+    return run(["ovs-vswitchd", "--version"]).stdout.split()[3]
+
+
 class Switch:
     """ovsdb-server and ovs-vswitchd of the distribution, run privately.
 
@@ -33,7 +38,9 @@ class Switch:
         self.start_database()
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
-                   f"external_ids:system-id={self.name}")
+                   f"external_ids:system-id={self.name}",
+                   # As ovs-ctl does.
+                   f"ovs_version={release()}")
         self.start_vswitchd()
         return self
 

@@ -200,6 +200,10 @@ mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
             out << "control database unreachable for "
                 << (time_wall_msec() - since) / 1000
                 << " s: what is installed stays\n";
+        } else if (!agent.control_refused().empty()) {
+            out << "control database refuses our status, without which "
+                   "nothing new is copied: "
+                << agent.control_refused() << "\n";
         }
         std::string holding = agent.holding();
         if (!holding.empty()) {

@@ -81,10 +81,12 @@ private:
 int
 Session::lost(const char *doing) const
 {
+    /* 0 where we left: the server leads its cluster no more. */
     int error = ovsdb_idl_get_last_error(idl_.get());
     complain("DATABASE", settings_.db,
-             std::string(doing) + " (" + ovs_retval_to_string(error) +
-                 "); is ovsdb-server running there?");
+             doing + (error ? std::string(" (") + ovs_retval_to_string(error) +
+                                  "); is ovsdb-server running there?"
+                            : std::string()));
     return EXIT_REFUSED;
 }
 

@@ -29,8 +29,8 @@ class Edits:
              ("updated", "tunnel-set", "{}", "vni=9003"),
              ("deleted", "tunnel-del", "{}")]
 
-    def __init__(self, control):
-        self._control = control
+    def __init__(self, control, prefix):
+        self._control, self._prefix = control, prefix
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.said = []  # (tunnel, event, error, seconds)
@@ -61,7 +61,7 @@ class Edits:
             number = 0
             while not self._stop.is_set():
                 number += 1
-                self._one_tunnel(f"edited-{number}")
+                self._one_tunnel(f"{self._prefix}-{number}")
         except Exception as fault:  # For who waits for this thread.
             self._fault = fault
 
@@ -136,7 +136,8 @@ class RaftCases(ProductCases):
     def changes(self, how):
         """The leader goes under edits and traffic, and comes back."""
         steady = self.mirror()
-        with self.traffic() as lanes, Edits(self.control) as edits:
+        with self.traffic() as lanes, Edits(
+                self.control, how.__name__) as edits:
             began = time.monotonic()
             come_back = how()
             self.assertTrue(self.control.leader)

@@ -128,6 +128,8 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
         return;
     }
     i.close();
+    i.refused.clear();
+    i.pause_ms = i.resume_ms = 0;
     i.remote = remote;
     i.inputs.chassis = chassis;
     i.complete = false;
@@ -395,6 +397,8 @@ ControlDb::wait()
         ovsdb_idl_wait(impl_->idl);
         if (impl_->txn) {
             ovsdb_idl_txn_wait(impl_->txn);
+        } else if (busy()) {
+            poll_timer_wait_until(impl_->resume_ms);
         }
     }
 }

@@ -55,8 +55,11 @@ public:
     ModelDelta take_changes();
 
     /* Starts a transaction.  Where it creates a tunnel's status row it
-     * checks that the tunnel still exists.  At most one is under way. */
+     * checks that the tunnel still exists.  At most one is under way, and
+     * after a refusal there is a pause, which counts as busy. */
     bool busy() const;
+    /* Why the server refused the last one; empty if it did not. */
+    const std::string &refused() const;
     void start(const ControlWrite &);
     /* Removes our Chassis row: the last thing of a clean-up. */
     void start_leaving();

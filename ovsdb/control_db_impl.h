@@ -12,6 +12,9 @@ namespace pm {
 struct ControlDb::Impl {
     struct ovsdb_idl *idl = nullptr;
     struct ovsdb_idl_txn *txn = nullptr;
+    std::string refused;     /* What the server said, until one succeeds. */
+    long long pause_ms = 0;  /* The last one after a refusal. */
+    long long resume_ms = 0; /* When it ends. */
     std::string remote;
     ConditionInputs inputs;
     Conditions asked;

@@ -1,11 +1,19 @@
 /* ControlDb, the writing half: what a hypervisor may write, as one
  * transaction. */
+#include <algorithm>
+
 #include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
 
 VLOG_DEFINE_THIS_MODULE(control_db_write);
 
 namespace pm {
+
+namespace {
+
+constexpr long long FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 8000;
+
+} // namespace
 
 /* Sends the open transaction, or sees how far it has come. */
 void
@@ -20,8 +28,18 @@ ControlDb::Impl::commit()
     }
     if (status == TXN_ERROR) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+        refused = ovsdb_idl_txn_get_error(txn);
         VLOG_WARN_RL(&rl, "control database refused our status: %s",
-                     ovsdb_idl_txn_get_error(txn));
+                     refused.c_str());
+        /* Mostly somebody's change came between, and the next attempt knows
+         * of it.  Where each is refused, a fleet must not keep the server
+         * busy with that. */
+        pause_ms = pause_ms ? std::min(2 * pause_ms, LONGEST_PAUSE_MS)
+                            : FIRST_PAUSE_MS;
+        resume_ms = time_msec() + pause_ms;
+    } else if (status == TXN_SUCCESS) {
+        refused.clear();
+        pause_ms = 0;
     }
     ovsdb_idl_txn_destroy(txn);
     txn = nullptr;
@@ -88,14 +106,20 @@ ControlDb::Impl::put(const Chassis &chassis)
 bool
 ControlDb::busy() const
 {
-    return impl_->txn != nullptr;
+    return impl_->txn || time_msec() < impl_->resume_ms;
+}
+
+const std::string &
+ControlDb::refused() const
+{
+    return impl_->refused;
 }
 
 void
 ControlDb::start(const ControlWrite &w)
 {
     Impl &i = *impl_;
-    if (!i.idl || i.txn || w.empty()) {
+    if (!i.idl || busy() || w.empty()) {
         return;
     }
     i.txn = ovsdb_idl_txn_create(i.idl);

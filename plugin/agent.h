@@ -62,6 +62,7 @@ public:
      * while it has none. */
     std::optional<FilterStatus> hits_of(const Uuid &filter);
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
+    const std::string &control_refused() const { return control_.refused(); }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
     void start_cleanup();

@@ -196,6 +196,10 @@ list_troubles(std::ostringstream &out, const Agent &agent)
         out << "control database unreachable for "
             << (time_wall_msec() - since) / 1000
             << " s: what is installed stays\n";
+    } else if (!agent.control_refused().empty()) {
+        out << "control database refuses our status, without which nothing "
+               "new is copied: "
+            << agent.control_refused() << "\n";
     }
     std::string holding = agent.holding();
     if (!holding.empty()) {

@@ -123,10 +123,12 @@ LAB_FILES = \
 	tests/cases/outage.py \
 	tests/cases/overlays.py \
 	tests/cases/product.py \
+	tests/cases/raft.py \
 	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \
+	tests/cases/security.py \
 	tests/cases/sharing.py \
 	tests/cases/updates.py \
 	tests/cases/wire.py \
@@ -154,6 +156,7 @@ LAB_FILES = \
 	tests/dummy/test_filters.py \
 	tests/dummy/test_flow_counts.py \
 	tests/dummy/test_lab.py \
+	tests/dummy/test_security.py \
 	tests/dummy/test_life_walk.py \
 	tests/dummy/test_upgrade.py \
 	tests/data/packet-mirroring-1.0.0.ovsschema \
@@ -171,6 +174,7 @@ LAB_FILES = \
 	tests/lab/ovn.py \
 	tests/lab/ovs_ctl.py \
 	tests/lab/pcap.py \
+	tests/lab/raft.py \
 	tests/lab/random_filter.py \
 	tests/lab/process.py \
 	tests/lab/real.py \
@@ -178,6 +182,7 @@ LAB_FILES = \
 	tests/lab/rule_sets.py \
 	tests/lab/row_watch.py \
 	tests/lab/switch.py \
+	tests/lab/tls.py \
 	tests/lab/traffic.py \
 	tests/lab/tshark.py \
 	tests/lab/unixctl.py \
@@ -200,6 +205,8 @@ LAB_FILES = \
 	tests/system/test_main_job.py \
 	tests/system/test_network.py \
 	tests/system/test_overlays.py \
+	tests/system/test_raft.py \
+	tests/system/test_security.py \
 	tests/system/test_sharing.py \
 	tests/system/test_right.py \
 	tests/system/test_updates.py \

@@ -26,7 +26,12 @@ write_permission(ovsdb_idl_txn *txn, const pmrec_rbac_permission *row,
     const char *authorization[] = {permission.authorization};
     std::vector<const char *> columns;
     for (size_t i = 0; i < permission.table->n_columns; i++) {
-        columns.push_back(permission.table->columns[i].name);
+        const char *column = permission.table->columns[i].name;
+        /* The server looks at whose a row was, not whose it becomes: who
+         * might change this column could give its row to another. */
+        if (strcmp(column, permission.authorization)) {
+            columns.push_back(column);
+        }
     }
     pmrec_rbac_permission_set_authorization(row, authorization, 1);
     pmrec_rbac_permission_set_insert_delete(row, true);

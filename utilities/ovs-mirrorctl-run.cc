@@ -76,15 +76,18 @@ private:
     long long deadline_ = LLONG_MAX;
     unsigned int seqno_ = 0;
     int refusals_ = 0;
+    bool sent_ = false; /* The transaction under way. */
 };
 
 int
 Session::lost(const char *doing) const
 {
+    /* 0 where we left: the server leads its cluster no more. */
     int error = ovsdb_idl_get_last_error(idl_.get());
     complain("DATABASE", settings_.db,
-             std::string(doing) + " (" + ovs_retval_to_string(error) +
-                 "); is ovsdb-server running there?");
+             doing + (error ? std::string(" (") + ovs_retval_to_string(error) +
+                                  "); is ovsdb-server running there?"
+                            : std::string()));
     return EXIT_REFUSED;
 }
 
@@ -167,7 +170,9 @@ Session::run()
     if (!prepare_generic()) {
         return EXIT_REFUSED;
     }
-    ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), false);
+    /* The servers of a cluster may be about to elect a leader. */
+    bool retry = settings_.db.find(',') != std::string::npos;
+    ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), retry);
     ovsdb_idl_set_leader_only(idl_.get(), settings_.leader_only);
 
     seqno_ = ovsdb_idl_get_seqno(idl_.get());
@@ -259,16 +264,18 @@ Session::check_symbols(ovsdb_symbol_table *symbols)
     return true;
 }
 
-/* Like ovsdb_idl_txn_commit_block(), but ends at the deadline, with
+/* Like ovsdb_idl_txn_commit_block(), but notes whether it was sent and ends at the deadline, with
  * TXN_INCOMPLETE. */
 ovsdb_idl_txn_status
 Session::commit(ovsdb_idl_txn *txn)
 {
+    sent_ = false;
     for (;;) {
         ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
         if (status != TXN_INCOMPLETE || time_msec() >= deadline_) {
             return status;
         }
+        sent_ = true;
         ovsdb_idl_run(idl_.get());
         ovsdb_idl_wait(idl_.get());
         ovsdb_idl_txn_wait(txn);
@@ -379,7 +386,7 @@ Session::settle(Attempt *a, ovsdb_idl_txn_status status,
         return EXIT_DONE;
 
     case TXN_TRY_AGAIN:
-        if (!ovsdb_idl_is_alive(idl_.get())) {
+        if (sent_ && !ovsdb_idl_is_connected(idl_.get())) {
             return lost("lost the connection while writing; whether it was "
                         "written is not known");
         }

@@ -25,7 +25,7 @@ class ProductCases:
         for name, version in cls.collectors.items():
             setattr(cls, name, cls.lab.add_collector(name, version))
         cls.prepare_switch()
-        cls.lab.start_product(cls.schema)
+        cls.start_product()
         cls.control, cls.switch = cls.lab.control, cls.lab.switch
         for a, b in cls.links:
             cls.lab.wait_link(a, b)
@@ -35,6 +35,10 @@ class ProductCases:
     @classmethod
     def prepare_switch(cls):
         """What else is on the switch before the product comes."""
+
+    @classmethod
+    def start_product(cls):
+        cls.lab.start_product(cls.schema)
 
     @property
     def daemon(self):

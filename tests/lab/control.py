@@ -10,13 +10,17 @@ from lab.waiting import wait_until
 
 
 class ControlDatabase:
-    """An ovsdb-server with our schema."""
+    """An ovsdb-server with our schema.
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.rundir = lab.directory("control")
+    It is in 'namespace', if one is given, and has 'options' besides its own.
+    """
+
+    def __init__(self, lab, namespace=None, options=(), name="control"):
+        self.lab, self._namespace, self._options = lab, namespace, options
+        self.rundir = lab.directory(name)
         self.socket = f"{self.rundir}/mirror.sock"
-        self.remote = f"unix:{self.socket}"
+        # The console's way to it, and the daemons'.
+        self.remote = self.daemon_remote = f"unix:{self.socket}"
         self.env = dict(os.environ, OVS_RUNDIR=self.rundir,
                         OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir,
                         OVS_MIRROR_DB=self.remote)
@@ -36,8 +40,9 @@ class ControlDatabase:
             ["ovsdb-server", f"{self.rundir}/mirror.db",
              f"--remote=p{self.remote}", "--pidfile",
              "--remote=db:Packet_Mirroring,Mirror_Global,connections",
-             f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off"],
-            f"{self.rundir}/ovsdb-server.out", env=self.env)
+             f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off",
+             *self._options], f"{self.rundir}/ovsdb-server.out",
+            env=self.env, namespace=self._namespace)
         wait_until(lambda: os.path.exists(self.socket),
                    "the control database's socket")
 
@@ -147,7 +152,7 @@ class MirrorDaemon:
         """Starts it and waits until it answers."""
         self.switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                           "external_ids:mirror-remote="
-                          f'"{self.control.remote}"')
+                          f'"{self.control.daemon_remote}"')
         rundir = self.switch.rundir
         # A program to run it under, as valgrind, with its options.
         wrapper = os.environ.get("OVS_MIRROR_WRAPPER", "").split()

@@ -11,6 +11,7 @@ libpmcore_la_SOURCES = \
 	plugin/contest.h \
 	plugin/desire_guards.cc \
 	plugin/desire_network.cc \
+	plugin/desire_path.cc \
 	plugin/desire_questions.cc \
 	plugin/desire_rows.cc \
 	plugin/desire_shared.cc \
@@ -54,6 +55,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan.h \
 	plugin/plan_meters.cc \
 	plugin/plan_meters.h \
+	plugin/plan_rows.cc \
+	plugin/plan_rows.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
 	plugin/settings.cc \

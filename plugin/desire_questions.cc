@@ -7,6 +7,30 @@
 
 namespace pm {
 
+void
+TunnelDesire::degrade(const std::string &code, const std::string &message)
+{
+    if (health == Health::Ok) {
+        health = Health::Degraded;
+    }
+    reasons[code] = message;
+}
+
+void
+TunnelDesire::set_condition(const std::string &type, ConditionStatus status,
+                            const std::string &reason)
+{
+    conditions[type] = {status, reason};
+}
+
+void
+TunnelDesire::fail_condition(const std::string &type, const std::string &code,
+                             const std::string &message)
+{
+    degrade(code, message);
+    set_condition(type, ConditionStatus::False, code + ": " + message);
+}
+
 const std::map<OwnerKey, std::vector<Flow>> &
 DesiredState::flows() const
 {

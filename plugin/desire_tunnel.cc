@@ -9,43 +9,6 @@
 
 namespace pm {
 
-namespace {
-
-/* Outer IP + UDP + VXLAN; the copied frame begins with its own Ethernet
- * header. */
-constexpr int ENCAP_BYTES_V4 = 36, ENCAP_BYTES_V6 = 56;
-/* Ethernet header and one VLAN tag: how much longer than its MTU a NIC's
- * frame can be. */
-constexpr int FRAME_OVERHEAD = 18;
-
-void
-degrade(TunnelDesire *desire, const std::string &code,
-        const std::string &message)
-{
-    if (desire->health == Health::Ok) {
-        desire->health = Health::Degraded;
-    }
-    desire->reasons[code] = message;
-}
-
-void
-set_condition(TunnelDesire *desire, const std::string &type,
-              ConditionStatus status, const std::string &reason = "")
-{
-    desire->conditions[type] = {status, reason};
-}
-
-/* A cause that keeps the tunnel from copying, told as reason and condition. */
-void
-fail_condition(TunnelDesire *desire, const std::string &type,
-               const std::string &code, const std::string &message)
-{
-    degrade(desire, code, message);
-    set_condition(desire, type, ConditionStatus::False, code + ": " + message);
-}
-
-} // namespace
-
 /* Whether the row that tunnel 'id' refers to is there.  One that is there but
  * cannot be read puts the tunnel in error. */
 template <typename T>
@@ -75,11 +38,11 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
                arrived(model_.vpcs, model_.subnets.at(subnet).vpc);
     };
     if (!resource.target_id) {
-        degrade(desire, "TARGET_MISSING",
-                "the target " + resource.target + " of resource " +
-                    resource.name +
-                    " is not in the inventory; add it again or delete the "
-                    "tunnel");
+        desire->degrade(
+            "TARGET_MISSING",
+            "the target " + resource.target + " of resource " + resource.name +
+                " is not in the inventory; add it again or delete the "
+                "tunnel");
         return true;
     }
     switch (resource.type) {
@@ -196,131 +159,6 @@ DesiredState::check(const Uuid &id, const Tunnel &tunnel, TunnelDesire *desire)
     }
 }
 
-/* Whether the path to 'destination' has been looked up. */
-bool
-DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
-{
-    const NicPort &nic = facts_.nics.at(desire->iface_id);
-    desire->path = PathKey{nic.datapath_type, destination};
-    auto path = paths_.find(*desire->path);
-    if (path != paths_.end() && path->second.known) {
-        return true;
-    }
-    set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
-                  "PATH_UNKNOWN: the route to " + destination.to_string() +
-                      " is being looked up; wait");
-    return false;
-}
-
-/* Outer addresses by the path to 'destination'; false if there is no way. */
-bool
-DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
-                       EgressSpec *egress)
-{
-    const NicPort &nic = facts_.nics.at(desire->iface_id);
-    const std::string to = destination.to_string();
-    const Path &path = paths_.at(*desire->path);
-    auto fail = [&](const char *code, const std::string &message) {
-        fail_condition(desire, "DestinationReachable", code, message);
-        return false;
-    };
-    if (!path.port_taken.empty()) {
-        return fail("VTEP_PORT_TAKEN",
-                    path.port_taken +
-                        ", and a VXLAN port on the userspace datapath would "
-                        "deafen it; move or stop it");
-    }
-    if (!path.routed) {
-        return fail("NO_ROUTE", "this host has no route to " + to +
-                                    "; add one or correct the destination");
-    }
-    if (path.source == destination) {
-        return fail("DESTINATION_IS_LOCAL",
-                    to + " is an address of this hypervisor itself, to which "
-                         "the switch sends no tunnel; name a destination "
-                         "elsewhere");
-    }
-    if (!path.device_up) {
-        return fail("LINK_DOWN", "the route to " + to + " leaves by " +
-                                     path.device +
-                                     ", which is down; bring it up");
-    }
-    if (nic.datapath_type != "system" && !facts_.bridges.count(path.device)) {
-        return fail("ROUTE_NOT_ON_BRIDGE",
-                    "the route to " + to + " leaves by " + path.device +
-                        ", which is no bridge of this switch, and the " +
-                        nic.datapath_type +
-                        " datapath sends tunnels only through its own "
-                        "bridges; put the address on a bridge");
-    }
-    const std::optional<IpAddress> &own = destination.is_v6
-                                              ? facts_.settings.encap_v6
-                                              : facts_.settings.encap_v4;
-    std::optional<IpAddress> source = own ? own : path.source;
-    if (!source || source->is_v6 != destination.is_v6) {
-        return fail("NO_SOURCE_ADDRESS",
-                    "this host has no address to reach " + to +
-                        " from; set external_ids:mirror-encap-ip");
-    }
-    if (path.neighbour == Neighbour::Failed) {
-        /* Copies go on: the switch asks again with each of them. */
-        fail_condition(desire, "DestinationReachable", "NEIGHBOUR_FAILED",
-                       "the next hop to " + to +
-                           " does not answer ARP or ND; check the collector "
-                           "and the link");
-    } else if (path.neighbour == Neighbour::Reachable) {
-        set_condition(desire, "DestinationReachable", ConditionStatus::True);
-    } else {
-        set_condition(desire, "DestinationReachable", ConditionStatus::Unknown,
-                      "NEIGHBOUR_UNKNOWN: the next hop to " + to +
-                          " has not been asked for yet; the first copy does");
-    }
-    egress->source = *source;
-    egress->destination = destination;
-    return true;
-}
-
-/* How much of a frame is kept; false if the path cannot carry the least. */
-bool
-DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
-                         TunnelDesire *desire, EgressSpec *egress)
-{
-    const Path &path = paths_.at(*desire->path);
-    std::optional<int> kept = length;
-    set_condition(desire, "MtuSufficient", ConditionStatus::True);
-    if (path.mtu) {
-        int room = *path.mtu - (egress->destination.is_v6 ? ENCAP_BYTES_V6
-                                                          : ENCAP_BYTES_V4);
-        int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
-        if (nic_mtu_or_0) {
-            need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);
-        }
-        std::string limit = "the path to " + egress->destination.to_string() +
-                            " by " + path.device + " has MTU " +
-                            std::to_string(*path.mtu);
-        if (room < PACKET_LENGTH_MIN) {
-            fail_condition(desire, "MtuSufficient", "MTU_TOO_SMALL",
-                           limit + ", too small for a copy; raise it");
-            return false;
-        }
-        if (room < need) {
-            set_condition(desire, "MtuSufficient", ConditionStatus::False,
-                          "MTU_TRUNCATES: " + limit +
-                              ", so frames are cut to " +
-                              std::to_string(room) + " bytes; raise it to " +
-                              std::to_string(need + *path.mtu - room));
-        }
-        kept = kept ? std::min(*kept, room) : room;
-    }
-    desire->effective_packet_length = kept;
-    /* Truncation costs the userspace datapath a recirculation: only where a
-     * frame can be longer. */
-    if (kept && (!nic_mtu_or_0 || nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
-        egress->max_len = kept;
-    }
-    return true;
-}
-
 /* Says how the NIC is served; false if there is no Mirror for it. */
 bool
 DesiredState::take_seat(const BridgeFacts &bridge, TunnelDesire *desire)
@@ -330,8 +168,8 @@ DesiredState::take_seat(const BridgeFacts &bridge, TunnelDesire *desire)
     if (!seat) {
         const std::string *unable = value_of(plan.unable, desire->iface_id);
         desire->mirror_bridge.clear();
-        degrade(
-            desire, "SLOTS_EXHAUSTED",
+        desire->degrade(
+            "SLOTS_EXHAUSTED",
             "bridge " + desire->nic_bridge +
                 " has no pair of Mirror slots left for this NIC (" +
                 std::to_string(MIRRORS_MAX) + " in all, " +
@@ -365,16 +203,17 @@ DesiredState::take_flood(TunnelDesire *desire)
     if (desire->tap.floods || (seat.shared && plan.segment.empty())) {
         return true;
     }
-    degrade(desire, "BRIDGE_FANOUT",
-            "one frame on bridge " + desire->nic_bridge +
-                " could cause more than " +
-                std::to_string(COPIES_PER_FRAME_MAX) + " copies or " +
-                std::to_string(RESUBMITS_PER_FRAME_MAX) + " resubmits, so " +
-                (seat.mac.empty() ? "nothing of this NIC, whose MAC is not "
-                                    "known, is copied"
-                                  : "inbound frames to other than its MAC "
-                                    "are not copied") +
-                "; remove tunnels of the bridge's NICs");
+    desire->degrade(
+        "BRIDGE_FANOUT",
+        "one frame on bridge " + desire->nic_bridge +
+            " could cause more than " + std::to_string(COPIES_PER_FRAME_MAX) +
+            " copies or " + std::to_string(RESUBMITS_PER_FRAME_MAX) +
+            " resubmits, so " +
+            (seat.mac.empty() ? "nothing of this NIC, whose MAC is not "
+                                "known, is copied"
+                              : "inbound frames to other than its MAC "
+                                "are not copied") +
+            "; remove tunnels of the bridge's NICs");
     return !seat.mac.empty();
 }
 
@@ -405,16 +244,18 @@ DesiredState::desire_tunnel(const Uuid &id)
         if (desire.mac.empty()) {
             desire.mac = nic_mac(nic->second.mac);
         }
-        set_condition(&desire, "SourceBound", ConditionStatus::True);
+        desire.set_condition("SourceBound", ConditionStatus::True);
     } else if (desire.iface_id.empty()) {
-        fail_condition(&desire, "SourceBound", "NIC_MISSING",
-                       "the source NIC is in no inventory row; add it again, "
-                       "or delete the tunnel");
+        desire.fail_condition(
+            "SourceBound", "NIC_MISSING",
+            "the source NIC is in no inventory row; add it again, "
+            "or delete the tunnel");
     } else {
-        fail_condition(&desire, "SourceBound", "NIC_UNBOUND",
-                       "the source NIC " + desire.iface_id +
-                           " is not plugged in on this hypervisor; start its "
-                           "VM here, or see where it runs");
+        desire.fail_condition(
+            "SourceBound", "NIC_UNBOUND",
+            "the source NIC " + desire.iface_id +
+                " is not plugged in on this hypervisor; start its "
+                "VM here, or see where it runs");
     }
     if (!tunnel->enabled) {
         desire.health = Health::Disabled;
@@ -429,14 +270,15 @@ DesiredState::desire_tunnel(const Uuid &id)
         return hold(id, std::move(desire));
     }
     if (!vswitchd_alive_) {
-        degrade(&desire, "VSWITCHD_AWAY",
-                "ovs-vswitchd does not answer; start it");
+        desire.degrade("VSWITCHD_AWAY",
+                       "ovs-vswitchd does not answer; start it");
     }
     if (tunnel->delivery == Delivery::Vpc || !destination) {
-        degrade(&desire, "DELIVERY_UNSUPPORTED",
-                "only underlay delivery to a collector or to a NIC with an "
-                "address is available; change the tunnel's delivery or "
-                "destination");
+        desire.degrade(
+            "DELIVERY_UNSUPPORTED",
+            "only underlay delivery to a collector or to a NIC with an "
+            "address is available; change the tunnel's delivery or "
+            "destination");
         return desire;
     }
     desire.delivery = Delivery::Underlay;
@@ -446,7 +288,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     if (!bridge.unsafe.empty()) {
-        degrade(&desire, "PIPELINE_UNSAFE", bridge.unsafe);
+        desire.degrade("PIPELINE_UNSAFE", bridge.unsafe);
         return desire;
     }
     if (!knows_path(*destination, &desire)) {
@@ -456,18 +298,19 @@ DesiredState::desire_tunnel(const Uuid &id)
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
     if (desire.mirror_bridge.empty() &&
         !is_bridge_name(facts_.settings.mirror_bridge)) {
-        degrade(&desire, "MIRROR_BRIDGE_INVALID",
-                "Open vSwitch makes no bridge called " +
-                    quote(facts_.settings.mirror_bridge) +
-                    ", for the '/' or '\\' in it; set "
-                    "external_ids:mirror-bridge to another name");
+        desire.degrade("MIRROR_BRIDGE_INVALID",
+                       "Open vSwitch makes no bridge called " +
+                           quote(facts_.settings.mirror_bridge) +
+                           ", for the '/' or '\\' in it; set "
+                           "external_ids:mirror-bridge to another name");
         return desire;
     }
     if (desire.mirror_bridge.empty()) {
-        degrade(&desire, "MIRROR_BRIDGE_TAKEN",
-                "the name " + facts_.settings.mirror_bridge +
-                    " belongs to a bridge or port that is not ours; set "
-                    "external_ids:mirror-bridge");
+        desire.degrade(
+            "MIRROR_BRIDGE_TAKEN",
+            "the name " + facts_.settings.mirror_bridge +
+                " belongs to a bridge or port that is not ours; set "
+                "external_ids:mirror-bridge");
         return desire;
     }
     /* Rows do not come and go with the route: each change of a Mirror makes
@@ -480,11 +323,11 @@ DesiredState::desire_tunnel(const Uuid &id)
     auto dead = facts_.dead_mirrors.find(desire.iface_id);
     if (dead != facts_.dead_mirrors.end()) {
         /* Nothing to take back: it may come alive. */
-        degrade(&desire, "MIRROR_DEAD",
-                "ovs-vswitchd does not keep to Mirror " + dead->second +
-                    " of bridge " + desire.nic_bridge + ", which takes " +
-                    std::to_string(MIRRORS_MAX) +
-                    " with everybody's; remove some, or see its log");
+        desire.degrade("MIRROR_DEAD",
+                       "ovs-vswitchd does not keep to Mirror " + dead->second +
+                           " of bridge " + desire.nic_bridge +
+                           ", which takes " + std::to_string(MIRRORS_MAX) +
+                           " with everybody's; remove some, or see its log");
     }
 
     EgressSpec egress;
@@ -493,9 +336,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     egress.rate_kbps = tunnel->rate_kbps;
     egress.budgeted = facts_.settings.rate_kbps.has_value();
     if (facts_.settings.rate_kbps == 0 && !egress.count_only) {
-        degrade(&desire, "BUDGET_ZERO",
-                "this hypervisor has no budget for copies; raise its "
-                "external_ids:mirror-rate-kbps");
+        desire.degrade("BUDGET_ZERO",
+                       "this hypervisor has no budget for copies; raise its "
+                       "external_ids:mirror-rate-kbps");
         return desire;
     }
     if (!find_way(*destination, &desire, &egress) ||
@@ -533,11 +376,12 @@ DesiredState::desire_tunnel(const Uuid &id)
         desire.egress = egress;
     } else if (error != facts_.port_errors.end()) {
         /* It is tried again whenever the switch's ports change. */
-        fail_condition(&desire, "DestinationReachable", "VTEP_PORT_TAKEN",
-                       "ovs-vswitchd cannot make our VXLAN port " + port_name +
-                           " (" + error->second +
-                           "); see whether another port has its options, and "
-                           "change or remove that");
+        desire.fail_condition(
+            "DestinationReachable", "VTEP_PORT_TAKEN",
+            "ovs-vswitchd cannot make our VXLAN port " + port_name + " (" +
+                error->second +
+                "); see whether another port has its options, and "
+                "change or remove that");
     }
     return desire;
 }

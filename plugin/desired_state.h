@@ -76,6 +76,13 @@ struct TunnelDesire {
     std::optional<Delivery> delivery;
     std::optional<int> effective_packet_length;
 
+    void degrade(const std::string &code, const std::string &message);
+    void set_condition(const std::string &type, ConditionStatus,
+                       const std::string &reason = "");
+    /* A cause that keeps it from copying, told as reason and condition. */
+    void fail_condition(const std::string &type, const std::string &code,
+                        const std::string &message);
+
     bool operator==(const TunnelDesire &) const = default;
 };
 
@@ -175,6 +182,8 @@ private:
                  std::optional<IpAddress> *destination,
                  std::optional<int> *length);
     bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
+
+    /* desire_path.cc: the way to a destination. */
     bool knows_path(const IpAddress &destination, TunnelDesire *);
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     bool fit_length(std::optional<int> length, int nic_mtu_or_0,

@@ -1,0 +1,148 @@
+/* DesiredState, one tunnel: the way of its copies, and how much of a frame the
+ * way carries. */
+#include <algorithm>
+
+#include "plugin/desired_state.h"
+
+namespace pm {
+
+namespace {
+
+/* Outer IP + UDP + VXLAN; the copied frame begins with its own Ethernet
+ * header. */
+constexpr int ENCAP_BYTES_V4 = 36, ENCAP_BYTES_V6 = 56;
+/* Ethernet header and one VLAN tag: how much longer than its MTU a NIC's
+ * frame can be. */
+constexpr int FRAME_OVERHEAD = 18;
+
+} // namespace
+
+/* Whether the path to 'destination' has been looked up. */
+bool
+DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    desire->path = PathKey{nic.datapath_type, destination};
+    auto path = paths_.find(*desire->path);
+    if (path != paths_.end() && path->second.known) {
+        return true;
+    }
+    desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
+                          "PATH_UNKNOWN: the route to " +
+                              destination.to_string() +
+                              " is being looked up; wait");
+    return false;
+}
+
+/* Outer addresses by the path to 'destination'; false if there is no way. */
+bool
+DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
+                       EgressSpec *egress)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    const std::string to = destination.to_string();
+    const Path &path = paths_.at(*desire->path);
+    auto fail = [&](const char *code, const std::string &message) {
+        desire->fail_condition("DestinationReachable", code, message);
+        return false;
+    };
+    if (!path.port_taken.empty()) {
+        return fail("VTEP_PORT_TAKEN",
+                    path.port_taken +
+                        ", and a VXLAN port on the userspace datapath would "
+                        "deafen it; move or stop it");
+    }
+    if (!path.routed) {
+        return fail("NO_ROUTE", "this host has no route to " + to +
+                                    "; add one or correct the destination");
+    }
+    if (path.source == destination) {
+        return fail("DESTINATION_IS_LOCAL",
+                    to + " is an address of this hypervisor itself, to which "
+                         "the switch sends no tunnel; name a destination "
+                         "elsewhere");
+    }
+    if (!path.device_up) {
+        return fail("LINK_DOWN", "the route to " + to + " leaves by " +
+                                     path.device +
+                                     ", which is down; bring it up");
+    }
+    if (nic.datapath_type != "system" && !facts_.bridges.count(path.device)) {
+        return fail("ROUTE_NOT_ON_BRIDGE",
+                    "the route to " + to + " leaves by " + path.device +
+                        ", which is no bridge of this switch, and the " +
+                        nic.datapath_type +
+                        " datapath sends tunnels only through its own "
+                        "bridges; put the address on a bridge");
+    }
+    const std::optional<IpAddress> &own = destination.is_v6
+                                              ? facts_.settings.encap_v6
+                                              : facts_.settings.encap_v4;
+    std::optional<IpAddress> source = own ? own : path.source;
+    if (!source || source->is_v6 != destination.is_v6) {
+        return fail("NO_SOURCE_ADDRESS",
+                    "this host has no address to reach " + to +
+                        " from; set external_ids:mirror-encap-ip");
+    }
+    if (path.neighbour == Neighbour::Failed) {
+        /* Copies go on: the switch asks again with each of them. */
+        desire->fail_condition(
+            "DestinationReachable", "NEIGHBOUR_FAILED",
+            "the next hop to " + to +
+                " does not answer ARP or ND; check the collector "
+                "and the link");
+    } else if (path.neighbour == Neighbour::Reachable) {
+        desire->set_condition("DestinationReachable", ConditionStatus::True);
+    } else {
+        desire->set_condition(
+            "DestinationReachable", ConditionStatus::Unknown,
+            "NEIGHBOUR_UNKNOWN: the next hop to " + to +
+                " has not been asked for yet; the first copy does");
+    }
+    egress->source = *source;
+    egress->destination = destination;
+    return true;
+}
+
+/* How much of a frame is kept; false if the path cannot carry the least. */
+bool
+DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
+                         TunnelDesire *desire, EgressSpec *egress)
+{
+    const Path &path = paths_.at(*desire->path);
+    std::optional<int> kept = length;
+    desire->set_condition("MtuSufficient", ConditionStatus::True);
+    if (path.mtu) {
+        int room = *path.mtu - (egress->destination.is_v6 ? ENCAP_BYTES_V6
+                                                          : ENCAP_BYTES_V4);
+        int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
+        if (nic_mtu_or_0) {
+            need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);
+        }
+        std::string limit = "the path to " + egress->destination.to_string() +
+                            " by " + path.device + " has MTU " +
+                            std::to_string(*path.mtu);
+        if (room < PACKET_LENGTH_MIN) {
+            desire->fail_condition("MtuSufficient", "MTU_TOO_SMALL",
+                                   limit + ", too small for a copy; raise it");
+            return false;
+        }
+        if (room < need) {
+            desire->set_condition(
+                "MtuSufficient", ConditionStatus::False,
+                "MTU_TRUNCATES: " + limit + ", so frames are cut to " +
+                    std::to_string(room) + " bytes; raise it to " +
+                    std::to_string(need + *path.mtu - room));
+        }
+        kept = kept ? std::min(*kept, room) : room;
+    }
+    desire->effective_packet_length = kept;
+    /* Truncation costs the userspace datapath a recirculation: only where a
+     * frame can be longer. */
+    if (kept && (!nic_mtu_or_0 || nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
+        egress->max_len = kept;
+    }
+    return true;
+}
+
+} // namespace pm

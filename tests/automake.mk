@@ -209,6 +209,7 @@ LAB_FILES = \
 	tests/system/test_security.py \
 	tests/system/test_sharing.py \
 	tests/system/test_right.py \
+	tests/system/test_unprivileged.py \
 	tests/system/test_updates.py \
 	tests/system/test_upstream.py
 EXTRA_DIST += $(LAB_FILES)

@@ -101,9 +101,11 @@ Agent::wait()
     if (!actual_.rows.mirrors.empty()) {
         poll_timer_wait_until(next_mirror_check_ms_);
     }
-    poll_timer_wait_until(
-        time_msec() +
-        std::max<int64_t>(0, heartbeat_due_ms_ - time_wall_msec()));
+    if (may_report() && !cleanup_) {
+        poll_timer_wait_until(
+            time_msec() +
+            std::max<int64_t>(0, heartbeat_due_ms_ - time_wall_msec()));
+    }
 }
 
 /* ------------------------------------------------------------------------

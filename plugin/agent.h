@@ -102,6 +102,7 @@ private:
     bool may_act();
     void apply_plan();
     void count_when_due();
+    bool may_report() const;
     void report();
     void report_tunnel(const Uuid &, const StatusContext &, ControlWrite *);
     void report_filters(ControlWrite *);

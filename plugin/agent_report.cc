@@ -333,15 +333,21 @@ Agent::report_chassis(ControlWrite *write)
     heartbeat_due_ms_ = chassis.heartbeat_ms + HEARTBEAT_MS;
 }
 
+/* Until all is known, all that can be said is why it is not. */
+bool
+Agent::may_report() const
+{
+    return control_.connected() && control_.complete() && !control_.busy() &&
+           switch_read_ && (started_ || cleanup_ || vswitchd_away_);
+}
+
 void
 Agent::report()
 {
-    /* Until all is known, all that can be said is why it is not. */
-    bool early = !started_ && !cleanup_;
-    if (!control_.connected() || !control_.complete() || control_.busy() ||
-        !switch_read_ || (early && !vswitchd_away_)) {
+    if (!may_report()) {
         return;
     }
+    bool early = !started_ && !cleanup_;
     StatusContext context;
     context.now_ms = time_wall_msec();
     context.paused = paused_;

@@ -139,7 +139,9 @@ main(int argc, char *argv[])
     std::string unixctl_path;
     std::string remote = parse_options(argc, argv, &unixctl_path);
     fatal_ignore_sigpipe();
-    daemonize_start(false);
+    /* With --user, keep CAP_NET_ADMIN: the kernel asks for it before it looks
+     * for a neighbour. */
+    daemonize_start(true);
 
     struct unixctl_server *unixctl;
     int retval = unixctl_server_create(

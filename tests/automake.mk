@@ -158,6 +158,7 @@ LAB_FILES = \
 	tests/dummy/test_lab.py \
 	tests/dummy/test_security.py \
 	tests/dummy/test_life_walk.py \
+	tests/dummy/test_service.py \
 	tests/dummy/test_upgrade.py \
 	tests/data/packet-mirroring-1.0.0.ovsschema \
 	tests/lab/__init__.py \
@@ -209,6 +210,7 @@ LAB_FILES = \
 	tests/system/test_security.py \
 	tests/system/test_sharing.py \
 	tests/system/test_right.py \
+	tests/system/test_unprivileged.py \
 	tests/system/test_updates.py \
 	tests/system/test_upstream.py
 EXTRA_DIST += $(LAB_FILES)

@@ -46,3 +46,12 @@ install-data-local:
 		"$(DESTDIR)$(bashcompletiondir)/ovs-mirrorctl"
 uninstall-local:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/ovs-mirrorctl"
+
+# An example for the administrator: no file of ours is put where systemd
+# looks.
+EXTRA_DIST += utilities/ovs-mirrord.service.in
+pkgdata_DATA += utilities/ovs-mirrord.service
+CLEANFILES += utilities/ovs-mirrord.service
+utilities/ovs-mirrord.service: utilities/ovs-mirrord.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) utilities && sed 's,[@]sbindir[@],$(sbindir),' \
+		$(srcdir)/utilities/ovs-mirrord.service.in > $@.tmp && mv $@.tmp $@

@@ -264,8 +264,8 @@ Session::check_symbols(ovsdb_symbol_table *symbols)
     return true;
 }
 
-/* Like ovsdb_idl_txn_commit_block(), but notes whether it was sent and ends at the deadline, with
- * TXN_INCOMPLETE. */
+/* Like ovsdb_idl_txn_commit_block(), but notes whether it was sent and ends at
+ * the deadline, with TXN_INCOMPLETE. */
 ovsdb_idl_txn_status
 Session::commit(ovsdb_idl_txn *txn)
 {

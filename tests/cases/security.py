@@ -300,6 +300,19 @@ class SecurityCases(ProductCases):
         self.control.wait_running("one")
         self.assertNotIn("refuses", self.daemon.appctl("mirror/list"))
 
+    def test_a_daemon_that_reaches_no_switch_waits_quietly(self):
+        """Its group may not be that of the switch's sockets, for instance;
+        it tries again and again, but not all the time."""
+        daemon = MirrorDaemon(self.lab, self.switch, self.control,
+                              rundir=self.lab.directory("astray"))
+        daemon.start(f"unix:{self.switch.rundir}/no-such.sock")
+        self.addCleanup(daemon.stop)
+        wait_until(lambda: any("waiting 2 seconds" in line
+                               for line in daemon.log("INFO")),
+                   "it to have tried twice")
+        self.assertLess(int(daemon.appctl("coverage/read-counter",
+                                          "poll_zero_timeout")), 100)
+
     def refusals(self):
         """Transactions that the server has refused this daemon."""
         return int(self.daemon.appctl("coverage/read-counter",

@@ -142,10 +142,15 @@ class ControlDatabase:
 
 
 class MirrorDaemon:
-    """ovs-mirrord beside one switch."""
+    """ovs-mirrord beside one switch.
 
-    def __init__(self, lab, switch, control):
+    'wrapper' is a command that runs it, with less rights for instance;
+    'rundir' is for its own files, by default the switch's run directory.
+    """
+
+    def __init__(self, lab, switch, control, wrapper=(), rundir=None):
         self.lab, self.switch, self.control = lab, switch, control
+        self._wrapper, self._rundir = wrapper, rundir or switch.rundir
         self._process = None
 
     def start(self, *options):
@@ -153,11 +158,14 @@ class MirrorDaemon:
         self.switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                           "external_ids:mirror-remote="
                           f'"{self.control.daemon_remote}"')
-        rundir = self.switch.rundir
+        rundir = self._rundir
+        own = ([] if rundir == self.switch.rundir else
+               [f"--unixctl={rundir}/ovs-mirrord.ctl"])
         # A program to run it under, as valgrind, with its options.
         wrapper = os.environ.get("OVS_MIRROR_WRAPPER", "").split()
         self._process = self.lab.process(
-            [*wrapper, self.lab.built("ovs-mirrord"), "--pidfile",
+            [*self._wrapper, *wrapper, self.lab.built("ovs-mirrord"),
+             f"--pidfile={rundir}/ovs-mirrord.pid", *own,
              f"--log-file={rundir}/ovs-mirrord.log", "-vconsole:off",
              "-vfile:dbg", *options], f"{rundir}/ovs-mirrord.out",
             env=self.switch.env, namespace=self.switch.namespace)
@@ -175,7 +183,10 @@ class MirrorDaemon:
         return self
 
     def appctl(self, command, *args):
-        return unixctl.call(self.switch.rundir, "ovs-mirrord", command, *args)
+        if self._rundir == self.switch.rundir:
+            return unixctl.call(self._rundir, "ovs-mirrord", command, *args)
+        return unixctl.call_at(f"{self._rundir}/ovs-mirrord.ctl", command,
+                               *args)
 
     def alive(self):
         return self._process is not None and self._process.alive()
@@ -190,7 +201,7 @@ class MirrorDaemon:
     def log(self, level="", since=0):
         """Lines of the log from byte 'since' on, without time and number:
         "module|LEVEL|text"; all, or those of INFO and above."""
-        path = f"{self.switch.rundir}/ovs-mirrord.log"
+        path = f"{self._rundir}/ovs-mirrord.log"
         with open(path, encoding="utf-8", errors="replace") as f:
             f.seek(since)
             lines = [line.rstrip().split("|", 2)[-1] for line in f]
@@ -199,7 +210,7 @@ class MirrorDaemon:
 
     def log_end(self):
         """Where the log ends now."""
-        return os.path.getsize(f"{self.switch.rundir}/ovs-mirrord.log")
+        return os.path.getsize(f"{self._rundir}/ovs-mirrord.log")
 
     def cut_openflow(self, bridge="br-mirror"):
         """Breaks the OpenFlow connection to a bridge, both ways."""

@@ -13,6 +13,11 @@ def call(rundir, daemon, command, *args, timeout=60):
     """Calls 'command' of the daemon found by its pidfile in 'rundir'."""
     with open(os.path.join(rundir, f"{daemon}.pid"), encoding="ascii") as f:
         path = os.path.join(rundir, f"{daemon}.{f.read().strip()}.ctl")
+    return call_at(path, command, *args, timeout=timeout)
+
+
+def call_at(path, command, *args, timeout=60):
+    """Calls 'command' of the daemon that has the socket 'path'."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
         s.settimeout(timeout)
         s.connect(path)
@@ -22,7 +27,7 @@ def call(rundir, daemon, command, *args, timeout=60):
         while True:
             piece = s.recv(1 << 20)
             if not piece:
-                raise ConnectionError(f"{daemon} hung up on {command}")
+                raise ConnectionError(f"{path} hung up on {command}")
             data += piece
             try:
                 reply = json.loads(data)

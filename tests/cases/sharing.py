@@ -235,7 +235,7 @@ class SharingCases(ProductCases):
                                     - (narrow - own)))
         # What is for one of them alone comes to all of its tunnels.
         one = next(i for i in range(busy) if i != sender and
-                   FIRST_VNI + each * i + each - 1 in narrow)
+                   narrow & {FIRST_VNI + each * i + f for f in range(each)})
         self.lab.clear()
         frame = self.lab.talk(name(sender), name(one)).frame(7)
         self.lab.exchange((self.vm(sender), [frame]))

@@ -252,8 +252,7 @@ check-valgrind: all $(check_PROGRAMS)
 	$(srcdir)/tests/check-valgrind $(abs_top_builddir)
 check-matrix: all $(check_PROGRAMS)
 	$(srcdir)/tests/check-matrix $(abs_top_builddir)
-EXTRA_DIST += tests/check-matrix tests/check-sanitize tests/check-valgrind \
-	tests/libopenvswitch.lsan tests/libopenvswitch.supp
+EXTRA_DIST += tests/check-matrix tests/check-sanitize tests/check-valgrind
 sandbox: all
 	$(PYTHON3) -B $(srcdir)/utilities/sandbox $(abs_top_builddir)
 check_PROGRAMS += tests/underlay-tester

@@ -98,6 +98,16 @@ Session::timed_out(const char *doing) const
     return EXIT_REFUSED;
 }
 
+/* Says what is wrong with a command, and is done with it. */
+bool
+fail(const std::string &of, ctl_context *context)
+{
+    std::cerr << program_name << ": " << of << context->error << "\n";
+    free(context->error);
+    context->error = nullptr;
+    return false;
+}
+
 /* Faults of form, which are found without a database. */
 bool
 Session::check_commands()
@@ -118,9 +128,7 @@ Session::check_commands()
             ctl_context_init(&ctx.base, c, nullptr, nullptr, nullptr, nullptr);
             c->syntax->prerequisites(&ctx.base);
             if (ctx.base.error) {
-                std::cerr << program_name << ": " << c->syntax->name << ": "
-                          << ctx.base.error << "\n";
-                return false;
+                return fail(std::string(c->syntax->name) + ": ", &ctx.base);
             }
             ctl_context_done(&ctx.base, c);
         }
@@ -142,8 +150,7 @@ Session::prepare_generic()
         ctl_context_init(&ctx.base, c, idl_.get(), nullptr, nullptr, nullptr);
         c->syntax->prerequisites(&ctx.base);
         if (ctx.base.error) {
-            std::cerr << program_name << ": " << ctx.base.error << "\n";
-            return false;
+            return fail("", &ctx.base);
         }
         ctl_context_done(&ctx.base, c);
     }
@@ -234,8 +241,7 @@ Session::run_all(Attempt *attempt, ovsdb_symbol_table *symbols,
             c->syntax->run(&ctx.base);
         }
         if (ctx.base.error) {
-            std::cerr << program_name << ": " << ctx.base.error << "\n";
-            return false;
+            return fail("", &ctx.base);
         }
         ctl_context_done_command(&ctx.base, c);
         if (ctx.base.try_again) {

@@ -383,7 +383,9 @@ main(int argc, char *argv[])
         ctl_parse_commands(static_cast<int>(words.size()), words.data(), &own,
                            &commands, &n_commands);
     if (error) {
-        usage_error(error);
+        std::string text = error;
+        free(error);
+        usage_error(text);
     }
     if (!read_files(&settings, commands, n_commands)) {
         return EXIT_REFUSED;

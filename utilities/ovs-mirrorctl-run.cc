@@ -17,6 +17,8 @@ constexpr long long DEFAULT_TIMEOUT_MS = 30000;
 /* How often a transaction that the server refused is tried again because
  * somebody else's came between. */
 constexpr int REFUSALS_MAX = 5;
+/* Between rounds of a cluster's servers. */
+constexpr int ROUND_MS = 100;
 
 struct IdlDeleter {
     void operator()(ovsdb_idl *idl) const { ovsdb_idl_destroy(idl); }
@@ -58,6 +60,7 @@ private:
     bool prepare_generic();
     std::optional<int> attempt();
     bool run_all(Attempt *, ovsdb_symbol_table *, bool *try_again);
+    bool elects();
     bool check_symbols(ovsdb_symbol_table *);
     ovsdb_idl_txn_status commit(ovsdb_idl_txn *);
     std::optional<int> settle(Attempt *, ovsdb_idl_txn_status,
@@ -177,15 +180,13 @@ Session::run()
     if (!prepare_generic()) {
         return EXIT_REFUSED;
     }
-    /* The servers of a cluster may be about to elect a leader. */
-    bool retry = settings_.db.find(',') != std::string::npos;
-    ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), retry);
+    ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), false);
     ovsdb_idl_set_leader_only(idl_.get(), settings_.leader_only);
 
     seqno_ = ovsdb_idl_get_seqno(idl_.get());
     for (;;) {
         ovsdb_idl_run(idl_.get());
-        if (!ovsdb_idl_is_alive(idl_.get())) {
+        if (!ovsdb_idl_is_alive(idl_.get()) && !elects()) {
             return lost(ovsdb_idl_has_ever_connected(idl_.get())
                             ? "lost the connection"
                             : "cannot connect");
@@ -250,6 +251,24 @@ Session::run_all(Attempt *attempt, ovsdb_symbol_table *symbols,
         }
     }
     ctl_context_done(&ctx.base, nullptr);
+    return true;
+}
+
+/* Whether the servers, none of which would do, may soon: those of a cluster
+ * may be electing a leader.  Goes round them again then, until the deadline.
+ * The IDL's own way of trying again waits ever longer. */
+bool
+Session::elects()
+{
+    if (settings_.db.find(',') == std::string::npos) {
+        return false;
+    }
+    if (time_msec() < deadline_) {
+        poll_timer_wait(ROUND_MS);
+        poll_block();
+        ovsdb_idl_set_remote(idl_.get(), nullptr, false);
+        ovsdb_idl_set_remote(idl_.get(), settings_.db.c_str(), false);
+    }
     return true;
 }
 

@@ -6,6 +6,7 @@ import threading
 import time
 
 from cases.constant import ConstantCases
+from lab.process import CommandFailed
 from lab.waiting import wait_until
 
 # A second, and what this takes on a machine that is busy with other things.
@@ -20,8 +21,11 @@ class HealingCases(ConstantCases):
         names, flows = self.names(), self.lasting_flows()
 
         def right():
-            return (self.names() == names
-                    and self.lasting_flows() == flows)
+            try:
+                return (self.names() == names
+                        and self.lasting_flows() == flows)
+            except CommandFailed:   # The bridge has gone in between.
+                return False
         with self.traffic() as lanes:
             lanes.wait_whole(self.first, 20)
             for what, fault in faults.items():

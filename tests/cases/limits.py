@@ -41,11 +41,6 @@ class LimitCases(ProductCases):
             r"meter=(\d+) kbps burst stats bands=\s+type=drop rate=(\d+)",
             "\n".join(self.dump_meters()))}
 
-    def flows(self):
-        """Our flows, but for the one that changes with every bundle."""
-        return [flow for flow in self.switch.flows("br-mirror")
-                if "priority=400" not in flow]
-
     def meter_stats(self, number):
         """(frames that came, frames dropped) of a meter."""
         text = self.switch.ofctl("meter-stats", "br-mirror", f"meter={number}")
@@ -82,10 +77,10 @@ class LimitCases(ProductCases):
         self.warm("limited", self.ids4, 7001, rate_kbps=5000)
         number = self.number("limited")
         self.assertEqual(self.meters(), {number: 5000, OF_ALL: DEFAULT_KBPS})
-        flows = self.flows()
+        flows = self.lasting_flows()
         self.tunnel("limited", self.ids4, 7001, rate_kbps=6000)
         self.assertEqual(self.meters(), {number: 6000, OF_ALL: DEFAULT_KBPS})
-        self.assertEqual(self.flows(), flows)
+        self.assertEqual(self.lasting_flows(), flows)
         self.check_copies(self.ids4, 7001)
         self.tunnel("limited", self.ids4, 7001)
         self.daemon.wait_settled()
@@ -170,7 +165,7 @@ class LimitCases(ProductCases):
     def test_meters_changed_or_deleted_by_hand_are_put_right(self):
         self.warm("limited", self.ids4, 7001, rate_kbps=5000)
         number = self.number("limited")
-        flows, meters = self.flows(), self.dump_meters()
+        flows, meters = self.lasting_flows(), self.dump_meters()
         for what in [("del-meter", f"meter={number}"),
                      ("del-meter", f"meter={OF_ALL}"), ("del-meters",),
                      ("mod-meter", f"meter={number},kbps,band=type=drop,"
@@ -184,7 +179,7 @@ class LimitCases(ProductCases):
             with self.subTest(what=what):
                 self.switch.ofctl(what[0], "br-mirror", *what[1:])
                 wait_until(lambda: self.dump_meters() == meters
-                           and self.flows() == flows,
+                           and self.lasting_flows() == flows,
                            "the meters and flows to be as they were", 10)
                 self.daemon.wait_settled()
                 self.check_copies(self.ids4, 7001)

@@ -145,8 +145,8 @@ class OthersCases(ProductCases):
         """Our bridge holds only our flows: a stranger there would copy."""
         self.tunnel("first", self.ids4, 7001)
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4)
-        wanted = self.switch.flows("br-mirror")
+        wanted = self.lasting_flows()
         self.switch.ofctl("del-flows", "br-mirror")
         self.daemon.appctl("mirror/resync")
         self.daemon.wait_settled()
-        self.assertEqual(self.switch.flows("br-mirror"), wanted)
+        self.assertEqual(self.lasting_flows(), wanted)

@@ -113,6 +113,12 @@ class ProductCases:
     def listed(self, name):
         return self.control.tunnel(name)
 
+    def lasting_flows(self):
+        """Flows of our bridge, but for the one that turns with every
+        bundle."""
+        return [flow for flow in self.switch.flows("br-mirror")
+                if "priority=400" not in flow]
+
     # Looking at what arrived.
 
     def assert_sound(self, *collectors):

@@ -1,8 +1,6 @@
 """More mirrored NICs on a bridge than it has Mirrors for each: the late ones
 share a pair.  Forty NICs, all access ports of one VLAN."""
 
-import re
-
 from cases.product import ProductCases
 from lab.control import MirrorDaemon
 from lab.frames import mac_bytes
@@ -71,15 +69,6 @@ class SharingCases(ProductCases):
     def copied(self, vni_of):
         """Numbers of frames that were copied for one NIC, sorted."""
         return self.ids6.numbers(FIRST_VNI + vni_of)
-
-    def lasting_flows(self):
-        """Flows without what counts, but for the one that turns with every
-        bundle."""
-        return sorted(
-            re.sub(r"(duration|n_packets|n_bytes|\w+_age)=[^,]*, ", "", line)
-            for line in self.switch.ofctl(
-                "dump-flows", "br-mirror").splitlines()
-            if "cookie=0x6d72" in line and "priority=400" not in line)
 
     def why(self, i):
         """What condition Installed says of it."""

@@ -27,6 +27,8 @@ class Filter(FilterCases, unittest.TestCase):
 
 class Order(OrderCases, unittest.TestCase):
     make_lab = DummyLab
+    # The system suite has it, with a datapath that is nobody's dummy.
+    test_a_hot_connection_is_mirrored_while_the_tunnel_is_there = None
 
 
 class Guest(GuestCases, unittest.TestCase):

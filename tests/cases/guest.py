@@ -16,6 +16,7 @@ class GuestCases(ProductCases):
               "other1": ("trunks=0",), "hidden1": ("tag=9",),
               "hidden2": ("tag=9",)}
     links = [("web1", "db1"), ("other1", "db1"), ("hidden1", "hidden2")]
+    routes_are_told = True  # To the daemon, when they change.
 
     def three_tunnels(self):
         """Different VNI, length and destination; two share a filter."""
@@ -77,12 +78,21 @@ class GuestCases(ProductCases):
 
     def test_a_collector_without_a_route(self):
         self.three_tunnels()
+        names = {t["destination"]: name
+                 for name, t in self.control.tunnels().items()}
         for collector in (self.ids4, self.ids6, self.other4):
             with self.subTest(collector=collector.name):
                 self.lab.route(collector, False)
+                # What the daemon has not noticed it may still act on when
+                # the route is there again.
+                if self.routes_are_told:
+                    self.control.wait_tunnel(
+                        names[collector.name], lambda t: t["reasons"],
+                        "to have no route")
                 self.switch.purge()
                 self.check_guests(missing=[collector])
                 self.lab.route(collector, True)
+                self.control.wait_running(names[collector.name])
                 self.switch.purge()
                 self.lab.wait_copied(self.lab.talk("web1", "db1"), collector)
         self.check_guests()

@@ -33,6 +33,7 @@ class Order(OrderCases, unittest.TestCase):
 
 class Guest(GuestCases, unittest.TestCase):
     make_lab = DummyLab
+    routes_are_told = False     # Asked for every few seconds.
 
 
 class Others(OthersCases, unittest.TestCase):

@@ -182,15 +182,15 @@ private:
                  std::optional<IpAddress> *destination,
                  std::optional<int> *length);
     bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
+    void check(const Uuid &id, const Tunnel &, TunnelDesire *);
+    bool take_seat(const BridgeFacts &, TunnelDesire *);
+    bool take_flood(TunnelDesire *);
 
     /* desire_path.cc: the way to a destination. */
     bool knows_path(const IpAddress &destination, TunnelDesire *);
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     bool fit_length(std::optional<int> length, int nic_mtu_or_0,
                     TunnelDesire *, EgressSpec *);
-    void check(const Uuid &id, const Tunnel &, TunnelDesire *);
-    bool take_seat(const BridgeFacts &, TunnelDesire *);
-    bool take_flood(TunnelDesire *);
 
     /* desire_network.cc: what the network must have. */
     bool ask_network_of(const Tunnel &, TunnelDesire *);
@@ -210,6 +210,12 @@ private:
     void place(const Uuid &id, const TunnelDesire &before,
                const TunnelDesire &after);
     std::string bridge_for_type(const std::string &datapath_type);
+    void desire_filters();
+    void set_flows(const OwnerKey &, std::vector<Flow>);
+    void set_meter(const OwnerKey &, std::optional<int64_t> rate_kbps);
+    void release_flows(const OwnerKey &);
+
+    /* desire_rows.cc: our rows in the switch database. */
     bool is_vxlan_port_free(const std::string &datapath_type) const;
     struct TapNumbers;
     bool is_pair_at_home(int64_t number, const std::string &nic_bridge,
@@ -217,6 +223,8 @@ private:
     TapNumbers numbers_in_rows();
     void desire_rows();
     void desire_bases();
+
+    /* desire_taps.cc: who has Mirrors, and what they give. */
     SeatPlan plan_seats(const std::string &nic_bridge);
     void share_bridge(const std::string &nic_bridge);
     const Seat *seat_of(const std::string &iface_id) const;
@@ -226,10 +234,6 @@ private:
     std::vector<TapTunnel> copying(const std::string &iface_id) const;
     void desire_tap(const std::string &iface_id);
     void desire_shared_tap(const std::string &nic_bridge);
-    void desire_filters();
-    void set_flows(const OwnerKey &, std::vector<Flow>);
-    void set_meter(const OwnerKey &, std::optional<int64_t> rate_kbps);
-    void release_flows(const OwnerKey &);
 
     Model model_;
     bool complete_ = false;

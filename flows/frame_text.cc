@@ -15,6 +15,8 @@ namespace {
 constexpr uint16_t ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd;
 constexpr uint8_t ICMP = 1, TCP = 6, UDP = 17, FRAGMENT = 44, ICMPV6 = 58,
                   SCTP = 132;
+/* Types of ICMPv6 (RFC 4861). */
+constexpr uint16_t SOLICITATION = 135, ADVERTISEMENT = 136;
 /* Bits of nw_frag; lib/packets.h has them, and cannot be included. */
 constexpr uint8_t ANY_FRAGMENT = 1, LATER_FRAGMENT = 2;
 
@@ -67,6 +69,20 @@ is_icmp(const struct flow &flow)
 {
     return (ntohs(flow.dl_type) == ETHERTYPE_IPV4 && flow.nw_proto == ICMP) ||
            (ntohs(flow.dl_type) == ETHERTYPE_IPV6 && flow.nw_proto == ICMPV6);
+}
+
+/* Whether 'flow' has flags of TCP or, which Open vSwitch keeps in their place,
+ * the option's type of neighbour discovery, and is neither. */
+bool
+has_flags_of_another(const struct flow &flow, const struct flow &mask)
+{
+    if (!mask.tcp_flags || flow.nw_proto == TCP) {
+        return false;
+    }
+    uint16_t type = ntohs(flow.tp_src);
+    bool discovers = is_icmp(flow) && flow.nw_proto == ICMPV6 &&
+                     (type == SOLICITATION || type == ADVERTISEMENT);
+    return !discovers || ntohs(flow.tcp_flags) > UINT8_MAX;
 }
 
 IpAddress
@@ -204,7 +220,8 @@ parse_frame(const std::string &text, std::string *error)
         return std::nullopt;
     }
     ofputil_normalize_match_quiet(&match);
-    if (std::memcmp(&match.flow, &flow, sizeof flow) != 0 ||
+    if (has_flags_of_another(flow, wc.masks) ||
+        std::memcmp(&match.flow, &flow, sizeof flow) != 0 ||
         std::memcmp(&match.wc, &wc, sizeof wc) != 0) {
         *error = quote(text) + ": it names a field that such a frame does not "
                                "have, as a port without tcp, udp or sctp";

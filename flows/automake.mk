@@ -1,6 +1,8 @@
 libpmcore_la_SOURCES += \
 	flows/decide.cc \
 	flows/decide.h \
+	flows/delivery.cc \
+	flows/delivery.h \
 	flows/flow.cc \
 	flows/flow.h \
 	flows/meter.cc \

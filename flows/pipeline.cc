@@ -108,6 +108,8 @@ FlowOwner::to_string() const
         return "filter " + std::to_string(number);
     case Egress:
         return "tunnel " + std::to_string(number);
+    case Deliver:
+        return "delivery " + std::to_string(number);
     case Stray:
         return "somebody else";
     case Guard:

@@ -93,6 +93,7 @@ struct FlowOwner {
         Tap = 1,     /* 'number' is the NIC's, or a shared pair's. */
         Filter = 2,  /* 'number' is the filter's. */
         Egress = 3,  /* 'number' is the tunnel's. */
+        Deliver = 4, /* 'number' is a handle: see delivery.h. */
         Guard = 5,   /* 'number' hashes the outer addresses. */
         Renewal = 6, /* See renewal_flow(). */
         Stray = 15   /* Somebody else's, on our bridge: never desired. */

@@ -60,6 +60,7 @@ read(const pmrec_tunnel_status *row, std::string *error)
     }
     v.counters.values = r.counts(pmrec_tunnel_status_col_counters);
     v.counters.bases = r.counts(pmrec_tunnel_status_col_counter_bases);
+    v.handles = r.counts(pmrec_tunnel_status_col_handles);
     v.events = r.texts(pmrec_tunnel_status_col_events);
     v.created_ms = r.number(pmrec_tunnel_status_col_created);
     v.updated_ms = r.number(pmrec_tunnel_status_col_updated);
@@ -157,6 +158,7 @@ write(const pmrec_tunnel_status *row, const TunnelStatus &v)
     w.set(pmrec_tunnel_status_col_condition_reasons, condition_reasons);
     w.set(pmrec_tunnel_status_col_counters, v.counters.values);
     w.set(pmrec_tunnel_status_col_counter_bases, v.counters.bases);
+    w.set(pmrec_tunnel_status_col_handles, v.handles);
     size_t surplus =
         v.events.size() - std::min(v.events.size(), STATUS_EVENTS_MAX);
     w.set(pmrec_tunnel_status_col_events,

@@ -65,11 +65,15 @@ read_port(const struct ovsrec_bridge *bridge, const struct ovsrec_port *port,
     row.bridge = bridge->name;
     row.mark = mark;
     row.trunks.insert(port->trunks, port->trunks + port->n_trunks);
-    row.tampered = port->n_tag || port->vlan_mode || port->n_interfaces != 1;
+    if (port->n_tag) {
+        row.tag = port->tag[0];
+    }
+    row.tampered = port->vlan_mode || port->n_interfaces != 1;
     if (port->n_interfaces == 1) {
         const struct ovsrec_interface *iface = port->interfaces[0];
         row.type = iface->type;
         row.options = to_map(&iface->options);
+        row.iface_id = smap_get_def(&iface->external_ids, "iface-id", "");
         row.ofport_request =
             iface->n_ofport_request ? iface->ofport_request[0] : 0;
         row.tampered |= std::string(iface->name) != port->name;

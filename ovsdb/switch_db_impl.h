@@ -41,6 +41,8 @@ struct SwitchDb::Impl {
     void add_port(const struct ovsrec_bridge *, const struct ovsrec_port *);
     void put_bridge(const std::string &name, const BridgeRow &);
     void put_port(const std::string &name, const PortRow &);
+    void put_iface_id(const struct ovsrec_interface *, const PortRow &,
+                      bool fresh);
     void put_mirror(const std::string &name, const MirrorRow &);
     void remove(const RowEdit &);
     void remove_mirrors(const std::string &name,

@@ -40,6 +40,7 @@ public:
     Smap(const Smap &) = delete;
     Smap &operator=(const Smap &) = delete;
     const struct smap *get() const { return &map_; }
+    struct smap *get() { return &map_; }
 
 private:
     struct smap map_;
@@ -120,6 +121,24 @@ SwitchDb::Impl::put_bridge(const std::string &name, const BridgeRow &desired)
     ovsrec_bridge_set_external_ids(bridge, ids.get());
 }
 
+/* ovn-controller writes into the same column, of which no more than the one
+ * key is ours once the row is there. */
+void
+SwitchDb::Impl::put_iface_id(const struct ovsrec_interface *iface,
+                             const PortRow &desired, bool fresh)
+{
+    if (fresh && !desired.iface_id.empty()) {
+        Smap ids(desired.mark);
+        smap_add(ids.get(), "iface-id", desired.iface_id.c_str());
+        ovsrec_interface_set_external_ids(iface, ids.get());
+    } else if (!desired.iface_id.empty()) {
+        ovsrec_interface_update_external_ids_setkey(iface, "iface-id",
+                                                    desired.iface_id.c_str());
+    } else if (smap_get(&iface->external_ids, "iface-id")) {
+        ovsrec_interface_update_external_ids_delkey(iface, "iface-id");
+    }
+}
+
 void
 SwitchDb::Impl::put_port(const std::string &name, const PortRow &desired)
 {
@@ -163,9 +182,11 @@ SwitchDb::Impl::put_port(const std::string &name, const PortRow &desired)
     ovsrec_interface_set_options(iface, options.get());
     int64_t ofport = desired.ofport_request;
     ovsrec_interface_set_ofport_request(iface, &ofport, ofport ? 1 : 0);
+    put_iface_id(iface, desired, fresh_ports.count(name) > 0);
     std::vector<int64_t> trunks(desired.trunks.begin(), desired.trunks.end());
     ovsrec_port_set_trunks(port, trunks.data(), trunks.size());
-    ovsrec_port_set_tag(port, nullptr, 0);
+    ovsrec_port_set_tag(port, desired.tag ? &*desired.tag : nullptr,
+                        desired.tag ? 1 : 0);
     ovsrec_port_set_vlan_mode(port, nullptr);
     ovsrec_port_set_external_ids(port, ids.get());
 }

@@ -104,7 +104,8 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
-    void report_tunnel(const Uuid &, const StatusContext &, ControlWrite *);
+    std::map<std::string, int64_t> new_handles(const Uuid &tunnel);
+    void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
     void report_filters(ControlWrite *);
     void report_chassis(ControlWrite *);
     Chassis desire_chassis(const Chassis &before) const;

@@ -121,6 +121,13 @@ Agent::read_underlay()
         watched_ = paths;
         underlay_.watch(paths);
     }
+    std::set<std::string> delivery_bridges;
+    for (const auto &[name, bridge] : actual_.rows.bridges) {
+        if (bridge.mark.purpose == "delivery") {
+            delivery_bridges.insert(name);
+        }
+    }
+    underlay_.keep_legs(delivery_bridges);
     desired_.set_paths(underlay_.take_changes());
 }
 

@@ -9,6 +9,7 @@ libpmcore_la_SOURCES = \
 	plugin/check_tunnel.cc \
 	plugin/contest.cc \
 	plugin/contest.h \
+	plugin/desire_delivery.cc \
 	plugin/desire_guards.cc \
 	plugin/desire_network.cc \
 	plugin/desire_path.cc \

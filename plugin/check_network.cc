@@ -334,11 +334,21 @@ check_network(const Model &model, const Uuid &id, const std::string &path,
     }
 }
 
+Delivery
+delivery_of(const Model &model, const Tunnel &tunnel)
+{
+    if (tunnel.delivery != Delivery::Auto) {
+        return tunnel.delivery;
+    }
+    return resolve_end(model, tunnel.destination).vpc ? Delivery::Vpc
+                                                      : Delivery::Underlay;
+}
+
 std::optional<IpAddress>
 outer_source_by_inventory(const Model &model, const Tunnel &tunnel)
 {
     const End source = resolve_end(model, tunnel.source);
-    if (tunnel.delivery != Delivery::Vpc || !source.nic ||
+    if (delivery_of(model, tunnel) != Delivery::Vpc || !source.nic ||
         source.nic->addresses.empty()) {
         return std::nullopt;
     }

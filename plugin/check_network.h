@@ -63,6 +63,10 @@ std::map<std::string, Answer> obstacles(const NetworkAnswers &);
 void check_network(const Model &, const Uuid &, const std::string &path,
                    Problems *);
 
+/* How the copies are to travel: as the tunnel says, and with delivery "auto"
+ * in the tenant's network where the destination is in a VPC. */
+Delivery delivery_of(const Model &, const Tunnel &);
+
 /* Where the copies come from, as far as the inventory says: with delivery
  * through the VPC from the source NIC's first address. */
 std::optional<IpAddress> outer_source_by_inventory(const Model &,

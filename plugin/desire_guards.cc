@@ -19,18 +19,26 @@ namespace {
 using GuardKey = std::pair<std::string, Flow>;
 
 /* What a tunnel needs while it copies. */
-std::optional<GuardKey>
-guard_of(const TunnelDesire &d)
+std::set<GuardKey>
+guards_of(const TunnelDesire &d)
 {
+    std::set<GuardKey> guards;
     if (!d.egress) {
-        return std::nullopt;
+        return guards;
     }
-    std::optional<IpAddress> source = d.egress->source;
-    if (d.to_collector) {
-        source.reset();
+    for (const auto &[handle, way] : d.deliveries) {
+        guards.insert(
+            {d.mirror_bridge, guard_flow(way.source, way.destination)});
     }
-    return GuardKey{d.mirror_bridge,
-                    guard_flow(source, d.egress->destination)};
+    if (!d.site) {
+        std::optional<IpAddress> source = d.egress->source;
+        if (d.to_collector) {
+            source.reset();
+        }
+        guards.insert(
+            {d.mirror_bridge, guard_flow(source, d.egress->destination)});
+    }
+    return guards;
 }
 
 } // namespace
@@ -39,13 +47,15 @@ void
 DesiredState::place_guard(const Uuid &id, const TunnelDesire &before,
                           const TunnelDesire &after)
 {
-    auto was = guard_of(before), is = guard_of(after);
-    if (was != is) {
-        if (was) {
-            use_guard(*was, id, false);
+    auto was = guards_of(before), is = guards_of(after);
+    for (const GuardKey &guard : was) {
+        if (!is.count(guard)) {
+            use_guard(guard, id, false);
         }
-        if (is) {
-            use_guard(*is, id, true);
+    }
+    for (const GuardKey &guard : is) {
+        if (!was.count(guard)) {
+            use_guard(guard, id, true);
         }
     }
 }

@@ -1,8 +1,11 @@
 /* DesiredState, one tunnel: what the network between its ends must have, and
  * what becomes of it while that, or anything else, may be on its way. */
+#include <algorithm>
+
 #include "plugin/check_network.h"
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -69,6 +72,18 @@ has_budget(const Settings &settings, const EgressSpec &egress)
     return settings.rate_kbps != 0 || egress.count_only;
 }
 
+/* Whether the handles that 'before' used are still the tunnel's. */
+bool
+has_handles(const TunnelStatus &status, const TunnelDesire &before)
+{
+    return std::all_of(before.deliveries.begin(), before.deliveries.end(),
+                       [&](const auto &delivery) {
+                           const int64_t *handle = value_of(
+                               status.handles, delivery.second.to_string());
+                           return handle && *handle == delivery.first;
+                       });
+}
+
 } // namespace
 
 /* Whether 'before', what the tunnel came to with rows that are now on their
@@ -99,6 +114,7 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
            port != facts_.ofports.end() &&
            port->second == before.egress->vxlan_port && status &&
            status->number == before.tap.tunnel &&
+           has_handles(*status, before) &&
            (!before.filter || (filter && filter->number == before.tap.filter));
 }
 
@@ -126,6 +142,11 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
     }
     held.path = desire.path;
     held.vpcs = desire.vpcs;
+    const TunnelStatus *status = status_of(id);
+    if (!status || !has_handles(*status, held)) {
+        return desire;
+    }
+    held.ways = desire.ways;
     held.undecided = true;
     return held;
 }

@@ -104,24 +104,66 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     return true;
 }
 
+/* The MTU, of outer IP packets, of what carries the copies, and that in
+ * words; nothing if it is not known.  In a VPC it is the tenant's: what the
+ * inventory says of both ends' NICs, else what the source's port has. */
+std::optional<std::pair<int, std::string>>
+DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
+                         const TunnelDesire &desire)
+{
+    const Path &path = paths_.at(*desire.path);
+    bool own_leg = desire.path->datapath_type == "system";
+    std::optional<int> mtu =
+        !desire.site || own_leg ? path.mtu : std::nullopt;
+    std::string words = "the path to " + desire.path->destination.to_string() +
+                        " by " + path.device;
+    auto restrict_to = [&](int other, const std::string &whose) {
+        if (other && (!mtu || other < *mtu)) {
+            mtu = other;
+            words = whose;
+        }
+    };
+    if (desire.site) {
+        End source = resolve_end(model_, tunnel.source);
+        End destination = resolve_end(model_, tunnel.destination);
+        auto restrict_to_nic = [&](const Nic *nic, const std::string &whose) {
+            restrict_to(nic && nic->mtu ? *nic->mtu : 0,
+                        "the " + whose + " in the inventory");
+        };
+        if (source.nic && source.nic->mtu) {
+            restrict_to_nic(source.nic, "source NIC");
+        } else {
+            restrict_to(nic_mtu_or_0, "the source NIC's port");
+        }
+        restrict_to_nic(destination.nic, "destination NIC");
+        if (destination.load_balancer) {
+            for (const auto &member : destination.load_balancer->members) {
+                restrict_to_nic(
+                    member.nic ? find(model_.nics, *member.nic) : nullptr,
+                    "member " + member.address.to_string());
+            }
+        }
+    }
+    return mtu ? std::optional(std::pair(*mtu, words)) : std::nullopt;
+}
+
 /* How much of a frame is kept; false if the path cannot carry the least. */
 bool
-DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
-                         TunnelDesire *desire, EgressSpec *egress)
+DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
+                         int nic_mtu_or_0, TunnelDesire *desire,
+                         EgressSpec *egress)
 {
-    const Path &path = paths_.at(*desire->path);
     std::optional<int> kept = length;
     desire->set_condition("MtuSufficient", ConditionStatus::True);
-    if (path.mtu) {
-        int room = *path.mtu - (egress->destination.is_v6 ? ENCAP_BYTES_V6
+    if (auto way = mtu_of_way(tunnel, nic_mtu_or_0, *desire)) {
+        const auto &[mtu, words] = *way;
+        int room = mtu - (desire->path->destination.is_v6 ? ENCAP_BYTES_V6
                                                           : ENCAP_BYTES_V4);
         int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
         if (nic_mtu_or_0) {
             need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);
         }
-        std::string limit = "the path to " + egress->destination.to_string() +
-                            " by " + path.device + " has MTU " +
-                            std::to_string(*path.mtu);
+        std::string limit = words + " has MTU " + std::to_string(mtu);
         if (room < PACKET_LENGTH_MIN) {
             desire->fail_condition("MtuSufficient", "MTU_TOO_SMALL",
                                    limit + ", too small for a copy; raise it");
@@ -132,7 +174,7 @@ DesiredState::fit_length(std::optional<int> length, int nic_mtu_or_0,
                 "MtuSufficient", ConditionStatus::False,
                 "MTU_TRUNCATES: " + limit + ", so frames are cut to " +
                     std::to_string(room) + " bytes; raise it to " +
-                    std::to_string(need + *path.mtu - room));
+                    std::to_string(need + mtu - room));
         }
         kept = kept ? std::min(*kept, room) : room;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plugin/desired_state.h"
+#include "plugin/switch_names.h"
 #include "plugin/value_of.h"
 
 namespace pm {
@@ -213,9 +214,16 @@ DesiredState::tunnels_of(const OwnerKey &key) const
             }
         }
         break;
+    case FlowOwner::Deliver:
+        if (const Uuid *id = value_of(delivery_owners_, key)) {
+            tunnels.insert(*id);
+        }
+        break;
     case FlowOwner::Base:
         for (const auto &[id, desire] : tunnels_) {
-            if (desire.mirror_bridge == key.bridge) {
+            if (desire.mirror_bridge == key.bridge ||
+                (desire.site &&
+                 delivery_bridge_name(desire.mirror_bridge) == key.bridge)) {
                 tunnels.insert(id);
             }
         }

@@ -207,6 +207,7 @@ DesiredState::desire_rows()
         }
         dirty_shared_taps_.insert(nic_bridge);
     }
+    desire_sites(&rows);
     for (const auto &[nic_bridge, key] : shared_tap_keys_) {
         dirty_shared_taps_.insert(nic_bridge);
     }
@@ -221,32 +222,40 @@ DesiredState::desire_rows()
     }
 }
 
-/* The default drops stay as long as the bridge does. */
+/* What each table ends in stays as long as the bridge does. */
 void
 DesiredState::desire_bases()
 {
-    std::set<std::string> bases;
+    std::set<std::string> bases, delivery_bases;
     for (const auto &bridges : {facts_.rows.bridges, rows_.bridges}) {
         for (const auto &[name, bridge] : bridges) {
-            bases.insert(name);
+            (bridge.mark.purpose == "delivery" ? delivery_bases : bases)
+                .insert(name);
         }
     }
     std::optional<int64_t> budget = facts_.settings.rate_kbps;
     if (budget == 0) {
         budget.reset(); /* Nothing is copied: see desire_tunnel(). */
     }
+    const FlowOwner base{FlowOwner::Base, 0};
     for (const std::string &name : bases) {
-        set_flows({name, {FlowOwner::Base, 0}},
-                  base_flows(budget.has_value()));
-        set_meter({name, {FlowOwner::Base, 0}}, budget);
+        set_flows({name, base}, base_flows(budget.has_value()));
+        set_meter({name, base}, budget);
     }
-    for (const std::string &name : bases_) {
-        if (!bases.count(name)) {
-            set_flows({name, {FlowOwner::Base, 0}}, {});
-            set_meter({name, {FlowOwner::Base, 0}}, std::nullopt);
+    for (const std::string &name : delivery_bases) {
+        set_flows({name, base},
+                  delivery_base_flows(delivery_mac(facts_.settings.chassis)));
+    }
+    for (const auto &before : {bases_, delivery_bases_}) {
+        for (const std::string &name : before) {
+            if (!bases.count(name) && !delivery_bases.count(name)) {
+                set_flows({name, base}, {});
+                set_meter({name, base}, std::nullopt);
+            }
         }
     }
     bases_ = std::move(bases);
+    delivery_bases_ = std::move(delivery_bases);
 }
 
 } // namespace pm

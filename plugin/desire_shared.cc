@@ -116,6 +116,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     }
 
     place_guard(id, before, after);
+    place_deliveries(id, before, after);
 }
 
 /* The name of our bridge for a datapath type, or "" if it is taken.  A bridge

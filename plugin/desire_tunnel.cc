@@ -2,6 +2,7 @@
  * does not when it does not. */
 #include <algorithm>
 
+#include "plugin/check_network.h"
 #include "plugin/desired_state.h"
 #include "plugin/lifecycle.h"
 #include "plugin/switch_names.h"
@@ -273,15 +274,24 @@ DesiredState::desire_tunnel(const Uuid &id)
         desire.degrade("VSWITCHD_AWAY",
                        "ovs-vswitchd does not answer; start it");
     }
-    if (tunnel->delivery == Delivery::Vpc || !destination) {
-        desire.degrade(
-            "DELIVERY_UNSUPPORTED",
-            "only underlay delivery to a collector or to a NIC with an "
-            "address is available; change the tunnel's delivery or "
-            "destination");
+    desire.delivery = delivery_of(model_, *tunnel);
+    if (!desire.bound) {
         return desire;
     }
-    desire.delivery = Delivery::Underlay;
+    bool in_vpc = desire.delivery == Delivery::Vpc;
+    if (in_vpc) {
+        if (!find_ways(*tunnel, &desire)) {
+            return desire;
+        }
+        bool v6 = !desire.ways.empty() && desire.ways.front().source.is_v6;
+        destination = handle_address(0, v6);
+    } else if (!destination) {
+        desire.degrade("DELIVERY_UNSUPPORTED",
+                       "underlay delivery is to a collector, or to a NIC "
+                       "with an address in the inventory; change the "
+                       "tunnel's delivery or destination");
+        return desire;
+    }
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
     if (!bridge.checked) {
         desire.undecided = true;
@@ -313,6 +323,16 @@ DesiredState::desire_tunnel(const Uuid &id)
                 "external_ids:mirror-bridge");
         return desire;
     }
+    if (in_vpc && delivery_bridge_for_type(nic->second.datapath_type).empty()) {
+        desire.degrade(
+            "DELIVERY_BRIDGE_UNNAMED",
+            "the bridge for delivery in VPCs would be called " +
+                delivery_bridge_name(desire.mirror_bridge) +
+                ", which is taken, or longer than an interface's name; set "
+                "external_ids:mirror-bridge to another name, of 11 "
+                "characters at most");
+        return desire;
+    }
     /* Rows do not come and go with the route: each change of a Mirror makes
      * the bridge forget its MAC table, and flood until it has learnt anew. */
     desire.wants_slot = true;
@@ -341,12 +361,19 @@ DesiredState::desire_tunnel(const Uuid &id)
                        "external_ids:mirror-rate-kbps");
         return desire;
     }
-    if (!find_way(*destination, &desire, &egress) ||
-        !fit_length(length, nic->second.mtu.value_or(0), &desire, &egress) ||
+    bool way = in_vpc ? find_leg(&desire, &egress)
+                      : find_way(*destination, &desire, &egress);
+    if (!way ||
+        !fit_length(*tunnel, length, nic->second.mtu.value_or(0), &desire,
+                    &egress) ||
         !admitted) {
         return desire;
     }
-    ask_permission_of(*tunnel, egress.source, &desire);
+    if (!in_vpc) {
+        ask_permission_of(*tunnel, egress.source, &desire);
+    } else if (!desire.ways.empty()) {
+        ask_permission_of(*tunnel, desire.ways.front().source, &desire);
+    }
     const TunnelStatus *status = status_of(id);
     desire.tap.tunnel = status ? status->number : 0;
     if (tunnel->filter) {
@@ -360,6 +387,9 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     if (tunnel->filter && !desire.tap.filter) {
+        return as_it_was(id, desire);
+    }
+    if (in_vpc && !take_handles(*status, &desire, &egress)) {
         return as_it_was(id, desire);
     }
     desire.wants_copy = true;

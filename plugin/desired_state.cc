@@ -9,8 +9,9 @@ namespace pm {
 /* ------------------------------------------------------------------------
  * Numbers. */
 
+template <typename Id>
 int64_t
-DesiredState::Numbers::allocate(const Uuid &id, const std::set<int64_t> &busy)
+DesiredState::Numbers<Id>::allocate(const Id &id, const std::set<int64_t> &busy)
 {
     auto known = by_id.find(id);
     if (known != by_id.end()) {
@@ -33,16 +34,18 @@ DesiredState::Numbers::allocate(const Uuid &id, const std::set<int64_t> &busy)
     return number;
 }
 
+template <typename Id>
 void
-DesiredState::Numbers::assign(const Uuid &id, int64_t number)
+DesiredState::Numbers<Id>::assign(const Id &id, int64_t number)
 {
     release(id);
     by_id[id] = number;
     by_number[number] = id;
 }
 
+template <typename Id>
 void
-DesiredState::Numbers::release(const Uuid &id)
+DesiredState::Numbers<Id>::release(const Id &id)
 {
     auto known = by_id.find(id);
     if (known != by_id.end()) {
@@ -64,6 +67,32 @@ int64_t
 DesiredState::number_for_filter(const Uuid &id, const std::set<int64_t> &busy)
 {
     return filter_numbers_.allocate(id, busy);
+}
+
+int64_t
+DesiredState::handle_for(const Uuid &tunnel, const DeliverySpec &way,
+                         const std::set<int64_t> &busy)
+{
+    std::pair key(tunnel, way.to_string());
+    int64_t handle = handles_.allocate(key, busy);
+    if (handle > HANDLE_MAX) {
+        handles_.release(key);
+        return 0;
+    }
+    return handle;
+}
+
+void
+DesiredState::release_handles(const Uuid &tunnel)
+{
+    std::vector<std::pair<Uuid, std::string>> ways;
+    for (auto i = handles_.by_id.lower_bound({tunnel, ""});
+         i != handles_.by_id.end() && i->first.first == tunnel; ++i) {
+        ways.push_back(i->first);
+    }
+    for (const auto &way : ways) {
+        handles_.release(way);
+    }
 }
 
 /* ------------------------------------------------------------------------
@@ -250,6 +279,9 @@ DesiredState::apply_statuses(const ModelDelta &delta)
             if (own != own_statuses_.end() && own->second == id) {
                 own_statuses_.erase(own);
                 tunnel_numbers_.release(before->tunnel);
+                for (const auto &[way, handle] : before->handles) {
+                    handles_.release({before->tunnel, way});
+                }
             }
             foreign_statuses_[before->tunnel].erase(id);
         }
@@ -258,6 +290,9 @@ DesiredState::apply_statuses(const ModelDelta &delta)
             if (status->chassis == chassis) {
                 own_statuses_[status->tunnel] = id;
                 tunnel_numbers_.assign(status->tunnel, status->number);
+                for (const auto &[way, handle] : status->handles) {
+                    handles_.assign({status->tunnel, way}, handle);
+                }
             } else {
                 foreign_statuses_[status->tunnel].insert(id);
             }
@@ -317,6 +352,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
             statuses = diff(Model{}, only);
             own_statuses_.clear();
             own_filter_statuses_.clear();
+            handles_ = {};
             foreign_statuses_.clear();
             apply_statuses(statuses);
         }
@@ -380,6 +416,9 @@ DesiredState::set_switch(const SwitchFacts &facts)
             dirty_taps_.insert(iface_id);
         }
     }
+    for (const auto &[site, users] : site_users_) {
+        dirty_deliveries_.insert(users.begin(), users.end());
+    }
 }
 
 void
@@ -430,6 +469,7 @@ DesiredState::update()
                 tunnels_.erase(id);
                 if (!status_of(id)) {
                     tunnel_numbers_.release(id);
+                    release_handles(id);
                 }
             }
             changed_tunnels_.insert(id);
@@ -464,6 +504,7 @@ DesiredState::update()
         desire_shared_tap(nic_bridge);
     }
     desire_filters();
+    desire_deliveries();
 }
 
 } // namespace pm

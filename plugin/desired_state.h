@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/delivery.h"
 #include "flows/pipeline.h"
 #include "plugin/check.h"
 #include "plugin/model.h"
@@ -35,6 +36,17 @@ struct OwnerKey {
     FlowOwner owner;
 
     auto operator<=>(const OwnerKey &) const = default;
+};
+
+/* Where copies enter a tenant's network: a port of ours on the NIC's bridge,
+ * in the NIC's own VLAN, or bound as a logical port of the NIC's subnet. */
+struct DeliverySite {
+    std::string nic_bridge;
+    std::optional<int> tag;
+    std::string iface_id; /* Under OVN; else empty. */
+
+    auto operator<=>(const DeliverySite &) const = default;
+    std::string to_string() const; /* As in the port's mark. */
 };
 
 /* What one tunnel comes to on this hypervisor. */
@@ -67,6 +79,12 @@ struct TunnelDesire {
     std::optional<Uuid> filter;
     /* The destination is a collector: see desire_guards.cc. */
     bool to_collector = false;
+
+    /* Of delivery in a VPC: where, and what the copies are to become. */
+    std::optional<DeliverySite> site;
+    std::vector<DeliverySpec> ways;
+    /* The same of 'egress', by handle. */
+    std::map<int64_t, DeliverySpec> deliveries;
 
     /* For the status. */
     Health health = Health::Ok;
@@ -134,6 +152,12 @@ public:
      * in the status rows and in 'busy' (numbers seen on the switch). */
     int64_t number_for_tunnel(const Uuid &, const std::set<int64_t> &busy);
     int64_t number_for_filter(const Uuid &, const std::set<int64_t> &busy);
+    /* The same of one way of a tunnel's copies; 0 if there is no handle
+     * left. */
+    int64_t handle_for(const Uuid &tunnel, const DeliverySpec &,
+                       const std::set<int64_t> &busy);
+    /* What an egress owner's flows send to: all must be there first. */
+    std::set<OwnerKey> deliveries_of(const OwnerKey &egress) const;
 
     std::optional<Uuid> status_row_of(const Uuid &tunnel) const;
     std::optional<Uuid> filter_status_row_of(const Uuid &filter) const;
@@ -156,14 +180,15 @@ public:
     std::set<Uuid> take_changed_tunnels();
 
 private:
-    struct Numbers { /* Handed out, and those in rows. */
-        std::map<Uuid, int64_t> by_id;
-        std::map<int64_t, Uuid> by_number;
-        int64_t allocate(const Uuid &, const std::set<int64_t> &busy);
-        void assign(const Uuid &, int64_t);
-        void release(const Uuid &);
+    template <typename Id> struct Numbers { /* Handed out, and in rows. */
+        std::map<Id, int64_t> by_id;
+        std::map<int64_t, Id> by_number;
+        int64_t allocate(const Id &, const std::set<int64_t> &busy);
+        void assign(const Id &, int64_t);
+        void release(const Id &);
     };
 
+    void release_handles(const Uuid &tunnel);
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
@@ -189,8 +214,23 @@ private:
     /* desire_path.cc: the way to a destination. */
     bool knows_path(const IpAddress &destination, TunnelDesire *);
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
-    bool fit_length(std::optional<int> length, int nic_mtu_or_0,
-                    TunnelDesire *, EgressSpec *);
+    std::optional<std::pair<int, std::string>>
+    mtu_of_way(const Tunnel &, int nic_mtu_or_0, const TunnelDesire &);
+    bool fit_length(const Tunnel &, std::optional<int> length,
+                    int nic_mtu_or_0, TunnelDesire *, EgressSpec *);
+
+    /* desire_delivery.cc: copies in a tenant's network. */
+    bool find_ways(const Tunnel &, TunnelDesire *);
+    bool add_way(const End &source, const End &destination,
+                 const std::vector<IpAddress> &addresses,
+                 const std::string &mac, TunnelDesire *);
+    bool find_leg(TunnelDesire *, EgressSpec *);
+    bool take_handles(const TunnelStatus &, TunnelDesire *, EgressSpec *);
+    void place_deliveries(const Uuid &id, const TunnelDesire &before,
+                          const TunnelDesire &after);
+    void desire_sites(SwitchRows *);
+    void desire_deliveries();
+    std::string delivery_bridge_for_type(const std::string &datapath_type);
 
     /* desire_network.cc: what the network must have. */
     bool ask_network_of(const Tunnel &, TunnelDesire *);
@@ -256,13 +296,18 @@ private:
     std::map<Uuid, std::set<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
-    Numbers tunnel_numbers_, filter_numbers_;
+    Numbers<Uuid> tunnel_numbers_, filter_numbers_;
+    Numbers<std::pair<Uuid, std::string>> handles_; /* Tunnel and way. */
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */
     std::map<std::string, OwnerKey> shared_tap_keys_; /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
+    std::map<DeliverySite, std::set<Uuid>> site_users_;
+    std::map<DeliverySite, int64_t> site_numbers_;
+    std::map<OwnerKey, Uuid> delivery_owners_; /* Flows -> tunnel. */
+    std::set<Uuid> dirty_deliveries_;
 
     std::map<Uuid, TunnelDesire> tunnels_;
     std::map<std::string, std::set<Uuid>> wanting_;   /* NIC -> tunnels. */
@@ -285,6 +330,7 @@ private:
     bool guards_dirty_ = true;
 
     std::set<std::string> bases_; /* Bridges with default drops. */
+    std::set<std::string> delivery_bases_;
     SwitchRows rows_;
     bool rows_dirty_ = true;
     std::map<OwnerKey, std::vector<Flow>> flows_;

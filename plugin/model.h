@@ -327,6 +327,9 @@ struct TunnelStatus {
     std::map<std::string, std::string> reasons;  /* Code -> message. */
     std::map<std::string, Condition> conditions; /* By type. */
     Counters counters;
+    /* Of delivery in a VPC: what the copies become there -> the handle that
+     * stands for it (flows/delivery.h). */
+    std::map<std::string, int64_t> handles;
     std::vector<std::string> events; /* Bounded, oldest first. */
     int64_t created_ms = 0, updated_ms = 0;
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <linux/if.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -134,6 +135,63 @@ make_neighbour_use(int ifindex, const IpAddress &address)
     if (!msg || nlmsg_append(msg.get(), &ndm, sizeof ndm, NLMSG_ALIGNTO) ||
         nla_put(msg.get(), NDA_DST, address.bits() / 8,
                 address.bytes.data())) {
+        return nullptr;
+    }
+    return msg;
+}
+
+Message
+make_link_up(int ifindex)
+{
+    struct ifinfomsg ifi = {};
+    ifi.ifi_index = ifindex;
+    ifi.ifi_flags = ifi.ifi_change = IFF_UP;
+    Message msg(nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK));
+    if (!msg || nlmsg_append(msg.get(), &ifi, sizeof ifi, NLMSG_ALIGNTO)) {
+        return nullptr;
+    }
+    return msg;
+}
+
+Message
+make_new_address(int ifindex, const IpAddress &address, int prefix)
+{
+    struct ifaddrmsg ifa = {};
+    ifa.ifa_family = address.is_v6 ? AF_INET6 : AF_INET;
+    ifa.ifa_index = ifindex;
+    ifa.ifa_prefixlen = prefix;
+    ifa.ifa_flags = IFA_F_NODAD;
+    ifa.ifa_scope = RT_SCOPE_LINK;
+    Message msg(nlmsg_alloc_simple(
+        RTM_NEWADDR, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE |
+                         NLM_F_ACK));
+    size_t size = address.bits() / 8;
+    if (!msg || nlmsg_append(msg.get(), &ifa, sizeof ifa, NLMSG_ALIGNTO) ||
+        nla_put(msg.get(), IFA_LOCAL, size, address.bytes.data()) ||
+        nla_put(msg.get(), IFA_ADDRESS, size, address.bytes.data())) {
+        return nullptr;
+    }
+    return msg;
+}
+
+Message
+make_new_route(int ifindex, const Cidr &to, const IpAddress &gateway)
+{
+    struct rtmsg rtm = {};
+    rtm.rtm_family = to.address.is_v6 ? AF_INET6 : AF_INET;
+    rtm.rtm_dst_len = to.prefix;
+    rtm.rtm_table = RT_TABLE_MAIN;
+    rtm.rtm_protocol = RTPROT_STATIC;
+    rtm.rtm_scope = RT_SCOPE_UNIVERSE;
+    rtm.rtm_type = RTN_UNICAST;
+    Message msg(nlmsg_alloc_simple(
+        RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE |
+                          NLM_F_ACK));
+    size_t size = to.address.bits() / 8;
+    if (!msg || nlmsg_append(msg.get(), &rtm, sizeof rtm, NLMSG_ALIGNTO) ||
+        nla_put(msg.get(), RTA_DST, size, to.address.bytes.data()) ||
+        nla_put(msg.get(), RTA_GATEWAY, size, gateway.bytes.data()) ||
+        nla_put_u32(msg.get(), RTA_OIF, ifindex)) {
         return nullptr;
     }
     return msg;

@@ -48,6 +48,13 @@ Message make_route_request(const IpAddress &destination);
  * it had something to send to it. */
 Message make_neighbour_use(int ifindex, const IpAddress &address);
 
+/* RTM_NEWLINK that sets a link up. */
+Message make_link_up(int ifindex);
+/* RTM_NEWADDR, without a look whether somebody else has it. */
+Message make_new_address(int ifindex, const IpAddress &, int prefix);
+/* RTM_NEWROUTE by way of 'gateway'. */
+Message make_new_route(int ifindex, const Cidr &, const IpAddress &gateway);
+
 /* Each reads one message, or returns nullopt if it is malformed or about
  * something else than is wanted here. */
 

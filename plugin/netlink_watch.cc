@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "plugin/netlink_message.h"
 
@@ -369,6 +371,51 @@ NetlinkWatch::probe(const std::string &link, const IpAddress &neighbour)
     Message msg = make_neighbour_use(i->second, neighbour);
     ask(msg.get(),
         [](struct nlmsghdr *hdr) { return hdr->nlmsg_type == NLMSG_ERROR; });
+}
+
+/* Sends a request that is merely acknowledged.  Returns 0 or an errno. */
+int
+NetlinkWatch::command(struct nl_msg *msg)
+{
+    int refusal = 0;
+    int error = ask(msg, [&](struct nlmsghdr *hdr) {
+        if (hdr->nlmsg_type == NLMSG_ERROR &&
+            nlmsg_datalen(hdr) >= static_cast<int>(sizeof(struct nlmsgerr))) {
+            refusal =
+                -static_cast<struct nlmsgerr *>(nlmsg_data(hdr))->error;
+        }
+        return hdr->nlmsg_type == NLMSG_ERROR;
+    });
+    return error ? EIO : refusal;
+}
+
+std::string
+NetlinkWatch::give_address(const std::string &link, const Cidr &net,
+                           const IpAddress &address, const Cidr &route,
+                           const IpAddress &gateway)
+{
+    auto i = by_name_.find(link);
+    if (i == by_name_.end()) {
+        return "there is no link " + link;
+    }
+    int ifindex = i->second;
+    auto refused = [&](const Message &msg, const std::string &what) {
+        int error = msg ? command(msg.get()) : ENOMEM;
+        return error && error != EEXIST
+                   ? "cannot " + what + " " + link + ": " +
+                         std::strerror(error)
+                   : "";
+    };
+    std::string why = refused(make_link_up(ifindex), "bring up");
+    if (why.empty()) {
+        why = refused(make_new_address(ifindex, address, net.prefix),
+                      "give address " + address.to_string() + " to");
+    }
+    if (why.empty()) {
+        why = refused(make_new_route(ifindex, route, gateway),
+                      "route " + route.to_string() + " to");
+    }
+    return why;
 }
 
 } // namespace pm

@@ -90,6 +90,11 @@ public:
     /* Has the kernel look whether a neighbour is there.  What comes of it is
      * news, later. */
     void probe(const std::string &link, const IpAddress &neighbour);
+    /* Gives a link an address, and a route by way of a gateway on it.  Returns
+     * "" if it has them and is up, else why not. */
+    std::string give_address(const std::string &link, const Cidr &net,
+                             const IpAddress &address, const Cidr &route,
+                             const IpAddress &gateway);
 
 private:
     struct Closer {
@@ -103,6 +108,7 @@ private:
      * negative NLE_*. */
     int ask(struct nl_msg *,
             const std::function<bool(struct nlmsghdr *)> &answer);
+    int command(struct nl_msg *);
     bool dump(int type, NetlinkNews *);
     void read_all(long long now_ms, NetlinkNews *);
     void accept(struct nlmsghdr *, NetlinkNews *);

@@ -190,6 +190,54 @@ needs_renewal(const DesiredState &desired, const std::string &bridge)
            modifies_wrong_flow(facts.ovs_version, row->second.datapath_type);
 }
 
+/* Whether something that the flows of a tunnel are to send to is not in place
+ * on the delivery bridge, which would drop the copies. */
+bool
+must_wait_for_delivery(const Actual &actual, const DesiredState &desired,
+                       const OwnerKey &key)
+{
+    if (key.owner.kind != FlowOwner::Egress) {
+        return false;
+    }
+    std::set<OwnerKey> deliveries = desired.deliveries_of(key);
+    return std::any_of(
+        deliveries.begin(), deliveries.end(), [&](const OwnerKey &delivery) {
+            auto want = desired.flows().find(delivery);
+            return want == desired.flows().end() ||
+                   !diff_flows(actual_flows(actual, delivery), want->second)
+                        .empty();
+        });
+}
+
+/* Keeps the deliveries that are to go for as long as something may send to
+ * them.  Returns whether there are any. */
+bool
+keep_deliveries(const Actual &actual, bool changing, Plan *plan)
+{
+    bool sending = !actual.unproven.empty() || actual.changing || changing;
+    if (!sending) {
+        return false;
+    }
+    bool kept = false;
+    for (auto &[bridge, edits] : plan->flows) {
+        std::erase_if(edits, [&](const FlowEdit &edit) {
+            auto cookie = Cookie::decode(edit.flow.cookie);
+            bool keep = edit.op == FlowEdit::Op::Delete && cookie &&
+                        cookie->owner.kind == FlowOwner::Deliver;
+            if (keep) {
+                plan->waiting.push_back(
+                    bridge + ": " + cookie->owner.to_string() +
+                    " goes when it is proven that nothing is sent to it");
+            }
+            kept |= keep;
+            return keep;
+        });
+    }
+    std::erase_if(plan->flows,
+                  [](const auto &bundle) { return bundle.second.empty(); });
+    return kept;
+}
+
 } // namespace
 
 void
@@ -213,7 +261,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
           std::set<OwnerKey> *outstanding)
 {
     Plan plan;
-    bool deletions_outstanding = false;
+    bool deletions_outstanding = false, sends_change = false;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
         if (key.owner.kind == FlowOwner::Renewal &&
@@ -242,7 +290,9 @@ make_plan(const Actual &actual, const DesiredState &desired,
             i = settled ? outstanding->erase(i) : std::next(i);
             continue;
         }
-        deletions_outstanding |= wanted.empty();
+        bool delivers = key.owner.kind == FlowOwner::Deliver;
+        deletions_outstanding |= wanted.empty() && !delivers;
+        sends_change |= key.owner.kind == FlowOwner::Egress;
         ++i;
         if (!wanted.empty() && must_wait_for_meter(actual, desired, key)) {
             plan.waiting.push_back(key.bridge + ": flows of " +
@@ -250,9 +300,16 @@ make_plan(const Actual &actual, const DesiredState &desired,
                                    " wait for the meter of their limit");
             continue;
         }
+        if (!wanted.empty() && must_wait_for_delivery(actual, desired, key)) {
+            plan.waiting.push_back(key.bridge + ": flows of " +
+                                   key.owner.to_string() +
+                                   " wait for those of their delivery");
+            continue;
+        }
         std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
         bundle.insert(bundle.end(), edits.begin(), edits.end());
     }
+    bool kept = keep_deliveries(actual, sends_change, &plan);
     for (auto &[bridge, edits] : plan.flows) {
         /* Two owners can hand one match from one to the other (a patch
          * port's number used again): what goes, goes first. */
@@ -270,7 +327,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
     plan.prove = !actual.unproven.empty() && !deletions_outstanding &&
                  plan.renew.empty();
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
-                      !actual.changing && actual.flows_known();
+                      !kept && !actual.changing && actual.flows_known();
     plan_rows(actual, desired, may_delete, &plan);
     for (const OwnerKey &key : *outstanding) {
         if (!actual.flows.count(key.bridge)) {
@@ -312,8 +369,14 @@ apply_bundle(Actual *actual, const std::string &bridge,
             }
             if (sends) {
                 auto stop = actual->unproven.find(owner.number);
-                if (stop != actual->unproven.end() &&
-                    stop->second.bridge == bridge) {
+                auto before = parse_egress(was);
+                auto after = parse_egress(edit.flow.actions);
+                if (before &&
+                    !(after && after->destination == before->destination)) {
+                    /* It went elsewhere, which may go on for a while. */
+                    actual->stopped(owner.number, before, bridge);
+                } else if (stop != actual->unproven.end() &&
+                           stop->second.bridge == bridge && !before) {
                     /* It copies again, and rightly. */
                     actual->unproven.erase(stop);
                 }

@@ -44,6 +44,11 @@ public:
         if (!bridge.empty()) {
             settings_.mirror_bridge = bridge;
         }
+        /* As ovn-controller(8) reads them. */
+        if (!text_of(ids_, "ovn-remote").empty()) {
+            std::string ovn_bridge = text_of(ids_, "ovn-bridge");
+            settings_.ovn_bridge = ovn_bridge.empty() ? "br-int" : ovn_bridge;
+        }
         parse_addresses("mirror-encap-ip");
         parse_number_of("mirror-stats-interval", 1, STATS_INTERVAL_MAX_S,
                         &settings_.stats_interval_s);

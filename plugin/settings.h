@@ -19,6 +19,7 @@ struct Settings {
     std::string remote;  /* mirror-remote. */
     std::string mirror_bridge = "br-mirror";
     std::optional<IpAddress> encap_v4, encap_v6;
+    std::string ovn_bridge; /* OVN's integration bridge; empty: no OVN. */
     int stats_interval_s = 30;
     int slots_reserve = 4;
     /* Of all copies of a bridge of ours; absent: no limit.  0: none. */

@@ -78,10 +78,14 @@ std::set<OwnerKey>
 owners_of(const TunnelDesire &desire, const DesiredState &desired)
 {
     const std::string &bridge = desire.mirror_bridge;
-    std::set<OwnerKey> owners = {
-        {bridge, {FlowOwner::Base, 0}},
-        {bridge,
-         {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}}};
+    OwnerKey egress{
+        bridge,
+        {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}};
+    std::set<OwnerKey> owners = {{bridge, {FlowOwner::Base, 0}}, egress};
+    for (const OwnerKey &delivery : desired.deliveries_of(egress)) {
+        owners.insert(delivery);
+        owners.insert({delivery.bridge, {FlowOwner::Base, 0}});
+    }
     if (auto tap = desired.tap_of(desire.iface_id)) {
         owners.insert(*tap);
     }
@@ -215,9 +219,48 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
            actual.flows.count(desire.mirror_bridge) &&
            std::none_of(owners.begin(), owners.end(),
                         [&](const OwnerKey &owner) {
-                            return outstanding.count(owner);
+                            bool delivers =
+                                owner.owner.kind == FlowOwner::Deliver;
+                            return outstanding.count(owner) ||
+                                   (delivers &&
+                                    !desired.flows().count(owner));
                         });
 }
+
+namespace {
+
+/* The tunnel's handles: those of what its copies are to become, and until
+ * nothing can be sent to them those of what they were. */
+std::map<std::string, int64_t>
+handles_of(const TunnelDesire &desire, const TunnelStatus *before,
+           const Actual &actual, const StatusContext &context)
+{
+    std::map<std::string, int64_t> handles;
+    if (before) {
+        bool sends = !actual.flows_known() ||
+                     actual.unproven.count(before->number);
+        for (const auto &[way, handle] : before->handles) {
+            if (sends || actual.has({FlowOwner::Deliver,
+                                     static_cast<uint32_t>(handle)})) {
+                handles[way] = handle;
+            }
+        }
+    }
+    for (const DeliverySpec &way : desire.ways) {
+        const std::string text = way.to_string();
+        if (before && before->handles.count(text)) {
+            handles[text] = before->handles.at(text);
+        } else if (context.handles && context.handles->count(text)) {
+            handles[text] = context.handles->at(text);
+        }
+    }
+    for (const auto &[handle, way] : desire.deliveries) {
+        handles[way.to_string()] = handle;
+    }
+    return handles;
+}
+
+} // namespace
 
 StatusEdit
 desire_status(const Uuid &id, const DesiredState &desired,
@@ -269,6 +312,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
     status.bound = desire.bound;
     status.delivery = desire.delivery;
     status.effective_packet_length = desire.effective_packet_length;
+    status.handles = handles_of(desire, before, actual, context);
     /* Kept while it is missing: the counters are of copies that crossed it. */
     if (!desire.crossing.empty() || (desire.egress && !desire.vpcs)) {
         status.peering = desire.crossing;

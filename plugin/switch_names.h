@@ -55,6 +55,31 @@ vxlan_port_name(const std::string &mirror_bridge,
                : ("mvxlan-" + datapath_type).substr(0, 15);
 }
 
+/* Our bridge that hands copies to tenants' networks. */
+inline std::string
+delivery_bridge_name(const std::string &mirror_bridge)
+{
+    return mirror_bridge + "-dlv";
+}
+
+/* Its LOCAL port is an interface of the kernel, whose name is at most this
+ * long. */
+inline constexpr size_t INTERFACE_NAME_MAX = 15;
+
+/* On a NIC's bridge: where copies enter the tenant's network. */
+inline std::string
+site_port_name(int64_t site)
+{
+    return "mdlv-" + std::to_string(site);
+}
+
+/* The peer of site_port_name() on the delivery bridge. */
+inline std::string
+site_peer_name(int64_t site)
+{
+    return "mvpc-" + std::to_string(site);
+}
+
 /* OpenFlow port numbers that we ask for, so that flows which another program
  * saves and restores go back to the same ports. */
 inline constexpr int VXLAN_OFPORT = 1;
@@ -65,6 +90,12 @@ nic_ofport(int64_t nic, Direction direction)
 {
     return static_cast<int>(100 + 2 * nic) +
            (direction == Direction::Inbound ? 1 : 0);
+}
+
+inline int
+site_ofport(int64_t site)
+{
+    return static_cast<int>(100 + site);
 }
 
 } // namespace pm

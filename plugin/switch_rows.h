@@ -20,16 +20,20 @@ namespace pm {
 /* What a row of ours bears in external_ids: "ovs-mirrord" says the purpose,
  * for a tap's rows "ovs-mirrord-nic" the NIC's iface-id and
  * "ovs-mirrord-number" its number.  A row without the first is not ours.
+ * Those of a delivery port have its number, and its site as
+ * "ovs-mirrord-segment".
  *
  * The rows of a pair that NICs share have the pair's number; its Mirrors have
  * "ovs-mirrord-nic-N" for each NIC, where N is the NIC's own number, and
  * "ovs-mirrord-segment". */
 struct Mark {
-    std::string purpose;  /* "bridge", "vxlan", "tap", "shared". */
+    /* "bridge", "vxlan", "tap", "shared", "delivery". */
+    std::string purpose;
     std::string iface_id; /* Tap only. */
-    int64_t number = 0;   /* Tap, shared. */
+    int64_t number = 0;   /* Tap, shared; of a delivery port. */
     std::map<int64_t, std::string> members = {}; /* Number -> iface-id. */
-    std::string segment = {};                    /* See SeatPlan. */
+    /* See SeatPlan; of a delivery port, see DeliverySite. */
+    std::string segment = {};
 
     auto operator<=>(const Mark &) const = default;
 };
@@ -52,6 +56,8 @@ struct PortRow {
     int64_t ofport_request = 0; /* 0: none. */
     bool tampered = false;      /* Anything that is not as we write it. */
     Mark mark;
+    std::optional<int64_t> tag = {}; /* VLAN, of an access port. */
+    std::string iface_id = {};       /* Of a logical port of OVN. */
 
     bool operator==(const PortRow &) const = default;
 };

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "flows/delivery.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/netlink_watch.h"
 #include "plugin/switch_routes.h"
@@ -70,6 +71,10 @@ struct Underlay::Impl {
     };
     FollowUp follow_ups[std::size(FOLLOW_UP_MS)];
 
+    std::set<std::string> legs;  /* Delivery bridges. */
+    long long leg_ms = 0;        /* When to look at them, by time_msec(). */
+    std::map<std::string, std::string> leg_troubles;
+
     long long tick_ms = 0;       /* The next, by time_msec(). */
     std::optional<PathKey> hand; /* Last key asked again by tick(). */
 
@@ -81,6 +86,7 @@ struct Underlay::Impl {
     std::optional<NextHop> next_hop(const PathKey &) const;
     void tick();
     void check_port();
+    void keep_legs();
     void look_up_stale();
     void update(const PathKey &);
     std::optional<Path> kernel_path(const PathKey &) const;
@@ -119,6 +125,11 @@ Underlay::Impl::accept(const NetlinkNews &news)
     recompute = recompute || news.links || news.neighbours;
     if (news.links) {
         check_port();
+        leg_ms = 0;
+    }
+    if (news.concerns(handle_address(0, false)) ||
+        news.concerns(handle_address(0, true))) {
+        leg_ms = 0;
     }
     if (!news.any_route()) {
         return;
@@ -245,6 +256,41 @@ Underlay::Impl::check_port()
     }
 }
 
+/* vswitchd makes a bridge's LOCAL port anew, without an address, when it
+ * restarts; and somebody may take the address away. */
+void
+Underlay::Impl::keep_legs()
+{
+    if (time_msec() < leg_ms || legs.empty()) {
+        return;
+    }
+    leg_ms = time_msec() + TICK_MS;
+    for (const std::string &bridge : legs) {
+        const Link *link = netlink.link(bridge);
+        if (!link) {
+            continue;
+        }
+        /* Where the kernel has no IPv6 by default. */
+        std::ofstream("/proc/sys/net/ipv6/conf/" + bridge + "/disable_ipv6")
+            << "0\n";
+        for (bool v6 : {false, true}) {
+            const HandleRange &range = handle_range(v6);
+            auto route = netlink.lookup(handle_address(0, v6));
+            const Link *by = route ? netlink.link(route->ifindex) : nullptr;
+            std::string why;
+            if (!link->up || by != link || route->gateway != range.gateway) {
+                why = netlink.give_address(bridge, range.link, range.source,
+                                           range.handles, range.gateway);
+            }
+            std::string &before = leg_troubles[bridge + (v6 ? " 6" : " 4")];
+            if (why != before && !why.empty()) {
+                VLOG_WARN("%s: %s", bridge.c_str(), why.c_str());
+            }
+            before = why;
+        }
+    }
+}
+
 void
 Underlay::Impl::look_up_stale()
 {
@@ -367,6 +413,16 @@ Underlay::watch(const std::set<PathKey> &keys)
 }
 
 void
+Underlay::keep_legs(const std::set<std::string> &bridges)
+{
+    if (impl_->legs != bridges) {
+        impl_->legs = bridges;
+        impl_->leg_troubles.clear();
+        impl_->leg_ms = 0;
+    }
+}
+
+void
 Underlay::set_switch_mtus(const std::map<std::string, int> &mtus)
 {
     if (impl_->switch_mtus != mtus) {
@@ -387,6 +443,7 @@ Underlay::run()
     impl_->accept(impl_->netlink.run(time_msec()));
     impl_->follow_up();
     impl_->tick();
+    impl_->keep_legs();
     impl_->look_up_stale();
     impl_->recompute |= impl_->switch_routes.run();
     if (impl_->switch_routes.take_returned()) {
@@ -421,6 +478,9 @@ Underlay::wait()
     }
     if (!impl_->watched.empty()) {
         poll_timer_wait_until(impl_->tick_ms);
+    }
+    if (!impl_->legs.empty()) {
+        poll_timer_wait_until(impl_->leg_ms);
     }
     if (impl_->recompute || !impl_->stale.empty()) {
         poll_immediate_wake();

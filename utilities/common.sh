@@ -42,7 +42,7 @@ BUILD_PACKAGES="g++ make autoconf automake libtool pkg-config python3
     nlohmann-json3-dev"
 RUN_PACKAGES="openvswitch-switch tcpdump"
 # Namespaces, links and guests that talk.
-ROOT_PACKAGES="iproute2 ethtool procps iputils-ping"
+ROOT_PACKAGES="iproute2 ethtool procps iputils-ping nftables"
 
 # build DIRECTORY [CONFIGURE-OPTION...]: configures and makes there, keeping
 # what an earlier run made.  Sets 'built' to the directory used.

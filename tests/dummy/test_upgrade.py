@@ -27,8 +27,11 @@ class Schema(unittest.TestCase):
         self.assertEqual(first["version"] == today["version"], same)
 
     def test_the_checksum_is_of_the_schema(self):
-        said = run(["ovsdb-tool", "schema-cksum", SCHEMA]).stdout.strip()
-        self.assertEqual(read(SCHEMA)["cksum"].strip(), said)
+        """As Open vSwitch's build-aux/cksum-schema-check has it."""
+        with open(SCHEMA, encoding="utf-8") as f:
+            rest = "".join(line for line in f if "cksum" not in line)
+        self.assertEqual(read(SCHEMA)["cksum"].strip(),
+                         run(["cksum"], text_in=rest).stdout.strip())
 
     def test_what_the_first_version_had_is_still_there(self):
         """Else ovsdb-client convert would drop data."""

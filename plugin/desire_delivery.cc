@@ -1,0 +1,366 @@
+/* DesiredState, delivery in a tenant's own network: what the copies become
+ * there, where they enter it, and the private leg that takes them to our
+ * delivery bridge (flows/delivery.h). */
+#include <algorithm>
+
+#include "plugin/desired_state.h"
+#include "plugin/switch_names.h"
+#include "plugin/value_of.h"
+
+namespace pm {
+
+std::string
+DeliverySite::to_string() const
+{
+    return nic_bridge + (tag ? " tag " + std::to_string(*tag) : "") +
+           (iface_id.empty() ? "" : " lport " + iface_id);
+}
+
+/* ------------------------------------------------------------------------
+ * One tunnel. */
+
+/* Adds the way to one receiver, which has 'addresses' and perhaps a MAC;
+ * false, told, if there is none. */
+bool
+DesiredState::add_way(const End &source, const End &destination,
+                      const std::vector<IpAddress> &addresses,
+                      const std::string &mac, TunnelDesire *desire)
+{
+    auto fail = [&](const char *code, const std::string &message) {
+        desire->fail_condition("DestinationReachable", code, message);
+        return false;
+    };
+    if (addresses.empty()) {
+        return fail("DESTINATION_ADDRESS_MISSING",
+                    "the inventory has no address of the destination NIC; "
+                    "add it");
+    }
+    for (const IpAddress &to : addresses) {
+        const auto &own = source.nic->addresses;
+        auto from =
+            std::find_if(own.begin(), own.end(), [&](const IpAddress &ip) {
+                return ip.is_v6 == to.is_v6;
+            });
+        if (from == own.end()) {
+            continue;
+        }
+        DeliverySpec way{*from, to, "", desire->site->to_string()};
+        if (source.subnet && source.subnet->gateway_mac) {
+            way.next_hop = *source.subnet->gateway_mac;
+        } else if (source.subnet && source.subnet->gateway) {
+            return fail("GATEWAY_MAC_UNKNOWN",
+                        "the inventory has no gateway_mac of subnet " +
+                            source.subnet->name +
+                            ", the next hop of the copies; add it");
+        } else if (!mac.empty()) {
+            /* Without a router both sit on one segment. */
+            way.next_hop = mac;
+        } else {
+            return fail("NEXT_HOP_UNKNOWN",
+                        "neither the source's subnet has a gateway nor the "
+                        "destination a MAC in the inventory; add gateway "
+                        "and gateway_mac of the subnet");
+        }
+        desire->ways.push_back(way);
+        return true;
+    }
+    return fail("SOURCE_ADDRESS_MISSING",
+                "the inventory has no address of the source NIC of the "
+                "destination's IP version, from which the copies are to "
+                "come; add it");
+}
+
+/* What the copies are to become in the tenant's network; false, told, if that
+ * is not known.  A load balancer whose members are all down has no way, which
+ * is told and no more: what it would get is counted. */
+bool
+DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    End source = resolve_end(model_, tunnel.source);
+    End destination = resolve_end(model_, tunnel.destination);
+    if (destination.collector || !source.nic) {
+        desire->degrade("DELIVERY_UNSUPPORTED",
+                        destination.collector
+                            ? "a collector is outside of any VPC; change the "
+                              "tunnel's delivery to auto or underlay"
+                            : "the source NIC is in no inventory row, so "
+                              "that its address is not known; add it");
+        return false;
+    }
+    DeliverySite site{nic.bridge, nic.own_tag, ""};
+    if (nic.bridge == facts_.settings.ovn_bridge && source.subnet) {
+        site.tag.reset();
+        site.iface_id = "mirror-" + facts_.settings.chassis + "-" +
+                        source.subnet->name;
+    }
+    desire->site = site;
+    if (destination.nic) {
+        return add_way(source, destination, destination.nic->addresses,
+                       destination.nic->mac, desire);
+    }
+    bool any_up = false;
+    for (const LoadBalancerMember &member :
+         destination.load_balancer->members) {
+        const Nic *behind =
+            member.nic ? find(model_.nics, *member.nic) : nullptr;
+        any_up |= member.up;
+        if (member.up &&
+            !add_way(source, destination, {member.address},
+                     behind ? behind->mac : "", desire)) {
+            return false;
+        }
+    }
+    if (!any_up) {
+        desire->fail_condition("DestinationReachable", "MEMBERS_DOWN",
+                               "no member of load balancer " +
+                                   destination.load_balancer->name +
+                                   " is up, so that nothing is sent; bring "
+                                   "one up");
+    }
+    return true;
+}
+
+/* Our delivery bridge of a datapath type, or "" if it cannot have its
+ * name. */
+std::string
+DesiredState::delivery_bridge_for_type(const std::string &datapath_type)
+{
+    std::string name = delivery_bridge_name(bridge_for_type(datapath_type));
+    return name.size() > INTERFACE_NAME_MAX || facts_.taken_names.count(name)
+               ? ""
+               : name;
+}
+
+/* Whether the private leg is there, as the path to handle 0 says. */
+bool
+DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
+{
+    const NicPort &nic = facts_.nics.at(desire->iface_id);
+    const HandleRange &range = handle_range(desire->path->destination.is_v6);
+    const Path &path = paths_.at(*desire->path);
+    std::string bridge = delivery_bridge_for_type(nic.datapath_type);
+    auto fail = [&](const char *code, const std::string &message) {
+        desire->fail_condition("DestinationReachable", code, message);
+        return false;
+    };
+    if (!path.port_taken.empty()) {
+        return fail("VTEP_PORT_TAKEN",
+                    path.port_taken +
+                        ", and a VXLAN port on the userspace datapath would "
+                        "deafen it; move or stop it");
+    }
+    if (!facts_.rows.bridges.count(bridge)) {
+        desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
+                              "DELIVERY_STARTING: bridge " + bridge +
+                                  " is being made; wait");
+        return false;
+    }
+    if (!path.routed || path.device != bridge || !path.device_up ||
+        path.source != range.source) {
+        return fail("DELIVERY_NOT_ROUTED",
+                    range.handles.to_string() + ", which is for delivery in "
+                    "VPCs, does not lead from " + range.source.to_string() +
+                        " to bridge " + bridge +
+                        "; see the daemon's log, and that nothing else on "
+                        "this host uses it");
+    }
+    if (!desire->conditions.count("DestinationReachable")) {
+        desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
+                              "TENANT_NETWORK_UNKNOWN: what the tenant's "
+                              "network does with the copies is not seen from "
+                              "here; see at the destination");
+    }
+    egress->source = range.source;
+    return true;
+}
+
+/* Gives each way its handle, as the status row says; false if it does not
+ * yet. */
+bool
+DesiredState::take_handles(const TunnelStatus &status, TunnelDesire *desire,
+                           EgressSpec *egress)
+{
+    bool v6 = desire->path->destination.is_v6;
+    for (const DeliverySpec &way : desire->ways) {
+        const int64_t *handle = value_of(status.handles, way.to_string());
+        if (!handle) {
+            if (handles_.by_number.size() >=
+                static_cast<size_t>(HANDLE_MAX)) {
+                desire->fail_condition(
+                    "DestinationReachable", "HANDLES_EXHAUSTED",
+                    "this hypervisor delivers " + std::to_string(HANDLE_MAX) +
+                        " ways in VPCs already; remove tunnels");
+            }
+            return false;
+        }
+        desire->deliveries[*handle] = way;
+    }
+    if (desire->deliveries.empty()) {
+        egress->count_only = true;
+        egress->destination = handle_address(0, v6);
+    } else {
+        egress->destination =
+            handle_address(desire->deliveries.begin()->first, v6);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Between tunnels. */
+
+void
+DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
+                               const TunnelDesire &after)
+{
+    auto site_of = [](const TunnelDesire &d) {
+        return d.wants_slot ? d.site : std::nullopt;
+    };
+    auto was = site_of(before), is = site_of(after);
+    if (was != is) {
+        if (was) {
+            std::set<Uuid> &users = site_users_[*was];
+            users.erase(id);
+            if (users.empty()) {
+                site_users_.erase(*was);
+                rows_dirty_ = true;
+            }
+        }
+        if (is) {
+            rows_dirty_ |= !site_users_.count(*is);
+            site_users_[*is].insert(id);
+        }
+    }
+    auto key_of = [](const TunnelDesire &d, int64_t handle) {
+        return OwnerKey{
+            delivery_bridge_name(d.mirror_bridge),
+            {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
+    };
+    for (const auto &[handle, way] : before.deliveries) {
+        OwnerKey key = key_of(before, handle);
+        auto owner = delivery_owners_.find(key);
+        if (owner != delivery_owners_.end() && owner->second == id &&
+            !(after.deliveries.count(handle) &&
+              key_of(after, handle) == key)) {
+            delivery_owners_.erase(owner);
+            set_flows(key, {});
+        }
+    }
+    for (const auto &[handle, way] : after.deliveries) {
+        delivery_owners_[key_of(after, handle)] = id;
+    }
+    if (!after.deliveries.empty()) {
+        dirty_deliveries_.insert(id);
+    }
+}
+
+/* The delivery bridges, and the ports by which copies enter tenants'
+ * networks. */
+void
+DesiredState::desire_sites(SwitchRows *rows)
+{
+    std::map<std::string, int64_t> known;
+    std::set<int64_t> used;
+    for (const auto &[name, port] : facts_.rows.ports) {
+        if (port.mark.purpose == "delivery") {
+            used.insert(port.mark.number);
+            known.try_emplace(port.mark.segment, port.mark.number);
+        }
+    }
+    std::map<DeliverySite, int64_t> numbers;
+    for (const auto &[site, users] : site_users_) {
+        auto bridge = facts_.bridges.find(site.nic_bridge);
+        if (bridge == facts_.bridges.end()) {
+            continue;
+        }
+        const std::string &type = bridge->second.datapath_type;
+        std::string delivery_bridge = delivery_bridge_for_type(type);
+        if (delivery_bridge.empty() || !rows->bridges.count(
+                                           bridge_for_type(type))) {
+            continue;
+        }
+        int64_t number = 1;
+        if (const int64_t *row = value_of(known, site.to_string())) {
+            number = *row;
+        } else if (const int64_t *had = value_of(site_numbers_, site);
+                   had && !used.count(*had)) {
+            number = *had;
+        } else {
+            while (used.count(number)) {
+                number++;
+            }
+        }
+        used.insert(number);
+        numbers[site] = number;
+
+        rows->bridges[delivery_bridge] = {
+            type == "system" ? "" : type, false, {"delivery", "", 0}};
+        Mark mark{"delivery", "", number};
+        mark.segment = site.to_string();
+        std::string port = site_port_name(number);
+        std::string peer = site_peer_name(number);
+        rows->ports[port] = {site.nic_bridge, "patch", {{"peer", peer}}, {},
+                             0,               false,   mark,
+                             site.tag,        site.iface_id};
+        rows->ports[peer] = {delivery_bridge,
+                             "patch",
+                             {{"peer", port}},
+                             {},
+                             site_ofport(number),
+                             false,
+                             mark};
+        dirty_deliveries_.insert(users.begin(), users.end());
+    }
+    site_numbers_ = std::move(numbers);
+}
+
+/* Flows of deliveries, which need their port's number. */
+void
+DesiredState::desire_deliveries()
+{
+    std::set<Uuid> dirty;
+    dirty.swap(dirty_deliveries_);
+    for (const Uuid &id : dirty) {
+        auto desire = tunnels_.find(id);
+        if (desire == tunnels_.end() || desire->second.deliveries.empty()) {
+            continue;
+        }
+        const int64_t *number = value_of(site_numbers_, *desire->second.site);
+        bool live = number && facts_.ofports.count(site_peer_name(*number));
+        for (const std::string &name :
+             {site_port_name(number ? *number : 0),
+              site_peer_name(number ? *number : 0)}) {
+            const PortRow *is = value_of(facts_.rows.ports, name);
+            const PortRow *should = value_of(rows_.ports, name);
+            live = live && is && should && *is == *should;
+        }
+        std::string bridge =
+            delivery_bridge_name(desire->second.mirror_bridge);
+        for (const auto &[handle, way] : desire->second.deliveries) {
+            set_flows(
+                {bridge, {FlowOwner::Deliver, static_cast<uint32_t>(handle)}},
+                live ? delivery_flows(
+                           handle, way,
+                           delivery_mac(facts_.settings.chassis),
+                           facts_.ofports.at(site_peer_name(*number)))
+                     : std::vector<Flow>{});
+        }
+    }
+}
+
+std::set<OwnerKey>
+DesiredState::deliveries_of(const OwnerKey &egress) const
+{
+    std::set<OwnerKey> keys;
+    auto owner = egress_owners_.find(egress);
+    if (owner != egress_owners_.end()) {
+        for (const auto &[handle, way] : tunnels_.at(owner->second).deliveries) {
+            keys.insert(
+                {delivery_bridge_name(egress.bridge),
+                 {FlowOwner::Deliver, static_cast<uint32_t>(handle)}});
+        }
+    }
+    return keys;
+}
+
+} // namespace pm

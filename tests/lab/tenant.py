@@ -1,0 +1,83 @@
+"""Tenants' networks in the lab (root): subnets that are VLANs of br-int, VMs
+with kernels of their own, routers between the subnets."""
+
+import ipaddress
+
+from lab.netns import veth
+from lab.vxlan import decode
+
+
+class Receiver:
+    """A VM that gets copies on its ordinary NIC, as tests see it."""
+
+    def __init__(self, guest, name=None):
+        self.guest, self.name = guest, name or guest.name
+        self.address = guest.ip
+
+    def copies(self):
+        decoded = (decode(frame) for frame in self.guest.received())
+        return [c for c in decoded
+                if c and c.destination in (self.guest.ip, self.guest.ip6)]
+
+    def numbered(self, vni=None):
+        return [c for c in self.copies() if (vni is None or c.vni == vni)
+                and c.number is not None and c.number < 0xf0000000]
+
+    def numbers(self, vni=None):
+        return sorted(c.number for c in self.numbered(vni))
+
+
+def add_vm(lab, name, tag, address, gateway, address6=None, gateway6=None,
+           **more):
+    """A guest in the subnet that is VLAN 'tag', with routes through its
+    gateway.  'address' has a prefix length."""
+    guest = lab.add_guest(name, f"tag={tag}", **more)
+    guest.ip = address.split("/")[0]
+    guest.ip6 = (address6 or "::").split("/")[0]
+    ns = guest.namespace
+    ns.ip("address", "add", address, "dev", "eth0")
+    if gateway:
+        ns.ip("route", "add", "default", "via", gateway)
+    if address6:
+        ns.enable_ipv6("eth0")
+        ns.ip("address", "add", address6, "dev", "eth0", "nodad")
+        if gateway6:
+            ns.ip("-6", "route", "add", "default", "via", gateway6)
+    drop(ns, "udp dport 0-65535")
+    return guest
+
+
+def drop(namespace, what):
+    """Has a kernel drop what it has no listener for, which it would else
+    answer by an ICMP error."""
+    namespace.run(["nft", "-f", "-"], text_in=f"""
+table inet lab {{
+    chain input {{
+        type filter hook input priority filter;
+        {what} drop
+    }}
+}}
+""")
+
+
+class Router:
+    """Joins subnets of br-int: legs are name -> (tag, [ADDRESS/PREFIX...])."""
+
+    def __init__(self, lab, name, legs, hypervisor=None, mtu=1500):
+        self.namespace = lab.namespace(name)
+        switch = hypervisor or lab.switch
+        self.macs = {}
+        self.namespace.sysctl("net.ipv4.ip_forward", 1)
+        for leg, (tag, addresses) in legs.items():
+            port = f"{name}-{leg}"
+            veth(switch.namespace, port, self.namespace, leg, mtu)
+            switch.vsctl("add-port", "br-int", port, f"tag={tag}")
+            self.macs[leg] = self.namespace.mac(leg)
+            for address in addresses:
+                if ipaddress.ip_interface(address).version == 6:
+                    self.namespace.enable_ipv6(leg)
+                    self.namespace.ip("address", "add", address, "dev", leg,
+                                      "nodad")
+                else:
+                    self.namespace.ip("address", "add", address, "dev", leg)
+        self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)

@@ -1,4 +1,6 @@
 libpmcore_la_SOURCES += \
+	flows/balance.cc \
+	flows/balance.h \
 	flows/decide.cc \
 	flows/decide.h \
 	flows/delivery.cc \
@@ -18,6 +20,8 @@ libpmovs_la_SOURCES += \
 	flows/flow_codec.h \
 	flows/frame_text.cc \
 	flows/frame_text.h \
+	flows/group_codec.cc \
+	flows/group_codec.h \
 	flows/meter_codec.cc \
 	flows/meter_codec.h \
 	flows/openflow.cc \

@@ -13,6 +13,11 @@
 
 namespace pm {
 
+/* A group, which bundles carry like flows, stands among them: in this table,
+ * which no flow can be in, its match is "group_id=N" and its actions are
+ * "type=T,bucket=...". */
+inline constexpr uint8_t GROUP_TABLE = 255;
+
 struct FlowKey {
     uint8_t table = 0;
     uint16_t priority = 0;

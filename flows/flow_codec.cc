@@ -2,6 +2,8 @@
 
 #include <endian.h>
 
+#include "flows/group_codec.h"
+
 namespace pm {
 
 namespace {
@@ -106,6 +108,9 @@ text_to_parse(const FlowEdit &edit)
 Message
 encode_flow_mod(const FlowEdit &edit, std::string *error)
 {
+    if (edit.flow.key.table == GROUP_TABLE) {
+        return encode_group_mod(edit, error);
+    }
     bool add = edit.op == FlowEdit::Op::Add;
     struct ofputil_flow_mod fm;
     enum ofputil_protocol usable;
@@ -149,6 +154,13 @@ normalise(const Flow &flow, std::string *error)
     Message message = encode_flow_mod(edit, error);
     if (!message) {
         return std::nullopt;
+    }
+    if (flow.key.table == GROUP_TABLE) {
+        auto group = decode_group_mod(message, error);
+        if (group) {
+            group->cookie = flow.cookie;
+        }
+        return group;
     }
 
     struct ofputil_flow_mod fm;

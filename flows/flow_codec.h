@@ -26,8 +26,8 @@ header_of(const Message &message)
     return static_cast<const struct ofp_header *>(message->data);
 }
 
-/* Encodes 'edit' as a flow_mod: an add, or a strict delete of the key.
- * Returns null and sets '*error' if OVS cannot parse or encode it. */
+/* Encodes 'edit' as a flow_mod: an add, or a strict delete of the key; as a
+ * group_mod if it is of a group.  Returns null and sets '*error' if OVS cannot parse or encode it. */
 Message encode_flow_mod(const FlowEdit &edit, std::string *error);
 
 /* Encodes a request for all flows whose cookie, under 'cookie_mask', is

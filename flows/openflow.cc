@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "flows/flow_codec.h"
+#include "flows/group_codec.h"
 #include "flows/meter_codec.h"
 #include "ovsdb/ovs_c.h"
 
@@ -219,6 +220,8 @@ Openflow::Impl::receive_dump_part(const Message &message, enum ofptype type)
     bool more = ofpmp_more(header_of(message));
     bool decoded = type == OFPTYPE_FLOW_STATS_REPLY
                        ? decode_dump_reply(message, &dumped.flows)
+                   : type == OFPTYPE_GROUP_DESC_STATS_REPLY
+                       ? decode_groups(message, &dumped.groups)
                    : type == OFPTYPE_METER_STATS_REPLY
                        ? decode_meter_stats(message, &dumped.meters)
                        : decode_meter_config(message, &dumped.meters);
@@ -249,7 +252,7 @@ Openflow::Impl::receive_error(const Message &message)
     ovs_be32 xid = xid_of(message);
 
     if (stage == Stage::Dumping && xid != flows_xid && asked.count(xid)) {
-        /* A switch that knows no meters has none. */
+        /* A switch that knows no meters, or groups, has none. */
         end_of_dump_part(xid);
         return;
     }
@@ -324,6 +327,7 @@ Openflow::Impl::receive(const Message &message)
     if (type == OFPTYPE_ECHO_REQUEST) {
         send(Message(ofputil_encode_echo_reply(header_of(message))));
     } else if (type == OFPTYPE_FLOW_STATS_REPLY ||
+               type == OFPTYPE_GROUP_DESC_STATS_REPLY ||
                type == OFPTYPE_METER_CONFIG_STATS_REPLY ||
                type == OFPTYPE_METER_STATS_REPLY) {
         receive_dump_part(message, type);
@@ -412,6 +416,7 @@ Openflow::start_dump(uint64_t cookie, uint64_t cookie_mask)
     impl_->begin(Impl::Stage::Dumping);
     impl_->flows_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
     impl_->asked = {impl_->flows_xid,
+                    impl_->send(encode_groups_request()),
                     impl_->send(encode_meter_config_request()),
                     impl_->send(encode_meter_stats_request())};
 }

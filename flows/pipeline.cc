@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "flows/delivery.h"
 #include "flows/meter.h"
 #include "flows/rule_match.h"
 
@@ -157,7 +158,8 @@ base_flows(bool budgeted)
                          cookie(FlowOwner::Base, 0),
                          actions});
     };
-    for (FlowTable table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
+    for (FlowTable table :
+         {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS, TABLE_SPREAD}) {
         add(table, "drop");
     }
     add(TABLE_LIMIT, resubmit(TABLE_BUDGET));
@@ -318,32 +320,72 @@ filter_flows(int64_t filter_number, const Filter &filter)
     return flows;
 }
 
+namespace {
+
+/* Sends one copy to 'destination'. */
+std::string
+copy_to(const IpAddress &destination, const EgressSpec &spec)
+{
+    std::string v6 = destination.is_v6 ? "ipv6_" : "";
+    std::string port = std::to_string(spec.vxlan_port);
+    std::string actions =
+        "clone(set_field:" + spec.source.to_string() + "->tun_" + v6 +
+        "src,set_field:" + destination.to_string() + "->tun_" + v6 +
+        "dst,set_field:" + hex(spec.vni) + "->tun_id,";
+    if (spec.limited()) {
+        actions += resubmit(TABLE_LIMIT) + ",";
+    }
+    if (spec.max_len) {
+        actions += truncate(port, *spec.max_len);
+    } else {
+        actions += "output:" + port;
+        if (spec.limited()) {
+            actions += std::string(",set_field:") + NO_PORT + "->in_port," +
+                       truncate(NO_PORT, UINT16_MAX);
+        }
+    }
+    return actions + ")";
+}
+
+/* The group that chooses a slot, and a flow for each handle that has some. */
+std::vector<Flow>
+spread_flows(int64_t tunnel, const EgressSpec &spec)
+{
+    uint64_t id = cookie(FlowOwner::Egress, tunnel);
+    std::string buckets = "type=select";
+    for (size_t i = 0; i < spec.slots.size(); i++) {
+        buckets += ",bucket=bucket_id:" + std::to_string(i) +
+                   ",weight:1,actions=" + set_register(4, spec.slots[i]) +
+                   "," + resubmit(TABLE_SPREAD);
+    }
+    std::vector<Flow> flows{
+        {{GROUP_TABLE, 0, "group_id=" + std::to_string(tunnel)},
+         id,
+         buckets}};
+    for (int64_t handle :
+         std::set<int64_t>(spec.slots.begin(), spec.slots.end())) {
+        flows.push_back(
+            {{TABLE_SPREAD, PRIORITY_EGRESS,
+              "reg2=" + hex(tunnel) + ",reg4=" + hex(handle)},
+             id,
+             copy_to(handle_address(handle, spec.destination.is_v6), spec)});
+    }
+    return flows;
+}
+
+} // namespace
+
 std::vector<Flow>
 egress_flows(int64_t tunnel, const EgressSpec &spec)
 {
-    std::string actions = "drop";
-    if (!spec.count_only) {
-        std::string v6 = spec.destination.is_v6 ? "ipv6_" : "";
-        std::string port = std::to_string(spec.vxlan_port);
-        actions = "clone(set_field:" + spec.source.to_string() + "->tun_" +
-                  v6 + "src,set_field:" + spec.destination.to_string() +
-                  "->tun_" + v6 + "dst,set_field:" + hex(spec.vni) +
-                  "->tun_id,";
-        if (spec.limited()) {
-            actions += resubmit(TABLE_LIMIT) + ",";
-        }
-        if (spec.max_len) {
-            actions += truncate(port, *spec.max_len);
-        } else {
-            actions += "output:" + port;
-            if (spec.limited()) {
-                actions += std::string(",set_field:") + NO_PORT +
-                           "->in_port," + truncate(NO_PORT, UINT16_MAX);
-            }
-        }
-        actions += ")";
-    }
     std::vector<Flow> flows;
+    std::string actions = "drop";
+    if (!spec.count_only && spec.slots.empty()) {
+        actions = copy_to(spec.destination, spec);
+    } else if (!spec.count_only) {
+        actions = "group:" + std::to_string(tunnel);
+        flows = spread_flows(tunnel, spec);
+    }
     for (Direction direction : DIRECTIONS) {
         flows.push_back({{TABLE_EGRESS, PRIORITY_EGRESS,
                           match_registers(direction, 2, tunnel)},
@@ -358,6 +400,20 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
                  resubmit(TABLE_BUDGET)});
     }
     return flows;
+}
+
+uint64_t
+cookie_of_group(const Flow &group)
+{
+    const std::string prefix = "group_id=";
+    int64_t number =
+        group.key.match.starts_with(prefix)
+            ? std::strtoll(group.key.match.c_str() + prefix.size(), nullptr,
+                           10)
+            : 0;
+    return number > 0 && number <= NUMBER_MAX
+               ? cookie(FlowOwner::Egress, number)
+               : 0;
 }
 
 std::optional<EgressSpec>

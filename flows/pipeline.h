@@ -32,6 +32,11 @@
  *   +- 2 EGRESS -------------------------------------------------------+
  *   | 100  reg0, reg2: clone(outer addresses, VNI, resubmit(,3),       |
  *   |        output, max_len)                                          |
+ *   |        of a balanced tunnel: group:TUNNEL, whose 64 slots are    |
+ *   |        reg4 = handle of a member, resubmit(,6)                   |
+ *   +------------------------------------------------------------------+
+ *   +- 6 SPREAD -------------------------------------------------------+
+ *   | 100  reg2, reg4: clone(...), as in table 2                       |
  *   +------------------------------------------------------------------+
  *   +- 3 LIMIT, from inside of the clone ------------------------------+
  *   | 100  reg2, of a tunnel with a rate limit: meter, resubmit(,4)    |
@@ -50,6 +55,12 @@
  * resubmit: a meter polices the guest unless a truncating output stands in the
  * clone itself.  So where nothing is to be cut the clone ends in one to a port
  * that it makes the input port first, which therefore does nothing.
+ *
+ * A group inside of a clone would starve every later tunnel, and a bucket that
+ * truncates sends nothing; so the group stands outside, its slots do nothing
+ * but choose, and the clone comes after.  No selection method is named: Open
+ * vSwitch's own choice is the one that gives both directions of a connection
+ * one slot.
  *
  * Cookies say what a flow is; the layout never changes meaning:
  *
@@ -83,7 +94,8 @@ enum FlowTable : uint8_t {
     TABLE_EGRESS = 2,
     TABLE_LIMIT = 3,
     TABLE_BUDGET = 4,
-    TABLE_MEMBER = 5
+    TABLE_MEMBER = 5,
+    TABLE_SPREAD = 6
 };
 
 /* What a flow serves.  The unit in which flows are desired and compared. */
@@ -144,6 +156,9 @@ struct EgressSpec {
     /* Bytes kept of a frame; absent when no frame can be longer. */
     std::optional<int> max_len;
     bool count_only = false;
+    /* Of a balanced tunnel: the handle that has each slot; 'destination' is
+     * the first. */
+    std::vector<int64_t> slots = {};
     /* Of frames before the cut; absent: no limit of its own. */
     std::optional<int64_t> rate_kbps;
     bool budgeted = false; /* All copies of the bridge have a limit. */
@@ -177,6 +192,8 @@ std::vector<Flow> shared_tap_flows(int64_t pair, Direction, int ofport,
                                    const std::set<int64_t> &members);
 std::vector<Flow> filter_flows(int64_t filter_number, const Filter &);
 std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
+/* The cookie that a group of ours would bear; 0 for somebody else's. */
+uint64_t cookie_of_group(const Flow &group);
 /* Source, destination and VNI of an egress flow's actions, ours or as a
  * switch gives them back; nullopt where nothing is sent. */
 std::optional<EgressSpec> parse_egress(const std::string &actions);

@@ -30,6 +30,7 @@
 #include <openvswitch/ofp-actions.h>
 #include <openvswitch/ofp-bundle.h>
 #include <openvswitch/ofp-flow.h>
+#include <openvswitch/ofp-group.h>
 #include <openvswitch/ofp-match.h>
 #include <openvswitch/ofp-meter.h>
 #include <openvswitch/ofp-monitor.h>

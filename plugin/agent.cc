@@ -160,7 +160,8 @@ Agent::run_links()
             case LinkEvent::Kind::Counted:
                 on_counted(name, *event);
                 if (event->flows.size() != counted_flows_on(name) ||
-                    rates_of(event->meters) != actual_.meters[name]) {
+                    rates_of(event->meters) != actual_.meters[name] ||
+                    !are_as_known(name, event->groups)) {
                     /* Somebody else added or deleted flows of ours. */
                     link->reread();
                 }
@@ -191,7 +192,12 @@ Agent::on_lost(const std::string &bridge)
 void
 Agent::on_read(const std::string &bridge, const LinkEvent &event)
 {
-    const std::vector<FlowStats> &read = event.flows;
+    std::vector<FlowStats> read = event.flows;
+    for (const Flow &group : event.groups) {
+        FlowStats &flow = read.emplace_back();
+        flow.flow = group;
+        flow.flow.cookie = cookie_of_group(group);
+    }
     std::map<FlowOwner, std::vector<Flow>> owners;
     /* By owner: what the switch makes of our flows -> our flows. */
     std::map<FlowOwner, std::map<FlowKey, std::map<Flow, Flow>>> known;
@@ -277,10 +283,39 @@ Agent::counted_flows_on(const std::string &bridge) const
         for (const auto &[owner, flows] : owners->second) {
             bool counted = owner.kind == FlowOwner::Egress ||
                            owner.kind == FlowOwner::Filter;
-            n += counted ? flows.size() : 0;
+            n += counted ? std::count_if(flows.begin(), flows.end(),
+                                         [](const Flow &flow) {
+                                             return flow.key.table !=
+                                                    GROUP_TABLE;
+                                         })
+                         : 0;
         }
     }
     return n;
+}
+
+/* Nobody is told when somebody changes a group. */
+bool
+Agent::are_as_known(const std::string &bridge,
+                    const std::vector<Flow> &groups) const
+{
+    std::set<Flow> is, known;
+    for (Flow group : groups) {
+        group.cookie = cookie_of_group(group);
+        is.insert(group);
+    }
+    auto owners = actual_.flows.find(bridge);
+    if (owners != actual_.flows.end()) {
+        for (const auto &[owner, flows] : owners->second) {
+            for (const Flow &flow : flows) {
+                std::string error;
+                if (flow.key.table == GROUP_TABLE) {
+                    known.insert(normalise(flow, &error).value_or(flow));
+                }
+            }
+        }
+    }
+    return is == known;
 }
 
 void

@@ -95,6 +95,8 @@ private:
                       uint64_t value);
     void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
     size_t counted_flows_on(const std::string &bridge) const;
+    bool are_as_known(const std::string &bridge,
+                      const std::vector<Flow> &groups) const;
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();
@@ -104,7 +106,6 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
-    std::map<std::string, int64_t> new_handles(const Uuid &tunnel);
     void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
     void report_filters(ControlWrite *);
     void report_chassis(ControlWrite *);

@@ -208,7 +208,7 @@ Agent::may_act()
                     /* The daemon before us may have stopped any of them
                      * without proof, and that it is to copy again proves
                      * nothing. */
-                    actual_.stopped(status.number, std::nullopt, "");
+                    actual_.stopped(status.number, {}, "");
                     if (!find(desired_.model().tunnels, status.tunnel)) {
                         /* Its flows may be gone already. */
                         for (const auto &[name, row] : actual_.rows.bridges) {

@@ -181,35 +181,6 @@ Agent::counters_of(const Uuid &tunnel) const
 /* ------------------------------------------------------------------------
  * Status. */
 
-/* Handles for those of the tunnel's ways that have none, none of which the
- * switch still knows from another. */
-std::map<std::string, int64_t>
-Agent::new_handles(const Uuid &id)
-{
-    std::map<std::string, int64_t> handles;
-    auto desire = desired_.tunnels().find(id);
-    if (desire == desired_.tunnels().end() || desire->second.ways.empty()) {
-        return handles;
-    }
-    const TunnelStatus *status = desired_.status_of(id);
-    std::set<int64_t> busy;
-    for (const auto &[bridge, owners] : actual_.flows) {
-        for (auto i = owners.lower_bound({FlowOwner::Deliver, 0});
-             i != owners.end() && i->first.kind == FlowOwner::Deliver; ++i) {
-            busy.insert(i->first.number);
-        }
-    }
-    for (const DeliverySpec &way : desire->second.ways) {
-        const std::string text = way.to_string();
-        if (!status || !status->handles.count(text)) {
-            if (int64_t handle = desired_.handle_for(id, way, busy)) {
-                handles[text] = handle;
-            }
-        }
-    }
-    return handles;
-}
-
 void
 Agent::report_tunnel(const Uuid &id, StatusContext &context,
                      ControlWrite *write)
@@ -231,7 +202,7 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         }
         number = desired_.number_for_tunnel(id, busy);
     }
-    std::map<std::string, int64_t> handles = new_handles(id);
+    std::map<std::string, int64_t> handles = new_handles(id, actual_, &desired_);
     context.handles = &handles;
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);

@@ -53,6 +53,7 @@ BridgeLink::run()
                 reading ? LinkEvent::Kind::Read : LinkEvent::Kind::Counted;
             event.flows = std::move(dump->flows);
             event.meters = std::move(dump->meters);
+            event.groups = std::move(dump->groups);
             return event;
         }
         break;

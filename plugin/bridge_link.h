@@ -24,6 +24,7 @@ struct LinkEvent {
     } kind = Kind::Lost;
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters;
+    std::vector<Flow> groups; /* Likewise, of both. */
     std::vector<FlowEdit> edits;
     std::string error;
     std::vector<MeterEdit> meter_edits;

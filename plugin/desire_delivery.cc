@@ -3,6 +3,7 @@
  * delivery bridge (flows/delivery.h). */
 #include <algorithm>
 
+#include "flows/balance.h"
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
 #include "plugin/value_of.h"
@@ -22,7 +23,7 @@ DeliverySite::to_string() const
 /* Adds the way to one receiver, which has 'addresses' and perhaps a MAC;
  * false, told, if there is none. */
 bool
-DesiredState::add_way(const End &source, const End &destination,
+DesiredState::add_way(const End &source,
                       const std::vector<IpAddress> &addresses,
                       const std::string &mac, TunnelDesire *desire)
 {
@@ -45,21 +46,20 @@ DesiredState::add_way(const End &source, const End &destination,
             continue;
         }
         DeliverySpec way{*from, to, "", desire->site->to_string()};
-        if (source.subnet && source.subnet->gateway_mac) {
-            way.next_hop = *source.subnet->gateway_mac;
-        } else if (source.subnet && source.subnet->gateway) {
-            return fail("GATEWAY_MAC_UNKNOWN",
-                        "the inventory has no gateway_mac of subnet " +
-                            source.subnet->name +
-                            ", the next hop of the copies; add it");
-        } else if (!mac.empty()) {
-            /* Without a router both sit on one segment. */
-            way.next_hop = mac;
-        } else {
+        /* Without a router both sit on one segment. */
+        const Subnet *subnet = source.subnet;
+        bool routed = subnet && (subnet->gateway || subnet->gateway_mac);
+        way.next_hop = nic_mac(
+            routed ? subnet->gateway_mac.value_or("") : mac);
+        if (way.next_hop.empty()) {
             return fail("NEXT_HOP_UNKNOWN",
-                        "neither the source's subnet has a gateway nor the "
-                        "destination a MAC in the inventory; add gateway "
-                        "and gateway_mac of the subnet");
+                        routed ? "the inventory has no gateway_mac of subnet " +
+                                     subnet->name +
+                                     ", the next hop of the copies; add it"
+                               : "neither has the source's subnet a gateway "
+                                 "in the inventory nor the destination a "
+                                 "MAC; add gateway and gateway_mac of the "
+                                 "subnet");
         }
         desire->ways.push_back(way);
         return true;
@@ -96,22 +96,29 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire)
     }
     desire->site = site;
     if (destination.nic) {
-        return add_way(source, destination, destination.nic->addresses,
+        return add_way(source, destination.nic->addresses,
                        destination.nic->mac, desire);
     }
-    bool any_up = false;
     for (const LoadBalancerMember &member :
          destination.load_balancer->members) {
         const Nic *behind =
             member.nic ? find(model_.nics, *member.nic) : nullptr;
-        any_up |= member.up;
-        if (member.up &&
-            !add_way(source, destination, {member.address},
-                     behind ? behind->mac : "", desire)) {
+        if (!member.up) {
+            continue;
+        }
+        if (!desire->ways.empty() &&
+            desire->ways.front().destination.is_v6 != member.address.is_v6) {
+            desire->degrade("MEMBER_IP_VERSION",
+                            "member " + member.address.to_string() +
+                                " gets nothing, since the first of the load "
+                                "balancer is of another IP version; give all "
+                                "addresses of one");
+        } else if (!add_way(source, {member.address},
+                            behind ? behind->mac : "", desire)) {
             return false;
         }
     }
-    if (!any_up) {
+    if (desire->ways.empty()) {
         desire->fail_condition("DestinationReachable", "MEMBERS_DOWN",
                                "no member of load balancer " +
                                    destination.load_balancer->name +
@@ -178,8 +185,8 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
 /* Gives each way its handle, as the status row says; false if it does not
  * yet. */
 bool
-DesiredState::take_handles(const TunnelStatus &status, TunnelDesire *desire,
-                           EgressSpec *egress)
+DesiredState::take_handles(const TunnelStatus &status, bool balanced,
+                           TunnelDesire *desire, EgressSpec *egress)
 {
     bool v6 = desire->path->destination.is_v6;
     for (const DeliverySpec &way : desire->ways) {
@@ -199,9 +206,22 @@ DesiredState::take_handles(const TunnelStatus &status, TunnelDesire *desire,
     if (desire->deliveries.empty()) {
         egress->count_only = true;
         egress->destination = handle_address(0, v6);
-    } else {
-        egress->destination =
-            handle_address(desire->deliveries.begin()->first, v6);
+        return true;
+    }
+    egress->destination =
+        handle_address(desire->deliveries.begin()->first, v6);
+    if (balanced) {
+        std::map<IpAddress, int64_t> handles;
+        std::vector<IpAddress> members;
+        for (const auto &[handle, way] : desire->deliveries) {
+            handles[way.destination] = handle;
+        }
+        for (const auto &[member, handle] : handles) {
+            members.push_back(member);
+        }
+        for (size_t member : spread(members)) {
+            egress->slots.push_back(handles.at(members[member]));
+        }
     }
     return true;
 }

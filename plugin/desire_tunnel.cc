@@ -389,7 +389,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (tunnel->filter && !desire.tap.filter) {
         return as_it_was(id, desire);
     }
-    if (in_vpc && !take_handles(*status, &desire, &egress)) {
+    bool balanced = model_.resources.at(tunnel->destination).type ==
+                    ResourceType::LoadBalancer;
+    if (in_vpc && !take_handles(*status, balanced, &desire, &egress)) {
         return as_it_was(id, desire);
     }
     desire.wants_copy = true;

@@ -221,11 +221,11 @@ private:
 
     /* desire_delivery.cc: copies in a tenant's network. */
     bool find_ways(const Tunnel &, TunnelDesire *);
-    bool add_way(const End &source, const End &destination,
-                 const std::vector<IpAddress> &addresses,
+    bool add_way(const End &source, const std::vector<IpAddress> &addresses,
                  const std::string &mac, TunnelDesire *);
     bool find_leg(TunnelDesire *, EgressSpec *);
-    bool take_handles(const TunnelStatus &, TunnelDesire *, EgressSpec *);
+    bool take_handles(const TunnelStatus &, bool balanced, TunnelDesire *,
+                      EgressSpec *);
     void place_deliveries(const Uuid &id, const TunnelDesire &before,
                           const TunnelDesire &after);
     void desire_sites(SwitchRows *);

@@ -42,10 +42,31 @@ Actual::has(const FlowOwner &owner) const
 }
 
 void
-Actual::stopped(int64_t number, const std::optional<EgressSpec> &spec,
+Actual::stopped(int64_t number, const std::vector<EgressSpec> &specs,
                 const std::string &bridge)
 {
-    unproven[number] = {spec, bridge, ++stops};
+    Stopped &stop = unproven[number];
+    for (const EgressSpec &spec : specs) {
+        if (std::find(stop.specs.begin(), stop.specs.end(), spec) ==
+            stop.specs.end()) {
+            stop.specs.push_back(spec);
+        }
+    }
+    stop.bridge = bridge;
+    stop.stop = ++stops;
+}
+
+void
+Actual::resumed(int64_t number, const EgressSpec &spec,
+                const std::string &bridge)
+{
+    auto stop = unproven.find(number);
+    if (stop != unproven.end() && stop->second.bridge == bridge) {
+        std::erase(stop->second.specs, spec);
+        if (stop->second.specs.empty()) {
+            unproven.erase(stop);
+        }
+    }
 }
 
 void
@@ -62,10 +83,16 @@ Actual::proven(const std::map<int64_t, Stopped> &silent)
 namespace {
 
 /* What the copies of an owner's flows look like. */
-std::optional<EgressSpec>
-spec_of(const std::vector<Flow> &flows)
+std::vector<EgressSpec>
+specs_of(const std::vector<Flow> &flows)
 {
-    return flows.empty() ? std::nullopt : parse_egress(flows.front().actions);
+    std::vector<EgressSpec> specs;
+    for (const Flow &flow : flows) {
+        if (auto spec = parse_egress(flow.actions)) {
+            specs.push_back(*spec);
+        }
+    }
+    return specs;
 }
 
 } // namespace
@@ -85,7 +112,7 @@ Actual::take_read(const std::string &bridge,
         for (auto &[owner, was] : known->second) {
             std::sort(was.begin(), was.end());
             if (owner.kind == FlowOwner::Egress && !read.count(owner)) {
-                stopped(owner.number, spec_of(was), bridge);
+                stopped(owner.number, specs_of(was), bridge);
             }
         }
         if (known->second != read) {
@@ -127,7 +154,7 @@ Actual::lose(const std::string &bridge)
     }
     for (const auto &[owner, was] : known->second) {
         if (owner.kind == FlowOwner::Egress) {
-            stopped(owner.number, spec_of(was), bridge);
+            stopped(owner.number, specs_of(was), bridge);
         }
     }
     for (auto &[owner, was] : known->second) {
@@ -207,6 +234,17 @@ must_wait_for_delivery(const Actual &actual, const DesiredState &desired,
                    !diff_flows(actual_flows(actual, delivery), want->second)
                         .empty();
         });
+}
+
+/* Where an edit comes in a bundle.  Two owners can hand one match from one to
+ * the other (a patch port's number used again): what goes, goes first.  A
+ * group is there as long as a flow names it. */
+int
+rank(const FlowEdit &edit)
+{
+    bool group = edit.flow.key.table == GROUP_TABLE;
+    return edit.op == FlowEdit::Op::Delete ? (group ? 1 : 0)
+                                           : (group ? 2 : 3);
 }
 
 /* Keeps the deliveries that are to go for as long as something may send to
@@ -311,12 +349,9 @@ make_plan(const Actual &actual, const DesiredState &desired,
     }
     bool kept = keep_deliveries(actual, sends_change, &plan);
     for (auto &[bridge, edits] : plan.flows) {
-        /* Two owners can hand one match from one to the other (a patch
-         * port's number used again): what goes, goes first. */
         std::stable_sort(edits.begin(), edits.end(),
                          [](const FlowEdit &a, const FlowEdit &b) {
-                             return a.op == FlowEdit::Op::Delete &&
-                                    b.op != FlowEdit::Op::Delete;
+                             return rank(a) < rank(b);
                          });
     }
     for (const std::string &bridge : actual.disturbed) {
@@ -361,28 +396,25 @@ apply_bundle(Actual *actual, const std::string &bridge,
             return flow.key == edit.flow.key;
         });
         bool sends = owner.kind == FlowOwner::Egress &&
-                     edit.flow.key.table == TABLE_EGRESS;
+                     (edit.flow.key.table == TABLE_EGRESS ||
+                      edit.flow.key.table == TABLE_SPREAD);
+        auto before = parse_egress(was);
+        std::optional<EgressSpec> after;
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
+            after = parse_egress(edit.flow.actions);
             if (owner.kind == FlowOwner::Renewal) {
                 actual->disturbed.erase(bridge);
             }
-            if (sends) {
-                auto stop = actual->unproven.find(owner.number);
-                auto before = parse_egress(was);
-                auto after = parse_egress(edit.flow.actions);
-                if (before &&
-                    !(after && after->destination == before->destination)) {
-                    /* It went elsewhere, which may go on for a while. */
-                    actual->stopped(owner.number, before, bridge);
-                } else if (stop != actual->unproven.end() &&
-                           stop->second.bridge == bridge && !before) {
-                    /* It copies again, and rightly. */
-                    actual->unproven.erase(stop);
-                }
-            }
-        } else if (sends) {
-            actual->stopped(owner.number, parse_egress(was), bridge);
+        }
+        if (sends && before && before != after) {
+            /* It may go on so for a while. */
+            actual->stopped(owner.number, {*before}, bridge);
+        } else if (sends && edit.op == FlowEdit::Op::Delete) {
+            actual->stopped(owner.number, {}, bridge);
+        }
+        if (sends && after) {
+            actual->resumed(owner.number, *after, bridge);
         }
         if (flows.empty()) {
             owners.erase(owner);

@@ -36,7 +36,7 @@ namespace pm {
 /* A tunnel that stopped copying. */
 struct Stopped {
     /* What its copies looked like, as far as that is known. */
-    std::optional<EgressSpec> spec;
+    std::vector<EgressSpec> specs;
     std::string bridge; /* Of ours, where it copied; empty: not known. */
     /* Tells this stop from a later one of the same tunnel. */
     uint64_t stop = 0;
@@ -69,8 +69,11 @@ struct Actual {
     /* Some bridge has flows of this owner. */
     bool has(const FlowOwner &) const;
 
-    /* The tunnel may have copied and must not any more. */
-    void stopped(int64_t number, const std::optional<EgressSpec> &,
+    /* The tunnel may have copied so and must not any more. */
+    void stopped(int64_t number, const std::vector<EgressSpec> &,
+                 const std::string &bridge);
+    /* It copies so again, and rightly. */
+    void resumed(int64_t number, const EgressSpec &,
                  const std::string &bridge);
     /* A proof that covers these stops, and no later ones, has ended well. */
     void proven(const std::map<int64_t, Stopped> &);

@@ -48,9 +48,26 @@ Prover::ask_dumps()
     }
 }
 
-/* Whether a line of a datapath dump sends to one of the stopped tunnels:
- * "ipv4(src=S,dst=D...) ... vni=0xV" of a userspace tnl_push, or
- * "tunnel(tun_id=0xV,src=S,dst=D" of the kernel's set action. */
+namespace {
+
+/* Whether a line of a datapath dump sends such copies: "ipv4(src=S,dst=D...)
+ * ... vni=0xV" of a userspace tnl_push, or "tunnel(tun_id=0xV,src=S,dst=D" of
+ * the kernel's set action. */
+bool
+is_sent_by(const std::string &line, const EgressSpec &spec)
+{
+    std::ostringstream vni;
+    vni << "=0x" << std::hex << spec.vni;
+    std::string outer = "src=" + spec.source.to_string() +
+                        ",dst=" + spec.destination.to_string();
+    return line.find(outer) != std::string::npos &&
+           (line.find("vni" + vni.str()) != std::string::npos ||
+            line.find("tun_id" + vni.str()) != std::string::npos);
+}
+
+} // namespace
+
+/* Whether a dump has a flow that sends to one of the stopped tunnels. */
 bool
 Prover::copies_left(const std::string &dump) const
 {
@@ -58,18 +75,10 @@ Prover::copies_left(const std::string &dump) const
     std::string line;
     while (std::getline(lines, line)) {
         for (const auto &[number, stopped] : stopped_) {
-            const std::optional<EgressSpec> &spec = stopped.spec;
-            if (!spec) {
-                continue;
-            }
-            std::ostringstream vni;
-            vni << "=0x" << std::hex << spec->vni;
-            std::string outer = "src=" + spec->source.to_string() +
-                                ",dst=" + spec->destination.to_string();
-            if (line.find(outer) != std::string::npos &&
-                (line.find("vni" + vni.str()) != std::string::npos ||
-                 line.find("tun_id" + vni.str()) != std::string::npos)) {
-                return true;
+            for (const EgressSpec &spec : stopped.specs) {
+                if (is_sent_by(line, spec)) {
+                    return true;
+                }
             }
         }
     }

@@ -227,6 +227,33 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
                         });
 }
 
+std::map<std::string, int64_t>
+new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
+{
+    std::map<std::string, int64_t> handles;
+    auto desire = desired->tunnels().find(tunnel);
+    if (desire == desired->tunnels().end() || desire->second.ways.empty()) {
+        return handles;
+    }
+    const TunnelStatus *status = desired->status_of(tunnel);
+    std::set<int64_t> busy;
+    for (const auto &[bridge, owners] : actual.flows) {
+        for (auto i = owners.lower_bound({FlowOwner::Deliver, 0});
+             i != owners.end() && i->first.kind == FlowOwner::Deliver; ++i) {
+            busy.insert(i->first.number);
+        }
+    }
+    for (const DeliverySpec &way : desire->second.ways) {
+        const std::string text = way.to_string();
+        if (!status || !status->handles.count(text)) {
+            if (int64_t handle = desired->handle_for(tunnel, way, busy)) {
+                handles[text] = handle;
+            }
+        }
+    }
+    return handles;
+}
+
 namespace {
 
 /* The tunnel's handles: those of what its copies are to become, and until

@@ -24,6 +24,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_cover.cc \
 	tests/unit/test_decide.cc \
 	tests/unit/test_desire_network.cc \
+	tests/unit/test_delivery.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
 	tests/unit/test_edit.cc \

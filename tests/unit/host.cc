@@ -170,6 +170,18 @@ Host::find_path(const PathKey &key)
     path.device = "br-int";
     path.mtu = 1600;
     path.neighbour = Neighbour::Reachable;
+    const HandleRange &range = handle_range(key.destination.is_v6);
+    if (range.handles.contains(key.destination)) {
+        path.source = range.source;
+        /* As bridge_for_type() and the delivery bridge are called. */
+        for (const auto &[name, row] : desired.rows().bridges) {
+            if (row.mark.purpose == "delivery" &&
+                (row.datapath_type.empty() ? "system" : row.datapath_type) ==
+                    key.datapath_type) {
+                path.device = name;
+            }
+        }
+    }
     return path;
 }
 
@@ -178,7 +190,10 @@ Host::answer_paths()
 {
     bool answered = false;
     for (const PathKey &key : desired.paths()) {
-        if (!paths.count(key)) {
+        /* The private leg comes with its bridge. */
+        bool leg = handle_range(key.destination.is_v6)
+                       .handles.contains(key.destination);
+        if (!paths.count(key) || (leg && !(paths[key] == find_path(key)))) {
             paths[key] = find_path(key);
             answered = true;
         }
@@ -200,6 +215,20 @@ Host::write_statuses()
             model.tunnel_statuses[row_id(Row::Status, next_row_++)] = status;
             written = true;
         }
+    }
+    for (auto &[row, status] : model.tunnel_statuses) {
+        auto desire = desired.tunnels().find(status.tunnel);
+        if (status.chassis != chassis || desire == desired.tunnels().end()) {
+            continue;
+        }
+        auto handles = status.handles;
+        for (const DeliverySpec &way : desire->second.ways) {
+            handles.try_emplace(
+                way.to_string(),
+                desired.handle_for(status.tunnel, way, {}));
+        }
+        written |= handles != status.handles;
+        status.handles = handles;
     }
     written |= std::erase_if(model.tunnel_statuses, [&](const auto &row) {
                    return row.second.chassis == chassis &&

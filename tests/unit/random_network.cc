@@ -20,6 +20,10 @@ RandomHost::put_subnet(uint32_t n)
     subnet.routes = {{*Cidr::parse("10.1.0.0/29"), peering_to(6 % VPCS)},
                      {*Cidr::parse("10.1.0.0/16"), peering_to(7 % VPCS)},
                      {*Cidr::parse("10.2.0.9/32"), numbered("connect", vpc)}};
+    if (chance(50)) {
+        subnet.gateway = ip_of("10." + std::to_string(n) + ".0.1");
+        subnet.gateway_mac = chance(90) ? mac_of(200 + n) : "junk";
+    }
     model.subnets[row_id(Row::Subnet, n)] = subnet;
 }
 

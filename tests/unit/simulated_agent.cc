@@ -80,6 +80,11 @@ SimulatedAgent::note_policies()
             policy.destinations.insert(
                 {destination.nic->addresses.front(), tunnel.vni});
         }
+        if (destination.load_balancer) {
+            for (const auto &member : destination.load_balancer->members) {
+                policy.destinations.insert({member.address, tunnel.vni});
+            }
+        }
         policy.filters.insert(tunnel.filter);
         policy.rates.insert(tunnel.rate_kbps);
         policy.iface_ids.insert(source.nic ? source.nic->iface_id
@@ -157,7 +162,7 @@ SimulatedAgent::pass(bool hurry)
         started_ = true;
         for (const auto &[id, status] : host.model.tunnel_statuses) {
             if (status.chassis == "hv1") {
-                actual.stopped(status.number, std::nullopt, "");
+                actual.stopped(status.number, {}, "");
             }
         }
     }
@@ -224,6 +229,8 @@ SimulatedAgent::report()
         bool coming = d != host.desired.tunnels().end() && d->second.bound &&
                       !host.desired.status_of(id);
         int64_t number = coming ? host.desired.number_for_tunnel(id, busy) : 0;
+        auto handles = new_handles(id, actual, &host.desired);
+        context.handles = &handles;
         StatusEdit edit = desire_status(id, host.desired, actual, outstanding,
                                         number, context);
         auto row = host.desired.status_row_of(id);

@@ -66,6 +66,8 @@ private:
     void judge_plan(const Plan &);
     void judge_tables();
     void judge_limits(const std::string &bridge);
+    std::optional<EgressSpec> arriving(const std::string &bridge,
+                                       const Flow &);
     void judge_tap(const Flow &);
     bool serves(const Flow &) const;
     const TunnelStatus *status_of_number(int64_t) const;

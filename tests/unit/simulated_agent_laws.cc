@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "plugin/switch_names.h"
 #include "tests/unit/simulated_agent.h"
 
 namespace pm {
@@ -170,6 +171,31 @@ SimulatedAgent::judge_limits(const std::string &bridge)
     }
 }
 
+/* What a flow sends, as it arrives: in a tenant's network it is what the
+ * delivery bridge makes of it. */
+std::optional<EgressSpec>
+SimulatedAgent::arriving(const std::string &bridge, const Flow &flow)
+{
+    auto spec = parse_egress(flow.actions);
+    bool v6 = spec && spec->destination.is_v6;
+    if (!spec || !handle_range(v6).handles.contains(spec->destination)) {
+        return spec;
+    }
+    std::string to = "dst=" + spec->destination.to_string() + ",";
+    for (const auto &[key, delivery] : tables[delivery_bridge_name(bridge)]) {
+        if (key.match.find(to) == std::string::npos) {
+            continue;
+        }
+        std::string before = "set_field:";
+        size_t end = delivery.actions.find(v6 ? "->ipv6_dst" : "->ip_dst");
+        size_t start = delivery.actions.rfind(before, end) + before.size();
+        spec->destination =
+            ip_of(delivery.actions.substr(start, end - start));
+        return spec;
+    }
+    return std::nullopt; /* Dropped. */
+}
+
 void
 SimulatedAgent::judge_tables()
 {
@@ -188,7 +214,7 @@ SimulatedAgent::judge_tables()
                     fault("no status row speaks for " + flow.to_string());
                     continue;
                 }
-                auto spec = parse_egress(flow.actions);
+                auto spec = arriving(bridge, flow);
                 const Policy &policy = policies_[status->tunnel];
                 if (policy.filters.empty() ||
                     (spec && !policy.destinations.count(

@@ -439,8 +439,11 @@ TEST_F(Network, AsksEachMemberOfALoadBalancerWhatItAdmits)
 
 TEST_F(Network, KnowsTheOuterSourceOfDeliveryThroughTheVpcOnly)
 {
+    tunnel.delivery = Delivery::Underlay;
     EXPECT_EQ(outer_source_by_inventory(model, tunnel), std::nullopt);
     tunnel.delivery = Delivery::Vpc;
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("10.1.0.5"));
+    tunnel.delivery = Delivery::Auto;
     EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("10.1.0.5"));
     model.nics[NIC_A].addresses.clear();
     EXPECT_EQ(outer_source_by_inventory(model, tunnel), std::nullopt);

@@ -39,6 +39,7 @@ protected:
         ids.target_id = row_id(Row::Nic, 5);
         model.resources[row_id(Row::Destination, 5)] = ids;
         tunnel = host.add_tunnel(0, 0, 5);
+        model.tunnels[tunnel].delivery = Delivery::Underlay;
         other = host.add_tunnel(1, 0, 0);
         EXPECT_TRUE(host.settle());
     }

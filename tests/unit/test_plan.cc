@@ -139,8 +139,8 @@ TEST(ApplyBundle, LeavesATunnelUnprovenWithWhereItsCopiesWent)
     apply_bundle(&actual, "br-mirror", remove);
     EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
     ASSERT_TRUE(actual.unproven.count(4));
-    EXPECT_EQ(actual.unproven[4].spec->destination, spec.destination);
-    EXPECT_EQ(actual.unproven[4].spec->vni, 7);
+    EXPECT_EQ(actual.unproven[4].specs.at(0).destination, spec.destination);
+    EXPECT_EQ(actual.unproven[4].specs.at(0).vni, 7);
     apply_bundle(&actual, "br-mirror", add);
     EXPECT_TRUE(actual.unproven.empty()) << "it copies again";
 }
@@ -164,9 +164,9 @@ one_copying()
 TEST(Actual, AProofCoversNoStopThatCameAfterItBegan)
 {
     Actual actual;
-    actual.stopped(4, std::nullopt, "br-mirror");
+    actual.stopped(4, {}, "br-mirror");
     auto proof = actual.unproven;
-    actual.stopped(4, std::nullopt, "br-mirror");
+    actual.stopped(4, {}, "br-mirror");
     actual.proven(proof);
     EXPECT_TRUE(actual.unproven.count(4));
     proof = actual.unproven;
@@ -180,7 +180,7 @@ TEST(Actual, WhatCopiedOnALostConnectionIsUnproven)
     actual.lose("br-mirror");
     EXPECT_FALSE(actual.has({FlowOwner::Egress, 4}));
     ASSERT_TRUE(actual.unproven.count(4));
-    EXPECT_EQ(actual.unproven[4].spec->vni, 7);
+    EXPECT_EQ(actual.unproven[4].specs.at(0).vni, 7);
 }
 
 TEST(Actual, FlowsThatSomebodyElseDeletedAreNoticedAndUnproven)

@@ -70,7 +70,7 @@ TEST_F(RenewalTest, WhatIsThereIsNoReasonForAPlan)
 
 TEST_F(RenewalTest, NothingIsProvenBetweenAStrangersChangeAndTheNextRenewal)
 {
-    actual.stopped(4, std::nullopt, "br-mirror");
+    actual.stopped(4, {}, "br-mirror");
     EXPECT_TRUE(plan().prove);
     actual.take_read("br-mirror", {{{FlowOwner::Stray, 0}, {Flow{}}}}, {});
     actual.take_read("br-mirror", {}, {});

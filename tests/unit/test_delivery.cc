@@ -1,0 +1,409 @@
+/* Delivery in a tenant's own network. */
+#include <gtest/gtest.h>
+
+#include "flows/balance.h"
+#include "flows/delivery.h"
+#include "plugin/plan.h"
+#include "plugin/status.h"
+#include "plugin/switch_names.h"
+#include "tests/unit/host.h"
+
+namespace pm {
+namespace {
+
+TEST(Delivery, HandlesAreOfTheRangeAndNoneIsOfTheLink)
+{
+    for (bool v6 : {false, true}) {
+        const HandleRange &range = handle_range(v6);
+        for (int64_t handle : {INT64_C(0), INT64_C(1), INT64_C(251),
+                               INT64_C(252), INT64_C(255), HANDLE_MAX}) {
+            IpAddress address = handle_address(handle, v6);
+            EXPECT_TRUE(range.handles.contains(address)) << handle;
+            EXPECT_FALSE(range.link.contains(address)) << handle;
+        }
+    }
+    EXPECT_EQ(handle_address(1, false).to_string(), "169.254.192.5");
+    EXPECT_EQ(handle_address(252, false).to_string(), "169.254.193.0");
+    EXPECT_EQ(handle_address(HANDLE_MAX, false).to_string(),
+              "169.254.254.132");
+    EXPECT_EQ(handle_address(1, true).to_string(), "fd6d:7200::5");
+}
+
+TEST(Delivery, TheHypervisorsMacIsItsOwnAndLocallyAdministered)
+{
+    EXPECT_EQ(delivery_mac("hv1"), delivery_mac("hv1"));
+    EXPECT_NE(delivery_mac("hv1"), delivery_mac("hv2"));
+    EXPECT_EQ(delivery_mac("hv1").substr(0, 3), "02:");
+    EXPECT_EQ(delivery_mac("hv1").size(), 17u);
+}
+
+TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
+{
+    DeliverySpec way{ip_of("10.1.0.5"), ip_of("10.2.0.9"),
+                     "02:00:00:00:01:01", "br-int tag 5"};
+    auto flows = delivery_flows(7, way, "02:11:22:33:44:55", 103);
+    ASSERT_EQ(flows.size(), 1u);
+    EXPECT_EQ(flows[0].key.match,
+              "in_port=LOCAL,udp,nw_dst=169.254.192.11,tp_dst=4789");
+    EXPECT_EQ(flows[0].actions,
+              "set_field:02:11:22:33:44:55->eth_src,"
+              "set_field:02:00:00:00:01:01->eth_dst,"
+              "set_field:10.1.0.5->ip_src,set_field:10.2.0.9->ip_dst,"
+              "output:103");
+    for (const Flow &flow : delivery_base_flows("02:11:22:33:44:55")) {
+        EXPECT_TRUE(flow.actions == "drop" ||
+                    flow.key.match.starts_with("in_port=LOCAL,"))
+            << flow.to_string();
+    }
+}
+
+std::vector<IpAddress>
+members(std::initializer_list<int> numbers)
+{
+    std::vector<IpAddress> all;
+    for (int n : numbers) {
+        all.push_back(ip_of("10.9.0." + std::to_string(n)));
+    }
+    return all;
+}
+
+/* Who has each slot. */
+std::vector<IpAddress>
+holders(const std::vector<IpAddress> &all)
+{
+    std::vector<IpAddress> result;
+    for (size_t member : spread(all)) {
+        result.push_back(all[member]);
+    }
+    return result;
+}
+
+TEST(Balance, EverySlotHasAMemberAndEveryMemberSlots)
+{
+    EXPECT_TRUE(spread({}).empty());
+    for (int n = 1; n <= 8; n++) {
+        std::vector<IpAddress> all;
+        for (int i = 0; i < n; i++) {
+            all.push_back(ip_of("10.9.0." + std::to_string(10 + i)));
+        }
+        std::map<IpAddress, int> slots;
+        for (const IpAddress &member : holders(all)) {
+            slots[member]++;
+        }
+        EXPECT_EQ(slots.size(), all.size());
+        for (const auto &[member, count] : slots) {
+            EXPECT_GE(count, BALANCE_SLOTS / n / 3) << n;
+        }
+    }
+}
+
+TEST(Balance, AMemberThatLeavesMovesItsOwnSlotsOnly)
+{
+    auto before = holders(members({10, 11, 12, 13}));
+    auto after = holders(members({10, 12, 13}));
+    for (size_t i = 0; i < before.size(); i++) {
+        if (before[i] != ip_of("10.9.0.11")) {
+            EXPECT_EQ(after[i], before[i]) << i;
+        }
+    }
+}
+
+TEST(Balance, TheOrderOfMembersSaysNothing)
+{
+    EXPECT_EQ(holders(members({10, 11, 12})), holders(members({12, 10, 11})));
+}
+
+/* nic0 of VPC 0 mirrored to nic5 of VPC 1, and to a load balancer of VPC 2
+ * with the members 10.2.0.9, 10.2.0.10 and 10.2.0.11. */
+class Tenant : public testing::Test {
+protected:
+    Tenant()
+    {
+        for (uint32_t n = 0; n < 3; n++) {
+            model.vpcs[row_id(Row::Vpc, n)] = {
+                "vpc" + std::to_string(n), "acme", "kr",
+                n == 2 ? VpcKind::Transit : VpcKind::Standard};
+            Subnet subnet;
+            subnet.name = "subnet" + std::to_string(n);
+            subnet.vpc = row_id(Row::Vpc, n);
+            subnet.cidr = *Cidr::parse("10." + std::to_string(n) + ".0.0/16");
+            model.subnets[row_id(Row::Subnet, n)] = subnet;
+        }
+        source_subnet().routes = {{*Cidr::parse("10.1.0.0/16"), "p"},
+                                  {*Cidr::parse("10.2.0.0/16"), "t"}};
+        source_subnet().gateway_mac = "02:00:00:00:01:01";
+        model.peerings[row_id(Row::Peering, 0)] = {
+            "p", row_id(Row::Vpc, 0), row_id(Row::Vpc, 1), true};
+        model.connects[row_id(Row::Connect, 0)] = {
+            "t", row_id(Row::Vpc, 0), row_id(Row::Vpc, 2), true};
+        host.plug("nic0", "br-int");
+        host.facts.nics["nic0"].own_tag = 5;
+        host.add_source(0);
+        nic(0).subnet = row_id(Row::Subnet, 0);
+        nic(0).addresses = {ip_of("10.0.0.5"), ip_of("fd00:a::5")};
+        host.add_nic(5);
+        nic(5).subnet = row_id(Row::Subnet, 1);
+        nic(5).addresses = {ip_of("10.1.0.9")};
+        add_destination(5, ResourceType::NetworkInterface, "nic5",
+                        row_id(Row::Nic, 5));
+        LoadBalancer lb;
+        lb.name = "lb";
+        lb.vpc = row_id(Row::Vpc, 2);
+        lb.subnet = row_id(Row::Subnet, 2);
+        for (int n = 9; n <= 11; n++) {
+            lb.members.push_back({ip_of("10.2.0." + std::to_string(n)), true,
+                                  std::nullopt});
+        }
+        model.load_balancers[row_id(Row::LoadBalancer, 0)] = lb;
+        add_destination(6, ResourceType::LoadBalancer, "lb",
+                        row_id(Row::LoadBalancer, 0));
+    }
+
+    void add_destination(uint32_t n, ResourceType type,
+                         const std::string &target, const Uuid &target_id)
+    {
+        Resource resource;
+        resource.name = "to-" + target;
+        resource.account = "acme";
+        resource.purpose = Purpose::Destination;
+        resource.type = type;
+        resource.target = target;
+        resource.target_id = target_id;
+        if (type == ResourceType::NetworkInterface) {
+            resource.iface_id = target;
+        }
+        model.resources[row_id(Row::Destination, n)] = resource;
+    }
+
+    Nic &nic(uint32_t n) { return model.nics[row_id(Row::Nic, n)]; }
+    Subnet &source_subnet() { return model.subnets[row_id(Row::Subnet, 0)]; }
+    std::vector<LoadBalancerMember> &lb_members()
+    {
+        return model.load_balancers[row_id(Row::LoadBalancer, 0)].members;
+    }
+
+    const TunnelDesire &desire() { return host.desire(tunnel); }
+
+    /* What the copies are on the wire, by handle. */
+    std::vector<std::string> delivered()
+    {
+        std::vector<std::string> all;
+        for (const auto &[handle, way] : desire().deliveries) {
+            all.push_back(way.to_string());
+        }
+        return all;
+    }
+
+    void start(uint32_t destination)
+    {
+        tunnel = host.add_tunnel(0, 0, destination);
+        ASSERT_TRUE(host.settle());
+    }
+
+    Host host;
+    Model &model = host.model;
+    Uuid tunnel;
+};
+
+TEST_F(Tenant, CopiesComeFromTheSourceByItsGateway)
+{
+    start(5);
+    EXPECT_EQ(desire().delivery, Delivery::Vpc);
+    EXPECT_EQ(delivered(),
+              (std::vector<std::string>{
+                  "10.0.0.5>10.1.0.9 via 02:00:00:00:01:01 on br-int tag 5"}));
+    ASSERT_TRUE(desire().egress);
+    EXPECT_EQ(desire().egress->source, handle_range(false).source);
+    EXPECT_EQ(desire().egress->destination,
+              handle_address(desire().deliveries.begin()->first, false));
+    const SwitchRows &rows = host.desired.rows();
+    EXPECT_EQ(rows.bridges.at("br-mirror-dlv").mark.purpose, "delivery");
+    EXPECT_EQ(rows.ports.at("mdlv-1").tag, 5);
+    EXPECT_EQ(rows.ports.at("mdlv-1").bridge, "br-int");
+    EXPECT_EQ(rows.ports.at("mvpc-1").bridge, "br-mirror-dlv");
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST_F(Tenant, WithoutARouterTheNextHopIsTheDestination)
+{
+    source_subnet().gateway_mac.reset();
+    start(5);
+    EXPECT_EQ(desire().deliveries.begin()->second.next_hop, mac_of(5));
+    source_subnet().gateway = ip_of("10.0.0.1");
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().reasons.count("NEXT_HOP_UNKNOWN"));
+    EXPECT_FALSE(desire().egress);
+    source_subnet().gateway_mac = "junk";
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().reasons.count("NEXT_HOP_UNKNOWN"));
+}
+
+TEST_F(Tenant, TheAddressesAreOfOneVersion)
+{
+    nic(5).addresses = {ip_of("fd00:b::9"), ip_of("10.1.0.9")};
+    start(5);
+    EXPECT_EQ(desire().deliveries.begin()->second.source,
+              ip_of("fd00:a::5"));
+    nic(0).addresses = {ip_of("10.0.0.5")};
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(desire().deliveries.begin()->second.destination,
+              ip_of("10.1.0.9"));
+    nic(5).addresses = {ip_of("fd00:b::9")};
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().reasons.count("SOURCE_ADDRESS_MISSING"));
+    EXPECT_FALSE(desire().egress);
+    nic(5).addresses.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().reasons.count("DESTINATION_ADDRESS_MISSING"));
+}
+
+TEST_F(Tenant, ACollectorIsNotInAVpc)
+{
+    host.add_collector(0);
+    tunnel = host.add_tunnel(0, 0, 0);
+    model.tunnels[tunnel].delivery = Delivery::Vpc;
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().reasons.count("DELIVERY_UNSUPPORTED"));
+    model.tunnels[tunnel].delivery = Delivery::Auto;
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(desire().delivery, Delivery::Underlay);
+    EXPECT_TRUE(desire().egress);
+}
+
+TEST_F(Tenant, UnderOvnThePortIsALogicalPortOfTheSubnet)
+{
+    host.facts.settings.ovn_bridge = "br-int";
+    start(5);
+    const PortRow &port = host.desired.rows().ports.at("mdlv-1");
+    EXPECT_EQ(port.iface_id, "mirror-hv1-subnet0");
+    EXPECT_EQ(port.tag, std::nullopt);
+}
+
+TEST_F(Tenant, TheTenantsMtuBoundsWhatIsKept)
+{
+    nic(0).mtu = 1450;
+    start(5);
+    EXPECT_EQ(desire().effective_packet_length, 1450 - 36);
+    EXPECT_EQ(desire().conditions.at("MtuSufficient").status,
+              ConditionStatus::False);
+    nic(5).mtu = 1400;
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(desire().effective_packet_length, 1400 - 36);
+    nic(5).mtu = 9000;
+    nic(0).mtu = 9000;
+    ASSERT_TRUE(host.settle());
+    /* The kernel's datapath: the private leg counts as well. */
+    EXPECT_EQ(desire().effective_packet_length, 1450);
+}
+
+TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
+{
+    start(5);
+    int64_t old = desire().deliveries.begin()->first;
+    Actual actual;
+    actual.rows = host.facts.rows;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+    }
+    nic(5).addresses = {ip_of("10.1.0.10")};
+    host.feed();
+    /* The new one is not in the status row: the copies go on as before. */
+    EXPECT_EQ(desire().deliveries.begin()->first, old);
+    EXPECT_TRUE(desire().undecided);
+    ASSERT_TRUE(host.write_statuses());
+    host.feed();
+    int64_t now = desire().deliveries.begin()->first;
+    EXPECT_NE(now, old);
+
+    std::set<OwnerKey> outstanding = host.desired.take_changed_flows();
+    auto plan = [&] { return make_plan(actual, host.desired, &outstanding); };
+    Plan first = plan();
+    EXPECT_FALSE(first.flows.count("br-mirror"));
+    ASSERT_TRUE(first.flows.count("br-mirror-dlv"));
+    for (const FlowEdit &edit : first.flows.at("br-mirror-dlv")) {
+        EXPECT_EQ(edit.op, FlowEdit::Op::Add) << edit.to_string();
+    }
+    apply_bundle(&actual, "br-mirror-dlv", first.flows.at("br-mirror-dlv"));
+    Plan second = plan();
+    EXPECT_FALSE(second.flows.count("br-mirror-dlv"));
+    ASSERT_TRUE(second.flows.count("br-mirror"));
+    apply_bundle(&actual, "br-mirror", second.flows.at("br-mirror"));
+    Plan third = plan();
+    EXPECT_TRUE(third.flows.empty());
+    EXPECT_TRUE(third.prove);
+    ASSERT_EQ(actual.unproven.size(), 1u);
+    EXPECT_EQ(actual.unproven.begin()->second.specs.at(0).destination,
+              handle_address(old, false));
+    actual.proven(actual.unproven);
+    Plan last = plan();
+    ASSERT_TRUE(last.flows.count("br-mirror-dlv"));
+    EXPECT_EQ(last.flows.at("br-mirror-dlv").size(), 1u);
+    EXPECT_EQ(last.flows.at("br-mirror-dlv")[0].op, FlowEdit::Op::Delete);
+}
+
+TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
+{
+    start(6);
+    ASSERT_TRUE(desire().egress);
+    EXPECT_EQ(desire().deliveries.size(), 3u);
+    EXPECT_EQ(desire().egress->slots.size(), 64u);
+    auto flows = egress_flows(9, *desire().egress);
+    int groups = 0, members = 0;
+    for (const Flow &flow : flows) {
+        groups += flow.key.table == GROUP_TABLE;
+        members += flow.key.table == TABLE_SPREAD;
+        if (flow.key.table == TABLE_EGRESS) {
+            EXPECT_EQ(flow.actions, "group:9");
+        }
+        EXPECT_EQ(flow.actions.find("selection_method"), std::string::npos);
+    }
+    EXPECT_EQ(groups, 1);
+    EXPECT_EQ(members, 3);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST_F(Tenant, WithoutAMemberNothingIsSentAndAllIsCounted)
+{
+    for (auto &member : lb_members()) {
+        member.up = false;
+    }
+    start(6);
+    EXPECT_EQ(desire().health, Health::Degraded);
+    EXPECT_TRUE(desire().reasons.count("MEMBERS_DOWN"));
+    ASSERT_TRUE(desire().egress);
+    EXPECT_TRUE(desire().egress->count_only);
+    lb_members()[1].up = true;
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(desire().health, Health::Ok);
+    EXPECT_EQ(desire().deliveries.size(), 1u);
+    EXPECT_FALSE(desire().egress->count_only);
+}
+
+TEST_F(Tenant, MembersOfAnotherIpVersionAreTold)
+{
+    lb_members().push_back({ip_of("fd00:c::9"), true, std::nullopt});
+    start(6);
+    EXPECT_TRUE(desire().reasons.count("MEMBER_IP_VERSION"));
+    EXPECT_EQ(desire().deliveries.size(), 3u);
+}
+
+TEST_F(Tenant, ABridgeWhoseNameIsTooLongIsTold)
+{
+    host.facts.settings.mirror_bridge = "br-a-long-mirror";
+    start(5);
+    EXPECT_TRUE(desire().reasons.count("DELIVERY_BRIDGE_UNNAMED"));
+    EXPECT_FALSE(desire().egress);
+}
+
+TEST_F(Tenant, AnotherUseOfThePrivateRangeIsTold)
+{
+    start(5);
+    PathKey leg{"system", handle_address(0, false)};
+    host.paths[leg].device = "eth0";
+    host.feed();
+    EXPECT_TRUE(desire().reasons.count("DELIVERY_NOT_ROUTED"));
+    EXPECT_FALSE(desire().egress);
+}
+
+} // namespace
+} // namespace pm

@@ -158,13 +158,13 @@ base_flows(bool budgeted)
                          cookie(FlowOwner::Base, 0),
                          actions});
     };
-    for (FlowTable table :
-         {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS, TABLE_SPREAD}) {
+    for (FlowTable table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
         add(table, "drop");
     }
     add(TABLE_LIMIT, resubmit(TABLE_BUDGET));
     add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
     add(TABLE_MEMBER, "drop");
+    add(TABLE_SPREAD, "drop");
     return flows;
 }
 

@@ -330,7 +330,7 @@ DesiredState::desire_tunnel(const Uuid &id)
                 delivery_bridge_name(desire.mirror_bridge) +
                 ", which is taken, or longer than an interface's name; set "
                 "external_ids:mirror-bridge to another name, of 11 "
-                "characters at most");
+                "characters at most, and deliver on one datapath type");
         return desire;
     }
     /* Rows do not come and go with the route: each change of a Mirror makes

@@ -58,7 +58,8 @@ class NetworkCases(ProductCases):
                 ("first", "web1-src", "ids", VNI),
                 ("aside", "other1-src", "ids4", UNTOUCHED)):
             self.control.ctl("tunnel-add", name, f"source={source}",
-                             f"destination={destination}", f"vni={vni}")
+                             f"destination={destination}", f"vni={vni}",
+                             "delivery=underlay")
         self.control.wait_running("first", "aside")
         for guest, vni in (("web1", VNI), ("other1", UNTOUCHED)):
             self.lab.wait_copied(self.lab.talk(guest, "db1"), self.ids4, vni)

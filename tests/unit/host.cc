@@ -193,8 +193,9 @@ Host::answer_paths()
         /* The private leg comes with its bridge. */
         bool leg = handle_range(key.destination.is_v6)
                        .handles.contains(key.destination);
-        if (!paths.count(key) || (leg && !(paths[key] == find_path(key)))) {
-            paths[key] = find_path(key);
+        Path path = leg ? Host::find_path(key) : Path{};
+        if (!paths.count(key) || (leg && !(paths[key] == path))) {
+            paths[key] = leg ? path : find_path(key);
             answered = true;
         }
     }

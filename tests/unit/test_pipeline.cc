@@ -43,6 +43,8 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
                    "table=4,priority=0,cookie=0x6d72000000000000 "
                    "actions=meter:16777216",
                    "table=5,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop",
+                   "table=6,priority=0,cookie=0x6d72000000000000 "
                    "actions=drop"};
     EXPECT_EQ(texts(base_flows(true)), lines);
     lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";

@@ -7,13 +7,43 @@ from lab.waiting import wait_until
 VNI = 7001
 
 
-class VpcCases(ProductCases):
-    """web1 and db1 are in VPC a, ids in VPC b; a router joins the two."""
+class TenantCases(ProductCases):
+    """web1 and db1 talk in a subnet of VPC a."""
 
     collectors = {}
     guests = {}
     links = [("web1", "db1")]
     mtu = 1500
+
+    @staticmethod
+    def nic(guest, subnet, **more):
+        return {"name": f"{guest.name}-eth0", "iface_id": guest.iface_id,
+                "mac": guest.mac, "addresses": [guest.ip], "subnet": subnet,
+                "device": "eth0", **more}
+
+    @staticmethod
+    def resource(name, purpose, target, kind="network-interface"):
+        return {"name": name, "account": "default", "purpose": purpose,
+                "type": kind, "target": target}
+
+    @staticmethod
+    def vpc(name, kind="standard"):
+        return {"name": name, "account": "default", "region": "kr",
+                "kind": kind}
+
+    def exchange(self, numbers=range(50), length=200):
+        """A frame of each number, and one back; returns them."""
+        talk = self.lab.talk("web1", "db1")
+        count = len(numbers)
+        out = talk.frames(numbers, length)
+        back = talk.back().frames(
+            range(numbers.start + count, numbers.start + 2 * count), length)
+        self.lab.exchange((talk.a, out), (talk.b, back))
+        return out + back
+
+
+class VpcCases(TenantCases):
+    """ids is in VPC b; a router joins the two."""
 
     @classmethod
     def prepare_switch(cls):
@@ -31,39 +61,22 @@ class VpcCases(ProductCases):
 
     @classmethod
     def inventory(cls):
-        def nic(guest, subnet, **more):
-            return {"name": f"{guest.name}-eth0", "iface_id": guest.iface_id,
-                    "mac": guest.mac, "addresses": [guest.ip],
-                    "subnet": subnet, "device": "eth0", **more}
         return {
-            "vpcs": [{"name": name, "account": "default", "region": "kr",
-                      "kind": "standard"} for name in ("vpc-a", "vpc-b")],
+            "vpcs": [cls.vpc("vpc-a"), cls.vpc("vpc-b")],
             "peerings": [{"name": "a-to-b", "from": "vpc-a", "to": "vpc-b"}],
             "subnets": [
                 {"name": "sn-a", "vpc": "vpc-a", "cidr": "10.1.0.0/24",
-                 "gateway": "10.1.0.1", "gateway_mac": cls.router.macs["leg-a"],
+                 "gateway": "10.1.0.1",
+                 "gateway_mac": cls.router.macs["leg-a"],
                  "routes": [{"to": "10.2.0.0/24", "via": "a-to-b"},
                             {"to": "fd00:b::/64", "via": "a-to-b"}]},
                 {"name": "sn-b", "vpc": "vpc-b", "cidr": "10.2.0.0/24"}],
             "network_interfaces": [
-                nic(cls.web1, "sn-a"), nic(cls.db1, "sn-a"),
-                nic(cls.ids, "sn-b", permits_vxlan_from=["10.1.0.5/32"])],
+                cls.nic(cls.web1, "sn-a"), cls.nic(cls.db1, "sn-a"),
+                cls.nic(cls.ids, "sn-b", permits_vxlan_from=["10.1.0.5/32"])],
             "mirror_resources": [
-                {"name": "web1-src", "account": "default",
-                 "purpose": "source", "type": "network-interface",
-                 "target": "web1-eth0"},
-                {"name": "ids", "account": "default",
-                 "purpose": "destination", "type": "network-interface",
-                 "target": "ids-eth0"}]}
-
-    def exchange(self, count=50, length=200, first=0):
-        """Frames both ways between web1 and db1; returns them."""
-        talk = self.lab.talk("web1", "db1")
-        out = talk.frames(range(first, first + count), length)
-        back = talk.back().frames(range(first + count, first + 2 * count),
-                                  length)
-        self.lab.exchange((talk.a, out), (talk.b, back))
-        return out + back
+                cls.resource("web1-src", "source", "web1-eth0"),
+                cls.resource("ids", "destination", "ids-eth0")]}
 
     def first_copy(self, vni=VNI):
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.receiver,

@@ -2,9 +2,14 @@
 
 import unittest
 
+from cases.balance import BalanceCases
 from cases.vpc import VpcCases
 from lab import RealLab
 
 
 class Vpc(VpcCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Balance(BalanceCases, unittest.TestCase):
     make_lab = RealLab

@@ -1,0 +1,168 @@
+"""Copies spread over the members of an inline load balancer."""
+
+from cases.vpc import TenantCases
+from lab.frames import Talk
+from lab.tenant import Receiver, Router, add_vm
+from lab.waiting import wait_until
+
+MEMBERS = 4
+CONNECTIONS = 1000
+
+
+class BalanceCases(TenantCases):
+    """web1 and db1 are in VPC a; four members are in the transit VPC t."""
+
+    @classmethod
+    def prepare_switch(cls):
+        lab = cls.lab
+        cls.router = Router(lab, "rt", {
+            "leg-a": (101, ["10.1.0.1/24"]), "leg-t": (103, ["10.9.0.1/24"])})
+        for name, n in (("web1", 5), ("db1", 6)):
+            setattr(cls, name, add_vm(lab, name, 101, f"10.1.0.{n}/24",
+                                      "10.1.0.1"))
+        cls.members = [Receiver(add_vm(lab, f"ids{n}", 103,
+                                       f"10.9.0.{10 + n}/24", "10.9.0.1"))
+                       for n in range(MEMBERS)]
+
+    @classmethod
+    def inventory(cls):
+        return {
+            "vpcs": [cls.vpc("vpc-a"), cls.vpc("vpc-t", "transit")],
+            "transit_connects": [{"name": "a-to-t", "vpc": "vpc-a",
+                                  "transit_vpc": "vpc-t"}],
+            "subnets": [
+                {"name": "sn-a", "vpc": "vpc-a", "cidr": "10.1.0.0/24",
+                 "gateway": "10.1.0.1",
+                 "gateway_mac": cls.router.macs["leg-a"],
+                 "routes": [{"to": "10.9.0.0/24", "via": "a-to-t"}]},
+                {"name": "sn-t", "vpc": "vpc-t", "cidr": "10.9.0.0/24"}],
+            "network_interfaces":
+                [cls.nic(cls.web1, "sn-a"), cls.nic(cls.db1, "sn-a")]
+                + [cls.nic(m.guest, "sn-t") for m in cls.members],
+            "load_balancers": [cls.balancer()],
+            "mirror_resources": [
+                cls.resource(f"{name}-src", "source", f"{name}-eth0")
+                for name in ("web1", "db1")]
+                + [cls.resource("ids", "destination", "ids-lb",
+                                "load-balancer")]}
+
+    @classmethod
+    def balancer(cls, down=()):
+        return {"name": "ids-lb", "vpc": "vpc-t", "subnet": "sn-t",
+                "members": [{"address": m.address,
+                             "network_interface": f"{m.name}-eth0",
+                             "state": "down" if i in down else "up"}
+                            for i, m in enumerate(cls.members)]}
+
+    # Numbers: connection i has 2 * i there and 2 * i + 1 back.
+
+    def talk_of(self, i):
+        return Talk(self.web1, self.db1, sport=20000 + i, dport=443)
+
+    def connect(self, connections=range(CONNECTIONS), length=200):
+        """One frame each way of each connection."""
+        self.lab.clear()
+        self.lab.exchange(
+            (self.web1, [self.talk_of(i).frame(2 * i, length)
+                         for i in connections]),
+            (self.db1, [self.talk_of(i).back().frame(2 * i + 1, length)
+                        for i in connections]))
+
+    def seen(self, vni):
+        """Connection -> members that got copies of it with this VNI, and how
+        many copies there are."""
+        by, count = {}, 0
+        for i, member in enumerate(self.members):
+            for copy in member.numbered(vni):
+                by.setdefault(copy.number // 2, set()).add(i)
+                count += 1
+        return by, count
+
+    def all_seen(self, vni, connections=range(CONNECTIONS)):
+        """The same once every copy has come; each at one member."""
+        wait_until(lambda: self.seen(vni)[1] >= 2 * len(connections),
+                   f"all copies with VNI {vni}", 20, 0.2)
+        by, count = self.seen(vni)
+        self.assertEqual(count, 2 * len(connections))
+        self.assertEqual(set(by), set(connections))
+        self.assertEqual({len(members) for members in by.values()}, {1})
+        return {i: members.pop() for i, members in by.items()}
+
+    def balance(self, name, vni, source="web1", **more):
+        self.control.apply({"mirror_tunnels": [
+            {"name": name, "account": "default", "source": f"{source}-src",
+             "destination": "ids", "vni": vni, **more}]})
+        self.control.wait_running(name)
+        # Each member's way is known to the switch once a copy went it.
+        for first in range(0, 10 * CONNECTIONS, 200):
+            self.connect(range(first, first + 200))
+            if len(set().union(*self.seen(vni)[0].values())) == MEMBERS:
+                break
+        self.lab.clear()
+
+    def set_down(self, *down):
+        self.control.apply({"load_balancers": [self.balancer(down)]},
+                           "--wait=hv")
+
+    def test_both_directions_and_both_ends_reach_one_member(self):
+        self.balance("there", 7001, packet_length=128)
+        self.balance("back", 7002, source="db1")
+        self.connect()
+        there, back = self.all_seen(7001), self.all_seen(7002)
+        self.assertEqual(there, back)
+        shares = [list(there.values()).count(i) for i in range(MEMBERS)]
+        print(f"     {CONNECTIONS} connections over {MEMBERS} members: "
+              f"{shares}")
+        self.assertGreater(min(shares), CONNECTIONS / MEMBERS / 3)
+        for i, member in enumerate(self.members):
+            copies = member.numbered(7001)
+            self.assertEqual({(c.source, c.destination) for c in copies},
+                             {("10.1.0.5", member.address)})
+            self.assertEqual({len(c.inner) for c in copies}, {128})
+            self.assertEqual({f for c in copies for f in c.faults}, set())
+
+    def test_a_member_that_goes_down_moves_its_share_only(self):
+        self.balance("there", 7001)
+        self.connect()
+        before = self.all_seen(7001)
+        self.addCleanup(self.set_down)
+        self.set_down(1)
+        self.connect()
+        after = self.all_seen(7001)
+        moved = {i for i in before if before[i] != after[i]}
+        self.assertEqual(moved, {i for i in before if before[i] == 1})
+        print(f"     member 1 of {MEMBERS} down: {len(moved)} of "
+              f"{CONNECTIONS} connections moved")
+        self.set_down()
+        self.connect()
+        self.assertEqual(self.all_seen(7001), before)
+
+    def test_without_a_member_nothing_is_sent_and_all_is_counted(self):
+        self.balance("there", 7001)
+        self.addCleanup(self.set_down)
+        self.set_down(*range(MEMBERS))
+        listed = self.control.wait_tunnel(
+            "there", lambda t: t["health"] == "degraded", "to be degraded")
+        self.assertEqual([r["code"] for r in listed["reasons"]],
+                         ["MEMBERS_DOWN"])
+        self.control.ctl("--wait=hv", "sync")
+        before = self.daemon.appctl("mirror/show", "there")
+        self.connect(range(100))
+        self.assertEqual(self.seen(7001)[1], 0)
+        self.assertNotEqual(self.daemon.appctl("mirror/show", "there"),
+                            before)
+        self.set_down()
+        self.control.wait_running("there")
+        self.connect(range(100))
+        self.all_seen(7001, range(100))
+
+    def test_the_guests_frames_are_whole(self):
+        """A group that starves others, or a cut that hits the guest's own
+        output, would show here."""
+        self.balance("there", 7001, packet_length=100, rate_kbps=1000000)
+        self.balance("back", 7002, source="db1", packet_length=64)
+        frames = [self.talk_of(i).frame(i, 1200) for i in range(300)]
+        self.lab.clear()
+        self.lab.exchange((self.web1, frames))
+        got = [f for f in self.db1.received() if f[12:14] == b"\x08\x00"]
+        self.assertEqual(got, frames)

@@ -9,8 +9,8 @@ namespace pm {
 namespace {
 
 constexpr uint8_t TABLE_ENTRY = 0, TABLE_ADVERTISE = 1;
-constexpr uint16_t PRIORITY_DEFAULT = 0, PRIORITY_DELIVER = 200,
-                   PRIORITY_NEIGHBOUR = 300;
+constexpr uint16_t PRIORITY_DEFAULT = 0, PRIORITY_ANSWER = 100,
+                   PRIORITY_DELIVER = 200, PRIORITY_NEIGHBOUR = 300;
 
 HandleRange
 make_range(const std::string &source, const std::string &gateway,
@@ -97,6 +97,14 @@ delivery_base_flows(const std::string &own_mac)
              own_mac +
              "->arp_sha,move:arp_spa->arp_tpa,set_field:" + gateway4 +
              "->arp_spa,in_port"},
+        {{TABLE_ENTRY, PRIORITY_ANSWER,
+          "arp,arp_op=2,dl_dst=" + own_mac},
+         id,
+         "controller:128"},
+        {{TABLE_ENTRY, PRIORITY_ANSWER,
+          "icmp6,icmpv6_type=136,icmpv6_code=0,dl_dst=" + own_mac},
+         id,
+         "controller:128"},
         /* A solicitation becomes an advertisement; only one that says that it
          * is one has a target's link-layer address to set. */
         {{TABLE_ENTRY, PRIORITY_NEIGHBOUR,

@@ -14,12 +14,14 @@
  *   | 300  LOCAL, ND for the range's gateway: answered by way of table 1  |
  *   | 200  LOCAL, UDP 4789 to a handle: MACs and addresses of the tenant's |
  *   |        network, output to the patch port                            |
+ *   | 100  ARP and ND answers to our MAC, from tenants' networks: to us,   |
+ *   |        see next_hops.h                                              |
  *   |   0  drop                                                           |
  *   +---------------------------------------------------------------------+
  *
  * Every handle is behind one gateway, so that the switch keeps one neighbour
  * however many there are: the kernel has "HANDLES via gateway dev BRIDGE".
- * What comes from the tenant's network by the patch port meets a drop.
+ * What else comes from the tenant's network by the patch port meets a drop.
  * Checksums stay right: IPv4's is made anew, UDP's is 0 over IPv4 and follows
  * set_field over IPv6. */
 #ifndef FLOWS_DELIVERY_H

@@ -24,6 +24,10 @@ constexpr int MAX_BACKOFF_S = 1;
 /* Between questions whether it is still there. */
 constexpr int64_t ECHO_INTERVAL_MS = 500;
 
+/* Of a frame that a flow sends to us, and how many wait to be taken. */
+constexpr uint16_t PACKET_BYTES = 128;
+constexpr size_t PACKETS_MAX = 64;
+
 /* Messages taken in one turn of the main loop. */
 constexpr int MESSAGES_A_RUN = 50;
 
@@ -72,6 +76,8 @@ struct Openflow::Impl {
     std::vector<std::string> meter_errors;
     std::optional<std::vector<std::string>> meters_result;
 
+    std::vector<PacketIn> packets;
+
     uint32_t bundle_id = 0;
     std::vector<FlowEdit> edits;
     std::unordered_map<ovs_be32, size_t> edit_by_xid;
@@ -104,6 +110,7 @@ struct Openflow::Impl {
     void receive_dump_part(const Message &, enum ofptype);
     void end_of_dump_part(ovs_be32 xid);
     void receive_error(const Message &);
+    void receive_packet(const Message &);
     void receive_barrier_reply();
 };
 
@@ -119,11 +126,13 @@ Openflow::Impl::send(Message message)
 
 /* By default a switch hides the ports of first fragments from flows, as if
  * they were later ones.  The mode is the bridge's, and lost when vswitchd
- * restarts. */
+ * restarts.  The last number is this connection's: with none it would get no
+ * frames at all. */
 void
 Openflow::Impl::send_fragment_mode()
 {
-    struct ofputil_switch_config config = {OFPUTIL_FRAG_NX_MATCH, -1, 0};
+    struct ofputil_switch_config config = {OFPUTIL_FRAG_NX_MATCH, -1,
+                                           PACKET_BYTES};
     send(Message(ofputil_encode_set_config(&config, OFP15_VERSION)));
 }
 
@@ -317,6 +326,20 @@ Openflow::Impl::receive_barrier_reply()
 }
 
 void
+Openflow::Impl::receive_packet(const Message &message)
+{
+    struct ofputil_packet_in pin;
+    if (packets.size() < PACKETS_MAX &&
+        !ofputil_decode_packet_in(header_of(message), true, nullptr, nullptr,
+                                  &pin, nullptr, nullptr, nullptr)) {
+        packets.push_back(
+            {static_cast<int>(pin.flow_metadata.flow.in_port.ofp_port),
+             std::string(static_cast<const char *>(pin.packet),
+                         pin.packet_len)});
+    }
+}
+
+void
 Openflow::Impl::receive(const Message &message)
 {
     enum ofptype type;
@@ -331,6 +354,8 @@ Openflow::Impl::receive(const Message &message)
                type == OFPTYPE_METER_CONFIG_STATS_REPLY ||
                type == OFPTYPE_METER_STATS_REPLY) {
         receive_dump_part(message, type);
+    } else if (type == OFPTYPE_PACKET_IN) {
+        receive_packet(message);
     } else if (type == OFPTYPE_ERROR) {
         receive_error(message);
     } else if (type == OFPTYPE_ECHO_REPLY && xid_of(message) == echo_xid) {
@@ -485,6 +510,38 @@ std::optional<std::vector<std::string>>
 Openflow::take_meters_result()
 {
     return std::exchange(impl_->meters_result, std::nullopt);
+}
+
+void
+Openflow::send_frame(int ofport, const std::string &frame)
+{
+    if (!connected()) {
+        return;
+    }
+    std::string text = "in_port=CONTROLLER,packet=";
+    for (unsigned char byte : frame) {
+        char digits[3];
+        snprintf(digits, sizeof digits, "%02x", byte);
+        text += digits;
+    }
+    text += ",actions=output:" + std::to_string(ofport);
+    struct ofputil_packet_out po;
+    enum ofputil_protocol usable;
+    if (char *refusal = parse_ofp_packet_out_str(&po, text.c_str(), nullptr,
+                                                 nullptr, &usable)) {
+        VLOG_WARN("%s: %s", rconn_get_name(impl_->rconn), refusal);
+        free(refusal);
+        return;
+    }
+    impl_->send(Message(ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM)));
+    free(const_cast<void *>(po.packet));
+    free(po.ofpacts);
+}
+
+std::vector<PacketIn>
+Openflow::take_packets()
+{
+    return std::exchange(impl_->packets, {});
 }
 
 } // namespace pm

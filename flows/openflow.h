@@ -30,6 +30,12 @@ struct MeterStats {
     uint64_t n_dropped = 0;
 };
 
+/* A frame that a flow sent to us. */
+struct PacketIn {
+    int in_port = 0;
+    std::string frame;
+};
+
 struct SwitchDump {
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters; /* By number. */
@@ -85,6 +91,11 @@ public:
      * empty string or why it was refused. */
     void start_meters(const std::vector<MeterEdit> &edits);
     std::optional<std::vector<std::string>> take_meters_result();
+
+    /* Sends a frame out of a port, if connected. */
+    void send_frame(int ofport, const std::string &frame);
+    /* Frames that flows sent here since the last call. */
+    std::vector<PacketIn> take_packets();
 
 private:
     struct Impl;

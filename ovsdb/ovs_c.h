@@ -35,6 +35,7 @@
 #include <openvswitch/ofp-meter.h>
 #include <openvswitch/ofp-monitor.h>
 #include <openvswitch/ofp-msgs.h>
+#include <openvswitch/ofp-packet.h>
 #include <openvswitch/ofp-parse.h>
 #include <openvswitch/ofp-port.h>
 #include <openvswitch/ofp-print.h>

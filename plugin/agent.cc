@@ -59,6 +59,7 @@ Agent::run()
         mark(key);
     }
     run_links();
+    run_next_hops();
     run_prover();
     judge_vswitchd();
     judge_mirrors();
@@ -91,6 +92,9 @@ Agent::wait()
     }
     if (away_since_ms_ && time_msec() < away_since_ms_ + AWAY_MS) {
         poll_timer_wait_until(away_since_ms_ + AWAY_MS);
+    }
+    if (auto at = next_hops_.next_ms(); at && !links_.empty()) {
+        poll_timer_wait_until(*at);
     }
     for (int64_t at : {refusals_.next_ms(), contest_.next_ms(time_msec())}) {
         if (at) {
@@ -182,8 +186,9 @@ Agent::on_lost(const std::string &bridge)
             mark(key);
         }
     }
-    /* A restarted vswitchd has forgotten "no-flood". */
+    /* A restarted vswitchd has forgotten "no-flood", and where MACs are. */
     guard_.recheck();
+    next_hops_.hurry();
 }
 
 /* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
@@ -360,6 +365,39 @@ Agent::on_metered(const std::string &bridge, const LinkEvent &event)
         }
         mark({bridge, edit.owner});
     }
+}
+
+/* Asks the next hops of deliveries, and takes in what they answer. */
+void
+Agent::run_next_hops()
+{
+    int64_t now = time_msec();
+    next_hops_.want(desired_.next_hops());
+    for (auto &[name, link] : links_) {
+        for (const PacketIn &packet : link->take_packets()) {
+            std::string site = desired_.site_of_port(name, packet.in_port);
+            auto answer = parse_answer(packet.frame);
+            if (answer && !site.empty()) {
+                next_hops_.heard({site, answer->address}, answer->mac, now);
+            }
+        }
+    }
+    const std::string own_mac =
+        delivery_mac(desired_.facts().settings.chassis);
+    bool connected = std::any_of(
+        links_.begin(), links_.end(),
+        [](const auto &link) { return link.second->connected(); });
+    if (connected) {
+        for (const NextHopKey &key : next_hops_.due(now)) {
+            auto port = desired_.port_of_site(key.site);
+            auto link = port ? links_.find(port->first) : links_.end();
+            if (link != links_.end()) {
+                link->second->send_frame(port->second,
+                                         ask_frame(own_mac, key.address));
+            }
+        }
+    }
+    desired_.set_next_hops(next_hops_.take_changes(now));
 }
 
 void

@@ -97,6 +97,7 @@ private:
     size_t counted_flows_on(const std::string &bridge) const;
     bool are_as_known(const std::string &bridge,
                       const std::vector<Flow> &groups) const;
+    void run_next_hops();
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();
@@ -131,6 +132,7 @@ private:
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
+    NextHops next_hops_;
     MirrorWatch mirror_watch_;
     Hits hits_;
     Refusals refusals_;

@@ -44,6 +44,8 @@ libpmcore_la_SOURCES = \
 	plugin/mirror_watch.h \
 	plugin/model.cc \
 	plugin/model.h \
+	plugin/next_hops.cc \
+	plugin/next_hops.h \
 	plugin/nic_links.cc \
 	plugin/nic_links.h \
 	plugin/parse.h \

@@ -54,6 +54,11 @@ public:
     void apply(const std::vector<FlowEdit> &);
     void apply(const std::vector<MeterEdit> &);
     void start_count();
+    void send_frame(int ofport, const std::string &frame)
+    {
+        openflow_.send_frame(ofport, frame);
+    }
+    std::vector<PacketIn> take_packets() { return openflow_.take_packets(); }
     /* Reads all flows again as soon as possible. */
     void reread() { stale_ = true; }
     /* For how long vswitchd has not answered, in milliseconds. */

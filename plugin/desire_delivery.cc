@@ -25,7 +25,8 @@ DeliverySite::to_string() const
 bool
 DesiredState::add_way(const End &source,
                       const std::vector<IpAddress> &addresses,
-                      const std::string &mac, TunnelDesire *desire)
+                      const std::string &mac, TunnelDesire *desire,
+                      std::vector<Draft> *drafts)
 {
     auto fail = [&](const char *code, const std::string &message) {
         desire->fail_condition("DestinationReachable", code, message);
@@ -45,23 +46,24 @@ DesiredState::add_way(const End &source,
         if (from == own.end()) {
             continue;
         }
-        DeliverySpec way{*from, to, "", desire->site->to_string()};
         /* Without a router both sit on one segment. */
         const Subnet *subnet = source.subnet;
         bool routed = subnet && (subnet->gateway || subnet->gateway_mac);
-        way.next_hop = nic_mac(
-            routed ? subnet->gateway_mac.value_or("") : mac);
-        if (way.next_hop.empty()) {
+        Draft draft{{*from, to,
+                     nic_mac(routed ? subnet->gateway_mac.value_or("") : mac),
+                     desire->site->to_string()},
+                    routed ? subnet->gateway : to};
+        if (draft.way.next_hop.empty() && !draft.next_hop) {
             return fail("NEXT_HOP_UNKNOWN",
-                        routed ? "the inventory has no gateway_mac of subnet " +
-                                     subnet->name +
-                                     ", the next hop of the copies; add it"
-                               : "neither has the source's subnet a gateway "
-                                 "in the inventory nor the destination a "
-                                 "MAC; add gateway and gateway_mac of the "
-                                 "subnet");
+                        "the inventory has a gateway_mac of subnet " +
+                            subnet->name +
+                            " that is none, and no gateway to ask for it; "
+                            "correct it");
         }
-        desire->ways.push_back(way);
+        if (draft.next_hop) {
+            desire->next_hops.insert({draft.way.site, *draft.next_hop});
+        }
+        drafts->push_back(draft);
         return true;
     }
     return fail("SOURCE_ADDRESS_MISSING",
@@ -70,11 +72,104 @@ DesiredState::add_way(const End &source,
                 "come; add it");
 }
 
+namespace {
+
+/* Whether the words of a handle are those of 'way' but for its next hop. */
+bool
+differ_in_next_hop_only(const std::string &text, const DeliverySpec &way)
+{
+    DeliverySpec known = way;
+    const std::string before = way.source.to_string() + ">" +
+                               way.destination.to_string() + " via ";
+    known.next_hop = text.substr(std::min(before.size(), text.size()), 17);
+    return known.to_string() == text;
+}
+
+} // namespace
+
+/* Gives each way its next hop, once that has answered; false, told, while it
+ * has not.  What copied before goes on until silence is certain. */
+bool
+DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
+                             TunnelDesire *desire)
+{
+    const TunnelStatus *status = status_of(id);
+    auto fail = [&](const char *code, const std::string &message) {
+        desire->ways.clear();
+        desire->fail_condition("DestinationReachable", code, message);
+        return false;
+    };
+    /* OVN floods nothing, and answers for whom it knows. */
+    bool may_flood = desire->site->iface_id.empty();
+    bool all_answered = true;
+    for (Draft draft : drafts) {
+        DeliverySpec &way = draft.way;
+        NextHopState state;
+        if (draft.next_hop) {
+            const NextHopState *known =
+                value_of(next_hops_, NextHopKey{way.site, *draft.next_hop});
+            state = known ? *known : NextHopState{};
+        }
+        const std::string name =
+            draft.next_hop ? draft.next_hop->to_string() : way.next_hop;
+        bool answered = !state.mac.empty();
+        if (answered && way.next_hop.empty()) {
+            way.next_hop = state.mac;
+        } else if (answered && way.next_hop != state.mac && may_flood) {
+            return fail("NEXT_HOP_DIFFERS",
+                        "the next hop " + name + " answers from " +
+                            state.mac + " and the inventory says " +
+                            way.next_hop + "; correct it");
+        } else if (draft.next_hop && state.known && !answered &&
+                   (may_flood || way.next_hop.empty())) {
+            return fail("NEXT_HOP_SILENT",
+                        "the next hop " + name +
+                            " does not answer ARP or ND on " + way.site +
+                            ", so that copies would be flooded; see that it "
+                            "is up and its address right");
+        } else if (draft.next_hop && !state.known) {
+            bool remembered = false;
+            for (const auto &[text, handle] :
+                 status ? status->handles
+                        : std::map<std::string, int64_t>{}) {
+                if (way.next_hop.empty() &&
+                    differ_in_next_hop_only(text, way)) {
+                    way.next_hop = text.substr(text.find(" via ") + 5, 17);
+                }
+                remembered |= text == way.to_string();
+            }
+            if (!remembered) {
+                desire->ways.clear();
+                desire->set_condition("DestinationReachable",
+                                      ConditionStatus::Unknown,
+                                      "NEXT_HOP_ASKED: the next hop " + name +
+                                          " is being asked for; wait");
+                return false;
+            }
+        }
+        all_answered &= answered;
+        desire->ways.push_back(way);
+    }
+    if (!desire->conditions.count("DestinationReachable")) {
+        if (all_answered) {
+            desire->set_condition("DestinationReachable",
+                                  ConditionStatus::True);
+        } else {
+            desire->set_condition(
+                "DestinationReachable", ConditionStatus::Unknown,
+                "NEXT_HOP_UNHEARD: the next hop has not been heard from here; "
+                "see at the destination whether copies arrive");
+        }
+    }
+    return true;
+}
+
 /* What the copies are to become in the tenant's network; false, told, if that
  * is not known.  A load balancer whose members are all down has no way, which
  * is told and no more: what it would get is counted. */
 bool
-DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire)
+DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
+                        std::vector<Draft> *drafts)
 {
     const NicPort &nic = facts_.nics.at(desire->iface_id);
     End source = resolve_end(model_, tunnel.source);
@@ -97,7 +192,7 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire)
     desire->site = site;
     if (destination.nic) {
         return add_way(source, destination.nic->addresses,
-                       destination.nic->mac, desire);
+                       destination.nic->mac, desire, drafts);
     }
     for (const LoadBalancerMember &member :
          destination.load_balancer->members) {
@@ -106,19 +201,19 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire)
         if (!member.up) {
             continue;
         }
-        if (!desire->ways.empty() &&
-            desire->ways.front().destination.is_v6 != member.address.is_v6) {
+        if (!drafts->empty() && drafts->front().way.destination.is_v6 !=
+                                    member.address.is_v6) {
             desire->degrade("MEMBER_IP_VERSION",
                             "member " + member.address.to_string() +
                                 " gets nothing, since the first of the load "
                                 "balancer is of another IP version; give all "
                                 "addresses of one");
         } else if (!add_way(source, {member.address},
-                            behind ? behind->mac : "", desire)) {
+                            behind ? behind->mac : "", desire, drafts)) {
             return false;
         }
     }
-    if (desire->ways.empty()) {
+    if (drafts->empty()) {
         desire->fail_condition("DestinationReachable", "MEMBERS_DOWN",
                                "no member of load balancer " +
                                    destination.load_balancer->name +
@@ -171,12 +266,6 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
                         " to bridge " + bridge +
                         "; see the daemon's log, and that nothing else on "
                         "this host uses it");
-    }
-    if (!desire->conditions.count("DestinationReachable")) {
-        desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
-                              "TENANT_NETWORK_UNKNOWN: what the tenant's "
-                              "network does with the copies is not seen from "
-                              "here; see at the destination");
     }
     egress->source = range.source;
     return true;
@@ -250,6 +339,18 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
             rows_dirty_ |= !site_users_.count(*is);
             site_users_[*is].insert(id);
         }
+    }
+    for (const NextHopKey &key : before.next_hops) {
+        auto users = by_next_hop_.find(key);
+        if (!after.next_hops.count(key) && users != by_next_hop_.end()) {
+            users->second.erase(id);
+            if (users->second.empty()) {
+                by_next_hop_.erase(users);
+            }
+        }
+    }
+    for (const NextHopKey &key : after.next_hops) {
+        by_next_hop_[key].insert(id);
     }
     auto key_of = [](const TunnelDesire &d, int64_t handle) {
         return OwnerKey{
@@ -366,6 +467,58 @@ DesiredState::desire_deliveries()
                      : std::vector<Flow>{});
         }
     }
+}
+
+void
+DesiredState::set_next_hops(const std::map<NextHopKey, NextHopState> &changed)
+{
+    for (const auto &[key, state] : changed) {
+        if (state.known) {
+            next_hops_[key] = state;
+        } else {
+            next_hops_.erase(key);
+        }
+        auto users = by_next_hop_.find(key);
+        if (users != by_next_hop_.end()) {
+            dirty_.insert(users->second.begin(), users->second.end());
+        }
+    }
+}
+
+std::optional<std::pair<std::string, int>>
+DesiredState::port_of_site(const std::string &site) const
+{
+    for (const auto &[known, number] : site_numbers_) {
+        const std::string peer = site_peer_name(number);
+        const PortRow *row = value_of(rows_.ports, peer);
+        if (known.to_string() == site && row && facts_.ofports.count(peer)) {
+            return std::pair(row->bridge, facts_.ofports.at(peer));
+        }
+    }
+    return std::nullopt;
+}
+
+std::string
+DesiredState::site_of_port(const std::string &bridge, int ofport) const
+{
+    for (const auto &[site, number] : site_numbers_) {
+        if (port_of_site(site.to_string()) == std::pair(bridge, ofport)) {
+            return site.to_string();
+        }
+    }
+    return "";
+}
+
+std::set<NextHopKey>
+DesiredState::next_hops() const
+{
+    std::set<NextHopKey> keys;
+    for (const auto &[key, users] : by_next_hop_) {
+        if (port_of_site(key.site)) {
+            keys.insert(key);
+        }
+    }
+    return keys;
 }
 
 std::set<OwnerKey>

@@ -147,6 +147,7 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
         return desire;
     }
     held.ways = desire.ways;
+    held.next_hops = desire.next_hops;
     held.undecided = true;
     return held;
 }

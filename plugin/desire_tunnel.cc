@@ -279,11 +279,12 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     bool in_vpc = desire.delivery == Delivery::Vpc;
+    std::vector<Draft> drafts;
     if (in_vpc) {
-        if (!find_ways(*tunnel, &desire)) {
+        if (!find_ways(*tunnel, &desire, &drafts)) {
             return desire;
         }
-        bool v6 = !desire.ways.empty() && desire.ways.front().source.is_v6;
+        bool v6 = !drafts.empty() && drafts.front().way.source.is_v6;
         destination = handle_address(0, v6);
     } else if (!destination) {
         desire.degrade("DELIVERY_UNSUPPORTED",
@@ -361,7 +362,8 @@ DesiredState::desire_tunnel(const Uuid &id)
                        "external_ids:mirror-rate-kbps");
         return desire;
     }
-    bool way = in_vpc ? find_leg(&desire, &egress)
+    bool way = in_vpc ? find_leg(&desire, &egress) &&
+                            find_next_hops(id, drafts, &desire)
                       : find_way(*destination, &desire, &egress);
     if (!way ||
         !fit_length(*tunnel, length, nic->second.mtu.value_or(0), &desire,

@@ -24,6 +24,7 @@
 #include "flows/pipeline.h"
 #include "plugin/check.h"
 #include "plugin/model.h"
+#include "plugin/next_hops.h"
 #include "plugin/path.h"
 #include "plugin/slots.h"
 #include "plugin/switch_rows.h"
@@ -83,6 +84,7 @@ struct TunnelDesire {
     /* Of delivery in a VPC: where, and what the copies are to become. */
     std::optional<DeliverySite> site;
     std::vector<DeliverySpec> ways;
+    std::set<NextHopKey> next_hops; /* Of them. */
     /* The same of 'egress', by handle. */
     std::map<int64_t, DeliverySpec> deliveries;
 
@@ -113,6 +115,7 @@ public:
     void set_complete(bool);
     void set_switch(const SwitchFacts &);
     void set_paths(const std::map<PathKey, Path> &changed);
+    void set_next_hops(const std::map<NextHopKey, NextHopState> &changed);
     /* No longer looked after. */
     void forget_path(const PathKey &key) { paths_.erase(key); }
     /* vswitchd answers; set_switch() knows only what the database says. */
@@ -132,6 +135,13 @@ public:
     /* Filters with a status row of ours that no tunnel here names. */
     std::set<Uuid> idle_filters();
     std::set<PathKey> paths() const;
+    /* Next hops whose site has its port. */
+    std::set<NextHopKey> next_hops() const;
+    /* The delivery bridge of a site, and its port there, once it is. */
+    std::optional<std::pair<std::string, int>>
+    port_of_site(const std::string &site) const;
+    /* The site that a port of a delivery bridge leads to, or "". */
+    std::string site_of_port(const std::string &bridge, int ofport) const;
     const Model &model() const { return model_; }
     const SwitchFacts &facts() const { return facts_; }
 
@@ -220,10 +230,17 @@ private:
                     int nic_mtu_or_0, TunnelDesire *, EgressSpec *);
 
     /* desire_delivery.cc: copies in a tenant's network. */
-    bool find_ways(const Tunnel &, TunnelDesire *);
+    struct Draft { /* Of a way: its next hop may have to be asked. */
+        DeliverySpec way;
+        std::optional<IpAddress> next_hop;
+    };
+    bool find_ways(const Tunnel &, TunnelDesire *, std::vector<Draft> *);
     bool add_way(const End &source, const std::vector<IpAddress> &addresses,
-                 const std::string &mac, TunnelDesire *);
+                 const std::string &mac, TunnelDesire *,
+                 std::vector<Draft> *);
     bool find_leg(TunnelDesire *, EgressSpec *);
+    bool find_next_hops(const Uuid &id, const std::vector<Draft> &,
+                        TunnelDesire *);
     bool take_handles(const TunnelStatus &, bool balanced, TunnelDesire *,
                       EgressSpec *);
     void place_deliveries(const Uuid &id, const TunnelDesire &before,
@@ -304,6 +321,8 @@ private:
     std::map<std::string, OwnerKey> shared_tap_keys_; /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
+    std::map<NextHopKey, NextHopState> next_hops_;
+    std::map<NextHopKey, std::set<Uuid>> by_next_hop_;
     std::map<DeliverySite, std::set<Uuid>> site_users_;
     std::map<DeliverySite, int64_t> site_numbers_;
     std::map<OwnerKey, Uuid> delivery_owners_; /* Flows -> tunnel. */

@@ -57,7 +57,7 @@ class BalanceCases(TenantCases):
     # Numbers: connection i has 2 * i there and 2 * i + 1 back.
 
     def talk_of(self, i):
-        return Talk(self.web1, self.db1, sport=20000 + i, dport=443)
+        return Talk(self.web1, self.db1, "tcp", sport=20000 + i, dport=443)
 
     def connect(self, connections=range(CONNECTIONS), length=200):
         """One frame each way of each connection."""

@@ -43,7 +43,7 @@ def add_vm(lab, name, tag, address, gateway, address6=None, gateway6=None,
         ns.ip("address", "add", address6, "dev", "eth0", "nodad")
         if gateway6:
             ns.ip("-6", "route", "add", "default", "via", gateway6)
-    drop(ns, "udp dport 0-65535")
+    drop(ns, "meta l4proto { tcp, udp }")
     return guest
 
 

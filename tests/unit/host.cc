@@ -1,5 +1,6 @@
 #include "tests/unit/host.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace pm {
@@ -131,6 +132,7 @@ Host::restart()
     desired = DesiredState();
     seen = Model{};
     seen_paths_.clear();
+    seen_next_hops_.clear();
 }
 
 void
@@ -157,6 +159,8 @@ Host::restarted() const
     fresh.update();
     fresh.set_paths(paths);
     fresh.set_vswitchd_alive(alive);
+    fresh.update();
+    fresh.set_next_hops(seen_next_hops_);
     fresh.update();
     return fresh;
 }
@@ -200,6 +204,49 @@ Host::answer_paths()
         }
     }
     return answered;
+}
+
+bool
+Host::answer_next_hops()
+{
+    std::map<NextHopKey, NextHopState> changed;
+    std::set<NextHopKey> wanted = desired.next_hops();
+    std::erase_if(seen_next_hops_, [&](const auto &hop) {
+        if (wanted.count(hop.first)) {
+            return false;
+        }
+        changed[hop.first] = {};
+        return true;
+    });
+    for (const NextHopKey &key : wanted) {
+        NextHopState state{true, find_next_hop(key)};
+        auto known = seen_next_hops_.find(key);
+        if (known == seen_next_hops_.end() || !(known->second == state)) {
+            changed[key] = seen_next_hops_[key] = state;
+        }
+    }
+    desired.set_next_hops(changed);
+    return !changed.empty();
+}
+
+std::string
+Host::find_next_hop(const NextHopKey &key)
+{
+    for (const auto &[id, subnet] : model.subnets) {
+        if (subnet.gateway == key.address) {
+            return nic_mac(subnet.gateway_mac.value_or("")).empty()
+                       ? mac_of(99)
+                       : *subnet.gateway_mac;
+        }
+    }
+    for (const auto &[id, nic] : model.nics) {
+        if (std::count(nic.addresses.begin(), nic.addresses.end(),
+                       key.address) &&
+            !nic_mac(nic.mac).empty()) {
+            return nic_mac(nic.mac);
+        }
+    }
+    return mac_of(98);
 }
 
 bool
@@ -283,6 +330,7 @@ Host::settle()
     for (int round = 0; round < 20; round++) {
         feed();
         bool busy = answer_paths();
+        busy |= answer_next_hops();
         busy |= write_statuses();
         busy |= write_rows();
         if (!busy) {

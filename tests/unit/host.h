@@ -79,6 +79,7 @@ public:
     /* Answers that the world gives to what is desired; each returns whether
      * there was anything to answer. */
     bool answer_paths();
+    bool answer_next_hops();
     bool write_statuses();
     bool write_rows();
     /* Feeds and answers until nothing is left; false if that never is. */
@@ -90,6 +91,8 @@ public:
     }
     /* What the route to a destination looks like when first asked for. */
     virtual Path find_path(const PathKey &);
+    /* The MAC that a next hop answers from, or "". */
+    virtual std::string find_next_hop(const NextHopKey &);
     virtual ~Host() = default;
 
 protected:
@@ -97,6 +100,7 @@ protected:
 
 private:
     std::map<PathKey, Path> seen_paths_;
+    std::map<NextHopKey, NextHopState> seen_next_hops_;
     int next_ofport_ = 1;
 };
 

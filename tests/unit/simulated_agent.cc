@@ -414,6 +414,9 @@ SimulatedAgent::answer(bool hurry)
 {
     SwitchFacts &facts = host.facts;
     host.answer_paths();
+    if (hurry || host.chance(80)) {
+        host.answer_next_hops();
+    }
     for (auto &[key, path] : host.paths) {
         path.known |= hurry || host.chance(50);
     }

@@ -101,8 +101,8 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
-    guard_.wait(!vswitchd_away_);
-    if (!actual_.rows.mirrors.empty()) {
+    guard_.wait(!vswitchd_away_ && switch_.ready());
+    if (!actual_.rows.mirrors.empty() && switch_.ready()) {
         poll_timer_wait_until(next_mirror_check_ms_);
     }
     if (may_report() && !cleanup_) {
@@ -414,12 +414,19 @@ Agent::run_prover()
     }
 }
 
+/* Whether edits are on their way to a bridge. */
+bool
+Agent::is_changing() const
+{
+    return std::any_of(links_.begin(), links_.end(), [](const auto &link) {
+        return link.second->applying();
+    });
+}
+
 void
 Agent::apply_plan()
 {
-    actual_.changing =
-        std::any_of(links_.begin(), links_.end(),
-                    [](const auto &link) { return link.second->applying(); });
+    actual_.changing = is_changing();
     Plan plan = make_plan(actual_, desired_, &outstanding_);
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */

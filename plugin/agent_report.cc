@@ -264,7 +264,8 @@ Agent::report_filters(ControlWrite *write)
         FlowOwner owner{
             FlowOwner::Filter,
             static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
-        if (actual_.flows_known() && !actual_.has(owner)) {
+        if (actual_.flows_known() && !actual_.changing &&
+            !actual_.has(owner)) {
             hits_.forget(id, desired_.filter_status_of(id)->number);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
@@ -350,6 +351,7 @@ Agent::report()
         return;
     }
     bool early = !started_ && !cleanup_;
+    actual_.changing = is_changing();
     StatusContext context;
     context.now_ms = time_wall_msec();
     context.paused = paused_;
@@ -372,6 +374,12 @@ Agent::report()
             later.insert(id);
         } else {
             report_tunnel(id, context, &write);
+            auto desire = desired_.tunnels().find(id);
+            if (actual_.changing && (desire == desired_.tunnels().end() ||
+                                     !desire->second.bound)) {
+                /* Whether its row may go is seen when the bundle is there. */
+                later.insert(id);
+            }
         }
     }
     unreported_.merge(later);

@@ -303,7 +303,9 @@ desire_status(const Uuid &id, const DesiredState &desired,
 
     FlowOwner egress{FlowOwner::Egress,
                      static_cast<uint32_t>(before ? before->number : 0)};
-    bool silent = actual.flows_known() && !actual.has(egress) &&
+    /* What is on its way to the switch is not known to be there. */
+    bool silent = actual.flows_known() && !actual.changing &&
+                  !actual.has(egress) &&
                   !actual.unproven.count(egress.number);
     if (!tunnel || (!desire.active && !desire.pending)) {
         /* Deleted, or never accepted: gone once that is proven. */

@@ -2,6 +2,7 @@
 itself, and nothing outside the policy is copied in between."""
 
 import dataclasses
+import os
 import signal
 import time
 
@@ -67,13 +68,23 @@ class OutageCases(ConstantCases):
         self.judge(lanes, self.first, dataclasses.replace(
             self.second, until=last))
 
+    def processor_time(self):
+        """Seconds of processor time that the daemon has used."""
+        with open(f"/proc/{self.daemon.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def test_a_killed_switch_database(self):
         self.mirror()
         before = self.on_switch()
         with self.traffic() as lanes:
             lanes.wait_whole(self.first)
             self.switch.kill_database()
+            began, used = time.monotonic(), self.processor_time()
             lanes.wait_ticks(100)
+            # The daemon waits for it, and does not spin.
+            self.assertLess(self.processor_time() - used,
+                            0.5 * (time.monotonic() - began))
             self.switch.start_database()
             self.settled_after(lanes, "switch database killed and restarted",
                                time.monotonic(), self.first, self.second)

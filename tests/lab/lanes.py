@@ -12,6 +12,11 @@ from lab.waiting import wait_until
 _TICK_BITS = 20
 
 
+def _is_arp(frame):
+    """Neighbours may look for each other."""
+    return frame[12:14] == b"\x08\x06"
+
+
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """What one tunnel may copy: frames of these lanes, cut to 'length', to
@@ -108,6 +113,8 @@ class Lanes:
         # Guests first: a copy leaves before its frame does.
         for guest in self.lab.guests.values():
             for frame in self._new(guest, guest.received()):
+                if _is_arp(frame):
+                    continue
                 lane, tick = self._of(frame)
                 if lane and self.talks[lane].b is guest:
                     self._arrived[lane].setdefault(tick, []).append(frame)
@@ -119,7 +126,8 @@ class Lanes:
         for collector in self.lab.collectors.values():
             for wire in self._new(collector, collector.wire()):
                 copy = decode(wire)
-                if not copy or copy.destination != collector.address:
+                if (not copy or copy.destination != collector.address
+                        or _is_arp(copy.inner)):
                     continue
                 lane, tick = self._of(copy.inner)
                 self._copies.append((collector, copy, lane, tick))

@@ -81,3 +81,53 @@ class Router:
                 else:
                     self.namespace.ip("address", "add", address, "dev", leg)
         self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
+
+
+class Among(frozenset):
+    """Equal to each of several addresses."""
+
+    def __eq__(self, other):
+        return other in self
+
+    def __ne__(self, other):
+        return other not in self
+
+    __hash__ = frozenset.__hash__
+
+
+class Places:
+    """One or more VMs that get copies, taken together, as a collector of
+    the lab: see CollectorBase."""
+
+    def __init__(self, lab, name, *guests):
+        self.name, self._guests = name, guests
+        self.address = Among(g.ip for g in guests)
+        self._wire, self._taken = [], {}
+        for guest in guests:
+            # No part of the conversation that the lab judges.
+            del lab.guests[guest.name]
+        lab.collectors[name] = self
+
+    def wire(self):
+        for guest in self._guests:
+            got = guest.received()
+            new = got[self._taken.get(guest, 0):]
+            # What is flooded to it is not its own.
+            self._wire += [f for f in new if (decode(f) is None
+                                              or decode(f).destination
+                                              == guest.ip)]
+            self._taken[guest] = len(got)
+        return self._wire
+
+    def copies(self):
+        decoded = (decode(frame) for frame in self.wire())
+        return [c for c in decoded if c and c.destination in self.address]
+
+    def clear(self):
+        for guest in self._guests:
+            guest.clear()
+        self._wire, self._taken = [], {}
+
+    def check_complete(self):
+        for guest in self._guests:
+            guest.check_complete()

@@ -4,6 +4,7 @@ import unittest
 
 from cases.balance import BalanceCases
 from cases.vpc import VpcCases
+from cases.vpc_faults import VpcOutageCases, VpcRestartCases
 from lab import RealLab
 
 
@@ -12,4 +13,12 @@ class Vpc(VpcCases, unittest.TestCase):
 
 
 class Balance(BalanceCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class VpcRestart(VpcRestartCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class VpcOutage(VpcOutageCases, unittest.TestCase):
     make_lab = RealLab

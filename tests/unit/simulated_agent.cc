@@ -205,6 +205,7 @@ SimulatedAgent::pass(bool hurry)
 void
 SimulatedAgent::report()
 {
+    actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
     StatusContext context;
     context.now_ms = now_ * 1000;
     std::set<int64_t> busy;
@@ -274,7 +275,7 @@ SimulatedAgent::report_filters()
         FlowOwner owner{
             FlowOwner::Filter,
             static_cast<uint32_t>(desired.filter_status_of(id)->number)};
-        if (actual.flows_known() && !actual.has(owner)) {
+        if (actual.flows_known() && !actual.changing && !actual.has(owner)) {
             host.model.filter_statuses.erase(
                 *desired.filter_status_row_of(id));
         }

@@ -252,20 +252,24 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
                         ", and a VXLAN port on the userspace datapath would "
                         "deafen it; move or stop it");
     }
-    if (!facts_.rows.bridges.count(bridge)) {
+    if (!facts_.rows.bridges.count(bridge) ||
+        (!path.routed && path.leg_trouble.empty())) {
         desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
                               "DELIVERY_STARTING: bridge " + bridge +
-                                  " is being made; wait");
+                                  " and the route to it are being made; "
+                                  "wait");
         return false;
     }
     if (!path.routed || path.device != bridge || !path.device_up ||
         path.source != range.source) {
         return fail("DELIVERY_NOT_ROUTED",
-                    range.handles.to_string() + ", which is for delivery in "
-                    "VPCs, does not lead from " + range.source.to_string() +
-                        " to bridge " + bridge +
-                        "; see the daemon's log, and that nothing else on "
-                        "this host uses it");
+                    range.handles.to_string() +
+                        ", which is for delivery in VPCs, does not lead from " +
+                        range.source.to_string() + " to bridge " + bridge +
+                        (path.leg_trouble.empty()
+                             ? "; see that nothing else on this host uses it"
+                             : ": " + path.leg_trouble +
+                                   "; the daemon needs CAP_NET_ADMIN for it"));
     }
     egress->source = range.source;
     return true;

@@ -215,8 +215,9 @@ DesiredState::tunnels_of(const OwnerKey &key) const
         }
         break;
     case FlowOwner::Deliver:
-        if (const Uuid *id = value_of(delivery_owners_, key)) {
-            tunnels.insert(*id);
+        if (const auto *way =
+                value_of(handles_.by_number, int64_t{key.owner.number})) {
+            tunnels.insert(way->first);
         }
         break;
     case FlowOwner::Base:

@@ -27,6 +27,9 @@ struct Path {
     bool device_up = true;
     std::optional<int> mtu; /* Bytes, outer IP packet; absent: unknown. */
     Neighbour neighbour = Neighbour::Unknown;
+    /* Of delivery in VPCs: why the host's part of the private leg cannot be
+     * had; empty if it can, or when nothing is known yet. */
+    std::string leg_trouble;
     /* Why the VXLAN port cannot be had on this host's userspace datapath:
      * another socket or kernel device has UDP 4789; empty when it can. */
     std::string port_taken;

@@ -21,8 +21,30 @@ const std::map<std::string, std::string> MEANINGS = {
                       "further than asked for"},
     {"DESTINATION_IS_LOCAL", "the destination is the source's own host, which "
                              "sends no tunnel to itself; name another"},
-    {"DELIVERY_UNSUPPORTED", "there is no such delivery yet; change the "
-                             "tunnel's delivery or destination"},
+    {"DELIVERY_UNSUPPORTED", "there is no such delivery to such a "
+                             "destination; change either"},
+    {"SOURCE_ADDRESS_MISSING", "the source NIC has no address of the "
+                               "destination's IP version in the inventory; "
+                               "its account adds one"},
+    {"DESTINATION_ADDRESS_MISSING", "the destination NIC has no address in "
+                                    "the inventory; its account adds one"},
+    {"NEXT_HOP_UNKNOWN", "the next hop of the copies is not in the "
+                         "inventory; the operator adds the gateway of the "
+                         "source's subnet"},
+    {"NEXT_HOP_SILENT", "the next hop of the copies does not answer; the "
+                        "operator looks at it"},
+    {"NEXT_HOP_DIFFERS", "the next hop answers from another MAC than the "
+                         "inventory has; the operator corrects it"},
+    {"NEXT_HOP_ASKED", "the next hop is being asked for; wait"},
+    {"NEXT_HOP_UNHEARD", "what becomes of the copies is not seen from the "
+                         "source; see at the destination"},
+    {"DELIVERY_STARTING", "the source's hypervisor makes ready for delivery; "
+                          "wait"},
+    {"MEMBERS_DOWN", "no member of the load balancer is up; its account "
+                     "brings one up"},
+    {"MEMBER_IP_VERSION", "a member of the load balancer is of another IP "
+                          "version than the first and gets nothing; its "
+                          "account gives all of one"},
     {"PEERING_MISSING", "there is no active peering from the source's VPC to "
                         "the destination's; add or activate one"},
     {"ROUTE_MISSING", "the source's subnet has no route to the destination; "

@@ -87,6 +87,7 @@ struct Underlay::Impl {
     void tick();
     void check_port();
     void keep_legs();
+    std::string leg_trouble(const PathKey &) const;
     void look_up_stale();
     void update(const PathKey &);
     std::optional<Path> kernel_path(const PathKey &) const;
@@ -286,9 +287,24 @@ Underlay::Impl::keep_legs()
             if (why != before && !why.empty()) {
                 VLOG_WARN("%s: %s", bridge.c_str(), why.c_str());
             }
+            recompute |= before != why;
             before = why;
         }
     }
+}
+
+std::string
+Underlay::Impl::leg_trouble(const PathKey &key) const
+{
+    bool v6 = key.destination.is_v6;
+    if (handle_range(v6).handles.contains(key.destination)) {
+        for (const auto &[leg, trouble] : leg_troubles) {
+            if (!trouble.empty() && leg.ends_with(v6 ? " 6" : " 4")) {
+                return trouble;
+            }
+        }
+    }
+    return "";
 }
 
 void
@@ -315,6 +331,7 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     Path path;
     path.known = true;
     path.routed = route.routed;
+    path.leg_trouble = leg_trouble(key);
     if (!route.routed) {
         return path;
     }
@@ -343,6 +360,7 @@ Underlay::Impl::userspace_path(const PathKey &key) const
     path.known = true;
     path.routed = route->has_value();
     path.port_taken = is_dummy ? "" : port_taken;
+    path.leg_trouble = leg_trouble(key);
     if (!path.routed) {
         return path;
     }

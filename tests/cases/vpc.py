@@ -1,7 +1,14 @@
 """Copies that travel the tenant's own network, from NIC to NIC."""
 
+import re
+import signal
+import subprocess
+
 from cases.product import ProductCases
+from lab.frames import number_of
 from lab.tenant import Receiver, Router, add_vm
+from lab.traffic import Stream
+from lab.vxlan import decode
 from lab.waiting import wait_until
 
 VNI = 7001
@@ -42,7 +49,7 @@ class TenantCases(ProductCases):
         return out + back
 
 
-class VpcCases(TenantCases):
+class PeeredCases(TenantCases):
     """ids is in VPC b; a router joins the two."""
 
     @classmethod
@@ -83,6 +90,28 @@ class VpcCases(TenantCases):
                              vni)
         self.lab.clear()
 
+    def assert_all_copied(self, frames, length=None, vni=VNI):
+        wait_until(lambda: len(self.receiver.numbered(vni)) >= len(frames),
+                   "all copies to arrive", 5)
+        self.assert_copied(self.receiver, vni, frames, length)
+        self.assertEqual({f for c in self.receiver.numbered(vni)
+                          for f in c.faults}, set())
+
+    def tearDown(self):
+        super().tearDown()
+        self.control.apply(self.inventory())
+
+    def set_nic(self, name, **more):
+        """Changes a NIC of the inventory."""
+        document = self.inventory()
+        nic, = [n for n in document["network_interfaces"]
+                if n["name"] == f"{name}-eth0"]
+        nic.update(more)
+        self.control.apply({"network_interfaces": [nic]}, "--wait=hv")
+
+
+
+class VpcCases(PeeredCases):
     def test_a_copy_goes_from_the_sources_address_to_the_destinations(self):
         self.tunnel("first", self.receiver, VNI, packet_length=100)
         listed = self.listed("first")
@@ -90,14 +119,277 @@ class VpcCases(TenantCases):
                           listed["effective_packet_length"]), ("vpc", 100))
         self.first_copy()
         frames = self.exchange()
-
-        def arrived():
-            return len(self.receiver.numbered(VNI)) >= len(frames)
-        wait_until(arrived, "all copies to arrive", 5)
-        self.assert_copied(self.receiver, VNI, frames, 100)
-        copies = self.receiver.numbered(VNI)
-        self.assertEqual({(c.source, c.destination, c.ttl) for c in copies},
+        self.assert_all_copied(frames, 100)
+        self.assertEqual({(c.source, c.destination, c.ttl)
+                          for c in self.receiver.numbered(VNI)},
                          {("10.1.0.5", "10.2.0.9", 63)})
-        self.assertEqual({fault for c in copies for fault in c.faults},
-                         set())
-        self.assertEqual(self.listed("first")["reasons"], [])
+        self.assertEqual({c["type"]: c["status"] for c in
+                          self.listed("first")["conditions"]}, {
+            "Peering": "True", "Route": "True", "SourceBound": "True",
+            "DestinationPermitsVxlan": "True", "MtuSufficient": "True",
+            "DestinationReachable": "True", "Installed": "True",
+            "HostAlive": "True"})
+
+    def test_ipv6_where_the_destination_has_nothing_else(self):
+        self.set_nic("web1", addresses=["10.1.0.5", "fd00:a::5"])
+        self.set_nic("ids", addresses=["fd00:b::9"],
+                     permits_vxlan_from=["fd00:a::5/128"])
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        frames = self.exchange(length=1000)
+        self.assert_all_copied(frames)
+        self.assertEqual({(c.source, c.destination)
+                          for c in self.receiver.numbered(VNI)},
+                         {("fd00:a::5", "fd00:b::9")})
+
+    def test_no_tenants_address_is_in_a_routing_table_of_the_host(self):
+        self.tunnel("first", self.receiver, VNI)
+        routes = "".join(self.switch.namespace.ip(
+            version, "route", "show", "table", "all").stdout
+            for version in ("-4", "-6"))
+        self.assertIn("169.254.192.0/18 via 169.254.192.2", routes)
+        for word in ("10.1.0.", "10.2.0.", "fd00:a", "fd00:b"):
+            self.assertNotIn(word, routes)
+
+    def test_the_private_legs_address_is_put_back(self):
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        for words in (("address", "del", "169.254.192.1/30"),
+                      ("link", "set", "down")):
+            self.switch.namespace.ip(*words, "dev", "br-mirror-dlv")
+            self.first_copy()
+            self.control.wait_running("first")
+            self.assert_all_copied(self.exchange())
+
+    def test_a_receiver_that_moves_to_another_address_is_followed(self):
+        """Old way and new: no copy to neither, and the old handle goes."""
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        self.ids.namespace.ip("address", "add", "10.2.0.10/24", "dev", "eth0")
+        self.addCleanup(self.ids.namespace.ip, "address", "del",
+                        "10.2.0.10/24", "dev", "eth0")
+        self.set_nic("ids", addresses=["10.2.0.10"])
+        self.receiver.guest.ip = "10.2.0.10"
+        self.addCleanup(setattr, self.receiver.guest, "ip", "10.2.0.9")
+        self.assert_all_copied(self.exchange())
+        self.assertEqual({c.destination for c in
+                          self.receiver.numbered(VNI)}, {"10.2.0.10"})
+        self.daemon.wait_settled()
+        delivered = [f for f in self.switch.flows("br-mirror-dlv")
+                     if "tp_dst=4789" in f]
+        self.assertEqual(len(delivered), 1, delivered)
+        wait_until(lambda: [len(row["handles"]) for row in
+                            self.control.rows("Tunnel_Status", "handles")]
+                   == [1], "the old handle to be given back", 5)
+
+    def test_a_gateway_without_a_mac_in_the_inventory_is_asked(self):
+        document = self.inventory()
+        del document["subnets"][0]["gateway_mac"]
+        self.control.apply({"subnets": document["subnets"]})
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        self.assert_all_copied(self.exchange())
+
+    def test_a_gateway_that_is_not_there_gets_nothing(self):
+        """Its MAC would be flooded to the whole segment."""
+        document = self.inventory()
+        document["subnets"][0].update(gateway="10.1.0.77")
+        self.control.apply({"subnets": document["subnets"]})
+        self.wish("first", self.receiver, VNI)
+        listed = self.control.wait_tunnel(
+            "first", lambda t: t["health"] == "degraded", "to be degraded")
+        self.assertEqual([r["code"] for r in listed["reasons"]],
+                         ["NEXT_HOP_SILENT"])
+        self.lab.clear()
+        self.exchange()
+        self.assertEqual(self.receiver.copies(), [])
+        self.assertEqual([f for f in self.db1.received()
+                          if decode(f)], [])
+
+    def test_the_destinations_acg_admits_the_source_only(self):
+        """The guide's own scenario."""
+        acg = """
+table inet acg {
+    chain input {
+        type filter hook input priority filter - 1; policy accept;
+        udp dport 4789 ip saddr 10.1.0.5 counter accept
+        udp dport 4789 counter drop
+    }
+}
+"""
+        nft = self.ids.namespace.run
+        nft(["nft", "-f", "-"], text_in=acg)
+        self.addCleanup(nft, ["nft", "delete", "table", "inet", "acg"])
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+
+        def counted():
+            """Packets that the ACG admitted and dropped."""
+            out = nft(["nft", "list", "table", "inet", "acg"]).stdout
+            return [int(n) for n in re.findall(r"packets (\d+)", out)]
+        before = counted()
+        frames = self.exchange()
+        self.assert_all_copied(frames)
+        after = counted()
+        self.assertGreaterEqual(after[0] - before[0], len(frames))
+        self.assertEqual(after[1], before[1])
+        self.set_nic("ids", permits_vxlan_from=["203.0.113.0/24"])
+        told = {c["type"]: c for c in self.listed("first")["conditions"]}[
+            "DestinationPermitsVxlan"]
+        self.assertEqual(told["status"], "False")
+        self.assertIn("from 10.1.0.5", told["reason"])
+
+    def test_nobody_loses_a_frame_or_sees_a_mac_move(self):
+        """Of web1, db1 and ids, while tunnels come and go."""
+        def moves():
+            return int(self.switch.appctl(
+                "coverage/read-counter", "mac_learning_moved"))
+        ping = self.ids.namespace.popen(
+            ["ping", "-i", "0.01", "-q", "10.2.0.1"], stdout=subprocess.PIPE,
+            text=True)
+        self.addCleanup(ping.wait)
+        self.addCleanup(ping.kill)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.clear()
+        before = moves()
+        # Slow enough for the queue between router and switch, which also has
+        # the answers to ping: without PMD threads nobody reads it while
+        # vswitchd changes its ports.
+        with Stream(talk, interval=0.01) as there, \
+                Stream(talk.back(), 1 << 20, interval=0.01) as back:
+            for n in range(4):
+                self.tunnel("first", self.receiver, VNI + n,
+                            packet_length=100 + n)
+                there.wait_sent(50)
+                self.control.ctl("tunnel-del", "first")
+                self.control.wait_gone("first")
+            there.wait_sent(20)
+            ping.send_signal(signal.SIGINT)
+            said = ping.communicate()[0]
+        self.lab.settle()
+        for guest, first, stream in ((self.db1, 0, there),
+                                     (self.web1, 1 << 20, back)):
+            numbers = [number_of(f) for f in guest.received()]
+            got = [n for n in numbers if n is not None and
+                   first <= n < first + (1 << 20)]
+            self.assertEqual(got, list(range(first, stream.next)))
+        self.assertIn(" 0% packet loss", said)
+        self.assertEqual(moves(), before)
+
+
+class OverlapCases(TenantCases):
+    """Two tenants of the same addresses, each with a receiver of its own."""
+
+    @classmethod
+    def prepare_switch(cls):
+        cls.routers, cls.tenants = {}, {}
+        for tenant, tag in (("red", 110), ("blue", 120)):
+            cls.routers[tenant] = Router(cls.lab, f"rt{tag}", {
+                "leg-a": (tag, ["10.1.0.1/24"]),
+                "leg-b": (tag + 1, ["10.2.0.1/24"])})
+            cls.tenants[tenant] = [
+                add_vm(cls.lab, f"{name}-{tag}", tag + subnet,
+                       f"10.{1 + subnet}.0.{n}/24", f"10.{1 + subnet}.0.1")
+                for name, subnet, n in (("web", 0, 5), ("db", 0, 6),
+                                        ("ids", 1, 9))]
+        cls.links = [(vms[0].name, vms[1].name)
+                     for vms in cls.tenants.values()]
+
+    @classmethod
+    def inventory(cls):
+        document = {kind: [] for kind in (
+            "vpcs", "peerings", "subnets", "network_interfaces",
+            "mirror_resources")}
+        for tenant, (web, db, ids) in cls.tenants.items():
+            a, b = f"{tenant}-a", f"{tenant}-b"
+            document["vpcs"] += [cls.vpc(a), cls.vpc(b)]
+            document["peerings"].append(
+                {"name": f"{tenant}-ab", "from": a, "to": b})
+            document["subnets"] += [
+                {"name": f"sn-{a}", "vpc": a, "cidr": "10.1.0.0/24",
+                 "gateway": "10.1.0.1",
+                 "routes": [{"to": "10.2.0.0/24", "via": f"{tenant}-ab"}]},
+                {"name": f"sn-{b}", "vpc": b, "cidr": "10.2.0.0/24"}]
+            document["network_interfaces"] += [
+                cls.nic(web, f"sn-{a}"), cls.nic(db, f"sn-{a}"),
+                cls.nic(ids, f"sn-{b}")]
+            document["mirror_resources"] += [
+                cls.resource(f"{tenant}-src", "source", f"{web.name}-eth0"),
+                cls.resource(f"{tenant}-ids", "destination",
+                             f"{ids.name}-eth0")]
+        return document
+
+    def test_no_copy_crosses_from_one_to_the_other(self):
+        for n, tenant in enumerate(self.tenants):
+            self.control.ctl("tunnel-add", tenant, f"source={tenant}-src",
+                             f"destination={tenant}-ids", f"vni={7001 + n}")
+        self.control.wait_running(*self.tenants)
+        receivers = {t: Receiver(vms[2]) for t, vms in self.tenants.items()}
+        sent = {}
+        for n, (tenant, (web, db, _)) in enumerate(self.tenants.items()):
+            talk = self.lab.talk(web.name, db.name)
+            self.lab.wait_copied(talk, receivers[tenant], 7001 + n)
+        self.lab.clear()
+        for n, (tenant, (web, db, _)) in enumerate(self.tenants.items()):
+            talk = self.lab.talk(web.name, db.name)
+            numbers = range(1000 * n, 1000 * n + 200)
+            sent[tenant] = talk.frames(numbers)
+            self.lab.exchange((web, sent[tenant]))
+        for n, (tenant, receiver) in enumerate(receivers.items()):
+            wait_until(lambda r=receiver: len(r.numbered()) >= 200,
+                       f"copies of {tenant}", 5)
+            self.assert_copied(receiver, 7001 + n, sent[tenant])
+            self.assertEqual({c.vni for c in receiver.copies()}, {7001 + n})
+            # Not so much as a flooded one.
+            for other, (web, db, ids) in self.tenants.items():
+                if other != tenant:
+                    seen = [decode(f) for g in (web, db, ids)
+                            for f in g.received()]
+                    self.assertNotIn(7001 + n, [c.vni for c in seen if c])
+
+
+class MtuMixCases(PeeredCases):
+    """A jumbo source, a way of 1,500 bytes, both IP versions."""
+
+    mtu = 9000
+
+    @classmethod
+    def inventory(cls):
+        document = super().inventory()
+        for nic in document["network_interfaces"]:
+            nic["hypervisor"] = "xen"   # Which admits 8,900 bytes.
+            if nic["name"] == "ids-eth0":
+                nic["mtu"] = 1500
+        return document
+
+    def fits(self, overhead):
+        self.tunnel("first", self.receiver, VNI)
+        room = 1500 - overhead
+        listed = self.listed("first")
+        self.assertEqual(listed["effective_packet_length"], room)
+        told = {c["type"]: c for c in listed["conditions"]}["MtuSufficient"]
+        self.assertEqual(told["status"], "False")
+        self.first_copy()
+        for length in (64, room - 1, room, room + 1, 1514, 9014):
+            self.lab.clear()
+            frames = self.exchange(range(5), length)
+            self.assert_all_copied(frames, room)
+            biggest = max(len(c.wire) for c in self.receiver.copies())
+            self.assertLessEqual(biggest, 1514)
+
+    def test_copies_are_cut_to_what_the_way_carries(self):
+        self.fits(36)
+
+    def test_copies_over_ipv6_are_cut_to_what_the_way_carries(self):
+        self.set_nic("web1", addresses=["fd00:a::5"])
+        self.set_nic("ids", addresses=["fd00:b::9"], mtu=1500)
+        self.fits(56)
+
+    def test_the_ways_mtu_is_followed(self):
+        self.set_nic("ids", mtu=8000)
+        self.tunnel("first", self.receiver, VNI)
+        self.assertEqual(self.listed("first")["effective_packet_length"],
+                         8000 - 36)
+        self.set_nic("ids", mtu=1400)
+        self.assertEqual(self.listed("first")["effective_packet_length"],
+                         1400 - 36)

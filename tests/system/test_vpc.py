@@ -3,7 +3,7 @@
 import unittest
 
 from cases.balance import BalanceCases
-from cases.vpc import VpcCases
+from cases.vpc import MtuMixCases, OverlapCases, VpcCases
 from cases.vpc_faults import VpcOutageCases, VpcRestartCases
 from lab import RealLab
 
@@ -21,4 +21,12 @@ class VpcRestart(VpcRestartCases, unittest.TestCase):
 
 
 class VpcOutage(VpcOutageCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Overlap(OverlapCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class MtuMix(MtuMixCases, unittest.TestCase):
     make_lab = RealLab

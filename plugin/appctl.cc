@@ -101,7 +101,7 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
             << "  nic=" << desire.iface_id << "  vni=" << tunnel->vni
             << "  length=" << length_text(desire.effective_packet_length);
         if (desire.egress) {
-            out << "  to=" << desire.egress->destination.to_string();
+            out << "  to=" << desire.destination_text();
         }
         const Counters *counters = agent.counters_of(id);
         out << "  in=" << counter(counters, "inbound_packets")
@@ -142,11 +142,15 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
             out << "\n";
         }
         if (desire.egress) {
-            out << "    outer " << desire.egress->source.to_string() << " -> "
-                << desire.egress->destination.to_string() << ", cut to "
+            out << "    outer " << desire.source_text() << " -> "
+                << desire.destination_text() << ", cut to "
                 << (desire.egress->max_len
                         ? std::to_string(*desire.egress->max_len) + " bytes"
                         : "no length: no frame is longer")
+                << "\n";
+        }
+        for (const auto &[handle, way] : desire.deliveries) {
+            out << "    delivery " << handle << ": " << way.to_string()
                 << "\n";
         }
         for (const auto &[type, condition] : desire.conditions) {
@@ -277,12 +281,13 @@ flow_title(Agent &agent, const Flow &flow, KnownHits *known)
         return "?";
     }
     std::string title = cookie->owner.to_string();
-    if (cookie->owner.kind == FlowOwner::Egress) {
-        auto id = desired.tunnel_of_number(cookie->owner.number);
-        const Tunnel *tunnel =
-            id ? find(desired.model().tunnels, *id) : nullptr;
-        if (tunnel) {
-            title += " (" + tunnel->account + "/" + tunnel->name + ")";
+    if (cookie->owner.kind == FlowOwner::Egress ||
+        cookie->owner.kind == FlowOwner::Deliver) {
+        /* Its one tunnel. */
+        for (const Uuid &id : desired.tunnels_of({"", cookie->owner})) {
+            if (const Tunnel *tunnel = find(desired.model().tunnels, id)) {
+                title += " (" + tunnel->account + "/" + tunnel->name + ")";
+            }
         }
     } else if (cookie->owner.kind == FlowOwner::Filter) {
         auto id = desired.filter_of_number(cookie->owner.number);
@@ -338,7 +343,9 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
                    owner.number == only->tap.tunnel) ||
                   (owner.kind == FlowOwner::Filter && only->tap.filter &&
                    owner.number == only->tap.filter) ||
-                  tap == key || shared_tap == key));
+                  tap == key || shared_tap == key)) ||
+                (owner.kind == FlowOwner::Deliver &&
+                 only->deliveries.count(owner.number));
             for (const Flow &flow : flows) {
                 if (wanted) {
                     out << bridge << ": " << flow_title(agent, flow, &known)

@@ -17,6 +17,27 @@ DeliverySite::to_string() const
            (iface_id.empty() ? "" : " lport " + iface_id);
 }
 
+std::string
+TunnelDesire::source_text() const
+{
+    return !deliveries.empty() ? deliveries.begin()->second.source.to_string()
+           : egress            ? egress->source.to_string()
+                               : "";
+}
+
+std::string
+TunnelDesire::destination_text() const
+{
+    std::string text;
+    for (const auto &[handle, way] : deliveries) {
+        text += (text.empty() ? "" : ",") + way.destination.to_string();
+    }
+    return !deliveries.empty() ? text
+           : site              ? "no member"
+           : egress            ? egress->destination.to_string()
+                               : "";
+}
+
 /* ------------------------------------------------------------------------
  * One tunnel. */
 

@@ -96,6 +96,11 @@ struct TunnelDesire {
     std::optional<Delivery> delivery;
     std::optional<int> effective_packet_length;
 
+    /* Where the copies come from and go to as they arrive: in a tenant's
+     * network not what 'egress' says.  Of a balanced tunnel all members. */
+    std::string source_text() const;
+    std::string destination_text() const;
+
     void degrade(const std::string &code, const std::string &message);
     void set_condition(const std::string &type, ConditionStatus,
                        const std::string &reason = "");

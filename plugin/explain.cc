@@ -276,7 +276,7 @@ explain(const Uuid &id, Direction direction, const TraceFrame &frame,
                  "INSTALLING: the switch is being brought to it; wait");
     }
     if (desire.egress) {
-        add_line(&text, "destination", desire.egress->destination.to_string());
+        add_line(&text, "destination", desire.destination_text());
     }
     if (tunnel) {
         add_line(&text, "vni", std::to_string(tunnel->vni));

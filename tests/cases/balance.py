@@ -121,6 +121,23 @@ class BalanceCases(TenantCases):
             self.assertEqual({len(c.inner) for c in copies}, {128})
             self.assertEqual({f for c in copies for f in c.faults}, set())
 
+    def test_the_daemon_tells_where_the_copies_go(self):
+        self.balance("there", 7001, packet_length=128)
+        members = [m.address for m in self.members]
+        told = dict(line.split(": ", 1) for line in self.daemon.appctl(
+            "mirror/trace", "there", "out",
+            "tcp,nw_src=10.1.0.5,nw_dst=10.1.0.6,tp_dst=443").splitlines())
+        self.assertEqual((told["mirrored"], told["kept"],
+                          sorted(told["destination"].split(","))),
+                         ("true", "128 bytes", members))
+        shown = self.daemon.appctl("mirror/show", "there")
+        flows = self.daemon.appctl("mirror/flows", "there")
+        for member in members:
+            self.assertRegex(shown, rf"delivery \d+: 10.1.0.5>{member} via")
+            self.assertIn(f"->10.1.0.5->ip_src,set_field:{member}->ip_dst"
+                          .replace("->10.1.0.5", "10.1.0.5", 1), flows)
+        self.assertIn("group_id=", flows)
+
     def test_a_member_that_goes_down_moves_its_share_only(self):
         self.balance("there", 7001)
         self.connect()

@@ -123,6 +123,7 @@ class VpcCases(PeeredCases):
         self.assertEqual({(c.source, c.destination, c.ttl)
                           for c in self.receiver.numbered(VNI)},
                          {("10.1.0.5", "10.2.0.9", 63)})
+        self.assertIn("to=10.2.0.9", self.daemon.appctl("mirror/list"))
         self.assertEqual({c["type"]: c["status"] for c in
                           self.listed("first")["conditions"]}, {
             "Peering": "True", "Route": "True", "SourceBound": "True",

@@ -3,12 +3,15 @@ neither touches the other's rows."""
 
 import itertools
 import random
+import re
 import time
 import unittest
 
 from cases.healing import HEALED_S, HealingCases
+from cases.vpc import TenantCases
+from lab.tenant import Receiver
 from lab.waiting import wait_until
-from ovn.ovn_case import BLOCKED_PORT, OvnCases
+from ovn.ovn_case import BLOCKED_PORT, ROUTER_MACS, OvnCases
 
 
 class Pipeline(OvnCases, unittest.TestCase):
@@ -304,3 +307,96 @@ class Strangers(OvnCases, HealingCases, unittest.TestCase):
     test_the_tag_and_vlan_mode_of_the_nics_port_changed = None
     test_flows_deleted_changed_or_added_by_hand = None
     test_whoever_keeps_clearing_is_not_fought_in_a_loop = None
+
+
+class Delivery(OvnCases, unittest.TestCase):
+    """far1, by OVN's router in another logical switch, gets the copies; or
+    far2, which is on the other hypervisor."""
+
+    @classmethod
+    def prepare_switch(cls):
+        super().prepare_switch()
+        cls.far2 = cls.lab.add_guest("far2",
+                                     hypervisor=cls.lab.hypervisors["hv2"])
+        cls.far2.ip = "10.0.1.10"
+        cls.ovn.nbctl("lsp-add", "ls1", "far2", "--", "lsp-set-addresses",
+                      "far2", f"{cls.far2.mac} {cls.far2.ip}")
+
+    @classmethod
+    def inventory(cls):
+        document = super().inventory()
+        for nic in document["network_interfaces"]:
+            nic["device"] = "eth0"
+            nic["addresses"] = nic["addresses"][:1]
+            nic["subnet"] = "sn1" if nic["name"].startswith("far") else "sn0"
+        document["mirror_resources"] = [
+            r for r in document["mirror_resources"]
+            if not r["name"].startswith("far")] + [
+            TenantCases.resource(far, "destination", f"{far}-eth0")
+            for far in ("far1", "far2")]
+        document.update({
+            "vpcs": [TenantCases.vpc("vpc0"), TenantCases.vpc("vpc1")],
+            "peerings": [{"name": "p", "from": "vpc0", "to": "vpc1"}],
+            "subnets": [
+                {"name": "sn0", "vpc": "vpc0", "cidr": "10.0.0.0/24",
+                 "gateway": "10.0.0.1", "gateway_mac": ROUTER_MACS["ls0"],
+                 "routes": [{"to": "10.0.1.0/24", "via": "p"}]},
+                {"name": "sn1", "vpc": "vpc1", "cidr": "10.0.1.0/24"}]})
+        return document
+
+    def deliver_to(self, far):
+        self.receiver = Receiver(far)
+        self.control.ctl("tunnel-add", "first", "source=web1-src",
+                         f"destination={far.name}", "vni=7001", "length=100")
+        wait_until(lambda: "mdlv-1" in self.switch.vsctl("list-ports",
+                                                         "br-int"),
+                   "the delivery port")
+        mac = re.search(r"dl_dst=(02[0-9a-f:]+),arp_op=2",
+                        self.switch.ofctl("dump-flows", "br-mirror-dlv"))[1]
+        # As docs/delivery.md says.
+        self.ovn.nbctl("lsp-add", "ls0", "mirror-hv1-sn0", "--",
+                       "lsp-set-addresses", "mirror-hv1-sn0", mac)
+        self.addCleanup(self.ovn.nbctl, "lsp-del", "mirror-hv1-sn0")
+        self.ovn.wait_installed()
+        self.control.wait_running("first")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.receiver,
+                             7001)
+
+    def copied(self):
+        self.lab.clear()
+        frames = self.lab.talk("web1", "db1").frames(range(50))
+        self.lab.exchange((self.web1, frames))
+        wait_until(lambda: len(self.receiver.numbered(7001)) >= 50,
+                   "all copies", 5)
+        self.assert_copied(self.receiver, 7001, frames, 100)
+        self.assertEqual({(c.source, c.destination, c.ttl)
+                          for c in self.receiver.numbered(7001)},
+                         {(self.web1.ip, self.receiver.address, 63)})
+
+    def test_copies_go_by_the_logical_router(self):
+        self.deliver_to(self.far1)
+        self.copied()
+        self.controller.appctl("inc-engine/recompute")
+        self.copied()
+        self.controller.leave("--restart")
+        self.copied()
+        self.controller.start()
+        self.ovn.wait_installed()
+        self.copied()
+
+    def test_copies_go_to_another_hypervisor(self):
+        self.deliver_to(self.far2)
+        self.copied()
+
+    def test_an_acl_that_does_not_admit_them_stops_them(self):
+        """Of the destination's logical switch, as the guide's ACG."""
+        self.deliver_to(self.far1)
+        acl = ["ls1", "to-lport", "1000", 'outport == "far1" && udp.dst == '
+               f"4789 && ip4.src != {self.db1.ip}"]
+        self.ovn.wait_installed("acl-add", *acl, "drop")
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(50))))
+        self.assertEqual(self.receiver.copies(), [])
+        self.ovn.wait_installed("acl-del", *acl)
+        self.copied()

@@ -127,6 +127,7 @@ LAB_FILES = \
 	tests/cases/raft.py \
 	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
+	tests/cases/receiving.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \
 	tests/cases/security.py \
@@ -210,6 +211,7 @@ LAB_FILES = \
 	tests/system/test_raft.py \
 	tests/system/test_security.py \
 	tests/system/test_sharing.py \
+	tests/system/test_receiving.py \
 	tests/system/test_right.py \
 	tests/system/test_unprivileged.py \
 	tests/system/test_updates.py \

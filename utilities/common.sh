@@ -10,13 +10,17 @@ say() {
     echo "$program: $*"
 }
 
+is_installed() {
+    case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+    installed) return 0 ;; *) return 1 ;; esac
+}
+
 # need_packages PACKAGE...: installs those that are missing (Debian, root).
 need_packages() {
     command -v dpkg-query >/dev/null || return 0
     missing=
     for package in "$@"; do
-        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
-        in installed) ;; *) missing="$missing $package" ;; esac
+        is_installed "$package" || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ]; then
@@ -35,6 +39,34 @@ need_packages() {
         rm -f "$log"
         die "apt-get could not install:$missing"
     fi
+}
+
+# need_suricata: installs Suricata (Debian, root).  Debian 12 has it in its
+# backports alone, as of point release 12.15: then this one run of apt reads
+# them beside the system's own lists, which stay as they are.  Where it cannot
+# be had, the tests that want it are skipped and counted as such.
+need_suricata() {
+    command -v dpkg-query >/dev/null && ! is_installed suricata || return 0
+    say "installing suricata"
+    log=$(mktemp)
+    parts=$(mktemp -d)
+    chmod a+rx "$parts"
+    cp /etc/apt/sources.list.d/* "$parts" 2>/dev/null || :
+    release=$(. /etc/os-release && echo "$VERSION_CODENAME")-backports
+    echo "deb http://deb.debian.org/debian $release main" \
+        >"$parts/mirror-backports.list"
+    get="apt-get -qq -y -o DPkg::Lock::Timeout=300"
+    with="-o Dir::Etc::SourceParts=$parts -t $release"
+    export DEBIAN_FRONTEND=noninteractive
+    if { $get update && $get install --no-install-recommends suricata ||
+         { $get $with update &&
+           $get $with install --no-install-recommends suricata; }
+       } >"$log" 2>&1 </dev/null; then
+        :
+    else
+        say "no suricata here, its tests are skipped: $(tail -n 1 "$log")"
+    fi
+    rm -rf "$log" "$parts"
 }
 
 BUILD_PACKAGES="g++ make autoconf automake libtool pkg-config python3

@@ -60,6 +60,11 @@ table inet lab {{
 """)
 
 
+def undrop(namespace):
+    """Has it answer again."""
+    namespace.run(["nft", "delete", "table", "inet", "lab"])
+
+
 class Router:
     """Joins subnets of br-int: legs are name -> (tag, [ADDRESS/PREFIX...])."""
 

@@ -26,4 +26,6 @@ libpmovs_la_SOURCES += \
 	flows/meter_codec.h \
 	flows/openflow.cc \
 	flows/openflow.h \
-	flows/openflow_ask.cc
+	flows/openflow_ask.cc \
+	flows/packet_codec.cc \
+	flows/packet_codec.h

@@ -93,12 +93,11 @@ delivery_base_flows(const std::string &own_mac)
         {{TABLE_ENTRY, PRIORITY_NEIGHBOUR,
           "in_port=LOCAL,arp,arp_op=1,arp_tpa=" + gateway4},
          id,
-         to_sender + "set_field:2->arp_op,move:arp_sha->arp_tha,set_field:" +
-             own_mac +
+         to_sender +
+             "set_field:2->arp_op,move:arp_sha->arp_tha,set_field:" + own_mac +
              "->arp_sha,move:arp_spa->arp_tpa,set_field:" + gateway4 +
              "->arp_spa,in_port"},
-        {{TABLE_ENTRY, PRIORITY_ANSWER,
-          "arp,arp_op=2,dl_dst=" + own_mac},
+        {{TABLE_ENTRY, PRIORITY_ANSWER, "arp,arp_op=2,dl_dst=" + own_mac},
          id,
          "controller:128"},
         {{TABLE_ENTRY, PRIORITY_ANSWER,
@@ -136,8 +135,8 @@ delivery_flows(int64_t handle, const DeliverySpec &spec,
              cookie(FlowOwner::Deliver, handle),
              "set_field:" + own_mac + "->eth_src,set_field:" + spec.next_hop +
                  "->eth_dst,set_field:" + spec.source.to_string() + "->" +
-                 source + ",set_field:" + spec.destination.to_string() +
-                 "->" + destination + ",output:" + std::to_string(ofport)}};
+                 source + ",set_field:" + spec.destination.to_string() + "->" +
+                 destination + ",output:" + std::to_string(ofport)}};
 }
 
 } // namespace pm

@@ -27,7 +27,8 @@ header_of(const Message &message)
 }
 
 /* Encodes 'edit' as a flow_mod: an add, or a strict delete of the key; as a
- * group_mod if it is of a group.  Returns null and sets '*error' if OVS cannot parse or encode it. */
+ * group_mod if it is of a group.  Returns null and sets '*error' if OVS cannot
+ * parse or encode it. */
 Message encode_flow_mod(const FlowEdit &edit, std::string *error);
 
 /* Encodes a request for all flows whose cookie, under 'cookie_mask', is

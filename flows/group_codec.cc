@@ -22,8 +22,8 @@ to_flow(uint32_t id, uint8_t type, const struct ovs_list &buckets,
     flow.key.match = "group_id=" + std::to_string(id);
     flow.actions = std::string("type=") + type_name(type);
     if (props.selection_method[0]) {
-        flow.actions += std::string(",selection_method=") +
-                        props.selection_method;
+        flow.actions +=
+            std::string(",selection_method=") + props.selection_method;
     }
     const struct ofputil_bucket *bucket;
     LIST_FOR_EACH(bucket, list_node, &buckets)
@@ -31,10 +31,10 @@ to_flow(uint32_t id, uint8_t type, const struct ovs_list &buckets,
         struct ds actions = DS_EMPTY_INITIALIZER;
         struct ofpact_format_params params = {nullptr, nullptr, &actions};
         ofpacts_format(bucket->ofpacts, bucket->ofpacts_len, &params);
-        flow.actions += ",bucket=bucket_id:" +
-                        std::to_string(bucket->bucket_id) + ",weight:" +
-                        std::to_string(bucket->weight) + ",actions=" +
-                        ds_cstr(&actions);
+        flow.actions +=
+            ",bucket=bucket_id:" + std::to_string(bucket->bucket_id) +
+            ",weight:" + std::to_string(bucket->weight) +
+            ",actions=" + ds_cstr(&actions);
         ds_destroy(&actions);
     }
     return flow;
@@ -59,8 +59,7 @@ encode_group_mod(const FlowEdit &edit, std::string *error)
         free(refusal);
         return nullptr;
     }
-    Message message(
-        ofputil_encode_group_mod(OFP15_VERSION, &gm, nullptr, -1));
+    Message message(ofputil_encode_group_mod(OFP15_VERSION, &gm, nullptr, -1));
     ofputil_uninit_group_mod(&gm);
     return message;
 }
@@ -82,8 +81,7 @@ decode_group_mod(const Message &message, std::string *error)
 Message
 encode_groups_request()
 {
-    return Message(ofputil_encode_group_desc_request(OFP15_VERSION,
-                                                     OFPG_ALL));
+    return Message(ofputil_encode_group_desc_request(OFP15_VERSION, OFPG_ALL));
 }
 
 bool
@@ -96,8 +94,7 @@ decode_groups(const Message &reply, std::vector<Flow> *groups)
         if (retval) {
             return retval == EOF;
         }
-        groups->push_back(
-            to_flow(gd.group_id, gd.type, gd.buckets, gd.props));
+        groups->push_back(to_flow(gd.group_id, gd.type, gd.buckets, gd.props));
         ofputil_uninit_group_desc(&gd);
     }
 }

@@ -7,6 +7,7 @@
 #include "flows/flow_codec.h"
 #include "flows/group_codec.h"
 #include "flows/meter_codec.h"
+#include "flows/packet_codec.h"
 #include "ovsdb/ovs_c.h"
 
 VLOG_DEFINE_THIS_MODULE(mirror_openflow);
@@ -328,14 +329,9 @@ Openflow::Impl::receive_barrier_reply()
 void
 Openflow::Impl::receive_packet(const Message &message)
 {
-    struct ofputil_packet_in pin;
-    if (packets.size() < PACKETS_MAX &&
-        !ofputil_decode_packet_in(header_of(message), true, nullptr, nullptr,
-                                  &pin, nullptr, nullptr, nullptr)) {
-        packets.push_back(
-            {static_cast<int>(pin.flow_metadata.flow.in_port.ofp_port),
-             std::string(static_cast<const char *>(pin.packet),
-                         pin.packet_len)});
+    auto packet = decode_packet_in(message);
+    if (packet && packets.size() < PACKETS_MAX) {
+        packets.push_back(*packet);
     }
 }
 
@@ -440,8 +436,7 @@ Openflow::start_dump(uint64_t cookie, uint64_t cookie_mask)
 {
     impl_->begin(Impl::Stage::Dumping);
     impl_->flows_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
-    impl_->asked = {impl_->flows_xid,
-                    impl_->send(encode_groups_request()),
+    impl_->asked = {impl_->flows_xid, impl_->send(encode_groups_request()),
                     impl_->send(encode_meter_config_request()),
                     impl_->send(encode_meter_stats_request())};
 }
@@ -518,24 +513,12 @@ Openflow::send_frame(int ofport, const std::string &frame)
     if (!connected()) {
         return;
     }
-    std::string text = "in_port=CONTROLLER,packet=";
-    for (unsigned char byte : frame) {
-        char digits[3];
-        snprintf(digits, sizeof digits, "%02x", byte);
-        text += digits;
+    std::string error;
+    if (Message message = encode_packet_out(ofport, frame, &error)) {
+        impl_->send(std::move(message));
+    } else {
+        VLOG_WARN("%s: %s", rconn_get_name(impl_->rconn), error.c_str());
     }
-    text += ",actions=output:" + std::to_string(ofport);
-    struct ofputil_packet_out po;
-    enum ofputil_protocol usable;
-    if (char *refusal = parse_ofp_packet_out_str(&po, text.c_str(), nullptr,
-                                                 nullptr, &usable)) {
-        VLOG_WARN("%s: %s", rconn_get_name(impl_->rconn), refusal);
-        free(refusal);
-        return;
-    }
-    impl_->send(Message(ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM)));
-    free(const_cast<void *>(po.packet));
-    free(po.ofpacts);
 }
 
 std::vector<PacketIn>

@@ -39,7 +39,7 @@ struct PacketIn {
 struct SwitchDump {
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters; /* By number. */
-    std::vector<Flow> groups; /* As flows are; without cookies. */
+    std::vector<Flow> groups;              /* As flows are; without cookies. */
 };
 
 /* Returns 'flow' with match and actions as they look after a round trip
@@ -75,7 +75,8 @@ public:
     int64_t silent_ms() const;
 
     /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie', and
-     * for all meters and groups.  Requires idle().  take_dump() gives the answer once. */
+     * for all meters and groups.  Requires idle().  take_dump() gives the
+     * answer once. */
     void start_dump(uint64_t cookie, uint64_t cookie_mask);
     std::optional<SwitchDump> take_dump();
 

@@ -359,9 +359,7 @@ spread_flows(int64_t tunnel, const EgressSpec &spec)
                    "," + resubmit(TABLE_SPREAD);
     }
     std::vector<Flow> flows{
-        {{GROUP_TABLE, 0, "group_id=" + std::to_string(tunnel)},
-         id,
-         buckets}};
+        {{GROUP_TABLE, 0, "group_id=" + std::to_string(tunnel)}, id, buckets}};
     for (int64_t handle :
          std::set<int64_t>(spec.slots.begin(), spec.slots.end())) {
         flows.push_back(

@@ -410,6 +410,13 @@ ControlDb::connected() const
 }
 
 bool
+ControlDb::keeps_handles() const
+{
+    return impl_->idl &&
+           pmrec_server_has_tunnel_status_table_col_handles(impl_->idl);
+}
+
+bool
 ControlDb::complete() const
 {
     return impl_->complete;

@@ -50,6 +50,9 @@ public:
 
     bool connected() const;
     bool complete() const;
+    /* The server's schema has a place for handles, as from 1.1.0 on; false
+     * before it is known. */
+    bool keeps_handles() const;
     int64_t cfg() const; /* Mirror_Global cfg; 0 if there is none. */
     /* What changed since the last call; rows gone only when complete. */
     ModelDelta take_changes();

@@ -158,7 +158,11 @@ write(const pmrec_tunnel_status *row, const TunnelStatus &v)
     w.set(pmrec_tunnel_status_col_condition_reasons, condition_reasons);
     w.set(pmrec_tunnel_status_col_counters, v.counters.values);
     w.set(pmrec_tunnel_status_col_counter_bases, v.counters.bases);
-    w.set(pmrec_tunnel_status_col_handles, v.handles);
+    /* A server of an older schema would refuse the whole transaction. */
+    if (pmrec_server_has_tunnel_status_table_col_handles(
+            ovsdb_idl_txn_get_idl(ovsdb_idl_txn_get(&row->header_)))) {
+        w.set(pmrec_tunnel_status_col_handles, v.handles);
+    }
     size_t surplus =
         v.events.size() - std::min(v.events.size(), STATUS_EVENTS_MAX);
     w.set(pmrec_tunnel_status_col_events,

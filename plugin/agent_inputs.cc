@@ -84,6 +84,9 @@ Agent::read_control()
     if (!cleanup_) {
         desired_.apply(control_.take_changes());
         desired_.set_complete(control_.complete());
+        if (control_.complete()) {
+            desired_.set_keeps_handles(control_.keeps_handles());
+        }
     } else {
         ModelDelta delta = control_.take_changes(), statuses;
         statuses.tunnel_statuses = delta.tunnel_statuses;

@@ -202,7 +202,8 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         }
         number = desired_.number_for_tunnel(id, busy);
     }
-    std::map<std::string, int64_t> handles = new_handles(id, actual_, &desired_);
+    std::map<std::string, int64_t> handles =
+        new_handles(id, actual_, &desired_);
     context.handles = &handles;
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);

@@ -12,6 +12,8 @@ libpmcore_la_SOURCES = \
 	plugin/desire_delivery.cc \
 	plugin/desire_guards.cc \
 	plugin/desire_network.cc \
+	plugin/desire_next_hops.cc \
+	plugin/desire_numbers.cc \
 	plugin/desire_path.cc \
 	plugin/desire_questions.cc \
 	plugin/desire_rows.cc \
@@ -106,6 +108,7 @@ ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
 	plugin/agent_inputs.cc \
+	plugin/agent_links.cc \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \

@@ -73,7 +73,8 @@ DesiredState::add_way(const End &source,
         Draft draft{{*from, to,
                      nic_mac(routed ? subnet->gateway_mac.value_or("") : mac),
                      desire->site->to_string()},
-                    routed ? subnet->gateway : to};
+                    routed ? subnet->gateway : to,
+                    {}};
         if (draft.way.next_hop.empty() && !draft.next_hop) {
             return fail("NEXT_HOP_UNKNOWN",
                         "the inventory has a gateway_mac of subnet " +
@@ -82,7 +83,8 @@ DesiredState::add_way(const End &source,
                             "correct it");
         }
         if (draft.next_hop) {
-            desire->next_hops.insert({draft.way.site, *draft.next_hop});
+            draft.key = {draft.way.site, *draft.next_hop, draft.way.next_hop};
+            desire->next_hops.insert(draft.key);
         }
         drafts->push_back(draft);
         return true;
@@ -91,98 +93,6 @@ DesiredState::add_way(const End &source,
                 "the inventory has no address of the source NIC of the "
                 "destination's IP version, from which the copies are to "
                 "come; add it");
-}
-
-namespace {
-
-/* Whether the words of a handle are those of 'way' but for its next hop. */
-bool
-differ_in_next_hop_only(const std::string &text, const DeliverySpec &way)
-{
-    DeliverySpec known = way;
-    const std::string before = way.source.to_string() + ">" +
-                               way.destination.to_string() + " via ";
-    known.next_hop = text.substr(std::min(before.size(), text.size()), 17);
-    return known.to_string() == text;
-}
-
-} // namespace
-
-/* Gives each way its next hop, once that has answered; false, told, while it
- * has not.  What copied before goes on until silence is certain. */
-bool
-DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
-                             TunnelDesire *desire)
-{
-    const TunnelStatus *status = status_of(id);
-    auto fail = [&](const char *code, const std::string &message) {
-        desire->ways.clear();
-        desire->fail_condition("DestinationReachable", code, message);
-        return false;
-    };
-    /* OVN floods nothing, and answers for whom it knows. */
-    bool may_flood = desire->site->iface_id.empty();
-    bool all_answered = true;
-    for (Draft draft : drafts) {
-        DeliverySpec &way = draft.way;
-        NextHopState state;
-        if (draft.next_hop) {
-            const NextHopState *known =
-                value_of(next_hops_, NextHopKey{way.site, *draft.next_hop});
-            state = known ? *known : NextHopState{};
-        }
-        const std::string name =
-            draft.next_hop ? draft.next_hop->to_string() : way.next_hop;
-        bool answered = !state.mac.empty();
-        if (answered && way.next_hop.empty()) {
-            way.next_hop = state.mac;
-        } else if (answered && way.next_hop != state.mac && may_flood) {
-            return fail("NEXT_HOP_DIFFERS",
-                        "the next hop " + name + " answers from " +
-                            state.mac + " and the inventory says " +
-                            way.next_hop + "; correct it");
-        } else if (draft.next_hop && state.known && !answered &&
-                   (may_flood || way.next_hop.empty())) {
-            return fail("NEXT_HOP_SILENT",
-                        "the next hop " + name +
-                            " does not answer ARP or ND on " + way.site +
-                            ", so that copies would be flooded; see that it "
-                            "is up and its address right");
-        } else if (draft.next_hop && !state.known) {
-            bool remembered = false;
-            for (const auto &[text, handle] :
-                 status ? status->handles
-                        : std::map<std::string, int64_t>{}) {
-                if (way.next_hop.empty() &&
-                    differ_in_next_hop_only(text, way)) {
-                    way.next_hop = text.substr(text.find(" via ") + 5, 17);
-                }
-                remembered |= text == way.to_string();
-            }
-            if (!remembered) {
-                desire->ways.clear();
-                desire->set_condition("DestinationReachable",
-                                      ConditionStatus::Unknown,
-                                      "NEXT_HOP_ASKED: the next hop " + name +
-                                          " is being asked for; wait");
-                return false;
-            }
-        }
-        all_answered &= answered;
-        desire->ways.push_back(way);
-    }
-    if (!desire->conditions.count("DestinationReachable")) {
-        if (all_answered) {
-            desire->set_condition("DestinationReachable",
-                                  ConditionStatus::True);
-        } else {
-            desire->set_condition(
-                "DestinationReachable", ConditionStatus::Unknown,
-                "NEXT_HOP_UNHEARD: the next hop has not been heard from here; "
-                "see at the destination whether copies arrive");
-        }
-    }
-    return true;
 }
 
 /* What the copies are to become in the tenant's network; false, told, if that
@@ -204,11 +114,18 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
                               "that its address is not known; add it");
         return false;
     }
+    if (!keeps_handles_) {
+        desire->degrade("SCHEMA_OUTDATED",
+                        "the control database's schema is older than 1.1.0, "
+                        "which delivery in VPCs needs; convert it "
+                        "(docs/upgrade.md)");
+        return false;
+    }
     DeliverySite site{nic.bridge, nic.own_tag, ""};
     if (nic.bridge == facts_.settings.ovn_bridge && source.subnet) {
         site.tag.reset();
-        site.iface_id = "mirror-" + facts_.settings.chassis + "-" +
-                        source.subnet->name;
+        site.iface_id =
+            "mirror-" + facts_.settings.chassis + "-" + source.subnet->name;
     }
     desire->site = site;
     if (destination.nic) {
@@ -222,8 +139,8 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
         if (!member.up) {
             continue;
         }
-        if (!drafts->empty() && drafts->front().way.destination.is_v6 !=
-                                    member.address.is_v6) {
+        if (!drafts->empty() &&
+            drafts->front().way.destination.is_v6 != member.address.is_v6) {
             desire->degrade("MEMBER_IP_VERSION",
                             "member " + member.address.to_string() +
                                 " gets nothing, since the first of the load "
@@ -283,14 +200,15 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
     }
     if (!path.routed || path.device != bridge || !path.device_up ||
         path.source != range.source) {
-        return fail("DELIVERY_NOT_ROUTED",
-                    range.handles.to_string() +
-                        ", which is for delivery in VPCs, does not lead from " +
-                        range.source.to_string() + " to bridge " + bridge +
-                        (path.leg_trouble.empty()
-                             ? "; see that nothing else on this host uses it"
-                             : ": " + path.leg_trouble +
-                                   "; the daemon needs CAP_NET_ADMIN for it"));
+        return fail(
+            "DELIVERY_NOT_ROUTED",
+            range.handles.to_string() +
+                ", which is for delivery in VPCs, does not lead from " +
+                range.source.to_string() + " to bridge " + bridge +
+                (path.leg_trouble.empty()
+                     ? "; see that nothing else on this host uses it"
+                     : ": " + path.leg_trouble +
+                           "; the daemon needs CAP_NET_ADMIN for it"));
     }
     egress->source = range.source;
     return true;
@@ -305,9 +223,8 @@ DesiredState::take_handles(const TunnelStatus &status, bool balanced,
     bool v6 = desire->path->destination.is_v6;
     for (const DeliverySpec &way : desire->ways) {
         const int64_t *handle = value_of(status.handles, way.to_string());
-        if (!handle) {
-            if (handles_.by_number.size() >=
-                static_cast<size_t>(HANDLE_MAX)) {
+        if (!handle || !owns_handle(status.tunnel, way.to_string())) {
+            if (handles_.by_number.size() >= static_cast<size_t>(HANDLE_MAX)) {
                 desire->fail_condition(
                     "DestinationReachable", "HANDLES_EXHAUSTED",
                     "this hypervisor delivers " + std::to_string(HANDLE_MAX) +
@@ -378,9 +295,8 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
         by_next_hop_[key].insert(id);
     }
     auto key_of = [](const TunnelDesire &d, int64_t handle) {
-        return OwnerKey{
-            delivery_bridge_name(d.mirror_bridge),
-            {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
+        return OwnerKey{delivery_bridge_name(d.mirror_bridge),
+                        {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
     };
     for (const auto &[handle, way] : before.deliveries) {
         OwnerKey key = key_of(before, handle);
@@ -421,8 +337,8 @@ DesiredState::desire_sites(SwitchRows *rows)
         }
         const std::string &type = bridge->second.datapath_type;
         std::string delivery_bridge = delivery_bridge_for_type(type);
-        if (delivery_bridge.empty() || !rows->bridges.count(
-                                           bridge_for_type(type))) {
+        if (delivery_bridge.empty() ||
+            !rows->bridges.count(bridge_for_type(type))) {
             continue;
         }
         int64_t number = 1;
@@ -445,9 +361,9 @@ DesiredState::desire_sites(SwitchRows *rows)
         mark.segment = site.to_string();
         std::string port = site_port_name(number);
         std::string peer = site_peer_name(number);
-        rows->ports[port] = {site.nic_bridge, "patch", {{"peer", peer}}, {},
-                             0,               false,   mark,
-                             site.tag,        site.iface_id};
+        rows->ports[port] = {
+            site.nic_bridge, "patch", {{"peer", peer}}, {},           0,
+            false,           mark,    site.tag,         site.iface_id};
         rows->ports[peer] = {delivery_bridge,
                              "patch",
                              {{"peer", port}},
@@ -486,64 +402,11 @@ DesiredState::desire_deliveries()
             set_flows(
                 {bridge, {FlowOwner::Deliver, static_cast<uint32_t>(handle)}},
                 live ? delivery_flows(
-                           handle, way,
-                           delivery_mac(facts_.settings.chassis),
+                           handle, way, delivery_mac(facts_.settings.chassis),
                            facts_.ofports.at(site_peer_name(*number)))
                      : std::vector<Flow>{});
         }
     }
-}
-
-void
-DesiredState::set_next_hops(const std::map<NextHopKey, NextHopState> &changed)
-{
-    for (const auto &[key, state] : changed) {
-        if (state.known) {
-            next_hops_[key] = state;
-        } else {
-            next_hops_.erase(key);
-        }
-        auto users = by_next_hop_.find(key);
-        if (users != by_next_hop_.end()) {
-            dirty_.insert(users->second.begin(), users->second.end());
-        }
-    }
-}
-
-std::optional<std::pair<std::string, int>>
-DesiredState::port_of_site(const std::string &site) const
-{
-    for (const auto &[known, number] : site_numbers_) {
-        const std::string peer = site_peer_name(number);
-        const PortRow *row = value_of(rows_.ports, peer);
-        if (known.to_string() == site && row && facts_.ofports.count(peer)) {
-            return std::pair(row->bridge, facts_.ofports.at(peer));
-        }
-    }
-    return std::nullopt;
-}
-
-std::string
-DesiredState::site_of_port(const std::string &bridge, int ofport) const
-{
-    for (const auto &[site, number] : site_numbers_) {
-        if (port_of_site(site.to_string()) == std::pair(bridge, ofport)) {
-            return site.to_string();
-        }
-    }
-    return "";
-}
-
-std::set<NextHopKey>
-DesiredState::next_hops() const
-{
-    std::set<NextHopKey> keys;
-    for (const auto &[key, users] : by_next_hop_) {
-        if (port_of_site(key.site)) {
-            keys.insert(key);
-        }
-    }
-    return keys;
 }
 
 std::set<OwnerKey>
@@ -552,10 +415,10 @@ DesiredState::deliveries_of(const OwnerKey &egress) const
     std::set<OwnerKey> keys;
     auto owner = egress_owners_.find(egress);
     if (owner != egress_owners_.end()) {
-        for (const auto &[handle, way] : tunnels_.at(owner->second).deliveries) {
-            keys.insert(
-                {delivery_bridge_name(egress.bridge),
-                 {FlowOwner::Deliver, static_cast<uint32_t>(handle)}});
+        for (const auto &[handle, way] :
+             tunnels_.at(owner->second).deliveries) {
+            keys.insert({delivery_bridge_name(egress.bridge),
+                         {FlowOwner::Deliver, static_cast<uint32_t>(handle)}});
         }
     }
     return keys;

@@ -113,8 +113,7 @@ DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
 {
     const Path &path = paths_.at(*desire.path);
     bool own_leg = desire.path->datapath_type == "system";
-    std::optional<int> mtu =
-        !desire.site || own_leg ? path.mtu : std::nullopt;
+    std::optional<int> mtu = !desire.site || own_leg ? path.mtu : std::nullopt;
     std::string words = "the path to " + desire.path->destination.to_string() +
                         " by " + path.device;
     auto restrict_to = [&](int other, const std::string &whose) {
@@ -138,9 +137,9 @@ DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
         restrict_to_nic(destination.nic, "destination NIC");
         if (destination.load_balancer) {
             for (const auto &member : destination.load_balancer->members) {
-                restrict_to_nic(
-                    member.nic ? find(model_.nics, *member.nic) : nullptr,
-                    "member " + member.address.to_string());
+                restrict_to_nic(member.nic ? find(model_.nics, *member.nic)
+                                           : nullptr,
+                                "member " + member.address.to_string());
             }
         }
     }

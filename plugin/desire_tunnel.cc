@@ -324,7 +324,8 @@ DesiredState::desire_tunnel(const Uuid &id)
                 "external_ids:mirror-bridge");
         return desire;
     }
-    if (in_vpc && delivery_bridge_for_type(nic->second.datapath_type).empty()) {
+    if (in_vpc &&
+        delivery_bridge_for_type(nic->second.datapath_type).empty()) {
         desire.degrade(
             "DELIVERY_BRIDGE_UNNAMED",
             "the bridge for delivery in VPCs would be called " +

@@ -118,6 +118,9 @@ public:
      * far as the server knows). */
     void apply(const ModelDelta &);
     void set_complete(bool);
+    /* The control database has a place for handles, without which nothing can
+     * be delivered in a VPC. */
+    void set_keeps_handles(bool);
     void set_switch(const SwitchFacts &);
     void set_paths(const std::map<PathKey, Path> &changed);
     void set_next_hops(const std::map<NextHopKey, NextHopState> &changed);
@@ -171,6 +174,9 @@ public:
      * left. */
     int64_t handle_for(const Uuid &tunnel, const DeliverySpec &,
                        const std::set<int64_t> &busy);
+    /* Whether the tunnel's way has a handle that is no other's: rows may have
+     * anything. */
+    bool owns_handle(const Uuid &tunnel, const std::string &way) const;
     /* What an egress owner's flows send to: all must be there first. */
     std::set<OwnerKey> deliveries_of(const OwnerKey &egress) const;
 
@@ -238,11 +244,11 @@ private:
     struct Draft { /* Of a way: its next hop may have to be asked. */
         DeliverySpec way;
         std::optional<IpAddress> next_hop;
+        NextHopKey key; /* If it is asked. */
     };
     bool find_ways(const Tunnel &, TunnelDesire *, std::vector<Draft> *);
     bool add_way(const End &source, const std::vector<IpAddress> &addresses,
-                 const std::string &mac, TunnelDesire *,
-                 std::vector<Draft> *);
+                 const std::string &mac, TunnelDesire *, std::vector<Draft> *);
     bool find_leg(TunnelDesire *, EgressSpec *);
     bool find_next_hops(const Uuid &id, const std::vector<Draft> &,
                         TunnelDesire *);
@@ -298,7 +304,7 @@ private:
     void desire_shared_tap(const std::string &nic_bridge);
 
     Model model_;
-    bool complete_ = false;
+    bool complete_ = false, keeps_handles_ = true;
     SwitchFacts facts_;
     bool vswitchd_alive_ = true;
     std::map<PathKey, Path> paths_;
@@ -319,7 +325,7 @@ private:
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
     Numbers<Uuid> tunnel_numbers_, filter_numbers_;
-    Numbers<std::pair<Uuid, std::string>> handles_; /* Tunnel and way. */
+    Numbers<std::pair<Uuid, std::string>> handles_;   /* Tunnel and way. */
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */

@@ -162,9 +162,9 @@ make_new_address(int ifindex, const IpAddress &address, int prefix)
     ifa.ifa_prefixlen = prefix;
     ifa.ifa_flags = IFA_F_NODAD;
     ifa.ifa_scope = RT_SCOPE_LINK;
-    Message msg(nlmsg_alloc_simple(
-        RTM_NEWADDR, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE |
-                         NLM_F_ACK));
+    Message msg(nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_REQUEST | NLM_F_CREATE |
+                                                    NLM_F_REPLACE |
+                                                    NLM_F_ACK));
     size_t size = address.bits() / 8;
     if (!msg || nlmsg_append(msg.get(), &ifa, sizeof ifa, NLMSG_ALIGNTO) ||
         nla_put(msg.get(), IFA_LOCAL, size, address.bytes.data()) ||
@@ -184,9 +184,9 @@ make_new_route(int ifindex, const Cidr &to, const IpAddress &gateway)
     rtm.rtm_protocol = RTPROT_STATIC;
     rtm.rtm_scope = RT_SCOPE_UNIVERSE;
     rtm.rtm_type = RTN_UNICAST;
-    Message msg(nlmsg_alloc_simple(
-        RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE |
-                          NLM_F_ACK));
+    Message msg(nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE |
+                                                     NLM_F_REPLACE |
+                                                     NLM_F_ACK));
     size_t size = to.address.bits() / 8;
     if (!msg || nlmsg_append(msg.get(), &rtm, sizeof rtm, NLMSG_ALIGNTO) ||
         nla_put(msg.get(), RTA_DST, size, to.address.bytes.data()) ||

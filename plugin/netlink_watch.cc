@@ -381,8 +381,7 @@ NetlinkWatch::command(struct nl_msg *msg)
     int error = ask(msg, [&](struct nlmsghdr *hdr) {
         if (hdr->nlmsg_type == NLMSG_ERROR &&
             nlmsg_datalen(hdr) >= static_cast<int>(sizeof(struct nlmsgerr))) {
-            refusal =
-                -static_cast<struct nlmsgerr *>(nlmsg_data(hdr))->error;
+            refusal = -static_cast<struct nlmsgerr *>(nlmsg_data(hdr))->error;
         }
         return hdr->nlmsg_type == NLMSG_ERROR;
     });
@@ -401,10 +400,9 @@ NetlinkWatch::give_address(const std::string &link, const Cidr &net,
     int ifindex = i->second;
     auto refused = [&](const Message &msg, const std::string &what) {
         int error = msg ? command(msg.get()) : ENOMEM;
-        return error && error != EEXIST
-                   ? "cannot " + what + " " + link + ": " +
-                         std::strerror(error)
-                   : "";
+        return error && error != EEXIST ? "cannot " + what + " " + link +
+                                              ": " + std::strerror(error)
+                                        : "";
     };
     std::string why = refused(make_link_up(ifindex), "bring up");
     if (why.empty()) {

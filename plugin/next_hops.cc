@@ -29,10 +29,13 @@ NextHops::due(int64_t now_ms)
     std::vector<NextHopKey> keys;
     for (auto &[key, hop] : hops_) {
         if (now_ms >= hop.next_ms) {
-            bool answers = now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
             hop.since_ms = hop.since_ms ? hop.since_ms : now_ms;
+            bool answers =
+                hop.heard_ms && now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
             hop.next_ms =
-                now_ms + (hop.heard_ms && answers ? REFRESH_MS : RETRY_MS);
+                now_ms + (answers                     ? REFRESH_MS
+                          : now_ms < deadline_of(hop) ? RETRY_MS
+                                                      : SLOW_RETRY_MS);
             keys.push_back(key);
         }
     }
@@ -40,13 +43,22 @@ NextHops::due(int64_t now_ms)
 }
 
 void
-NextHops::heard(const NextHopKey &key, const std::string &mac, int64_t now_ms)
+NextHops::heard(const std::string &site, const IpAddress &address,
+                const std::string &mac, int64_t now_ms)
 {
-    auto hop = hops_.find(key);
-    if (hop != hops_.end()) {
-        hop->second.mac = mac;
-        hop->second.heard_ms = now_ms;
-        hop->second.next_ms = now_ms + REFRESH_MS;
+    for (auto i = hops_.lower_bound({site, address, ""});
+         i != hops_.end() && i->first.site == site &&
+         i->first.address == address;
+         ++i) {
+        Hop &hop = i->second;
+        if (!i->first.expected.empty() && i->first.expected != mac) {
+            hop.other = mac;
+            continue;
+        }
+        hop.mac = mac;
+        hop.other.clear();
+        hop.heard_ms = now_ms;
+        hop.next_ms = now_ms + REFRESH_MS;
     }
 }
 
@@ -75,9 +87,9 @@ NextHops::take_changes(int64_t now_ms)
     for (auto &[key, hop] : hops_) {
         NextHopState state;
         if (hop.heard_ms && now_ms < deadline_of(hop)) {
-            state = {true, hop.mac};
+            state = {true, hop.mac, ""};
         } else if (hop.since_ms && now_ms >= deadline_of(hop)) {
-            state = {true, ""};
+            state = {true, "", hop.other};
         }
         if (!(state == hop.told)) {
             hop.told = state;

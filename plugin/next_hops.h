@@ -22,6 +22,9 @@ namespace pm {
 struct NextHopKey {
     std::string site; /* See DeliverySite. */
     IpAddress address;
+    /* The MAC that it has by the inventory; empty: not told.  If it is, no
+     * other answer counts: a VM of the segment can send one for anybody. */
+    std::string expected = {};
 
     auto operator<=>(const NextHopKey &) const = default;
 };
@@ -29,6 +32,7 @@ struct NextHopKey {
 struct NextHopState {
     bool known = false; /* False until it answered or had its time. */
     std::string mac;    /* Empty: it does not answer. */
+    std::string other;  /* What answers in its place, if anything. */
 
     bool operator==(const NextHopState &) const = default;
 };
@@ -39,8 +43,8 @@ public:
      * seconds unless told otherwise (ovs-vswitchd.conf.db(5),
      * mac-aging-time). */
     static constexpr int64_t REFRESH_MS = 20000;
-    /* To one that does not. */
-    static constexpr int64_t RETRY_MS = 500;
+    /* To one that does not, at first and after its time is up. */
+    static constexpr int64_t RETRY_MS = 500, SLOW_RETRY_MS = 5000;
     /* How long one that was never heard has to answer, and one that was. */
     static constexpr int64_t PATIENCE_MS = 2000, SILENCE_MS = 120000;
 
@@ -48,7 +52,8 @@ public:
     void want(const std::set<NextHopKey> &);
     /* Whom to ask now.  Each counts as asked. */
     std::vector<NextHopKey> due(int64_t now_ms);
-    void heard(const NextHopKey &, const std::string &mac, int64_t now_ms);
+    void heard(const std::string &site, const IpAddress &,
+               const std::string &mac, int64_t now_ms);
     /* The switches may have forgotten all: everybody is asked again. */
     void hurry();
     /* What differs from what was last returned. */
@@ -58,7 +63,7 @@ public:
 
 private:
     struct Hop {
-        std::string mac;
+        std::string mac, other;
         int64_t heard_ms = 0; /* 0: never. */
         int64_t since_ms = 0; /* First asked; 0: not yet. */
         int64_t next_ms = 0;  /* To ask. */

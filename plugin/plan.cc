@@ -243,8 +243,7 @@ int
 rank(const FlowEdit &edit)
 {
     bool group = edit.flow.key.table == GROUP_TABLE;
-    return edit.op == FlowEdit::Op::Delete ? (group ? 1 : 0)
-                                           : (group ? 2 : 3);
+    return edit.op == FlowEdit::Op::Delete ? (group ? 1 : 0) : (group ? 2 : 3);
 }
 
 /* Keeps the deliveries that are to go for as long as something may send to

@@ -79,8 +79,7 @@ owners_of(const TunnelDesire &desire, const DesiredState &desired)
 {
     const std::string &bridge = desire.mirror_bridge;
     OwnerKey egress{
-        bridge,
-        {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}};
+        bridge, {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}};
     std::set<OwnerKey> owners = {{bridge, {FlowOwner::Base, 0}}, egress};
     for (const OwnerKey &delivery : desired.deliveries_of(egress)) {
         owners.insert(delivery);
@@ -217,14 +216,12 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
     std::set<OwnerKey> owners = owners_of(desire, desired);
     return desired.tap_of(desire.iface_id) &&
            actual.flows.count(desire.mirror_bridge) &&
-           std::none_of(owners.begin(), owners.end(),
-                        [&](const OwnerKey &owner) {
-                            bool delivers =
-                                owner.owner.kind == FlowOwner::Deliver;
-                            return outstanding.count(owner) ||
-                                   (delivers &&
-                                    !desired.flows().count(owner));
-                        });
+           std::none_of(
+               owners.begin(), owners.end(), [&](const OwnerKey &owner) {
+                   bool delivers = owner.owner.kind == FlowOwner::Deliver;
+                   return outstanding.count(owner) ||
+                          (delivers && !desired.flows().count(owner));
+               });
 }
 
 std::map<std::string, int64_t>
@@ -245,7 +242,8 @@ new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
     }
     for (const DeliverySpec &way : desire->second.ways) {
         const std::string text = way.to_string();
-        if (!status || !status->handles.count(text)) {
+        if (!status || !status->handles.count(text) ||
+            !desired->owns_handle(tunnel, text)) {
             if (int64_t handle = desired->handle_for(tunnel, way, busy)) {
                 handles[text] = handle;
             }
@@ -264,8 +262,8 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
 {
     std::map<std::string, int64_t> handles;
     if (before) {
-        bool sends = !actual.flows_known() ||
-                     actual.unproven.count(before->number);
+        bool sends =
+            !actual.flows_known() || actual.unproven.count(before->number);
         for (const auto &[way, handle] : before->handles) {
             if (sends || actual.has({FlowOwner::Deliver,
                                      static_cast<uint32_t>(handle)})) {
@@ -275,10 +273,10 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
     }
     for (const DeliverySpec &way : desire.ways) {
         const std::string text = way.to_string();
-        if (before && before->handles.count(text)) {
-            handles[text] = before->handles.at(text);
-        } else if (context.handles && context.handles->count(text)) {
+        if (context.handles && context.handles->count(text)) {
             handles[text] = context.handles->at(text);
+        } else if (before && before->handles.count(text)) {
+            handles[text] = before->handles.at(text);
         }
     }
     for (const auto &[handle, way] : desire.deliveries) {
@@ -305,8 +303,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
                      static_cast<uint32_t>(before ? before->number : 0)};
     /* What is on its way to the switch is not known to be there. */
     bool silent = actual.flows_known() && !actual.changing &&
-                  !actual.has(egress) &&
-                  !actual.unproven.count(egress.number);
+                  !actual.has(egress) && !actual.unproven.count(egress.number);
     if (!tunnel || (!desire.active && !desire.pending)) {
         /* Deleted, or never accepted: gone once that is proven. */
         bool gone = before && silent;

@@ -37,8 +37,8 @@ bool is_installed(const Uuid &tunnel, const DesiredState &, const Actual &,
 
 /* Hands out handles for those of the tunnel's ways that have none, none of
  * which the switch still knows from another way.  Each by the way's words. */
-std::map<std::string, int64_t>
-new_handles(const Uuid &tunnel, const Actual &, DesiredState *);
+std::map<std::string, int64_t> new_handles(const Uuid &tunnel, const Actual &,
+                                           DesiredState *);
 
 /* What to do with the tunnel's status row: */
 struct StatusEdit {

@@ -71,8 +71,8 @@ struct Underlay::Impl {
     };
     FollowUp follow_ups[std::size(FOLLOW_UP_MS)];
 
-    std::set<std::string> legs;  /* Delivery bridges. */
-    long long leg_ms = 0;        /* When to look at them, by time_msec(). */
+    std::set<std::string> legs; /* Delivery bridges. */
+    long long leg_ms = 0;       /* When to look at them, by time_msec(). */
     std::map<std::string, std::string> leg_troubles;
 
     long long tick_ms = 0;       /* The next, by time_msec(). */

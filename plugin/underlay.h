@@ -38,8 +38,8 @@ public:
 
     /* Replaces the set watched. */
     void watch(const std::set<PathKey> &);
-    /* Delivery bridges, whose LOCAL ports are kept up with the addresses of the
-     * private leg (flows/delivery.h), which takes CAP_NET_ADMIN. */
+    /* Delivery bridges, whose LOCAL ports are kept up with the addresses of
+     * the private leg (flows/delivery.h), which takes CAP_NET_ADMIN. */
     void keep_legs(const std::set<std::string> &bridges);
     /* MTU of devices that netlink does not know, by name. */
     void set_switch_mtus(const std::map<std::string, int> &);

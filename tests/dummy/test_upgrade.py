@@ -129,6 +129,38 @@ class Upgrade(ProductCases, unittest.TestCase):
         self.fill()
         self.assert_survives(SCHEMA)
 
+    def test_delivery_in_a_vpc_waits_for_todays_schema(self):
+        """Which has a place for what it must remember."""
+        self.convert(FIRST)
+        self.control.apply({
+            "vpcs": [{"name": name, "account": "default", "region": "kr"}
+                     for name in ("vpc-a", "vpc-b")],
+            "peerings": [{"name": "p", "from": "vpc-a", "to": "vpc-b"}],
+            "subnets": [
+                {"name": "sn-a", "vpc": "vpc-a", "cidr": "10.0.0.0/24",
+                 "routes": [{"to": "10.2.0.0/24", "via": "p"}]},
+                {"name": "sn-b", "vpc": "vpc-b", "cidr": "10.2.0.0/24"}],
+            "network_interfaces": [
+                {"name": "web1-eth0", "iface_id": "web1", "subnet": "sn-a",
+                 "mac": self.web1.mac, "addresses": ["10.0.0.5"]},
+                {"name": "ids-eth0", "iface_id": "ids", "subnet": "sn-b",
+                 "device": "eth0", "mac": "52:54:00:00:00:99",
+                 "addresses": ["10.2.0.9"]}],
+            "mirror_resources": [{
+                "name": "ids", "account": "default",
+                "purpose": "destination", "type": "network-interface",
+                "target": "ids-eth0"}]})
+        self.control.ctl("tunnel-add", "first", "source=web1-src",
+                         "destination=ids", "vni=7001")
+
+        def outdated(tunnel):
+            return "SCHEMA_OUTDATED" in {r["code"]
+                                         for r in tunnel["reasons"]}
+        self.control.wait_tunnel("first", outdated, "to say why not")
+        self.convert(SCHEMA)
+        self.control.wait_tunnel("first", lambda t: not outdated(t),
+                                 "to go on")
+
     def test_a_version_to_come_serves_programs_of_today(self):
         """A table and columns that they do not know."""
         self.fill()

@@ -219,7 +219,9 @@ Host::answer_next_hops()
         return true;
     });
     for (const NextHopKey &key : wanted) {
-        NextHopState state{true, find_next_hop(key)};
+        std::string mac = find_next_hop(key);
+        bool right = key.expected.empty() || mac == key.expected;
+        NextHopState state{true, right ? mac : "", right ? "" : mac};
         auto known = seen_next_hops_.find(key);
         if (known == seen_next_hops_.end() || !(known->second == state)) {
             changed[key] = seen_next_hops_[key] = state;
@@ -271,9 +273,11 @@ Host::write_statuses()
         }
         auto handles = status.handles;
         for (const DeliverySpec &way : desire->second.ways) {
-            handles.try_emplace(
-                way.to_string(),
-                desired.handle_for(status.tunnel, way, {}));
+            const std::string text = way.to_string();
+            if (!handles.count(text) ||
+                !desired.owns_handle(status.tunnel, text)) {
+                handles[text] = desired.handle_for(status.tunnel, way, {});
+            }
         }
         written |= handles != status.handles;
         status.handles = handles;

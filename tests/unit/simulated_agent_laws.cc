@@ -189,8 +189,7 @@ SimulatedAgent::arriving(const std::string &bridge, const Flow &flow)
         std::string before = "set_field:";
         size_t end = delivery.actions.find(v6 ? "->ipv6_dst" : "->ip_dst");
         size_t start = delivery.actions.rfind(before, end) + before.size();
-        spec->destination =
-            ip_of(delivery.actions.substr(start, end - start));
+        spec->destination = ip_of(delivery.actions.substr(start, end - start));
         return spec;
     }
     return std::nullopt; /* Dropped. */

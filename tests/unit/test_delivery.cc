@@ -251,7 +251,8 @@ TEST_F(Tenant, NothingIsSentToANextHopThatTheSegmentDoesNotKnow)
     tunnel = host.add_tunnel(0, 0, 5);
     auto tell = [&](const NextHopState &state) {
         host.desired.set_next_hops(
-            {{{"br-int tag 5", ip_of("10.0.0.1")}, state}});
+            {{{"br-int tag 5", ip_of("10.0.0.1"), "02:00:00:00:01:01"},
+              state}});
         host.desired.update();
         host.write_statuses();
         host.feed();
@@ -265,15 +266,15 @@ TEST_F(Tenant, NothingIsSentToANextHopThatTheSegmentDoesNotKnow)
     EXPECT_EQ(host.desired.next_hops().size(), 1u);
     EXPECT_EQ(desire().health, Health::Ok);
     EXPECT_FALSE(desire().egress) << "before it was asked";
-    tell({true, ""});
+    tell({true, "", ""});
     EXPECT_TRUE(desire().reasons.count("NEXT_HOP_SILENT"));
     EXPECT_FALSE(desire().egress);
-    tell({true, "02:00:00:00:09:09"});
+    tell({true, "", "02:00:00:00:09:09"});
     EXPECT_TRUE(desire().reasons.count("NEXT_HOP_DIFFERS"));
     EXPECT_FALSE(desire().egress);
-    tell({true, "02:00:00:00:01:01"});
+    tell({true, "02:00:00:00:01:01", ""});
     EXPECT_TRUE(desire().egress);
-    tell({true, ""});
+    tell({true, "", ""});
     EXPECT_FALSE(desire().egress);
 }
 
@@ -303,18 +304,36 @@ TEST(NextHops, HaveTheirTimeToAnswerAndAreAskedAgain)
     EXPECT_TRUE(hops.take_changes(1000).empty());
     EXPECT_EQ(hops.due(1000 + NextHops::RETRY_MS).size(), 1u);
     int64_t late = 1000 + NextHops::PATIENCE_MS;
-    EXPECT_EQ(hops.take_changes(late).at(key), (NextHopState{true, ""}));
-    hops.heard(key, "02:00:00:00:01:01", late + 1);
+    EXPECT_EQ(hops.take_changes(late).at(key), (NextHopState{true, "", ""}));
+    hops.heard("br-int", key.address, "02:00:00:00:01:01", late + 1);
     EXPECT_EQ(hops.take_changes(late + 1).at(key),
-              (NextHopState{true, "02:00:00:00:01:01"}));
+              (NextHopState{true, "02:00:00:00:01:01", ""}));
     EXPECT_TRUE(hops.due(late + NextHops::REFRESH_MS).empty());
     EXPECT_EQ(hops.due(late + 1 + NextHops::REFRESH_MS).size(), 1u);
     EXPECT_TRUE(hops.take_changes(late + NextHops::SILENCE_MS).empty());
     EXPECT_EQ(hops.take_changes(late + 1 + NextHops::SILENCE_MS).at(key),
-              (NextHopState{true, ""}));
+              (NextHopState{true, "", ""}));
     hops.want({});
     EXPECT_EQ(hops.take_changes(late + 2 + NextHops::SILENCE_MS).at(key),
               NextHopState{});
+}
+
+TEST(NextHops, OfOneThatTheInventoryKnowsNoOtherAnswerCounts)
+{
+    NextHopKey key{"br-int", ip_of("10.0.0.1"), "02:00:00:00:01:01"};
+    NextHops hops;
+    hops.want({key});
+    hops.due(1000);
+    hops.heard("br-int", key.address, "02:00:00:00:06:66", 1001);
+    EXPECT_TRUE(hops.take_changes(1001).empty());
+    hops.heard("br-int", key.address, key.expected, 1002);
+    EXPECT_EQ(hops.take_changes(1002).at(key),
+              (NextHopState{true, key.expected, ""}));
+    hops.heard("br-int", key.address, "02:00:00:00:06:66", 1003);
+    EXPECT_TRUE(hops.take_changes(1003).empty());
+    int64_t late = 1002 + NextHops::SILENCE_MS;
+    EXPECT_EQ(hops.take_changes(late).at(key),
+              (NextHopState{true, "", "02:00:00:00:06:66"}));
 }
 
 TEST(NextHops, TheQuestionsAreWellFormedAndTheirAnswersUnderstood)
@@ -452,6 +471,32 @@ TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
     ASSERT_TRUE(last.flows.count("br-mirror-dlv"));
     EXPECT_EQ(last.flows.at("br-mirror-dlv").size(), 1u);
     EXPECT_EQ(last.flows.at("br-mirror-dlv")[0].op, FlowEdit::Op::Delete);
+}
+
+TEST_F(Tenant, AHandleThatTwoRowsClaimServesOne)
+{
+    start(5);
+    Uuid first = tunnel;
+    model.tunnels[row_id(Row::Tunnel, 1)] = model.tunnels[first];
+    Tunnel &second = model.tunnels[row_id(Row::Tunnel, 1)];
+    second.name = "second";
+    second.destination = row_id(Row::Destination, 6);
+    second.created_ms = 1;
+    ASSERT_TRUE(host.settle());
+    TunnelStatus *rows[2] = {};
+    for (auto &[id, status] : model.tunnel_statuses) {
+        rows[status.tunnel == first ? 0 : 1] = &status;
+    }
+    rows[1]->handles.begin()->second = rows[0]->handles.begin()->second;
+    ASSERT_TRUE(host.settle());
+    std::set<int64_t> handles;
+    for (const auto &[id, desire] : host.desired.tunnels()) {
+        EXPECT_TRUE(desire.egress);
+        for (const auto &[handle, way] : desire.deliveries) {
+            EXPECT_TRUE(handles.insert(handle).second) << handle;
+        }
+    }
+    EXPECT_EQ(handles.size(), 4u);
 }
 
 TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)

@@ -1,0 +1,309 @@
+/* Agent, what comes from the bridges of ours: their flows, what became of
+ * edits, and the answers of next hops. */
+#include "ovsdb/ovs_c.h"
+#include "plugin/agent.h"
+
+VLOG_DEFINE_THIS_MODULE(agent_links);
+
+namespace pm {
+
+namespace {
+
+std::map<FlowOwner, int64_t>
+rates_of(const std::map<uint32_t, MeterStats> &meters)
+{
+    std::map<FlowOwner, int64_t> rates;
+    for (const auto &[number, meter] : meters) {
+        rates[owner_of_meter(number)] = meter.rate_kbps;
+    }
+    return rates;
+}
+
+} // namespace
+
+/* 'key's flows may differ from what is desired. */
+void
+Agent::mark(const OwnerKey &key)
+{
+    outstanding_.insert(key);
+    for (const Uuid &id : desired_.tunnels_of(key)) {
+        unreported_.insert(id);
+    }
+}
+
+void
+Agent::run_links()
+{
+    if (!started_ && !cleanup_) {
+        /* Flows are told from what is desired, which is not known yet. */
+        return;
+    }
+    for (const auto &[name, bridge] : actual_.rows.bridges) {
+        if (!links_.count(name) && desired_.facts().settled) {
+            links_[name] = std::make_unique<BridgeLink>(name);
+        }
+    }
+    std::erase_if(links_, [&](const auto &link) {
+        return !actual_.rows.bridges.count(link.first);
+    });
+    for (auto &[name, link] : links_) {
+        while (auto event = link->run()) {
+            switch (event->kind) {
+            case LinkEvent::Kind::Lost:
+                on_lost(name);
+                break;
+            case LinkEvent::Kind::Read:
+                on_read(name, *event);
+                break;
+            case LinkEvent::Kind::Applied:
+                on_applied(name, *event);
+                break;
+            case LinkEvent::Kind::Refused:
+                on_refused(name, *event);
+                break;
+            case LinkEvent::Kind::Metered:
+                on_metered(name, *event);
+                if (!refusals_.reasons().empty()) {
+                    link->reread();
+                }
+                break;
+            case LinkEvent::Kind::Counted:
+                on_counted(name, *event);
+                if (event->flows.size() != counted_flows_on(name) ||
+                    rates_of(event->meters) != actual_.meters[name] ||
+                    !are_as_known(name, event->groups)) {
+                    /* Somebody else added or deleted flows of ours. */
+                    link->reread();
+                }
+                break;
+            }
+        }
+    }
+}
+
+/* The connection, or the bridge, is gone. */
+void
+Agent::on_lost(const std::string &bridge)
+{
+    actual_.lose(bridge);
+    refusals_.forget(bridge);
+    for (const auto &[key, flows] : desired_.flows()) {
+        if (key.bridge == bridge) {
+            mark(key);
+        }
+    }
+    /* A restarted vswitchd has forgotten "no-flood", and where MACs are. */
+    guard_.recheck();
+    next_hops_.hurry();
+}
+
+/* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
+ * known, is kept under the text that we have of it, though the switch spells
+ * it its own way. */
+void
+Agent::on_read(const std::string &bridge, const LinkEvent &event)
+{
+    std::vector<FlowStats> read = event.flows;
+    for (const Flow &group : event.groups) {
+        FlowStats &flow = read.emplace_back();
+        flow.flow = group;
+        flow.flow.cookie = cookie_of_group(group);
+    }
+    std::map<FlowOwner, std::vector<Flow>> owners;
+    /* By owner: what the switch makes of our flows -> our flows. */
+    std::map<FlowOwner, std::map<FlowKey, std::map<Flow, Flow>>> known;
+    auto know = [](const std::vector<Flow> &flows,
+                   std::map<FlowKey, std::map<Flow, Flow>> *spellings) {
+        for (const Flow &flow : flows) {
+            std::string error;
+            if (auto n = normalise(flow, &error)) {
+                (*spellings)[n->key][*n] = flow;
+            }
+        }
+    };
+    for (const FlowStats &stats : read) {
+        auto cookie = Cookie::decode(stats.flow.cookie);
+        if (!cookie) {
+            /* The bridge is ours alone: what somebody adds could copy what
+             * no policy admits, or keep from copying what one does. */
+            cookie = Cookie{{FlowOwner::Stray, 0}, std::nullopt, 0};
+            Flow stray = stats.flow;
+            stray.cookie = cookie->encode();
+            owners[cookie->owner].push_back(stray);
+            continue;
+        }
+        auto [spellings, fresh] = known.try_emplace(cookie->owner);
+        if (fresh) {
+            auto before = actual_.flows.find(bridge);
+            if (before != actual_.flows.end() &&
+                before->second.count(cookie->owner)) {
+                know(before->second.at(cookie->owner), &spellings->second);
+            }
+            auto desired = desired_.flows().find({bridge, cookie->owner});
+            if (desired != desired_.flows().end()) {
+                know(desired->second, &spellings->second);
+            }
+        }
+        Flow flow = stats.flow;
+        auto match = spellings->second.find(flow.key);
+        if (match != spellings->second.end()) {
+            auto same = match->second.find(flow);
+            if (same != match->second.end()) {
+                flow = same->second;
+            } else {
+                /* The same match: the key is ours either way. */
+                flow.key = match->second.begin()->second.key;
+            }
+        }
+        owners[cookie->owner].push_back(flow);
+    }
+    VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
+    auto lost =
+        actual_.take_read(bridge, std::move(owners), rates_of(event.meters));
+    if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {
+        VLOG_WARN("%s: somebody else changed its flows; putting them right",
+                  bridge.c_str());
+    }
+    /* Whether those that are to go have stopped can be judged now. */
+    for (const auto &[id, status] : desired_.model().tunnel_statuses) {
+        if (status.chassis == desired_.facts().settings.chassis &&
+            !find(desired_.model().tunnels, status.tunnel)) {
+            unreported_.insert(status.tunnel);
+        }
+    }
+    for (const auto &[owner, flows] : actual_.flows[bridge]) {
+        mark({bridge, owner});
+    }
+    for (const auto &[key, flows] : desired_.flows()) {
+        if (key.bridge == bridge) {
+            mark(key);
+        }
+    }
+    for (const auto &[owner, rate_kbps] : actual_.meters[bridge]) {
+        mark({bridge, owner});
+    }
+    on_counted(bridge, event);
+}
+
+/* Nobody is told when somebody changes a group. */
+bool
+Agent::are_as_known(const std::string &bridge,
+                    const std::vector<Flow> &groups) const
+{
+    std::set<Flow> is, known;
+    for (Flow group : groups) {
+        group.cookie = cookie_of_group(group);
+        is.insert(group);
+    }
+    auto owners = actual_.flows.find(bridge);
+    if (owners != actual_.flows.end()) {
+        for (const auto &[owner, flows] : owners->second) {
+            for (const Flow &flow : flows) {
+                std::string error;
+                if (flow.key.table == GROUP_TABLE) {
+                    known.insert(normalise(flow, &error).value_or(flow));
+                }
+            }
+        }
+    }
+    return is == known;
+}
+
+size_t
+Agent::counted_flows_on(const std::string &bridge) const
+{
+    size_t n = 0;
+    auto owners = actual_.flows.find(bridge);
+    if (owners != actual_.flows.end()) {
+        for (const auto &[owner, flows] : owners->second) {
+            bool counted = owner.kind == FlowOwner::Egress ||
+                           owner.kind == FlowOwner::Filter;
+            n += counted
+                     ? std::count_if(flows.begin(), flows.end(),
+                                     [](const Flow &flow) {
+                                         return flow.key.table != GROUP_TABLE;
+                                     })
+                     : 0;
+        }
+    }
+    return n;
+}
+
+void
+Agent::on_applied(const std::string &bridge, const LinkEvent &event)
+{
+    refusals_.applied(bridge, event.edits);
+    apply_bundle(&actual_, bridge, event.edits);
+    std::set<OwnerKey> owners;
+    for (const FlowEdit &edit : event.edits) {
+        owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
+    }
+    for (const OwnerKey &key : owners) {
+        mark(key);
+    }
+}
+
+void
+Agent::on_refused(const std::string &bridge, const LinkEvent &event)
+{
+    refusals_.refused(bridge, event.edits, event.error, time_msec());
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    VLOG_WARN_RL(&rl, "%s: flows refused: %s", bridge.c_str(),
+                 event.error.c_str());
+    for (const FlowEdit &edit : event.edits) {
+        mark({bridge, Cookie::decode(edit.flow.cookie)->owner});
+    }
+}
+
+void
+Agent::on_metered(const std::string &bridge, const LinkEvent &event)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    for (size_t i = 0; i < event.meter_edits.size(); i++) {
+        const MeterEdit &edit = event.meter_edits[i];
+        const std::string &error = event.meter_errors[i];
+        refusals_.judged(bridge, edit, error, time_msec());
+        if (error.empty()) {
+            apply_meter(&actual_, bridge, edit);
+        } else {
+            VLOG_WARN_RL(&rl, "%s: meter refused: %s", bridge.c_str(),
+                         error.c_str());
+        }
+        mark({bridge, edit.owner});
+    }
+}
+
+/* Asks the next hops of deliveries, and takes in what they answer. */
+void
+Agent::run_next_hops()
+{
+    int64_t now = time_msec();
+    next_hops_.want(desired_.next_hops());
+    for (auto &[name, link] : links_) {
+        for (const PacketIn &packet : link->take_packets()) {
+            std::string site = desired_.site_of_port(name, packet.in_port);
+            auto answer = parse_answer(packet.frame);
+            if (answer && !site.empty()) {
+                next_hops_.heard(site, answer->address, answer->mac, now);
+            }
+        }
+    }
+    const std::string own_mac =
+        delivery_mac(desired_.facts().settings.chassis);
+    bool connected =
+        std::any_of(links_.begin(), links_.end(),
+                    [](const auto &link) { return link.second->connected(); });
+    if (connected) {
+        for (const NextHopKey &key : next_hops_.due(now)) {
+            auto port = desired_.port_of_site(key.site);
+            auto link = port ? links_.find(port->first) : links_.end();
+            if (link != links_.end()) {
+                link->second->send_frame(port->second,
+                                         ask_frame(own_mac, key.address));
+            }
+        }
+    }
+    desired_.set_next_hops(next_hops_.take_changes(now));
+}
+
+} // namespace pm

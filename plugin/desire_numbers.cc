@@ -1,0 +1,110 @@
+/* DesiredState, numbers: tunnels', filters' and handles. */
+#include "plugin/desired_state.h"
+#include "plugin/value_of.h"
+
+namespace pm {
+
+template <typename Id>
+int64_t
+DesiredState::Numbers<Id>::allocate(const Id &id,
+                                    const std::set<int64_t> &busy)
+{
+    auto known = by_id.find(id);
+    if (known != by_id.end()) {
+        return known->second;
+    }
+    int64_t number = 1;
+    for (const auto &[used, owner] : by_number) {
+        while (busy.count(number) && number < used) {
+            number++;
+        }
+        if (number < used) {
+            break;
+        }
+        number = used + 1;
+    }
+    while (busy.count(number)) {
+        number++;
+    }
+    assign(id, number);
+    return number;
+}
+
+template <typename Id>
+void
+DesiredState::Numbers<Id>::assign(const Id &id, int64_t number)
+{
+    release(id);
+    by_id[id] = number;
+    by_number[number] = id;
+}
+
+template <typename Id>
+void
+DesiredState::Numbers<Id>::release(const Id &id)
+{
+    auto known = by_id.find(id);
+    if (known != by_id.end()) {
+        auto owner = by_number.find(known->second);
+        if (owner != by_number.end() && owner->second == id) {
+            by_number.erase(owner);
+        }
+        by_id.erase(known);
+    }
+}
+
+int64_t
+DesiredState::number_for_tunnel(const Uuid &id, const std::set<int64_t> &busy)
+{
+    return tunnel_numbers_.allocate(id, busy);
+}
+
+int64_t
+DesiredState::number_for_filter(const Uuid &id, const std::set<int64_t> &busy)
+{
+    return filter_numbers_.allocate(id, busy);
+}
+
+int64_t
+DesiredState::handle_for(const Uuid &tunnel, const DeliverySpec &way,
+                         const std::set<int64_t> &busy)
+{
+    std::pair key(tunnel, way.to_string());
+    if (!owns_handle(tunnel, key.second)) {
+        handles_.release(key);
+    }
+    int64_t handle = handles_.allocate(key, busy);
+    if (handle > HANDLE_MAX) {
+        handles_.release(key);
+        return 0;
+    }
+    return handle;
+}
+
+bool
+DesiredState::owns_handle(const Uuid &tunnel, const std::string &way) const
+{
+    std::pair key(tunnel, way);
+    const int64_t *handle = value_of(handles_.by_id, key);
+    const auto *owner =
+        handle ? value_of(handles_.by_number, *handle) : nullptr;
+    return owner && *owner == key;
+}
+
+void
+DesiredState::release_handles(const Uuid &tunnel)
+{
+    std::vector<std::pair<Uuid, std::string>> ways;
+    for (auto i = handles_.by_id.lower_bound({tunnel, ""});
+         i != handles_.by_id.end() && i->first.first == tunnel; ++i) {
+        ways.push_back(i->first);
+    }
+    for (const auto &way : ways) {
+        handles_.release(way);
+    }
+}
+
+template struct DesiredState::Numbers<Uuid>;
+template struct DesiredState::Numbers<std::pair<Uuid, std::string>>;
+
+} // namespace pm

@@ -118,7 +118,7 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
         desire->degrade("SCHEMA_OUTDATED",
                         "the control database's schema is older than 1.1.0, "
                         "which delivery in VPCs needs; convert it "
-                        "(docs/upgrade.md)");
+                        "and restart its server (docs/upgrade.md)");
         return false;
     }
     DeliverySite site{nic.bridge, nic.own_tag, ""};

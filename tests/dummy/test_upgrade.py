@@ -132,18 +132,19 @@ class Upgrade(ProductCases, unittest.TestCase):
     def test_delivery_in_a_vpc_waits_for_todays_schema(self):
         """Which has a place for what it must remember."""
         self.convert(FIRST)
+        self.addCleanup(lambda: self.control.apply(self.inventory()))
         self.control.apply({
             "vpcs": [{"name": name, "account": "default", "region": "kr"}
-                     for name in ("vpc-a", "vpc-b")],
-            "peerings": [{"name": "p", "from": "vpc-a", "to": "vpc-b"}],
+                     for name in ("vpc-x", "vpc-y")],
+            "peerings": [{"name": "x-to-y", "from": "vpc-x", "to": "vpc-y"}],
             "subnets": [
-                {"name": "sn-a", "vpc": "vpc-a", "cidr": "10.0.0.0/24",
-                 "routes": [{"to": "10.2.0.0/24", "via": "p"}]},
-                {"name": "sn-b", "vpc": "vpc-b", "cidr": "10.2.0.0/24"}],
+                {"name": "sn-x", "vpc": "vpc-x", "cidr": "10.0.0.0/24",
+                 "routes": [{"to": "10.2.0.0/24", "via": "x-to-y"}]},
+                {"name": "sn-y", "vpc": "vpc-y", "cidr": "10.2.0.0/24"}],
             "network_interfaces": [
-                {"name": "web1-eth0", "iface_id": "web1", "subnet": "sn-a",
+                {"name": "web1-eth0", "iface_id": "web1", "subnet": "sn-x",
                  "mac": self.web1.mac, "addresses": ["10.0.0.5"]},
-                {"name": "ids-eth0", "iface_id": "ids", "subnet": "sn-b",
+                {"name": "ids-eth0", "iface_id": "ids", "subnet": "sn-y",
                  "device": "eth0", "mac": "52:54:00:00:00:99",
                  "addresses": ["10.2.0.9"]}],
             "mirror_resources": [{
@@ -158,6 +159,9 @@ class Upgrade(ProductCases, unittest.TestCase):
                                          for r in tunnel["reasons"]}
         self.control.wait_tunnel("first", outdated, "to say why not")
         self.convert(SCHEMA)
+        # ovsdb-server 3.1.0 shows clients the old schema until then.
+        self.control.kill()
+        self.control.restart()
         self.control.wait_tunnel("first", lambda t: not outdated(t),
                                  "to go on")
 

@@ -42,14 +42,12 @@ is_whole(const T &mask)
 bool
 is_of_a_frame(const struct ofputil_flow_mod &fm, const struct flow &mask)
 {
-    struct flow before = mask;
+    struct flow ours = mask;
+    ours.packet_type = 0; /* "Ethernet", which "ip" says too. */
     /* struct flow begins with all that is the switch's own. */
-    char *bytes = reinterpret_cast<char *>(&before);
-    std::memset(bytes + offsetof(struct flow, dl_dst), 0,
-                sizeof before - offsetof(struct flow, dl_dst));
-    before.packet_type = 0; /* "Ethernet", which "ip" says too. */
+    bool of_the_switch = !is_all_zeros(&ours, offsetof(struct flow, dl_dst));
     return fm.table_id == 0xff && fm.out_port == OFPP_ANY &&
-           fm.out_group == OFPG_ANY && !fm.cookie_mask && is_zero(before) &&
+           fm.out_group == OFPG_ANY && !fm.cookie_mask && !of_the_switch &&
            !mask.ct_nw_src && !mask.ct_nw_dst && is_zero(mask.ct_ipv6_src) &&
            is_zero(mask.ct_ipv6_dst) && !mask.ct_tp_src && !mask.ct_tp_dst;
 }
@@ -195,6 +193,7 @@ parse_frame(const std::string &text, std::string *error)
     struct match match;
     minimatch_expand(&fm.match, &match);
     minimatch_destroy(&fm.match);
+    const struct match given = match;
     struct flow flow = match.flow;
     struct flow_wildcards wc = match.wc;
     if (!is_of_a_frame(fm, wc.masks)) {
@@ -220,9 +219,7 @@ parse_frame(const std::string &text, std::string *error)
         return std::nullopt;
     }
     ofputil_normalize_match_quiet(&match);
-    if (has_flags_of_another(flow, wc.masks) ||
-        std::memcmp(&match.flow, &flow, sizeof flow) != 0 ||
-        std::memcmp(&match.wc, &wc, sizeof wc) != 0) {
+    if (has_flags_of_another(flow, wc.masks) || !match_equal(&match, &given)) {
         *error = quote(text) + ": it names a field that such a frame does not "
                                "have, as a port without tcp, udp or sctp";
         return std::nullopt;

@@ -108,15 +108,15 @@ Prover::run()
             return;
         }
         tickets_.pop_back();
-        if (reply->lost || failed_) {
+        bool refused = step_ == Step::Wait && !reply->ok;
+        /* It has just started and does not know the command yet. */
+        bool unknown =
+            refused && reply->text.find("multiple") == std::string::npos;
+        if (reply->lost || failed_ || unknown) {
             failed_ = true;
             continue;
         }
-        bool refused = step_ == Step::Wait && !reply->ok;
-        if (refused && reply->text.find("multiple") == std::string::npos) {
-            /* It has just started and does not know the command yet. */
-            failed_ = true;
-        } else if (refused) {
+        if (refused) {
             step_ = Step::ListDatapaths;
             tickets_ = {vswitchd_->call("dpctl/dump-dps", {})};
         } else if (step_ == Step::ListDatapaths) {

@@ -29,7 +29,7 @@ write_permission(ovsdb_idl_txn *txn, const pmrec_rbac_permission *row,
         const char *column = permission.table->columns[i].name;
         /* The server looks at whose a row was, not whose it becomes: who
          * might change this column could give its row to another. */
-        if (strcmp(column, permission.authorization)) {
+        if (strcmp(column, permission.authorization) != 0) {
             columns.push_back(column);
         }
     }

@@ -387,10 +387,9 @@ main(int argc, char *argv[])
         free(error);
         usage_error(text);
     }
-    if (!read_files(&settings, commands, n_commands)) {
-        return EXIT_REFUSED;
-    }
-    int status = run_commands(settings, commands, n_commands);
+    int status = read_files(&settings, commands, n_commands)
+                     ? run_commands(settings, commands, n_commands)
+                     : EXIT_REFUSED;
     for (size_t i = 0; i < n_commands; i++) {
         shash_destroy_free_data(&commands[i].options);
     }

@@ -42,14 +42,63 @@ class Schema(unittest.TestCase):
                              - set(today[name]["columns"]), set(), name)
 
 
-class Upgrade(ProductCases, unittest.TestCase):
-    """The control database is of the first version, and holds all kinds."""
+class FirstVersion(ProductCases):
+    """The control database is of the first version."""
 
     make_lab = DummyLab
     schema = FIRST
     guests = {"web1": (), "db1": ()}
     links = [("web1", "db1")]
     collectors = {"ids6": 6}
+
+    def convert(self, schema):
+        """As the manual page says; the server goes on meanwhile."""
+        if run(["ovsdb-client", "needs-conversion", self.control.remote,
+                schema]).stdout.strip() == "yes":
+            run(["ovsdb-client", "convert", self.control.remote, schema])
+        version = run(["ovsdb-client", "get-schema-version",
+                       self.control.remote, DATABASE]).stdout.strip()
+        self.assertEqual(version, read(schema)["version"])
+
+
+class Outdated(FirstVersion, unittest.TestCase):
+    def test_delivery_in_a_vpc_waits_for_todays_schema(self):
+        """Which has a place for what it must remember."""
+        self.control.apply({
+            "vpcs": [{"name": name, "account": "default", "region": "kr"}
+                     for name in ("vpc-x", "vpc-y")],
+            "peerings": [{"name": "x-to-y", "from": "vpc-x", "to": "vpc-y"}],
+            "subnets": [
+                {"name": "sn-x", "vpc": "vpc-x", "cidr": "10.0.0.0/24",
+                 "routes": [{"to": "10.2.0.0/24", "via": "x-to-y"}]},
+                {"name": "sn-y", "vpc": "vpc-y", "cidr": "10.2.0.0/24"}],
+            "network_interfaces": [
+                {"name": "web1-eth0", "iface_id": "web1", "subnet": "sn-x",
+                 "mac": self.web1.mac, "addresses": ["10.0.0.5"]},
+                {"name": "ids-eth0", "iface_id": "ids", "subnet": "sn-y",
+                 "device": "eth0", "mac": "52:54:00:00:00:99",
+                 "addresses": ["10.2.0.9"]}],
+            "mirror_resources": [{
+                "name": "ids", "account": "default",
+                "purpose": "destination", "type": "network-interface",
+                "target": "ids-eth0"}]})
+        self.control.ctl("tunnel-add", "first", "source=web1-src",
+                         "destination=ids", "vni=7001")
+
+        def outdated(tunnel):
+            return "SCHEMA_OUTDATED" in {r["code"]
+                                         for r in tunnel["reasons"]}
+        self.control.wait_tunnel("first", outdated, "to say why not")
+        self.convert(SCHEMA)
+        # ovsdb-server 3.1.0 shows clients the old schema until then.
+        self.control.kill()
+        self.control.restart()
+        self.control.wait_tunnel("first", lambda t: not outdated(t),
+                                 "to go on")
+
+
+class Upgrade(FirstVersion, unittest.TestCase):
+    """It holds all kinds of rows."""
 
     def contents(self):
         """Table -> uuid -> row, without what changes by itself."""
@@ -91,15 +140,6 @@ class Upgrade(ProductCases, unittest.TestCase):
                     packet_length=100)
         self.daemon.wait_settled()
 
-    def convert(self, schema):
-        """As the manual page says; the server goes on meanwhile."""
-        if run(["ovsdb-client", "needs-conversion", self.control.remote,
-                schema]).stdout.strip() == "yes":
-            run(["ovsdb-client", "convert", self.control.remote, schema])
-        version = run(["ovsdb-client", "get-schema-version",
-                       self.control.remote, DATABASE]).stdout.strip()
-        self.assertEqual(version, read(schema)["version"])
-
     def assert_copies(self):
         talk = self.lab.talk("web1", "db1")
         self.lab.wait_copied(talk, self.ids6, 7001)
@@ -128,42 +168,6 @@ class Upgrade(ProductCases, unittest.TestCase):
     def test_the_first_version_with_its_data_becomes_todays(self):
         self.fill()
         self.assert_survives(SCHEMA)
-
-    def test_delivery_in_a_vpc_waits_for_todays_schema(self):
-        """Which has a place for what it must remember."""
-        self.convert(FIRST)
-        self.addCleanup(lambda: self.control.apply(self.inventory()))
-        self.control.apply({
-            "vpcs": [{"name": name, "account": "default", "region": "kr"}
-                     for name in ("vpc-x", "vpc-y")],
-            "peerings": [{"name": "x-to-y", "from": "vpc-x", "to": "vpc-y"}],
-            "subnets": [
-                {"name": "sn-x", "vpc": "vpc-x", "cidr": "10.0.0.0/24",
-                 "routes": [{"to": "10.2.0.0/24", "via": "x-to-y"}]},
-                {"name": "sn-y", "vpc": "vpc-y", "cidr": "10.2.0.0/24"}],
-            "network_interfaces": [
-                {"name": "web1-eth0", "iface_id": "web1", "subnet": "sn-x",
-                 "mac": self.web1.mac, "addresses": ["10.0.0.5"]},
-                {"name": "ids-eth0", "iface_id": "ids", "subnet": "sn-y",
-                 "device": "eth0", "mac": "52:54:00:00:00:99",
-                 "addresses": ["10.2.0.9"]}],
-            "mirror_resources": [{
-                "name": "ids", "account": "default",
-                "purpose": "destination", "type": "network-interface",
-                "target": "ids-eth0"}]})
-        self.control.ctl("tunnel-add", "first", "source=web1-src",
-                         "destination=ids", "vni=7001")
-
-        def outdated(tunnel):
-            return "SCHEMA_OUTDATED" in {r["code"]
-                                         for r in tunnel["reasons"]}
-        self.control.wait_tunnel("first", outdated, "to say why not")
-        self.convert(SCHEMA)
-        # ovsdb-server 3.1.0 shows clients the old schema until then.
-        self.control.kill()
-        self.control.restart()
-        self.control.wait_tunnel("first", lambda t: not outdated(t),
-                                 "to go on")
 
     def test_a_version_to_come_serves_programs_of_today(self):
         """A table and columns that they do not know."""

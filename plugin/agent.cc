@@ -83,7 +83,7 @@ Agent::wait()
     if (away_since_ms_ && time_msec() < away_since_ms_ + AWAY_MS) {
         poll_timer_wait_until(away_since_ms_ + AWAY_MS);
     }
-    if (auto at = next_hops_.next_ms(); at && !links_.empty()) {
+    if (auto at = next_hops_.next_ms(); at && is_connected()) {
         poll_timer_wait_until(*at);
     }
     for (int64_t at : {refusals_.next_ms(), contest_.next_ms(time_msec())}) {
@@ -117,6 +117,15 @@ Agent::run_prover()
             }
         }
     }
+}
+
+/* Whether some bridge of ours can be talked to. */
+bool
+Agent::is_connected() const
+{
+    return std::any_of(links_.begin(), links_.end(), [](const auto &link) {
+        return link.second->connected();
+    });
 }
 
 /* Whether edits are on their way to a bridge. */

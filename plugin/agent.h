@@ -102,6 +102,7 @@ private:
     void judge_vswitchd();
     void judge_mirrors();
     void retry_ports(int64_t now_ms);
+    bool is_connected() const;
     bool is_changing() const;
     bool may_act();
     void apply_plan();

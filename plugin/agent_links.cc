@@ -290,10 +290,7 @@ Agent::run_next_hops()
     }
     const std::string own_mac =
         delivery_mac(desired_.facts().settings.chassis);
-    bool connected =
-        std::any_of(links_.begin(), links_.end(),
-                    [](const auto &link) { return link.second->connected(); });
-    if (connected) {
+    if (is_connected()) {
         for (const NextHopKey &key : next_hops_.due(now)) {
             auto port = desired_.port_of_site(key.site);
             auto link = port ? links_.find(port->first) : links_.end();

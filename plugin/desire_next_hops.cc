@@ -23,79 +23,87 @@ differ_in_next_hop_only(const std::string &text, const DeliverySpec &way)
 
 } // namespace
 
-/* Gives each way its next hop, once that has answered; false, told, while it
- * has not.  What copied before goes on until silence is certain. */
+/* The way by its next hop, once that has answered; nullopt, told in 'trouble',
+ * while it has not.  What copied before goes on until silence is certain. */
+std::optional<DeliverySpec>
+DesiredState::way_by_next_hop(const Uuid &id, const Draft &draft,
+                              bool may_flood, Problem *trouble) const
+{
+    DeliverySpec way = draft.way;
+    if (!draft.next_hop) {
+        return way;
+    }
+    const std::string name = "the next hop " + draft.next_hop->to_string();
+    const NextHopState *state = value_of(next_hops_, draft.key);
+    if (state && !state->mac.empty()) {
+        way.next_hop = state->mac;
+        return way;
+    }
+    if (state && !may_flood && !way.next_hop.empty()) {
+        return way;
+    }
+    if (state && !state->other.empty()) {
+        *trouble = {"NEXT_HOP_DIFFERS", "",
+                    name + " answers from " + state->other +
+                        " only, and the inventory says " + way.next_hop +
+                        "; correct it"};
+        return std::nullopt;
+    }
+    if (state) {
+        *trouble = {"NEXT_HOP_SILENT", "",
+                    name + " does not answer ARP or ND on " + way.site +
+                        ", so that copies would be flooded; see that it is "
+                        "up and its address right"};
+        return std::nullopt;
+    }
+    if (const TunnelStatus *status = status_of(id)) {
+        for (const auto &[text, handle] : status->handles) {
+            if (text == way.to_string()) {
+                return way;
+            }
+            if (way.next_hop.empty() && differ_in_next_hop_only(text, way)) {
+                way.next_hop = text.substr(text.find(" via ") + 5, 17);
+                return way;
+            }
+        }
+    }
+    *trouble = {"NEXT_HOP_ASKED", "", name + " is being asked for; wait"};
+    return std::nullopt;
+}
+
+/* Gives each way its next hop; false, told, while none has one.  Of several
+ * members those without are left out. */
 bool
 DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
                              TunnelDesire *desire)
 {
-    const TunnelStatus *status = status_of(id);
-    auto fail = [&](const char *code, const std::string &message) {
-        desire->ways.clear();
-        desire->fail_condition("DestinationReachable", code, message);
-        return false;
-    };
+    const char *type = "DestinationReachable";
     /* OVN floods nothing, and answers for whom it knows. */
     bool may_flood = desire->site->iface_id.empty();
-    bool all_answered = true;
-    for (Draft draft : drafts) {
-        DeliverySpec &way = draft.way;
-        NextHopState state;
-        if (draft.next_hop) {
-            const NextHopState *known = value_of(next_hops_, draft.key);
-            state = known ? *known : NextHopState{};
-        }
-        const std::string name =
-            draft.next_hop ? draft.next_hop->to_string() : way.next_hop;
-        bool answered = !state.mac.empty();
-        if (answered && way.next_hop.empty()) {
-            way.next_hop = state.mac;
-        } else if (!state.other.empty() && may_flood) {
-            return fail("NEXT_HOP_DIFFERS",
-                        "the next hop " + name + " answers from " +
-                            state.other + " only, and the inventory says " +
-                            way.next_hop + "; correct it");
-        } else if (draft.next_hop && state.known && !answered &&
-                   (may_flood || way.next_hop.empty())) {
-            return fail("NEXT_HOP_SILENT",
-                        "the next hop " + name +
-                            " does not answer ARP or ND on " + way.site +
-                            ", so that copies would be flooded; see that it "
-                            "is up and its address right");
-        } else if (draft.next_hop && !state.known) {
-            bool remembered = false;
-            for (const auto &[text, handle] :
-                 status ? status->handles : std::map<std::string, int64_t>{}) {
-                if (way.next_hop.empty() &&
-                    differ_in_next_hop_only(text, way)) {
-                    way.next_hop = text.substr(text.find(" via ") + 5, 17);
-                }
-                remembered |= text == way.to_string();
-            }
-            if (!remembered) {
-                desire->ways.clear();
-                desire->set_condition("DestinationReachable",
-                                      ConditionStatus::Unknown,
-                                      "NEXT_HOP_ASKED: the next hop " + name +
-                                          " is being asked for; wait");
-                return false;
-            }
-        }
-        all_answered &= answered;
-        desire->ways.push_back(way);
-    }
-    if (!desire->conditions.count("DestinationReachable")) {
-        if (all_answered) {
-            desire->set_condition("DestinationReachable",
-                                  ConditionStatus::True);
-        } else {
-            desire->set_condition(
-                "DestinationReachable", ConditionStatus::Unknown,
-                "NEXT_HOP_UNHEARD: the next hop has not been heard from here; "
-                "see at the destination whether copies arrive");
+    bool all_heard = true;
+    Problem trouble;
+    for (const Draft &draft : drafts) {
+        const NextHopState *state =
+            draft.next_hop ? value_of(next_hops_, draft.key) : nullptr;
+        all_heard &= state && !state->mac.empty();
+        if (auto way = way_by_next_hop(id, draft, may_flood, &trouble)) {
+            desire->ways.push_back(*way);
         }
     }
-    return true;
+    if (trouble.code == "NEXT_HOP_ASKED") {
+        desire->set_condition(type, ConditionStatus::Unknown,
+                              trouble.code + ": " + trouble.message);
+    } else if (!trouble.code.empty()) {
+        desire->fail_condition(type, trouble.code, trouble.message);
+    } else if (!drafts.empty() && all_heard) {
+        desire->set_condition(type, ConditionStatus::True);
+    } else if (!drafts.empty()) {
+        desire->set_condition(type, ConditionStatus::Unknown,
+                              "NEXT_HOP_UNHEARD: the next hop has not been "
+                              "heard from here; see at the destination "
+                              "whether copies arrive");
+    }
+    return drafts.empty() || !desire->ways.empty();
 }
 
 void

@@ -250,6 +250,9 @@ private:
     bool add_way(const End &source, const std::vector<IpAddress> &addresses,
                  const std::string &mac, TunnelDesire *, std::vector<Draft> *);
     bool find_leg(TunnelDesire *, EgressSpec *);
+    std::optional<DeliverySpec> way_by_next_hop(const Uuid &id, const Draft &,
+                                                bool may_flood,
+                                                Problem *trouble) const;
     bool find_next_hops(const Uuid &id, const std::vector<Draft> &,
                         TunnelDesire *);
     bool take_handles(const TunnelStatus &, bool balanced, TunnelDesire *,

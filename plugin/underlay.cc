@@ -271,15 +271,18 @@ Underlay::Impl::keep_legs()
         if (!link) {
             continue;
         }
-        /* Where the kernel has no IPv6 by default. */
-        std::ofstream("/proc/sys/net/ipv6/conf/" + bridge + "/disable_ipv6")
-            << "0\n";
         for (bool v6 : {false, true}) {
             const HandleRange &range = handle_range(v6);
             auto route = netlink.lookup(handle_address(0, v6));
             const Link *by = route ? netlink.link(route->ifindex) : nullptr;
             std::string why;
             if (!link->up || by != link || route->gateway != range.gateway) {
+                if (v6) {
+                    /* Where the kernel has no IPv6 by default. */
+                    std::ofstream("/proc/sys/net/ipv6/conf/" + bridge +
+                                  "/disable_ipv6")
+                        << "0\n";
+                }
                 why = netlink.give_address(bridge, range.link, range.source,
                                            range.handles, range.gateway);
             }

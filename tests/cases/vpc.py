@@ -98,6 +98,7 @@ class PeeredCases(TenantCases):
                           for f in c.faults}, set())
 
     def tearDown(self):
+        self.ids.ip = "10.2.0.9"
         super().tearDown()
         self.control.apply(self.inventory())
 
@@ -162,6 +163,15 @@ class VpcCases(PeeredCases):
             self.control.wait_running("first")
             self.assert_all_copied(self.exchange())
 
+    def test_cleaning_up_leaves_nothing(self):
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        self.daemon.clean_up()
+        self.assertNotIn("br-mirror", self.switch.vsctl("list-br"))
+        self.assertNotIn("mdlv", self.switch.vsctl("list-ports", "br-int"))
+        self.assertNotIn("169.254", self.switch.namespace.ip(
+            "route", "show", "table", "all").stdout)
+
     def test_a_receiver_that_moves_to_another_address_is_followed(self):
         """Old way and new: no copy to neither, and the old handle goes."""
         self.tunnel("first", self.receiver, VNI)
@@ -171,7 +181,6 @@ class VpcCases(PeeredCases):
                         "10.2.0.10/24", "dev", "eth0")
         self.set_nic("ids", addresses=["10.2.0.10"])
         self.receiver.guest.ip = "10.2.0.10"
-        self.addCleanup(setattr, self.receiver.guest, "ip", "10.2.0.9")
         self.assert_all_copied(self.exchange())
         self.assertEqual({c.destination for c in
                           self.receiver.numbered(VNI)}, {"10.2.0.10"})

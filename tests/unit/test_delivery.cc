@@ -278,6 +278,19 @@ TEST_F(Tenant, NothingIsSentToANextHopThatTheSegmentDoesNotKnow)
     EXPECT_FALSE(desire().egress);
 }
 
+TEST_F(Tenant, AMemberThatIsItsOwnNextHopAndSilentIsLeftOut)
+{
+    source_subnet().gateway_mac.reset();
+    start(6);
+    EXPECT_EQ(desire().deliveries.size(), 3u);
+    NextHopKey one = *desire().next_hops.begin();
+    host.desired.set_next_hops({{one, {true, "", ""}}});
+    host.desired.update();
+    EXPECT_TRUE(desire().reasons.count("NEXT_HOP_SILENT"));
+    ASSERT_TRUE(desire().egress);
+    EXPECT_EQ(desire().deliveries.size(), 2u);
+}
+
 TEST_F(Tenant, ARestartGoesOnUntilSilenceIsCertain)
 {
     source_subnet().gateway = ip_of("10.0.0.1");

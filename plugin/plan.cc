@@ -256,14 +256,14 @@ keep_deliveries(const Actual &actual, bool changing, Plan *plan)
         return false;
     }
     bool kept = false;
-    for (auto &[bridge, edits] : plan->flows) {
-        std::erase_if(edits, [&](const FlowEdit &edit) {
+    for (auto &bundle : plan->flows) {
+        std::erase_if(bundle.second, [&](const FlowEdit &edit) {
             auto cookie = Cookie::decode(edit.flow.cookie);
             bool keep = edit.op == FlowEdit::Op::Delete && cookie &&
                         cookie->owner.kind == FlowOwner::Deliver;
             if (keep) {
                 plan->waiting.push_back(
-                    bridge + ": " + cookie->owner.to_string() +
+                    bundle.first + ": " + cookie->owner.to_string() +
                     " goes when it is proven that nothing is sent to it");
             }
             kept |= keep;

@@ -348,11 +348,15 @@ class Delivery(OvnCases, unittest.TestCase):
         self.receiver = Receiver(far)
         self.control.ctl("tunnel-add", "first", "source=web1-src",
                          f"destination={far.name}", "vni=7001", "length=100")
-        wait_until(lambda: "mdlv-1" in self.switch.vsctl("list-ports",
-                                                         "br-int"),
-                   "the delivery port")
-        mac = re.search(r"dl_dst=(02[0-9a-f:]+),arp_op=2",
-                        self.switch.ofctl("dump-flows", "br-mirror-dlv"))[1]
+        wait_until(lambda: "br-mirror-dlv" in self.switch.vsctl("list-br"),
+                   "the delivery bridge")
+
+        def own_mac():
+            return re.search(r"dl_dst=(02[0-9a-f:]+),arp_op=2",
+                             self.switch.ofctl("dump-flows",
+                                               "br-mirror-dlv"))
+        wait_until(own_mac, "the hypervisor's MAC")
+        mac = own_mac()[1]
         # As docs/delivery.md says.
         self.ovn.nbctl("lsp-add", "ls0", "mirror-hv1-sn0", "--",
                        "lsp-set-addresses", "mirror-hv1-sn0", mac)

@@ -377,8 +377,8 @@ Agent::report()
             report_tunnel(id, context, &write);
             auto desire = desired_.tunnels().find(id);
             if (actual_.changing && (desire == desired_.tunnels().end() ||
-                                     !desire->second.bound)) {
-                /* Whether its row may go is seen when the bundle is there. */
+                                     !desire->second.egress)) {
+                /* Whether it is silent is seen when the bundle is there. */
                 later.insert(id);
             }
         }

@@ -202,9 +202,7 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         }
         number = desired_.number_for_tunnel(id, busy);
     }
-    std::map<std::string, int64_t> handles =
-        new_handles(id, actual_, &desired_);
-    context.handles = &handles;
+    context.handles = new_handles(id, actual_, &desired_);
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);
     if (edit.op == StatusEdit::Op::Put) {

@@ -184,11 +184,8 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
         desire->fail_condition("DestinationReachable", code, message);
         return false;
     };
-    if (!path.port_taken.empty()) {
-        return fail("VTEP_PORT_TAKEN",
-                    path.port_taken +
-                        ", and a VXLAN port on the userspace datapath would "
-                        "deafen it; move or stop it");
+    if (!has_vxlan_port(path, desire)) {
+        return false;
     }
     if (!facts_.rows.bridges.count(bridge) ||
         (!path.routed && path.leg_trouble.empty())) {

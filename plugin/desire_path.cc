@@ -34,6 +34,20 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
     return false;
 }
 
+/* Whether nobody else on the host has what our VXLAN port needs. */
+bool
+DesiredState::has_vxlan_port(const Path &path, TunnelDesire *desire)
+{
+    if (path.port_taken.empty()) {
+        return true;
+    }
+    desire->fail_condition("DestinationReachable", "VTEP_PORT_TAKEN",
+                           path.port_taken +
+                               ", and a VXLAN port on the userspace datapath "
+                               "would deafen it; move or stop it");
+    return false;
+}
+
 /* Outer addresses by the path to 'destination'; false if there is no way. */
 bool
 DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
@@ -46,11 +60,8 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
         desire->fail_condition("DestinationReachable", code, message);
         return false;
     };
-    if (!path.port_taken.empty()) {
-        return fail("VTEP_PORT_TAKEN",
-                    path.port_taken +
-                        ", and a VXLAN port on the userspace datapath would "
-                        "deafen it; move or stop it");
+    if (!has_vxlan_port(path, desire)) {
+        return false;
     }
     if (!path.routed) {
         return fail("NO_ROUTE", "this host has no route to " + to +

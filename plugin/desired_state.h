@@ -234,6 +234,7 @@ private:
 
     /* desire_path.cc: the way to a destination. */
     bool knows_path(const IpAddress &destination, TunnelDesire *);
+    static bool has_vxlan_port(const Path &, TunnelDesire *);
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     std::optional<std::pair<int, std::string>>
     mtu_of_way(const Tunnel &, int nic_mtu_or_0, const TunnelDesire &);

@@ -185,8 +185,7 @@ make_new_route(int ifindex, const Cidr &to, const IpAddress &gateway)
     rtm.rtm_scope = RT_SCOPE_UNIVERSE;
     rtm.rtm_type = RTN_UNICAST;
     Message msg(nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE |
-                                                     NLM_F_REPLACE |
-                                                     NLM_F_ACK));
+                                                     NLM_F_EXCL | NLM_F_ACK));
     size_t size = to.address.bits() / 8;
     if (!msg || nlmsg_append(msg.get(), &rtm, sizeof rtm, NLMSG_ALIGNTO) ||
         nla_put(msg.get(), RTA_DST, size, to.address.bytes.data()) ||

@@ -52,7 +52,7 @@ Message make_neighbour_use(int ifindex, const IpAddress &address);
 Message make_link_up(int ifindex);
 /* RTM_NEWADDR, without a look whether somebody else has it. */
 Message make_new_address(int ifindex, const IpAddress &, int prefix);
-/* RTM_NEWROUTE by way of 'gateway'. */
+/* RTM_NEWROUTE by way of 'gateway', unless there is a route to 'to'. */
 Message make_new_route(int ifindex, const Cidr &, const IpAddress &gateway);
 
 /* Each reads one message, or returns nullopt if it is malformed or about

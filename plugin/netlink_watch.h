@@ -90,8 +90,9 @@ public:
     /* Has the kernel look whether a neighbour is there.  What comes of it is
      * news, later. */
     void probe(const std::string &link, const IpAddress &neighbour);
-    /* Gives a link an address, and a route by way of a gateway on it.  Returns
-     * "" if it has them and is up, else why not. */
+    /* Brings a link up and gives it an address, and a route by way of a
+     * gateway on it, unless somebody has that route.  Returns "" or why that
+     * cannot be. */
     std::string give_address(const std::string &link, const Cidr &net,
                              const IpAddress &address, const Cidr &route,
                              const IpAddress &gateway);

@@ -6,7 +6,9 @@
  *   2. meters   those that come or change, before a bundle of their bridge:
  *               a flow that names a meter which is not there is refused;
  *   3. flows    one atomic bundle a bridge: what stops, what changes, and
- *               what starts with its rows already in force;
+ *               what starts with its rows already in force.  What delivers
+ *               in a VPC comes before the flows that send to it, and goes
+ *               after the proof that nothing does;
  *   4. prove    that no datapath flow still copies for what stopped;
  *   5. meters   that go: deleting one deletes the flows that name it, so
  *               only after them, and after the proof;

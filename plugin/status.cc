@@ -224,6 +224,24 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
                });
 }
 
+namespace {
+
+/* Handles that the switch has flows of. */
+std::set<int64_t>
+handles_on(const Actual &actual)
+{
+    std::set<int64_t> handles;
+    for (const auto &[bridge, owners] : actual.flows) {
+        for (auto i = owners.lower_bound({FlowOwner::Deliver, 0});
+             i != owners.end() && i->first.kind == FlowOwner::Deliver; ++i) {
+            handles.insert(i->first.number);
+        }
+    }
+    return handles;
+}
+
+} // namespace
+
 std::map<std::string, int64_t>
 new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
 {
@@ -234,19 +252,17 @@ new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
     }
     const TunnelStatus *status = desired->status_of(tunnel);
     std::set<int64_t> busy;
-    for (const auto &[bridge, owners] : actual.flows) {
-        for (auto i = owners.lower_bound({FlowOwner::Deliver, 0});
-             i != owners.end() && i->first.kind == FlowOwner::Deliver; ++i) {
-            busy.insert(i->first.number);
-        }
-    }
     for (const DeliverySpec &way : desire->second.ways) {
         const std::string text = way.to_string();
-        if (!status || !status->handles.count(text) ||
-            !desired->owns_handle(tunnel, text)) {
-            if (int64_t handle = desired->handle_for(tunnel, way, busy)) {
-                handles[text] = handle;
-            }
+        if (status && status->handles.count(text) &&
+            desired->owns_handle(tunnel, text)) {
+            continue;
+        }
+        if (busy.empty()) {
+            busy = handles_on(actual);
+        }
+        if (int64_t handle = desired->handle_for(tunnel, way, busy)) {
+            handles[text] = handle;
         }
     }
     return handles;
@@ -273,8 +289,8 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
     }
     for (const DeliverySpec &way : desire.ways) {
         const std::string text = way.to_string();
-        if (context.handles && context.handles->count(text)) {
-            handles[text] = context.handles->at(text);
+        if (context.handles.count(text)) {
+            handles[text] = context.handles.at(text);
         } else if (before && before->handles.count(text)) {
             handles[text] = before->handles.at(text);
         }

@@ -26,7 +26,7 @@ struct StatusContext {
      * when; 0 if it was not. */
     int64_t away_from_ms = 0, away_until_ms = 0;
     /* Handles for those of the tunnel's ways that have none yet. */
-    const std::map<std::string, int64_t> *handles = nullptr;
+    std::map<std::string, int64_t> handles = {};
     /* Counters as last read, by tunnel; absent keeps the row's. */
     const std::map<Uuid, Counters> *counters = nullptr;
 };

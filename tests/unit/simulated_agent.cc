@@ -230,8 +230,7 @@ SimulatedAgent::report()
         bool coming = d != host.desired.tunnels().end() && d->second.bound &&
                       !host.desired.status_of(id);
         int64_t number = coming ? host.desired.number_for_tunnel(id, busy) : 0;
-        auto handles = new_handles(id, actual, &host.desired);
-        context.handles = &handles;
+        context.handles = new_handles(id, actual, &host.desired);
         StatusEdit edit = desire_status(id, host.desired, actual, outstanding,
                                         number, context);
         auto row = host.desired.status_row_of(id);

@@ -18,6 +18,8 @@ libpmcore_la_SOURCES += \
 libpmovs_la_SOURCES += \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
+	flows/frame_compose.c \
+	flows/frame_compose.h \
 	flows/frame_text.cc \
 	flows/frame_text.h \
 	flows/group_codec.cc \

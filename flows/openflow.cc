@@ -514,7 +514,9 @@ Openflow::send_frame(int ofport, const std::string &frame)
         return;
     }
     std::string error;
-    if (Message message = encode_packet_out(ofport, frame, &error)) {
+    if (Message message =
+            encode_packet_out("CONTROLLER", "output:" + std::to_string(ofport),
+                              frame, OFPUTIL_P_OF15_OXM, &error)) {
         impl_->send(std::move(message));
     } else {
         VLOG_WARN("%s: %s", rconn_get_name(impl_->rconn), error.c_str());

@@ -106,8 +106,9 @@ private:
 /* The management socket of a bridge, a 'target' as below and above. */
 std::string management_socket(const std::string &bridge);
 
-/* One-shot questions to a bridge that is not ours, asked with short blocking
- * exchanges over its management socket.  Returns 0 or a positive errno. */
+/* One-shot requests, to bridges that are not ours too, with short blocking
+ * exchanges over their management socket.  Each returns 0 or a positive
+ * errno. */
 
 /* Counts the bridge's flows that output to the reserved port 'port' ("FLOOD"
  * or "ALL"). */
@@ -115,6 +116,11 @@ int count_flows_to(const std::string &target, const std::string &port,
                    uint64_t *count);
 /* Sets "no-flood" on an OpenFlow port (OpenFlow 1.0 only, ovs-ofctl(8)). */
 int set_no_flood(const std::string &target, uint32_t ofport);
+/* Has the bridge treat 'frame' as if it had come in by port 'in_port', with
+ * 'actions' as ovs-ofctl(8) has them: "table" to go through its flows, "drop"
+ * for no more than what Mirrors copy of it. */
+int let_in(const std::string &target, int64_t in_port,
+           const std::string &actions, const std::string &frame);
 
 } // namespace pm
 

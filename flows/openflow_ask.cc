@@ -1,6 +1,7 @@
 #include "flows/openflow.h"
 
 #include "flows/flow_codec.h"
+#include "flows/packet_codec.h"
 #include "ovsdb/ovs_c.h"
 
 namespace pm {
@@ -135,6 +136,31 @@ find_port(Conversation *conversation, ofp_port_t port_no,
     return error ? error : is_found ? 0 : ENODEV;
 }
 
+/* Sends a request that is answered only if it is refused, and sees that it was
+ * not. */
+int
+send_and_confirm(Conversation *conversation, Message request)
+{
+    Message barrier(ofputil_encode_barrier_request(
+        static_cast<enum ofp_version>(conversation->version())));
+    ovs_be32 request_xid = header_of(request)->xid;
+    ovs_be32 barrier_xid = header_of(barrier)->xid;
+    int error = conversation->send(std::move(request));
+    if (!error) {
+        error = conversation->send(std::move(barrier));
+    }
+    bool refused = false;
+    for (bool done = false; !error && !done;) {
+        Message message;
+        error = conversation->receive(&message);
+        if (!error) {
+            refused |= header_of(message)->xid == request_xid;
+            done = header_of(message)->xid == barrier_xid;
+        }
+    }
+    return error ? error : refused ? EPROTO : 0;
+}
+
 } // namespace
 
 std::string
@@ -199,26 +225,26 @@ set_no_flood(const std::string &target, uint32_t ofport)
     change.port_no = port.port_no;
     change.hw_addr = port.hw_addr;
     change.config = change.mask = OFPUTIL_PC_NO_FLOOD;
-    Message port_mod(ofputil_encode_port_mod(&change, OFPUTIL_P_OF10_STD));
-    Message barrier(ofputil_encode_barrier_request(OFP10_VERSION));
-    ovs_be32 port_mod_xid = header_of(port_mod)->xid;
-    ovs_be32 barrier_xid = header_of(barrier)->xid;
-    int error = conversation.send(std::move(port_mod));
-    if (!error) {
-        error = conversation.send(std::move(barrier));
-    }
+    return send_and_confirm(&conversation, Message(ofputil_encode_port_mod(
+                                               &change, OFPUTIL_P_OF10_STD)));
+}
 
-    bool refused = false;
-    for (bool done = false; !error && !done;) {
-        Message message;
-        error = conversation.receive(&message);
-        if (!error) {
-            /* A successful change is not answered, a refused one is. */
-            refused |= header_of(message)->xid == port_mod_xid;
-            done = header_of(message)->xid == barrier_xid;
-        }
+int
+let_in(const std::string &target, int64_t in_port, const std::string &actions,
+       const std::string &frame)
+{
+    Conversation conversation;
+    if (int error = conversation.open(target, OFPUTIL_SUPPORTED_VERSIONS)) {
+        return error;
     }
-    return error ? error : refused ? EPROTO : 0;
+    std::string refusal;
+    Message message = encode_packet_out(
+        std::to_string(in_port), actions, frame,
+        ofputil_protocol_from_ofp_version(
+            static_cast<enum ofp_version>(conversation.version())),
+        &refusal);
+    return message ? send_and_confirm(&conversation, std::move(message))
+                   : EINVAL;
 }
 
 } // namespace pm

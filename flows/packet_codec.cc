@@ -5,15 +5,17 @@
 namespace pm {
 
 Message
-encode_packet_out(int ofport, const std::string &frame, std::string *error)
+encode_packet_out(const std::string &in_port, const std::string &actions,
+                  const std::string &frame, enum ofputil_protocol protocol,
+                  std::string *error)
 {
-    std::string text = "in_port=CONTROLLER,packet=";
+    std::string text = "in_port=" + in_port + ",packet=";
     for (unsigned char byte : frame) {
         char digits[3];
         snprintf(digits, sizeof digits, "%02x", byte);
         text += digits;
     }
-    text += ",actions=output:" + std::to_string(ofport);
+    text += ",actions=" + actions;
     struct ofputil_packet_out po;
     enum ofputil_protocol usable;
     if (char *refusal = parse_ofp_packet_out_str(&po, text.c_str(), nullptr,
@@ -22,7 +24,7 @@ encode_packet_out(int ofport, const std::string &frame, std::string *error)
         free(refusal);
         return nullptr;
     }
-    Message message(ofputil_encode_packet_out(&po, OFPUTIL_P_OF15_OXM));
+    Message message(ofputil_encode_packet_out(&po, protocol));
     free(const_cast<void *>(po.packet));
     free(po.ofpacts);
     return message;

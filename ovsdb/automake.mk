@@ -13,6 +13,8 @@ libpmovs_la_SOURCES = \
 	ovsdb/control_rows_status.cc \
 	ovsdb/control_rows_write.cc \
 	ovsdb/ovs_c.h \
+	ovsdb/probe_rows.cc \
+	ovsdb/probe_rows.h \
 	ovsdb/switch_db.cc \
 	ovsdb/switch_db.h \
 	ovsdb/switch_db_impl.h \

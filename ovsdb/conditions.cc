@@ -37,6 +37,9 @@ public:
         by_text(&pmrec_table_filter_status, pmrec_filter_status_col_chassis,
                 inputs_.chassis);
         by_text(&pmrec_table_chassis, pmrec_chassis_col_name, inputs_.chassis);
+        by_text(&pmrec_table_probe, pmrec_probe_col_chassis, inputs_.chassis);
+        by_text(&pmrec_table_probe_report, pmrec_probe_report_col_chassis,
+                inputs_.chassis);
         /* Copies of other hypervisors are told by where they go.  These are
          * few, and change seldom. */
         every_row(&pmrec_table_collector);
@@ -45,6 +48,8 @@ public:
                     pmrec_network_interface_col_iface_id, iface_id);
             by_text(&pmrec_table_mirror_resource,
                     pmrec_mirror_resource_col_iface_id, iface_id);
+            by_text(&pmrec_table_probe, pmrec_probe_col_destination_nics,
+                    iface_id);
         }
         follow_local_sources();
         follow_own_statuses();
@@ -256,6 +261,17 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
     ovsdb_datum_destroy(&datum, &column->type);
 }
 
+/* A server whose schema is older refuses conditions on tables that it has
+ * not; false before the schema is known. */
+bool
+has_table(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table)
+{
+    return table == &pmrec_table_probe ? pmrec_server_has_probe_table(idl)
+           : table == &pmrec_table_probe_report
+               ? pmrec_server_has_probe_report_table(idl)
+               : true;
+}
+
 /* Returns the IDL's condition sequence number as of which it holds. */
 unsigned int
 set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
@@ -278,7 +294,9 @@ ask_again(struct ovsdb_idl *idl, const Conditions &asked)
 {
     unsigned int seqno = 0;
     for (const auto &[table, clauses] : asked) {
-        seqno = std::max(seqno, set_condition(idl, table, clauses));
+        if (has_table(idl, table)) {
+            seqno = std::max(seqno, set_condition(idl, table, clauses));
+        }
     }
     return seqno;
 }
@@ -302,6 +320,10 @@ ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
         }
     }
     for (const struct ovsdb_idl_table_class *table : tables) {
+        if (!has_table(idl, table)) {
+            asked->erase(table);
+            continue;
+        }
         auto want = conditions.find(table);
         auto have = asked->find(table);
         const std::set<Clause> &clauses =

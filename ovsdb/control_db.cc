@@ -2,6 +2,7 @@
 
 #include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
+#include "ovsdb/probe_rows.h"
 
 VLOG_DEFINE_THIS_MODULE(control_db);
 
@@ -77,6 +78,7 @@ ControlDb::Impl::open()
         &pmrec_table_mirror_filter, &pmrec_table_mirror_rule,
         &pmrec_table_mirror_tunnel, &pmrec_table_chassis,
         &pmrec_table_tunnel_status, &pmrec_table_filter_status,
+        &pmrec_table_probe,         &pmrec_table_probe_report,
     };
     Conditions nothing;
     for (const struct ovsdb_idl_table_class *table : tables) {
@@ -428,6 +430,37 @@ ControlDb::cfg() const
     const struct pmrec_mirror_global *global =
         impl_->idl ? pmrec_mirror_global_first(impl_->idl) : nullptr;
     return global ? global->cfg : 0;
+}
+
+std::map<Uuid, Probe>
+ControlDb::probes() const
+{
+    std::map<Uuid, Probe> probes;
+    const struct pmrec_probe *row;
+    if (impl_->idl) {
+        PMREC_PROBE_FOR_EACH(row, impl_->idl)
+        {
+            probes[to_uuid(row->header_.uuid)] = read(row);
+        }
+    }
+    return probes;
+}
+
+std::map<Uuid, ProbeReport>
+ControlDb::reports() const
+{
+    std::map<Uuid, ProbeReport> reports;
+    const struct pmrec_probe_report *row;
+    if (impl_->idl) {
+        PMREC_PROBE_REPORT_FOR_EACH(row, impl_->idl)
+        {
+            ProbeReport report = read(row);
+            if (report.chassis == impl_->inputs.chassis) {
+                reports[report.probe] = report;
+            }
+        }
+    }
+    return reports;
 }
 
 ModelDelta

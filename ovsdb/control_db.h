@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "plugin/model.h"
+#include "plugin/probe.h"
 
 namespace pm {
 
@@ -25,12 +26,14 @@ struct ControlWrite {
     std::vector<std::pair<std::optional<Uuid>, FilterStatus>> put_filters;
     std::vector<Uuid> delete_tunnels; /* Tunnel_Status rows, ours. */
     std::vector<Uuid> delete_filters; /* Filter_Status rows, ours. */
+    std::vector<ProbeReport> put_reports;
     std::optional<Chassis> chassis;
 
     bool empty() const
     {
         return put_tunnels.empty() && delete_tunnels.empty() &&
-               put_filters.empty() && delete_filters.empty() && !chassis;
+               put_filters.empty() && delete_filters.empty() &&
+               put_reports.empty() && !chassis;
     }
 };
 
@@ -54,6 +57,10 @@ public:
      * before it is known. */
     bool keeps_handles() const;
     int64_t cfg() const; /* Mirror_Global cfg; 0 if there is none. */
+    /* Probes that concern this hypervisor. */
+    std::map<Uuid, Probe> probes() const;
+    /* What this hypervisor has written of them, by probe. */
+    std::map<Uuid, ProbeReport> reports() const;
     /* What changed since the last call; rows gone only when complete. */
     ModelDelta take_changes();
 

@@ -51,6 +51,7 @@ struct ControlDb::Impl {
     void put(const std::optional<Uuid> &, const TunnelStatus &);
     void put(const std::optional<Uuid> &, const FilterStatus &);
     void put(const Chassis &);
+    void put(const ProbeReport &);
     const struct pmrec_chassis *own_chassis() const;
 };
 

@@ -4,6 +4,7 @@
 
 #include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
+#include "ovsdb/probe_rows.h"
 
 VLOG_DEFINE_THIS_MODULE(control_db_write);
 
@@ -103,6 +104,27 @@ ControlDb::Impl::put(const Chassis &chassis)
     write(own ? own : pmrec_chassis_insert(txn), chassis);
 }
 
+void
+ControlDb::Impl::put(const ProbeReport &report)
+{
+    const struct pmrec_probe_report *row;
+    PMREC_PROBE_REPORT_FOR_EACH(row, idl)
+    {
+        if (to_uuid(row->probe) == report.probe &&
+            report.chassis == row->chassis) {
+            write(row, report);
+            return;
+        }
+    }
+    /* Not for a probe that has ended. */
+    struct uuid uuid = to_ovs_uuid(report.probe);
+    const struct pmrec_probe *probe = pmrec_probe_get_for_uuid(idl, &uuid);
+    if (probe) {
+        pmrec_probe_verify_created(probe);
+        write(pmrec_probe_report_insert(txn), report);
+    }
+}
+
 bool
 ControlDb::busy() const
 {
@@ -146,6 +168,9 @@ ControlDb::start(const ControlWrite &w)
         if (row) {
             pmrec_filter_status_delete(row);
         }
+    }
+    for (const ProbeReport &report : w.put_reports) {
+        i.put(report);
     }
     if (w.chassis) {
         i.put(*w.chassis);

@@ -148,6 +148,7 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_open_vswitch_col_other_config,
           &ovsrec_open_vswitch_col_ovs_version,
           &ovsrec_open_vswitch_col_datapath_types,
+          &ovsrec_open_vswitch_col_dpdk_initialized,
           &ovsrec_bridge_col_name,
           &ovsrec_bridge_col_ports,
           &ovsrec_bridge_col_mirrors,
@@ -339,6 +340,7 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
             nic.port_name = port->name;
             nic.own_tag = own_tag(port);
             nic.mac = smap_get_def(&iface->external_ids, "attached-mac", "");
+            nic.ofport = iface->ofport[0];
             if (iface->n_mtu) {
                 nic.mtu = static_cast<int>(iface->mtu[0]);
             }
@@ -360,6 +362,7 @@ read_switch_rows(const struct ovsrec_open_vswitch *ovs)
     SwitchFacts facts;
     facts.settings = parse_settings(to_map(&ovs->external_ids));
     facts.ovs_version = ovs->ovs_version ? ovs->ovs_version : "";
+    facts.has_dpdk = ovs->dpdk_initialized;
     for (size_t i = 0; i < ovs->n_datapath_types; i++) {
         facts.datapath_types.insert(ovs->datapath_types[i]);
     }

@@ -17,7 +17,7 @@ constexpr int64_t CLEANUP_MS = 15000;
 
 Agent::Agent(const std::string &switch_remote)
     : switch_(switch_remote), vswitchd_("ovs-vswitchd"), prover_(&vswitchd_),
-      guard_(&vswitchd_)
+      prober_(&vswitchd_), guard_(&vswitchd_)
 {
 }
 
@@ -51,9 +51,11 @@ Agent::run()
     run_links();
     run_next_hops();
     run_prover();
+    prober_.run(*this, control_.probes());
     judge_vswitchd();
     judge_mirrors();
-    if (may_act()) {
+    /* What the bridges have just said may change what should be there. */
+    if (may_act() && !desired_.outdated()) {
         apply_plan();
         count_when_due();
     }
@@ -71,6 +73,7 @@ Agent::wait()
     underlay_.wait();
     vswitchd_.wait();
     prover_.wait();
+    prober_.wait();
     for (auto &[name, link] : links_) {
         link->wait();
         if (link->silent_ms() > 0 && link->silent_ms() < SILENT_MS) {

@@ -24,6 +24,7 @@
 #include "plugin/hits.h"
 #include "plugin/mirror_watch.h"
 #include "plugin/plan.h"
+#include "plugin/prober.h"
 #include "plugin/prover.h"
 #include "plugin/refusals.h"
 #include "plugin/status.h"
@@ -120,6 +121,7 @@ private:
     Underlay underlay_;
     UnixctlClient vswitchd_;
     Prover prover_;
+    Prober prober_;
     BridgeGuard guard_;
     DesiredState desired_;
     Actual actual_;

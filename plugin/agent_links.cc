@@ -92,9 +92,8 @@ Agent::on_lost(const std::string &bridge)
             mark(key);
         }
     }
-    /* A restarted vswitchd has forgotten "no-flood", and where MACs are. */
+    /* A restarted vswitchd has forgotten "no-flood". */
     guard_.recheck();
-    next_hops_.hurry();
 }
 
 /* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
@@ -158,6 +157,16 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
         owners[cookie->owner].push_back(flow);
     }
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
+    auto row = actual_.rows.bridges.find(bridge);
+    if (!actual_.flows.count(bridge) && row != actual_.rows.bridges.end() &&
+        row->second.mark.purpose == "delivery") {
+        /* A switch that has lost our flows has lost all it had learned. */
+        if (owners.count({FlowOwner::Base, 0})) {
+            next_hops_.hurry();
+        } else {
+            next_hops_.restarted(time_msec());
+        }
+    }
     auto lost =
         actual_.take_read(bridge, std::move(owners), rates_of(event.meters));
     if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {

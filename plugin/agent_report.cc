@@ -389,6 +389,7 @@ Agent::report()
         report_filters(&write);
     }
     concerned_ |= !write.empty();
+    write.put_reports = prober_.reports(control_.reports());
     if (!cleanup_) {
         report_chassis(&write);
     } else if (write.empty() && desired_.model().tunnel_statuses.empty() &&

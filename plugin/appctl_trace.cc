@@ -59,7 +59,7 @@ TraceCommand::ask(struct unixctl_conn *conn, const char *tunnel,
     }
     question.number = agent_->desired().status_of(*id)->number;
     question.ticket =
-        vswitchd_.call("ofproto/trace", {asked->bridge, asked->flow});
+        vswitchd_.call("ofproto/trace", {asked->bridge, asked->flow()});
     questions_.push_back(question);
 }
 

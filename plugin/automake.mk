@@ -62,6 +62,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan_meters.h \
 	plugin/plan_rows.cc \
 	plugin/plan_rows.h \
+	plugin/probe.cc \
+	plugin/probe.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
 	plugin/settings.cc \
@@ -118,7 +120,11 @@ ovs_mirrord_SOURCES = \
 	plugin/bridge_guard.h \
 	plugin/bridge_link.cc \
 	plugin/bridge_link.h \
+	plugin/frame_watch.cc \
+	plugin/frame_watch.h \
 	plugin/main.cc \
+	plugin/prober.cc \
+	plugin/prober.h \
 	plugin/prover.cc \
 	plugin/prover.h
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)

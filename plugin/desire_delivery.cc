@@ -373,7 +373,21 @@ DesiredState::desire_sites(SwitchRows *rows)
     site_numbers_ = std::move(numbers);
 }
 
-/* Flows of deliveries, which need their port's number. */
+/* Whether the switch may have forgotten where the way's next hop is. */
+bool
+DesiredState::is_stale(const TunnelDesire &desire,
+                       const DeliverySpec &way) const
+{
+    return std::any_of(
+        desire.next_hops.begin(), desire.next_hops.end(),
+        [&](const NextHopKey &key) {
+            const NextHopState *state = value_of(next_hops_, key);
+            return state && state->stale && state->mac == way.next_hop;
+        });
+}
+
+/* Flows of deliveries, which need their port's number, and next hops that the
+ * switch knows. */
 void
 DesiredState::desire_deliveries()
 {
@@ -398,10 +412,11 @@ DesiredState::desire_deliveries()
         for (const auto &[handle, way] : desire->second.deliveries) {
             set_flows(
                 {bridge, {FlowOwner::Deliver, static_cast<uint32_t>(handle)}},
-                live ? delivery_flows(
-                           handle, way, delivery_mac(facts_.settings.chassis),
-                           facts_.ofports.at(site_peer_name(*number)))
-                     : std::vector<Flow>{});
+                live && !is_stale(desire->second, way)
+                    ? delivery_flows(
+                          handle, way, delivery_mac(facts_.settings.chassis),
+                          facts_.ofports.at(site_peer_name(*number)))
+                    : std::vector<Flow>{});
         }
     }
 }

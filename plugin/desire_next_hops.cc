@@ -118,6 +118,8 @@ DesiredState::set_next_hops(const std::map<NextHopKey, NextHopState> &changed)
         auto users = by_next_hop_.find(key);
         if (users != by_next_hop_.end()) {
             dirty_.insert(users->second.begin(), users->second.end());
+            dirty_deliveries_.insert(users->second.begin(),
+                                     users->second.end());
         }
     }
 }

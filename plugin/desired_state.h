@@ -261,6 +261,7 @@ private:
     void place_deliveries(const Uuid &id, const TunnelDesire &before,
                           const TunnelDesire &after);
     void desire_sites(SwitchRows *);
+    bool is_stale(const TunnelDesire &, const DeliverySpec &) const;
     void desire_deliveries();
     std::string delivery_bridge_for_type(const std::string &datapath_type);
 

@@ -69,13 +69,13 @@ parse_step(const std::string &line)
     return TraceStep{static_cast<int>(table), *cookie};
 }
 
-/* N of a line "set_field:0xN->reg2". */
+/* N of a line "set_field:0xN->REGISTER". */
 std::optional<int64_t>
-parse_tunnel_register(const std::string &line)
+parse_register(const std::string &line, const std::string &name)
 {
     const std::string set = "set_field:";
     size_t at = line.find(set);
-    if (at == std::string::npos || !line.ends_with("->reg2")) {
+    if (at == std::string::npos || !line.ends_with("->" + name)) {
         return std::nullopt;
     }
     return std::strtoll(line.c_str() + at + set.size(), nullptr, 0);
@@ -151,19 +151,19 @@ trace_question(const Uuid &tunnel, Direction direction,
     if (ofport == facts.ofports.end()) {
         return std::nullopt;
     }
-    std::string flow = "in_port=" + std::to_string(ofport->second);
+    std::string words;
     auto port = facts.nics.find(iface_id);
     if (!frame.tagged && port != facts.nics.end() && port->second.own_tag) {
         /* As it comes by the Mirror. */
-        flow += ",dl_vlan=" + std::to_string(*port->second.own_tag);
+        words = "dl_vlan=" + std::to_string(*port->second.own_tag) + ",";
     }
     /* What tells the NIC's frames from others' where it shares. */
     std::string own = direction == Direction::Inbound ? "dl_dst=" : "dl_src=";
     if (!desire->second.mac.empty() &&
         frame.flow.find(own) == std::string::npos) {
-        flow += "," + own + desire->second.mac;
+        words += own + desire->second.mac + ",";
     }
-    return TraceQuestion{*bridge, flow + "," + frame.flow};
+    return TraceQuestion{*bridge, ofport->second, words + frame.flow};
 }
 
 TraceAnswer
@@ -177,9 +177,12 @@ read_trace(const std::string &text, int64_t number)
         if (line.starts_with("Final flow:")) {
             break;
         }
-        if (auto turn = parse_tunnel_register(line)) {
+        if (auto turn = parse_register(line, "reg2")) {
             tunnel = *turn;
             sending = false;
+        }
+        if (auto handle = parse_register(line, "reg4"); handle && sending) {
+            answer.handle = *handle;
         }
         auto step = parse_step(line);
         if (step && step->cookie.owner.kind == FlowOwner::Guard) {
@@ -203,6 +206,73 @@ read_trace(const std::string &text, int64_t number)
     return answer;
 }
 
+Decision
+decision_on(const Uuid &id, Direction direction, const TraceFrame &frame,
+            const std::optional<TraceAnswer> &switch_says,
+            const DesiredState &desired)
+{
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    const Filter *filter = tunnel && tunnel->filter
+                               ? find(desired.model().filters, *tunnel->filter)
+                               : nullptr;
+    if (switch_says) {
+        return decision_of(*switch_says, filter, direction, frame.frame.is_ip);
+    }
+    if (filter) {
+        return decide(*filter, direction, frame.frame);
+    }
+    return tunnel && !tunnel->filter
+               ? Decision{true, 0,
+                          "the tunnel has no filter: every frame is mirrored"}
+               : Decision{false, 0, "the tunnel's filter is not here yet"};
+}
+
+std::vector<std::pair<std::string, std::string>>
+obstacles(const Uuid &id, const std::optional<TraceAnswer> &switch_says,
+          const DesiredState &desired, const Circumstances &circumstances)
+{
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    auto d = desired.tunnels().find(id);
+    const TunnelDesire desire =
+        d == desired.tunnels().end() ? TunnelDesire{} : d->second;
+    std::vector<std::pair<std::string, std::string>> result;
+    if (switch_says && switch_says->only_counted) {
+        result.emplace_back("stopped by",
+                            "COUNT_ONLY: mode=count: it is counted and not "
+                            "sent");
+    }
+    if (switch_says && !switch_says->trouble.empty()) {
+        result.emplace_back("stopped by", "SWITCH: " + switch_says->trouble);
+    }
+    /* What keeps the tunnel from being installed, or, where its copies go on
+     * all the same, what its status says. */
+    const char *key = switch_says ? "note" : "stopped by";
+    for (const auto &[code, message] : desire.reasons) {
+        result.emplace_back(key, code + ": " + message);
+    }
+    if (desire.health == Health::Disabled) {
+        result.emplace_back(key, "DISABLED: set enabled=true to start it");
+    }
+    if (tunnel && !desire.active && !desire.pending) {
+        result.emplace_back(key, "WAITING: the tunnel is not accepted yet");
+    }
+    if (desire.pending) {
+        result.emplace_back(key, "PENDING: rows that it refers to have not "
+                                 "arrived from the control database");
+    }
+    if (circumstances.paused) {
+        result.emplace_back("note",
+                            "PAUSED: nothing is applied until mirror/resume");
+    }
+    if (!circumstances.installed && (desire.egress || !switch_says) &&
+        desire.reasons.empty() && desire.active && !desire.pending &&
+        desire.health != Health::Disabled) {
+        result.emplace_back(
+            key, "INSTALLING: the switch is being brought to it; wait");
+    }
+    return result;
+}
+
 std::string
 explain(const Uuid &id, Direction direction, const TraceFrame &frame,
         const std::optional<TraceAnswer> &switch_says,
@@ -212,24 +282,10 @@ explain(const Uuid &id, Direction direction, const TraceFrame &frame,
     auto d = desired.tunnels().find(id);
     const TunnelDesire desire =
         d == desired.tunnels().end() ? TunnelDesire{} : d->second;
-    const Filter *filter = tunnel && tunnel->filter
-                               ? find(desired.model().filters, *tunnel->filter)
-                               : nullptr;
-    Decision decision;
-    if (switch_says) {
-        decision =
-            decision_of(*switch_says, filter, direction, frame.frame.is_ip);
-    } else if (filter) {
-        decision = decide(*filter, direction, frame.frame);
-    } else if (tunnel && !tunnel->filter) {
-        decision = {true, 0,
-                    "the tunnel has no filter: every frame is mirrored"};
-    } else {
-        decision.why = "the tunnel's filter is not here yet";
-    }
-    bool counted = switch_says && switch_says->only_counted;
-    bool mirrored = switch_says && switch_says->admitted && !counted &&
-                    switch_says->trouble.empty();
+    Decision decision =
+        decision_on(id, direction, frame, switch_says, desired);
+    bool mirrored = switch_says && switch_says->admitted &&
+                    !switch_says->only_counted && switch_says->trouble.empty();
 
     std::string text;
     if (tunnel) {
@@ -241,39 +297,9 @@ explain(const Uuid &id, Direction direction, const TraceFrame &frame,
     add_line(&text, "rule",
              decision.rule ? std::to_string(decision.rule) : "");
     add_line(&text, "why", decision.why);
-    if (counted) {
-        add_line(&text, "stopped by",
-                 "COUNT_ONLY: mode=count: it is counted and not sent");
-    }
-    if (switch_says && !switch_says->trouble.empty()) {
-        add_line(&text, "stopped by", "SWITCH: " + switch_says->trouble);
-    }
-    /* What keeps the tunnel from being installed, or, where its copies go on
-     * all the same, what its status says. */
-    const char *key = switch_says ? "note" : "stopped by";
-    for (const auto &[code, message] : desire.reasons) {
-        add_line(&text, key, code + ": " + message);
-    }
-    if (desire.health == Health::Disabled) {
-        add_line(&text, key, "DISABLED: set enabled=true to start it");
-    }
-    if (tunnel && !desire.active && !desire.pending) {
-        add_line(&text, key, "WAITING: the tunnel is not accepted yet");
-    }
-    if (desire.pending) {
-        add_line(&text, key,
-                 "PENDING: rows that it refers to have not "
-                 "arrived from the control database");
-    }
-    if (circumstances.paused) {
-        add_line(&text, "note",
-                 "PAUSED: nothing is applied until mirror/resume");
-    }
-    if (!circumstances.installed && (desire.egress || !switch_says) &&
-        desire.reasons.empty() && desire.active && !desire.pending &&
-        desire.health != Health::Disabled) {
-        add_line(&text, key,
-                 "INSTALLING: the switch is being brought to it; wait");
+    for (const auto &[key, value] :
+         obstacles(id, switch_says, desired, circumstances)) {
+        add_line(&text, key, value);
     }
     if (desire.egress) {
         add_line(&text, "destination", desire.destination_text());

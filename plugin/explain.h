@@ -23,8 +23,14 @@ struct TraceFrame {
 
 /* What to ask ofproto/trace. */
 struct TraceQuestion {
-    std::string bridge, flow;
+    std::string bridge;
+    int64_t ofport = 0; /* Of the NIC's patch port there. */
+    std::string frame;  /* As it comes out of that: in words. */
 
+    std::string flow() const
+    {
+        return "in_port=" + std::to_string(ofport) + "," + frame;
+    }
     auto operator<=>(const TraceQuestion &) const = default;
 };
 
@@ -42,6 +48,7 @@ struct TraceAnswer {
     int rule = 0;             /* The rule that decided; 0: none did. */
     bool admitted = false;    /* It came to the tunnel's egress flow. */
     bool only_counted = false;
+    int64_t handle = 0;  /* Of a balanced tunnel: the slot's. */
     std::string trouble; /* Why a copy could not be sent, as it says. */
 
     auto operator<=>(const TraceAnswer &) const = default;
@@ -55,6 +62,18 @@ struct Circumstances {
     bool installed = false;
     bool paused = false;
 };
+
+/* What stands in the way of the tunnel's copies, or goes with them, as keys
+ * and values; 'switch_says' as below. */
+std::vector<std::pair<std::string, std::string>>
+obstacles(const Uuid &tunnel, const std::optional<TraceAnswer> &switch_says,
+          const DesiredState &, const Circumstances &);
+
+/* The rule and the reason, as the switch gave them or, where it was not asked,
+ * the filter. */
+Decision decision_on(const Uuid &tunnel, Direction, const TraceFrame &,
+                     const std::optional<TraceAnswer> &switch_says,
+                     const DesiredState &);
 
 /* Returns the answer in lines "KEY: VALUE"; 'switch_says' is absent where the
  * switch was not asked. */

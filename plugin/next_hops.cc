@@ -32,8 +32,11 @@ NextHops::due(int64_t now_ms)
             hop.since_ms = hop.since_ms ? hop.since_ms : now_ms;
             bool answers =
                 hop.heard_ms && now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
+            bool hurried = hop.stale_ms && now_ms - hop.stale_ms < PATIENCE_MS;
             hop.next_ms =
-                now_ms + (answers                     ? REFRESH_MS
+                now_ms + (hurried                     ? HURRIED_RETRY_MS
+                          : hop.stale_ms              ? RETRY_MS
+                          : answers                   ? REFRESH_MS
                           : now_ms < deadline_of(hop) ? RETRY_MS
                                                       : SLOW_RETRY_MS);
             keys.push_back(key);
@@ -59,6 +62,7 @@ NextHops::heard(const std::string &site, const IpAddress &address,
         hop.other.clear();
         hop.heard_ms = now_ms;
         hop.next_ms = now_ms + REFRESH_MS;
+        hop.stale_ms = 0;
     }
 }
 
@@ -67,6 +71,15 @@ NextHops::hurry()
 {
     for (auto &[key, hop] : hops_) {
         hop.next_ms = 0;
+    }
+}
+
+void
+NextHops::restarted(int64_t now_ms)
+{
+    hurry();
+    for (auto &[key, hop] : hops_) {
+        hop.stale_ms = hop.heard_ms ? now_ms : 0;
     }
 }
 
@@ -87,9 +100,9 @@ NextHops::take_changes(int64_t now_ms)
     for (auto &[key, hop] : hops_) {
         NextHopState state;
         if (hop.heard_ms && now_ms < deadline_of(hop)) {
-            state = {true, hop.mac, ""};
+            state = {true, hop.mac, "", hop.stale_ms != 0};
         } else if (hop.since_ms && now_ms >= deadline_of(hop)) {
-            state = {true, "", hop.other};
+            state = {true, "", hop.other, false};
         }
         if (!(state == hop.told)) {
             hop.told = state;

@@ -33,6 +33,9 @@ struct NextHopState {
     bool known = false; /* False until it answered or had its time. */
     std::string mac;    /* Empty: it does not answer. */
     std::string other;  /* What answers in its place, if anything. */
+    /* It did answer, but the switch has been started anew since: no copy may
+     * go there until it answers again. */
+    bool stale = false;
 
     bool operator==(const NextHopState &) const = default;
 };
@@ -45,6 +48,8 @@ public:
     static constexpr int64_t REFRESH_MS = 20000;
     /* To one that does not, at first and after its time is up. */
     static constexpr int64_t RETRY_MS = 500, SLOW_RETRY_MS = 5000;
+    /* To one that did, while copies that have just been made wait for it. */
+    static constexpr int64_t HURRIED_RETRY_MS = 50;
     /* How long one that was never heard has to answer, and one that was. */
     static constexpr int64_t PATIENCE_MS = 2000, SILENCE_MS = 120000;
 
@@ -56,6 +61,8 @@ public:
                const std::string &mac, int64_t now_ms);
     /* The switches may have forgotten all: everybody is asked again. */
     void hurry();
+    /* The switch has: what answered is stale. */
+    void restarted(int64_t now_ms);
     /* What differs from what was last returned. */
     std::map<NextHopKey, NextHopState> take_changes(int64_t now_ms);
     /* When due() or take_changes() may have news; nullopt: never. */
@@ -67,6 +74,7 @@ private:
         int64_t heard_ms = 0; /* 0: never. */
         int64_t since_ms = 0; /* First asked; 0: not yet. */
         int64_t next_ms = 0;  /* To ask. */
+        int64_t stale_ms = 0; /* Since when it is; 0: it is not. */
         NextHopState told;
     };
     /* When it is silent for good. */

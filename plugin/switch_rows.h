@@ -91,6 +91,7 @@ struct NicPort {
     std::optional<int> own_tag;
     std::optional<int> mtu; /* Interface.mtu. */
     std::string mac;        /* external_ids:attached-mac; may be empty. */
+    int64_t ofport = 0;     /* On its bridge; 0: not known. */
 
     bool operator==(const NicPort &) const = default;
 };
@@ -122,6 +123,7 @@ struct SwitchFacts {
     bool settled = false;
     std::string ovs_version;
     std::set<std::string> datapath_types; /* Supported by vswitchd. */
+    bool has_dpdk = false; /* Ports may be none of the kernel's devices. */
 
     bool operator==(const SwitchFacts &) const = default;
 };

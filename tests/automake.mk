@@ -39,9 +39,11 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_nic_links.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_network_edit.cc \
+	tests/unit/test_next_hops.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
+	tests/unit/test_probe.cc \
 	tests/unit/test_refusals.cc \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \

@@ -11,6 +11,7 @@ ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-list.cc \
 	utilities/ovs-mirrorctl-people.cc \
 	utilities/ovs-mirrorctl-print.cc \
+	utilities/ovs-mirrorctl-probe.cc \
 	utilities/ovs-mirrorctl-run.cc \
 	utilities/ovs-mirrorctl-show.cc \
 	utilities/ovs-mirrorctl-tunnel-show.cc \

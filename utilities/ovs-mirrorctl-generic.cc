@@ -36,7 +36,7 @@ own_commands()
 {
     return {edit_commands(),   list_commands(),        filter_commands(),
             tunnel_commands(), tunnel_show_commands(), show_commands(),
-            init_commands(),   lifecycle_commands()};
+            init_commands(),   lifecycle_commands(),   probe_commands()};
 }
 
 bool

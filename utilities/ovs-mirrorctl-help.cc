@@ -257,6 +257,14 @@ make_sections()
                   "conditions, both ends, who asked and who accepted, its "
                   "hypervisors, counters and events.",
                   "web1-ids"},
+             Help{"tunnel-probe",
+                  "Sends one marked frame down a tunnel's own path, and says "
+                  "how far it came.  The source's hypervisor makes a frame "
+                  "that the filter admits, or takes FLOW, one frame as "
+                  "ovs-ofctl(8) writes it; \"in\" is received by the NIC, "
+                  "which itself sees nothing of it.  It reaches the "
+                  "destination and counts as any copy.",
+                  "web1-ids out udp,nw_src=10.1.0.5,tp_dst=53"},
              Help{"tunnel-inbox",
                   "Lists the requests of other accounts that wait for this "
                   "one.",

@@ -75,6 +75,7 @@ run_init(ctl_context *ctx)
     for (const Permission &p :
          {Permission{&pmrec_table_chassis, "name"},
           Permission{&pmrec_table_filter_status, "chassis"},
+          Permission{&pmrec_table_probe_report, "chassis"},
           Permission{&pmrec_table_tunnel_status, "chassis"}}) {
         auto row = rows.find(p.table->name);
         tables.push_back(p.table->name);

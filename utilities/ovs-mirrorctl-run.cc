@@ -317,8 +317,8 @@ Session::attempt()
     SymbolsPtr symbols(ovsdb_symbol_table_create());
     ovsdb_idl_txn_add_comment(txn.get(), "%s", settings_.invocation.c_str());
 
-    Attempt a{settings_, idl_.get(), txn.get(), {}, {}, {},
-              false,     {},         {},        {}, {}};
+    Attempt a{settings_, idl_.get(), txn.get(), {}, {}, {}, false,
+              {},        {},         {},        {}, {}, {}};
     a.context.account = settings_.account;
     a.context.now_ms = time_wall_msec();
     a.context.new_uuid = [] {
@@ -364,6 +364,11 @@ Session::attempt()
         delete_rows(idl_.get(), a.edit.erased);
         write_events(txn.get(), a.edit.events);
     }
+    Uuid probe;
+    bool probes = a.probe && !settings_.dry_run;
+    if (probes) {
+        put_probe(a, &probe);
+    }
     bool waits = (settings_.wait_hv || a.sync) && !settings_.dry_run;
     if (waits) {
         const pmrec_mirror_global *global =
@@ -382,6 +387,12 @@ Session::attempt()
     }
     Awaited awaited = awaited_by(a);
     auto status = settle(&a, commit(txn.get()), symbols.get());
+    if (status == EXIT_DONE && probes) {
+        struct uuid uuid = to_ovs_uuid(probe);
+        probe = to_uuid(*ovsdb_idl_txn_get_insert_uuid(txn.get(), &uuid));
+        txn.reset();
+        return finish_probe(a, probe);
+    }
     if (!status || *status != EXIT_DONE || !waits) {
         return status;
     }

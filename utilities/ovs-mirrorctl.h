@@ -16,6 +16,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/document.h"
 #include "plugin/lifecycle.h"
+#include "plugin/probe.h"
 
 namespace pm::ctl {
 
@@ -53,6 +54,9 @@ struct Attempt {
     std::vector<std::string> vni_left_out;
     /* Lines to print once it is done: on standard output and error. */
     std::vector<std::string> notices, warnings;
+    /* What "tunnel-probe" asks of the hypervisors, and the tunnel's name. */
+    std::optional<Probe> probe;
+    std::string probed;
 
     void refuse(const std::string &code, const std::string &path,
                 const std::string &message)
@@ -87,6 +91,7 @@ const ctl_command_syntax *tunnel_show_commands();
 const ctl_command_syntax *show_commands();
 const ctl_command_syntax *init_commands();
 const ctl_command_syntax *lifecycle_commands();
+const ctl_command_syntax *probe_commands();
 /* All of these. */
 std::vector<const ctl_command_syntax *> own_commands();
 /* How db-ctl-base's commands name the rows of each table. */
@@ -139,6 +144,13 @@ int wait_installed(const Settings &, ovsdb_idl *, const Awaited &,
                    long long deadline_ms);
 /* A hypervisor that has missed three heartbeats of one a minute is not. */
 bool is_alive(const Chassis &, int64_t now_ms);
+
+/* Writes the attempt's probe in its transaction, and deletes what others left
+ * behind; '*id' is its row, until the server gives it another. */
+void put_probe(const Attempt &, Uuid *id);
+/* Sees it through and prints what came of it.  Returns EXIT_DONE if all
+ * stations were passed as far as can be seen from here, else EXIT_REFUSED. */
+int finish_probe(const Attempt &, const Uuid &id);
 
 /* What a list command shows, in the format asked for: 'objects' as JSON, and
  * their 'keys' as CSV, the same of an empty list; the rest as a table with

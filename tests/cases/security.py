@@ -12,7 +12,7 @@ from lab.tls import Authority, TlsDatabase
 from lab.waiting import wait_until
 
 STATUS_TABLES = {"Chassis": "name", "Tunnel_Status": "chassis",
-                 "Filter_Status": "chassis"}
+                 "Filter_Status": "chassis", "Probe_Report": "chassis"}
 # What these say changes by itself.
 VOLATILE = {"Connection": ["is_connected", "status"]}
 FORBIDDEN = "permission error"
@@ -21,7 +21,8 @@ ROWS = {
     "Chassis": {},
     "Tunnel_Status": {"tunnel": ["uuid", NOBODYS], "number": 4711,
                       "health": "ok"},
-    "Filter_Status": {"filter": ["uuid", NOBODYS], "number": 4711}}
+    "Filter_Status": {"filter": ["uuid", NOBODYS], "number": 4711},
+    "Probe_Report": {"probe": ["uuid", NOBODYS], "flow": "ip"}}
 
 
 def some_value(column):
@@ -98,6 +99,8 @@ class SecurityCases(ProductCases):
                           self.control.rows("Connection", "role")],
                          ["ovs-mirrord"])
         for table, column in STATUS_TABLES.items():
+            if table == "Probe_Report":
+                continue
             self.assertEqual([row[column] for row in
                               self.control.rows(table, column)
                               if row[column] != "hv2"], ["hv1"], table)
@@ -187,11 +190,13 @@ class SecurityCases(ProductCases):
                                      "state": "up"}]}]})
         self.filter("web", outbound=[{"action": "accept"}])
         self.tunnel("one", self.ids6, 7001, filter="web")
+        self.addCleanup(self.control.ctl, "--all", "destroy", "Probe")
+        self.control.ctl("create", "Probe", "chassis=hv9")
 
     def test_a_hypervisor_writes_no_intent_of_any_table(self):
         self.intent()
         tables = sorted(set(self.tables) - set(STATUS_TABLES))
-        self.assertEqual(len(tables), len(self.tables) - 3)
+        self.assertEqual(len(tables), len(self.tables) - 4)
         before = self.contents(tables)
         empty = {table for table in tables if not before[table]}
         self.assertLessEqual(empty, {"SSL"})

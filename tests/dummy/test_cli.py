@@ -68,7 +68,8 @@ class Init(CliTest):
             "RBAC_Permission", "table", "authorization", "insert_delete",
             "update")}
         self.assertEqual(set(permissions),
-                         {"Chassis", "Tunnel_Status", "Filter_Status"})
+                         {"Chassis", "Tunnel_Status", "Filter_Status",
+                          "Probe_Report"})
         self.assertEqual(permissions["Chassis"][:2], ["name", True])
         self.assertEqual(permissions["Tunnel_Status"][:2], ["chassis", True])
         self.assertIn("counters", permissions["Tunnel_Status"][2][1])
@@ -83,7 +84,7 @@ class Init(CliTest):
         self.ok("init")
         self.ok("set", "RBAC_Permission", "Chassis", "insert_delete=false")
         self.ok("init")
-        self.assertEqual(len(self.rows("RBAC_Permission", "table")), 3)
+        self.assertEqual(len(self.rows("RBAC_Permission", "table")), 4)
         self.assertEqual(
             self.ok("get", "RBAC_Permission", "Chassis",
                     "insert_delete").strip(), "true")

@@ -291,6 +291,28 @@ TEST_F(Tenant, AMemberThatIsItsOwnNextHopAndSilentIsLeftOut)
     EXPECT_EQ(desire().deliveries.size(), 2u);
 }
 
+TEST_F(Tenant, ARestartedSwitchIsGivenNoDeliveryBeforeTheNextHopAnswers)
+{
+    source_subnet().gateway = ip_of("10.0.0.1");
+    source_subnet().gateway_mac.reset();
+    start(5);
+    NextHopKey hop = *desire().next_hops.begin();
+    auto handle = desire().deliveries.begin()->first;
+    OwnerKey key{"br-mirror-dlv",
+                 {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
+    ASSERT_TRUE(host.desired.flows().count(key));
+    NextHopState state{true, mac_of(99), "", true};
+    host.desired.set_next_hops({{hop, state}});
+    EXPECT_TRUE(host.desired.outdated());
+    host.desired.update();
+    EXPECT_FALSE(host.desired.flows().count(key));
+    EXPECT_TRUE(desire().egress) << "it is as before, and waits";
+    state.stale = false;
+    host.desired.set_next_hops({{hop, state}});
+    host.desired.update();
+    EXPECT_TRUE(host.desired.flows().count(key));
+}
+
 TEST_F(Tenant, ARestartGoesOnUntilSilenceIsCertain)
 {
     source_subnet().gateway = ip_of("10.0.0.1");
@@ -304,76 +326,6 @@ TEST_F(Tenant, ARestartGoesOnUntilSilenceIsCertain)
     EXPECT_EQ(desire().deliveries, way);
     EXPECT_EQ(desire().conditions.at("DestinationReachable").status,
               ConditionStatus::Unknown);
-}
-
-TEST(NextHops, HaveTheirTimeToAnswerAndAreAskedAgain)
-{
-    NextHopKey key{"br-int", ip_of("10.0.0.1")};
-    NextHops hops;
-    EXPECT_EQ(hops.next_ms(), std::nullopt);
-    hops.want({key});
-    EXPECT_EQ(hops.due(1000).size(), 1u);
-    EXPECT_TRUE(hops.due(1000).empty());
-    EXPECT_TRUE(hops.take_changes(1000).empty());
-    EXPECT_EQ(hops.due(1000 + NextHops::RETRY_MS).size(), 1u);
-    int64_t late = 1000 + NextHops::PATIENCE_MS;
-    EXPECT_EQ(hops.take_changes(late).at(key), (NextHopState{true, "", ""}));
-    hops.heard("br-int", key.address, "02:00:00:00:01:01", late + 1);
-    EXPECT_EQ(hops.take_changes(late + 1).at(key),
-              (NextHopState{true, "02:00:00:00:01:01", ""}));
-    EXPECT_TRUE(hops.due(late + NextHops::REFRESH_MS).empty());
-    EXPECT_EQ(hops.due(late + 1 + NextHops::REFRESH_MS).size(), 1u);
-    EXPECT_TRUE(hops.take_changes(late + NextHops::SILENCE_MS).empty());
-    EXPECT_EQ(hops.take_changes(late + 1 + NextHops::SILENCE_MS).at(key),
-              (NextHopState{true, "", ""}));
-    hops.want({});
-    EXPECT_EQ(hops.take_changes(late + 2 + NextHops::SILENCE_MS).at(key),
-              NextHopState{});
-}
-
-TEST(NextHops, OfOneThatTheInventoryKnowsNoOtherAnswerCounts)
-{
-    NextHopKey key{"br-int", ip_of("10.0.0.1"), "02:00:00:00:01:01"};
-    NextHops hops;
-    hops.want({key});
-    hops.due(1000);
-    hops.heard("br-int", key.address, "02:00:00:00:06:66", 1001);
-    EXPECT_TRUE(hops.take_changes(1001).empty());
-    hops.heard("br-int", key.address, key.expected, 1002);
-    EXPECT_EQ(hops.take_changes(1002).at(key),
-              (NextHopState{true, key.expected, ""}));
-    hops.heard("br-int", key.address, "02:00:00:00:06:66", 1003);
-    EXPECT_TRUE(hops.take_changes(1003).empty());
-    int64_t late = 1002 + NextHops::SILENCE_MS;
-    EXPECT_EQ(hops.take_changes(late).at(key),
-              (NextHopState{true, "", "02:00:00:00:06:66"}));
-}
-
-TEST(NextHops, TheQuestionsAreWellFormedAndTheirAnswersUnderstood)
-{
-    std::string arp = ask_frame("02:11:22:33:44:55", ip_of("10.0.0.1"));
-    EXPECT_EQ(arp.size(), 42u);
-    EXPECT_EQ(arp.substr(0, 6), std::string(6, '\xff'));
-    EXPECT_EQ(arp.substr(28, 4), std::string(4, '\0'));
-    EXPECT_EQ(parse_answer(arp), std::nullopt);
-    arp[21] = 2;
-    arp.replace(28, 4, std::string("\x0a\0\0\1", 4));
-    auto answer = parse_answer(arp);
-    ASSERT_TRUE(answer);
-    EXPECT_EQ(answer->address, ip_of("10.0.0.1"));
-    EXPECT_EQ(answer->mac, "02:11:22:33:44:55");
-
-    std::string nd = ask_frame("02:11:22:33:44:55", ip_of("fd00::1"));
-    EXPECT_EQ(nd.size(), 86u);
-    EXPECT_EQ(parse_answer(nd), std::nullopt);
-    nd[54] = static_cast<char>(136);
-    answer = parse_answer(nd);
-    ASSERT_TRUE(answer);
-    EXPECT_EQ(answer->address, ip_of("fd00::1"));
-    for (size_t n = 0; n < nd.size(); n++) {
-        parse_answer(nd.substr(0, n)); /* Cut anywhere: no crash. */
-        parse_answer(arp.substr(0, std::min(n, arp.size())));
-    }
 }
 
 TEST_F(Tenant, TheAddressesAreOfOneVersion)

@@ -190,6 +190,14 @@ class Oracles(unittest.TestCase):
         self.send()
         self.assertEqual(self.judged(), "")
 
+    def test_a_copy_that_came_late_with_its_frame_is_not_missing(self):
+        """The switch stood still meanwhile."""
+        self.mirror()
+        sent = self.send(arrives=False)
+        self.guests["db1"].arrived.append((sent.time + 3.5, sent.frame))
+        self.copied(sent, late=3.5)
+        self.assertEqual(self.judged(), "")
+
     def test_a_change_during_which_neither_policy_copies(self):
         self.mirror()
         self.edit({"first": Tunnel("web1", "ids4", 1001)})

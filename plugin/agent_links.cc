@@ -94,7 +94,7 @@ Agent::on_lost(const std::string &bridge)
     }
     /* A restarted vswitchd has forgotten "no-flood", and where MACs are. */
     guard_.recheck();
-    next_hops_.hurry();
+    next_hops_.doubt(time_msec());
 }
 
 /* Takes in all flows of a bridge of ours.  A flow that is as desired, or as

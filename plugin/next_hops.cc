@@ -30,8 +30,12 @@ NextHops::due(int64_t now_ms)
     for (auto &[key, hop] : hops_) {
         if (now_ms >= hop.next_ms) {
             hop.since_ms = hop.since_ms ? hop.since_ms : now_ms;
-            bool answers =
-                hop.heard_ms && now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
+            if (hop.doubted && !hop.doubted_ms) {
+                hop.doubted_ms = now_ms;
+            }
+            bool answers = hop.heard_ms && !hop.doubted &&
+                           now_ms >= hop.uneasy_until_ms &&
+                           now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
             hop.next_ms =
                 now_ms + (answers                     ? REFRESH_MS
                           : now_ms < deadline_of(hop) ? RETRY_MS
@@ -58,23 +62,33 @@ NextHops::heard(const std::string &site, const IpAddress &address,
         hop.mac = mac;
         hop.other.clear();
         hop.heard_ms = now_ms;
-        hop.next_ms = now_ms + REFRESH_MS;
+        hop.doubted = false;
+        hop.doubted_ms = 0;
+        hop.next_ms =
+            now_ms + (now_ms < hop.uneasy_until_ms ? RETRY_MS : REFRESH_MS);
     }
 }
 
 void
-NextHops::hurry()
+NextHops::doubt(int64_t now_ms)
 {
     for (auto &[key, hop] : hops_) {
         hop.next_ms = 0;
+        hop.doubted = true;
+        /* An answer may come before the bridge forgets. */
+        hop.uneasy_until_ms = now_ms + RETRY_MS;
     }
 }
 
 int64_t
 NextHops::deadline_of(const Hop &hop)
 {
-    return hop.heard_ms ? hop.heard_ms + SILENCE_MS
-                        : hop.since_ms + PATIENCE_MS;
+    if (!hop.heard_ms) {
+        return hop.since_ms + PATIENCE_MS;
+    }
+    int64_t silent_ms = hop.heard_ms + SILENCE_MS;
+    return hop.doubted_ms ? std::min(silent_ms, hop.doubted_ms + PATIENCE_MS)
+                          : silent_ms;
 }
 
 std::map<NextHopKey, NextHopState>

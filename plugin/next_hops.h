@@ -5,7 +5,8 @@
  * would show the whole segment what they carry, so they wait until the next
  * hop has answered, which makes the switches on the way learn where it is; and
  * as it may never send anything else (a router without traffic, a receiver
- * that only listens), it is asked again long before they forget. */
+ * that only listens), it is asked again long before they forget, and at once
+ * where they may have. */
 #ifndef PLUGIN_NEXT_HOPS_H
 #define PLUGIN_NEXT_HOPS_H 1
 
@@ -54,8 +55,9 @@ public:
     std::vector<NextHopKey> due(int64_t now_ms);
     void heard(const std::string &site, const IpAddress &,
                const std::string &mac, int64_t now_ms);
-    /* The switches may have forgotten all: everybody is asked again. */
-    void hurry();
+    /* Bridges may have forgotten where everybody is, or do so in a moment,
+     * and flood: all are asked again, and have to answer as if never heard. */
+    void doubt(int64_t now_ms);
     /* What differs from what was last returned. */
     std::map<NextHopKey, NextHopState> take_changes(int64_t now_ms);
     /* When due() or take_changes() may have news; nullopt: never. */
@@ -64,9 +66,12 @@ public:
 private:
     struct Hop {
         std::string mac, other;
-        int64_t heard_ms = 0; /* 0: never. */
-        int64_t since_ms = 0; /* First asked; 0: not yet. */
-        int64_t next_ms = 0;  /* To ask. */
+        int64_t heard_ms = 0;        /* 0: never. */
+        int64_t since_ms = 0;        /* First asked; 0: not yet. */
+        int64_t next_ms = 0;         /* To ask. */
+        bool doubted = false;        /* Not heard since doubt(). */
+        int64_t doubted_ms = 0;      /* First asked since; 0: not yet. */
+        int64_t uneasy_until_ms = 0; /* Until then no answer is the last. */
         NextHopState told;
     };
     /* When it is silent for good. */

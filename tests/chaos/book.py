@@ -50,7 +50,7 @@ class Era:
 class Window:
     """A time in which a fault excuses something."""
 
-    excuse: str     # LOST, UNCOPIED, LOOSE or TAGGED.
+    excuse: str     # LOST, UNCOPIED, LOOSE, TAGGED, GONE.
     whom: object    # A set of guests or collectors; None: all.
     why: str
     begin: float
@@ -68,6 +68,7 @@ LOST = "guests' own frames are lost"
 UNCOPIED = "copies are missing"
 LOOSE = "somebody else changed what is admitted"
 TAGGED = "frames bear the switch's tag"
+GONE = "a next hop does not answer"
 
 
 class Book:

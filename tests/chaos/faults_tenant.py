@@ -1,7 +1,9 @@
 """Faults of tenants' networks, and of what is ours there."""
 
+from chaos.book import GONE
 from chaos.fault import Fault
-from chaos.faults_by_hand import DELIVERY, OURS, ByHand, ofctl
+from chaos.faults_by_hand import (DELIVERY, EVERYTHING, OURS, ByHand,
+                                  ofctl)
 from chaos.network import DESTINATIONS, MEMBERS
 
 VPC = set(DESTINATIONS)
@@ -34,26 +36,25 @@ class _OfNextHop(Fault):
             return world.router.namespace, "leg-a", "rt-leg-a"
         return world.places[self.hop].guest.namespace, "eth0", self.hop
 
-    def whom(self):
-        return (VPC if self.hop == "router"
-                else {"balancer" if self.hop in MEMBERS else self.hop})
+    def on(self, book, act):
+        """Calls act(), which takes the next hop away or gives it back."""
+        whom = (VPC if self.hop == "router" else
+                {"balancer" if self.hop in MEMBERS else self.hop})
+        self.around(book, act, None, whom, [(GONE, EVERYTHING)])
 
 
 class NextHopSilent(_OfNextHop):
     """a next hop answers neither ARP nor ND, and does again."""
 
-    # Who has heard it goes on; who has not waits.
     def begin(self, world, book):
         namespace, device, _ = self.of(world)
-        self._mute = lambda: namespace.run(
-            ["nft", "-f", "-"], text_in=SILENCE % device)
-        self.around(book, self._mute, None, self.whom())
+        self.on(book, lambda: namespace.run(
+            ["nft", "-f", "-"], text_in=SILENCE % device))
 
     def end(self, world, book):
         namespace, _, _ = self.of(world)
-        self.around(book, lambda: namespace.run(
-            ["nft", "delete", "table", "netdev", "silence"]), None,
-            self.whom())
+        self.on(book, lambda: namespace.run(
+            ["nft", "delete", "table", "netdev", "silence"]))
 
 
 class NextHopUnplugged(_OfNextHop):
@@ -61,13 +62,12 @@ class NextHopUnplugged(_OfNextHop):
 
     def begin(self, world, book):
         _, _, port = self.of(world)
-        self.around(book, lambda: world.switch.vsctl("del-port", port), None,
-                    self.whom())
+        self.on(book, lambda: world.switch.vsctl("del-port", port))
 
     def end(self, world, book):
         _, _, port = self.of(world)
-        self.around(book, lambda: world.switch.vsctl(
-            "add-port", "br-int", port, "tag=0"), None, self.whom())
+        self.on(book, lambda: world.switch.vsctl(
+            "add-port", "br-int", port, "tag=0"))
 
 
 class NextHopLinkDown(_OfNextHop):
@@ -82,8 +82,8 @@ class NextHopLinkDown(_OfNextHop):
     def _link(self, world, book, how):
         # The switch's end: what a VM's own link loses is its addresses.
         _, _, port = self.of(world)
-        self.around(book, lambda: world.switch.namespace.ip(
-            "link", "set", port, how), None, self.whom())
+        self.on(book, lambda: world.switch.namespace.ip(
+            "link", "set", port, how))
 
 
 class DeliveryBridgeDeleted(ByHand):

@@ -2,12 +2,16 @@
 
 A learning bridge floods what goes to a MAC that it has forgotten, and each
 change of its Mirrors or ports makes it forget.  The product has the next hop
-speak then; until it has, copies are flooded.  That is counted, and wrong if it
-lasts.  What a router floods further on is the network's own affair.
+speak then, and stops when it does not; until then copies are flooded.  That is
+counted, and wrong if it lasts.  What a router floods further on is the
+network's own affair.
 """
 
+from chaos.book import GONE
+
 SENT_TTL = 64       # As it leaves a hypervisor.
-MOMENT = 0.5        # How long flooding may last.
+# How long flooding may last where the next hop is there, and where it is not.
+MOMENT, PATIENCE = 0.5, 2.6
 PAUSE = 1.0         # So long without: the next is another.
 
 
@@ -31,7 +35,9 @@ class Floods:
             first = moment
         self._begun[copy.vni] = first, moment
         self.longest = max(self.longest, moment - first)
-        if moment - first > MOMENT and self._said.get(copy.vni) != first:
+        allowed = (PATIENCE if self._book.excused(GONE, first, moment)
+                   else MOMENT)
+        if moment - first > allowed and self._said.get(copy.vni) != first:
             self._said[copy.vni] = first
             self._say(f"copies with VNI {copy.vni} to {copy.destination} are "
                       f"flooded, to {who} for one, since {first:.3f} and "

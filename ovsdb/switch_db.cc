@@ -277,6 +277,32 @@ SwitchDb::counted_mirrors() const
     return counted;
 }
 
+std::map<std::string, std::vector<Uuid>>
+SwitchDb::layouts() const
+{
+    std::map<std::string, std::vector<Uuid>> layouts;
+    const struct ovsrec_bridge *bridge;
+    OVSREC_BRIDGE_FOR_EACH(bridge, impl_->idl)
+    {
+        std::vector<Uuid> &layout = layouts[bridge->name];
+        auto add = [&](struct ovsrec_port *const *ports, size_t n) {
+            for (size_t i = 0; i < n; i++) {
+                layout.push_back(to_uuid(ports[i]->header_.uuid));
+            }
+            layout.emplace_back();
+        };
+        add(bridge->ports, bridge->n_ports);
+        for (size_t i = 0; i < bridge->n_mirrors; i++) {
+            const struct ovsrec_mirror *mirror = bridge->mirrors[i];
+            layout.push_back(to_uuid(mirror->header_.uuid));
+            add(mirror->select_src_port, mirror->n_select_src_port);
+            add(mirror->select_dst_port, mirror->n_select_dst_port);
+            add(&mirror->output_port, mirror->output_port ? 1 : 0);
+        }
+    }
+    return layouts;
+}
+
 int64_t
 SwitchDb::statistics_interval_ms() const
 {

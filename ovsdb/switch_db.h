@@ -3,6 +3,7 @@
 #ifndef OVSDB_SWITCH_DB_H
 #define OVSDB_SWITCH_DB_H 1
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,6 +30,10 @@ public:
     unsigned int seqno() const;
     /* Reads the whole of it; a switch has hundreds of ports, not millions. */
     SwitchFacts read() const;
+
+    /* What makes vswitchd forget where MACs are when it changes: by bridge its
+     * ports, and its Mirrors with what they select. */
+    std::map<std::string, std::vector<Uuid>> layouts() const;
 
     /* Starts a transaction that makes 'edits' so, with content from
      * 'desired'.  At most one is under way.  Without edits it only has

@@ -81,6 +81,7 @@ private:
     static constexpr int64_t PORT_RETRY_MS = 5000;
 
     void read_switch();
+    void watch_layouts(const SwitchFacts &);
     void read_control();
     void read_underlay();
     void run_links();
@@ -137,6 +138,8 @@ private:
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
     NextHops next_hops_;
+    std::map<std::string, std::vector<Uuid>> layouts_;
+    bool layouts_settled_ = true; /* vswitchd has put them in force. */
     MirrorWatch mirror_watch_;
     Hits hits_;
     Refusals refusals_;

@@ -45,6 +45,7 @@ Agent::read_switch()
     }
 
     actual_.rows = facts.rows;
+    watch_layouts(facts);
     std::set<std::string> gone;
     for (const auto &[bridge, owners] : actual_.flows) {
         if (!facts.rows.bridges.count(bridge)) {
@@ -68,6 +69,23 @@ Agent::read_switch()
     }
     control_.set_local_nics(nics);
     desired_.set_switch(facts);
+}
+
+/* A bridge forgets where MACs are when its Mirrors or ports change, and would
+ * flood copies until their next hops speak. */
+void
+Agent::watch_layouts(const SwitchFacts &facts)
+{
+    auto layouts = switch_.layouts();
+    if (layouts != layouts_) {
+        layouts_ = std::move(layouts);
+        layouts_settled_ = false;
+        next_hops_.doubt(time_msec());
+    }
+    if (!layouts_settled_ && facts.settled) {
+        layouts_settled_ = true;
+        next_hops_.doubt(time_msec());
+    }
 }
 
 void

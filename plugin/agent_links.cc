@@ -94,6 +94,7 @@ Agent::on_lost(const std::string &bridge)
     }
     /* A restarted vswitchd has forgotten "no-flood". */
     guard_.recheck();
+    next_hops_.doubt(time_msec());
 }
 
 /* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
@@ -162,7 +163,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
         row->second.mark.purpose == "delivery") {
         /* A switch that has lost our flows has lost all it had learned. */
         if (owners.count({FlowOwner::Base, 0})) {
-            next_hops_.hurry();
+            next_hops_.doubt(time_msec());
         } else {
             next_hops_.restarted(time_msec());
         }

@@ -30,15 +30,17 @@ NextHops::due(int64_t now_ms)
     for (auto &[key, hop] : hops_) {
         if (now_ms >= hop.next_ms) {
             hop.since_ms = hop.since_ms ? hop.since_ms : now_ms;
-            bool answers =
-                hop.heard_ms && now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
-            bool hurried = hop.stale_ms && now_ms - hop.stale_ms < PATIENCE_MS;
-            hop.next_ms =
-                now_ms + (hurried                     ? HURRIED_RETRY_MS
-                          : hop.stale_ms              ? RETRY_MS
-                          : answers                   ? REFRESH_MS
-                          : now_ms < deadline_of(hop) ? RETRY_MS
-                                                      : SLOW_RETRY_MS);
+            if (hop.doubted && !hop.doubted_ms) {
+                hop.doubted_ms = now_ms;
+            }
+            bool answers = hop.heard_ms && !hop.doubted &&
+                           now_ms >= hop.uneasy_until_ms &&
+                           now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
+            bool in_time = now_ms < deadline_of(hop);
+            hop.next_ms = now_ms + (answers                  ? REFRESH_MS
+                                    : hop.doubted && in_time ? HURRIED_RETRY_MS
+                                    : in_time                ? RETRY_MS
+                                                             : SLOW_RETRY_MS);
             keys.push_back(key);
         }
     }
@@ -61,33 +63,44 @@ NextHops::heard(const std::string &site, const IpAddress &address,
         hop.mac = mac;
         hop.other.clear();
         hop.heard_ms = now_ms;
-        hop.next_ms = now_ms + REFRESH_MS;
-        hop.stale_ms = 0;
+        hop.stale = false;
+        hop.doubted = false;
+        hop.doubted_ms = 0;
+        hop.next_ms =
+            now_ms + (now_ms < hop.uneasy_until_ms ? RETRY_MS : REFRESH_MS);
     }
 }
 
 void
-NextHops::hurry()
+NextHops::doubt(int64_t now_ms)
 {
     for (auto &[key, hop] : hops_) {
         hop.next_ms = 0;
+        hop.doubted = true;
+        /* An answer may come before the bridge forgets. */
+        hop.uneasy_until_ms = now_ms + RETRY_MS;
     }
 }
 
 void
 NextHops::restarted(int64_t now_ms)
 {
-    hurry();
+    doubt(now_ms);
     for (auto &[key, hop] : hops_) {
-        hop.stale_ms = hop.heard_ms ? now_ms : 0;
+        hop.stale = hop.heard_ms;
+        hop.doubted_ms = 0;
     }
 }
 
 int64_t
 NextHops::deadline_of(const Hop &hop)
 {
-    return hop.heard_ms ? hop.heard_ms + SILENCE_MS
-                        : hop.since_ms + PATIENCE_MS;
+    if (!hop.heard_ms) {
+        return hop.since_ms + PATIENCE_MS;
+    }
+    int64_t silent_ms = hop.heard_ms + SILENCE_MS;
+    return hop.doubted_ms ? std::min(silent_ms, hop.doubted_ms + PATIENCE_MS)
+                          : silent_ms;
 }
 
 std::map<NextHopKey, NextHopState>
@@ -100,7 +113,7 @@ NextHops::take_changes(int64_t now_ms)
     for (auto &[key, hop] : hops_) {
         NextHopState state;
         if (hop.heard_ms && now_ms < deadline_of(hop)) {
-            state = {true, hop.mac, "", hop.stale_ms != 0};
+            state = {true, hop.mac, "", hop.stale};
         } else if (hop.since_ms && now_ms >= deadline_of(hop)) {
             state = {true, "", hop.other, false};
         }

@@ -5,7 +5,8 @@
  * would show the whole segment what they carry, so they wait until the next
  * hop has answered, which makes the switches on the way learn where it is; and
  * as it may never send anything else (a router without traffic, a receiver
- * that only listens), it is asked again long before they forget. */
+ * that only listens), it is asked again long before they forget, and at once
+ * where they may have. */
 #ifndef PLUGIN_NEXT_HOPS_H
 #define PLUGIN_NEXT_HOPS_H 1
 
@@ -48,7 +49,7 @@ public:
     static constexpr int64_t REFRESH_MS = 20000;
     /* To one that does not, at first and after its time is up. */
     static constexpr int64_t RETRY_MS = 500, SLOW_RETRY_MS = 5000;
-    /* To one that did, while copies that have just been made wait for it. */
+    /* To one that did, and is doubted: copies may be flooded meanwhile. */
     static constexpr int64_t HURRIED_RETRY_MS = 50;
     /* How long one that was never heard has to answer, and one that was. */
     static constexpr int64_t PATIENCE_MS = 2000, SILENCE_MS = 120000;
@@ -59,9 +60,11 @@ public:
     std::vector<NextHopKey> due(int64_t now_ms);
     void heard(const std::string &site, const IpAddress &,
                const std::string &mac, int64_t now_ms);
-    /* The switches may have forgotten all: everybody is asked again. */
-    void hurry();
-    /* The switch has: what answered is stale. */
+    /* Bridges may have forgotten where everybody is, or do so in a moment,
+     * and flood: all are asked again, and have to answer as if never heard. */
+    void doubt(int64_t now_ms);
+    /* The switch was started anew, and has forgotten: no copy may go to who
+     * does not answer first. */
     void restarted(int64_t now_ms);
     /* What differs from what was last returned. */
     std::map<NextHopKey, NextHopState> take_changes(int64_t now_ms);
@@ -71,10 +74,13 @@ public:
 private:
     struct Hop {
         std::string mac, other;
-        int64_t heard_ms = 0; /* 0: never. */
-        int64_t since_ms = 0; /* First asked; 0: not yet. */
-        int64_t next_ms = 0;  /* To ask. */
-        int64_t stale_ms = 0; /* Since when it is; 0: it is not. */
+        int64_t heard_ms = 0;        /* 0: never. */
+        int64_t since_ms = 0;        /* First asked; 0: not yet. */
+        int64_t next_ms = 0;         /* To ask. */
+        bool doubted = false;        /* Not heard since doubt(). */
+        int64_t doubted_ms = 0;      /* First asked since; 0: not yet. */
+        int64_t uneasy_until_ms = 0; /* Until then no answer is the last. */
+        bool stale = false;          /* Not heard since restarted(). */
         NextHopState told;
     };
     /* When it is silent for good. */

@@ -36,10 +36,10 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_mirror_watch.cc \
+	tests/unit/test_next_hops.cc \
 	tests/unit/test_nic_links.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_network_edit.cc \
-	tests/unit/test_next_hops.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
@@ -143,15 +143,21 @@ LAB_FILES = \
 	tests/chaos/faults_around.py \
 	tests/chaos/faults_by_hand.py \
 	tests/chaos/faults_product.py \
+	tests/chaos/faults_tenant.py \
+	tests/chaos/floods.py \
 	tests/chaos/judge.py \
 	tests/chaos/ledger.py \
+	tests/chaos/members.py \
 	tests/chaos/mix.py \
+	tests/chaos/network.py \
 	tests/chaos/policy.py \
 	tests/chaos/quiet.py \
 	tests/chaos/run \
 	tests/chaos/runner.py \
 	tests/chaos/schedule.py \
 	tests/chaos/story.py \
+	tests/chaos/tenant.py \
+	tests/chaos/tenant_edits.py \
 	tests/chaos/watch.py \
 	tests/chaos/world.py \
 	tests/dummy/__init__.py \
@@ -236,9 +242,11 @@ check-ovn: all
 # Random faults and edits under traffic: root.
 STEPS = 1000
 SEED = random
+CHAOS_OPTIONS =
 check-chaos: all
 	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
-		$(srcdir)/tests/chaos/run --steps=$(STEPS) --seed=$(SEED)
+		$(srcdir)/tests/chaos/run --steps=$(STEPS) --seed=$(SEED) \
+		$(CHAOS_OPTIONS)
 # What is worth more trials than each change can wait for: root.
 check-long: all $(check_PROGRAMS)
 	OVS_MIRROR_TRIALS=100 $(RUN_SUITE) system Revocation Leak

@@ -216,6 +216,64 @@ class VpcCases(PeeredCases):
         self.assertEqual([f for f in self.db1.received()
                           if decode(f)], [])
 
+    def learned(self):
+        """How often br-int has learned where the gateway's MAC is, and does
+        know it."""
+        known = self.router.macs["leg-a"] in self.switch.appctl("fdb/show",
+                                                                "br-int")
+        return known and int(self.switch.appctl(
+            "coverage/read-counter", "mac_learning_learned"))
+
+    def test_copies_are_not_flooded_for_long_once_a_bridge_forgot_its_macs(
+            self):
+        """As it does when a port goes that somebody mirrors."""
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        ports = []
+        for name in ("sink", "vm"):
+            ports += ["--", "add-port", "br-int", name, "tag=4000", "--",
+                      "set", "Interface", name, "type=internal", "--",
+                      f"--id=@{name}", "get", "Port", name]
+        self.switch.vsctl(
+            *ports[1:], "--", "--id=@m", "create", "Mirror", "name=theirs",
+            "select_src_port=@vm", "output_port=@sink", "--", "add",
+            "Bridge", "br-int", "mirrors", "@m")
+        self.addCleanup(self.switch.vsctl, "--id=@m", "get", "Mirror",
+                        "theirs", "--", "remove", "Bridge", "br-int",
+                        "mirrors", "@m", "--", "del-port", "sink")
+        self.daemon.wait_settled()
+        forgotten = self.learned()
+        self.switch.vsctl("del-port", "vm")
+        wait_until(lambda: self.learned() > forgotten,
+                   "the gateway to be heard again", 3)
+        self.lab.clear()
+        self.assert_all_copied(self.exchange())
+        self.assertEqual([f for f in self.db1.received() if decode(f)], [])
+
+    def test_a_gateway_whose_port_is_gone_gets_nothing_for_long(self):
+        """Its MAC goes with the port, and copies would be flooded."""
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+
+        def plug():
+            self.switch.vsctl("--may-exist", "add-port", "br-int",
+                              "rt-leg-a", "tag=101")
+        self.addCleanup(plug)
+        self.switch.vsctl("del-port", "rt-leg-a")
+        listed = self.control.wait_tunnel(
+            "first", lambda t: t["health"] == "degraded", "to be degraded",
+            5)
+        self.assertEqual([r["code"] for r in listed["reasons"]],
+                         ["NEXT_HOP_SILENT"])
+        self.daemon.wait_settled()
+        self.lab.clear()
+        self.exchange()
+        self.assertEqual([f for f in self.db1.received() if decode(f)], [])
+        plug()
+        self.control.wait_running("first")
+        self.first_copy()
+        self.assert_all_copied(self.exchange())
+
     def test_the_destinations_acg_admits_the_source_only(self):
         """The guide's own scenario."""
         acg = """

@@ -6,6 +6,8 @@ import dataclasses
 import threading
 import time
 
+from chaos.policy import Underlay
+
 # An edit that changes a tunnel is reported when the switch has acknowledged
 # its flows, and ovs-vswitchd takes until its next round to look at the
 # datapath flows that carry a conversation.  Copies by the former policy in
@@ -23,21 +25,32 @@ class Era:
     name: str
     tunnel: object                  # policy.Tunnel, or None: deleted.
     filter: object                  # policy.Filter, or None.
+    way: object                     # policy.Way, or None.
     begin: float
     written: float = float("inf")   # When the console had committed it.
     end: float = float("inf")
     confirmed: float = float("inf")  # When it was said to be installed.
+    asked: int = 0      # What Chassis.cfg is when it is; 0: not asked for.
 
     def words(self):
         until = "" if self.end == float("inf") else f" to {self.end:.3f}"
-        return f"{self.name} {self.tunnel} from {self.begin:.3f}{until}"
+        way = (f" by {self.way}" if self.way and
+               self.way.delivery == "vpc" else "")
+        return f"{self.name} {self.tunnel}{way} from {self.begin:.3f}{until}"
+
+    def cut(self, frame):
+        return self.way.cut(self.tunnel.cut(frame))
+
+    def copies(self):
+        """Whether there is anything that it may copy, and a way."""
+        return self.tunnel and self.tunnel.enabled and not self.way.trouble
 
 
 @dataclasses.dataclass
 class Window:
     """A time in which a fault excuses something."""
 
-    excuse: str     # LOST, UNCOPIED, LOOSE or TAGGED.
+    excuse: str     # LOST, UNCOPIED, LOOSE, TAGGED, GONE.
     whom: object    # A set of guests or collectors; None: all.
     why: str
     begin: float
@@ -55,6 +68,7 @@ LOST = "guests' own frames are lost"
 UNCOPIED = "copies are missing"
 LOOSE = "somebody else changed what is admitted"
 TAGGED = "frames bear the switch's tag"
+GONE = "a next hop does not answer"
 
 
 class Book:
@@ -69,37 +83,41 @@ class Book:
 
     # Policies.
 
-    def begin_edit(self, tunnels, filters):
-        """'tunnels' and 'filters' are all there will be, by name; returns
-        the eras that begin now."""
+    def begin_edit(self, tunnels, filters, network=Underlay()):
+        """'tunnels' and 'filters' are all there will be, by name, in
+        'network'; returns the eras that begin now."""
         with self.lock:
             moment, begun = now(), []
             for name in sorted(set(tunnels) | set(self.eras)):
                 tunnel = tunnels.get(name)
                 kept = filters.get(tunnel.filter) if tunnel else None
+                way = network.way(tunnel) if tunnel else None
                 last = self.eras.get(name, [None])[-1]
-                if last and (last.tunnel, last.filter) == (tunnel, kept):
+                if last and (last.tunnel, last.filter,
+                             last.way) == (tunnel, kept, way):
                     continue
                 if not last and not tunnel:
                     continue
-                era = Era(name, tunnel, kept, moment)
+                era = Era(name, tunnel, kept, way, moment)
                 self.eras.setdefault(name, []).append(era)
                 if tunnel:
                     self.by_vni.setdefault(tunnel.vni, []).append(era)
                 begun.append(era)
             return begun
 
-    def edit_written(self, begun):
+    def edit_written(self, begun, cfg=0):
+        """With 'cfg' it is in force once a hypervisor has reported that."""
         with self.lock:
             for era in begun:
-                era.written = now()
+                era.written, era.asked = now(), cfg
 
-    def confirm(self, name, asked):
+    def confirm(self, name, asked, cfg=0):
         """The answer to a question of the time 'asked' says that what was
-        written of 'name' last is all that is installed."""
+        written of 'name' last is all that is installed, and 'cfg'."""
         with self.lock:
             eras = self.eras.get(name)
-            if not eras or eras[-1].written > asked:
+            if (not eras or eras[-1].written > asked
+                    or eras[-1].asked > cfg):
                 return
             for era in eras[:-1]:
                 if era.end == float("inf"):
@@ -142,13 +160,18 @@ class Book:
                     found.append(there)
             return found
 
+    def stays(self, era, end):
+        """Whether 'era' is the tunnel's latest until then."""
+        with self.lock:
+            return all(e.begin > end for e in self.eras.get(era.name, ())
+                       if e.begin > era.begin)
+
     def grace(self, era):
         """How long after its end copies by this policy may still come."""
         with self.lock:
             eras = self.eras.get(era.name, [])
             later = [e for e in eras if e.begin > era.begin]
-            stopped = any(not e.tunnel or not e.tunnel.enabled
-                          for e in later)
+            stopped = any(not e.copies() for e in later)
             return 0.0 if stopped else LATE
 
     def policies(self, vni):
@@ -198,6 +221,15 @@ class Book:
             if found:   # The last to have begun is taken for the cause.
                 found[-1].last = max(found[-1].last, begin)
             return bool(found)
+
+    def is_moving(self, begin, end, guest, destination):
+        """Whether a fault has next hops asked anew: of a guest that is
+        plugged in somewhere else, or those of a destination."""
+        with self.lock:
+            return any(w.covers(begin, end, guest) if w.excuse == LOST else
+                       w.excuse == UNCOPIED and w.whom
+                       and w.covers(begin, end, destination)
+                       for w in self.windows)
 
     def healed(self):
         """Takes (cause, seconds in which something was still excused after

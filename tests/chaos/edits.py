@@ -7,7 +7,7 @@ whole of what it puts: it can be made twice, or without those before it.
 import dataclasses
 import json
 
-from chaos.policy import Filter, Rule, Tunnel
+from chaos.policy import Filter, Rule, Tunnel, Underlay
 from chaos.world import COLLECTORS, SOURCES
 from lab.process import CommandFailed
 
@@ -28,9 +28,11 @@ class Wishes:
     tunnels: dict
     filters: dict
     next_vni: int = FIRST_VNI
+    network: object = Underlay()
 
     def copy(self):
-        return Wishes(dict(self.tunnels), dict(self.filters), self.next_vni)
+        return Wishes(dict(self.tunnels), dict(self.filters), self.next_vni,
+                      self.network)
 
 
 @dataclasses.dataclass
@@ -41,21 +43,23 @@ class Edit:
     tunnels: dict       # Name -> Tunnel to put, None to delete.
     filters: dict
     kind: str = "edit"
+    network: object = None      # That there is to be, or None: as it is.
 
     def applied(self, wishes):
         """'wishes' with this edit, those that it cannot have left out."""
         after = wishes.copy()
         after.filters.update(self.filters)
+        after.network = self.network or after.network
         for name, tunnel in self.tunnels.items():
             after.tunnels.pop(name, None)
             if tunnel:
                 after.tunnels[name] = tunnel
         return after
 
-    def command(self, present):
+    def command(self, present, world):
         """Arguments of ovs-mirrorctl and its standard input; 'present' are
         the names of the tunnels that there are to delete."""
-        document = {}
+        document = world.document(self.network) if self.network else {}
         if self.filters:
             document["mirror_filters"] = [f.document(n) for n, f in
                                           self.filters.items()]
@@ -105,14 +109,17 @@ def _alike(a, b):
 class Editor:
     """Draws edits; knows what the edits so far come to."""
 
+    first_network = Underlay()
+
     def __init__(self, rng):
         self._rng = rng
-        self.wishes = Wishes({}, {n: random_filter(rng) for n in FILTERS})
+        self.wishes = Wishes({}, {n: random_filter(rng) for n in FILTERS},
+                             network=self.first_network)
         self.first = Edit("define the filters", {},
                           dict(self.wishes.filters))
 
     def draw(self):
-        tunnels, filters, words = {}, {}, []
+        tunnels, filters, words, network = {}, {}, [], None
         before = self.wishes.tunnels
         for _ in range(self._rng.choice([1, 1, 1, 2, 4])):
             edit = self._one()
@@ -120,9 +127,10 @@ class Editor:
             # What one transaction says twice, it says in its last form.
             tunnels.update(edit.tunnels)
             filters.update(edit.filters)
+            network = edit.network or network
             words.append(edit.words)
         tunnels = {n: t for n, t in tunnels.items() if t or n in before}
-        return Edit("; ".join(words), tunnels, filters)
+        return Edit("; ".join(words), tunnels, filters, network=network)
 
     def _vni(self):
         self.wishes.next_vni += 1
@@ -135,6 +143,9 @@ class Editor:
                 return Edit(f"({words} would double {other})", {}, {})
         return Edit(words, {name: tunnel}, {})
 
+    def _destination(self, _source):
+        return self._rng.choice(list(COLLECTORS))
+
     def _one(self):
         rng = self._rng
         if rng.random() < 0.15:
@@ -145,7 +156,8 @@ class Editor:
         name = SLOTS[slot]
         tunnel = self.wishes.tunnels.get(name)
         if not tunnel:
-            made = Tunnel(SOURCES[slot % 2], rng.choice(list(COLLECTORS)),
+            source = SOURCES[slot % 2]
+            made = Tunnel(source, self._destination(source),
                           self._vni(), rng.choice(["", *FILTERS]),
                           rng.choice(LENGTHS), rng.random() < 0.9)
             return self._put(name, made, f"create {name}")
@@ -155,21 +167,21 @@ class Editor:
             return Edit(f"delete {name}", {name: None}, {})
         value = {"length": lambda: rng.choice(LENGTHS), "vni": self._vni,
                  "filter": lambda: rng.choice(["", *FILTERS]),
-                 "destination": lambda: rng.choice(list(COLLECTORS)),
+                 "destination": lambda: self._destination(tunnel.source),
                  "enabled": lambda: not tunnel.enabled}[what]()
         return self._put(name, dataclasses.replace(tunnel, **{what: value}),
                          f"{name}: {what} = {value}")
 
 
-def make(edit, present, control, attempts=3):
+def make(edit, present, world, attempts=3):
     """Writes the edit.  A refusal is the product's word and is raised; a
     server that is away for a moment is asked again, as a customer would."""
-    words, text = edit.command(present)
+    words, text = edit.command(present, world)
     if not words:
         return
     for attempt in range(attempts):
         try:
-            control.ctl(*words, text_in=text)
+            world.control.ctl(*words, text_in=text)
             return
         except CommandFailed as e:
             said = e.result.stderr

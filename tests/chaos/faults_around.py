@@ -3,6 +3,7 @@
 from chaos.book import LOST, TAGGED, UNCOPIED
 from chaos.fault import NIC, Fault
 from chaos.ledger import TAG
+from chaos.network import DESTINATIONS, is_in_vpc
 from chaos.world import ALT, COLLECTORS, SOURCES
 
 BOTH = set(SOURCES)
@@ -87,6 +88,9 @@ class Tagged(_OfNic):
         # Frames of a native-tagged port bear the tag for as long as it is.
         self._held = ([book.open(TAGGED, BOTH, self.kind, held=True)]
                       if self._mode == "native-tagged" else [])
+        # Nobody but the VMs is in that VLAN.
+        self._held.append(book.open(UNCOPIED, set(DESTINATIONS), self.kind,
+                                    held=True))
         self._set(world, book, f"vlan_mode={self._mode}", f"tag={TAG}",
                   f"trunks={TAG}")
 
@@ -94,6 +98,9 @@ class Tagged(_OfNic):
         for window in self._held:
             window.held = False
         self._set(world, book, "vlan_mode=[]", "tag=[]", "trunks=0")
+
+    def ails(self, tunnel):
+        return "NEXT_HOP_SILENT" if is_in_vpc(tunnel) else None
 
     def _set(self, world, book, *settings):
         commands = []

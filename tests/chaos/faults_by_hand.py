@@ -5,7 +5,7 @@ from chaos.fault import Fault
 from lab.process import CommandFailed
 from lab.waiting import wait_until
 
-OURS, VXLAN = "br-mirror", "mirror-vxlan"
+OURS, DELIVERY, VXLAN = "br-mirror", "br-mirror-dlv", "mirror-vxlan"
 EVERYTHING = {"*"}
 # The kind in a flow's cookie.
 BASE, TAP, FILTER, EGRESS = range(4)
@@ -108,7 +108,8 @@ def ofctl(world, *args):
         try:
             world.switch.ofctl(*args)
         except CommandFailed:
-            return OURS not in world.switch.vsctl("list-br").split()
+            bridge = args[1]
+            return bridge not in world.switch.vsctl("list-br").split()
         return True
     wait_until(done, f"ovs-ofctl {' '.join(args)}")
 

@@ -9,6 +9,8 @@ import collections
 import threading
 
 from chaos.book import LOOSE, LOST, TAGGED, UNCOPIED, now
+from chaos.floods import Floods
+from chaos.members import Members
 from chaos.policy import IN, OUT
 from lab.frames import mac_bytes
 from lab.vxlan import decode
@@ -27,12 +29,15 @@ class Judge:
         self._say, self._tell = story.violation, story.tell
         self._copies = collections.deque()
         self._frames_due = 0.0
+        self._late_ones = []
         self._macs = {n: mac_bytes(g.mac) for n, g in world.guests.items()}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._last_copy = {}
         self.counts = collections.Counter()
         self.latest = 0.0       # Seconds after the report of its end.
+        self.floods = Floods(book, self.counts, self._say)
+        self._members = Members(book, self.counts)
 
     def __enter__(self):
         self._frames_due = now()
@@ -60,18 +65,35 @@ class Judge:
     def _pass(self):
         for name, guest in self._world.guests.items():
             for moment, frame in guest.take():
-                self._frame(name, moment, frame)
+                copy = decode(frame)
+                if copy:
+                    self.floods.saw(name, moment, copy)
+                elif not self._world.is_chatter(frame):
+                    self._frame(name, moment, frame)
         for name, collector in self._world.collectors.items():
             for moment, wire in collector.take():
                 copy = decode(wire)
-                if copy and copy.destination == collector.address:
+                if not copy:
+                    continue
+                if (copy.destination == collector.address
+                        and wire[:6] in collector.macs):
                     self._copies.append((moment, name, copy))
+                elif name in self._world.on_fabric:
+                    self.floods.saw(name, moment, copy)
         limit = now() - SETTLED
         while self._copies and self._copies[0][0] < limit:
             self._copy(*self._copies.popleft())
         begin, self._frames_due = self._frames_due, now() - OVERDUE
-        for entry in self._ledger.between(begin, self._frames_due):
-            self._overdue(entry)
+        due = self._late_ones + self._ledger.between(begin, self._frames_due)
+        self._late_ones = []
+        for entry in due:
+            # A switch that stood still delivered it just now: its copies,
+            # which came with it, have not been looked at yet.
+            if entry.received.get(entry.receiver.name,
+                                  0.0) > limit - SETTLED:
+                self._late_ones.append(entry)
+            else:
+                self._overdue(entry)
         self._ledger.forget()
         self._book.forget(now() - 90)
 
@@ -106,6 +128,9 @@ class Judge:
                 f"bytes, at {moment:.3f}")
         for fault in copy.faults:
             self._say(f"{what}: {fault}")
+        if self._world.is_chatter(copy.inner):
+            self.counts["copies of the network's own frames"] += 1
+            return
         entries = [e for e in self._ledger.find(copy.inner)
                    if e.time <= moment]
         if not entries:
@@ -142,7 +167,8 @@ class Judge:
             if not reason:
                 self._last_copy[era.name, direction] = entry.time
                 self._late(era, entry)
-                return self._once(copy, entry, direction, moment)
+                return (self._once(copy, entry, direction, moment)
+                        or self._members.object(era, entry, collector))
             reasons.append(f"{reason}: {era.words()}")
         return "; ".join(reasons)
 
@@ -158,8 +184,10 @@ class Judge:
         tunnel, guest = era.tunnel, era.tunnel.source
         mine = self._macs[guest]
         direction = OUT if entry.frame[6:12] == mine else IN
-        if tunnel.destination != collector:
+        if collector not in era.way.receivers:
             return direction, "another collector's"
+        if era.way.source not in ("", copy.source):
+            return direction, f"it comes from {copy.source}"
         if direction == IN and not self._given(entry, guest, mine, moment):
             return direction, f"ALIEN, {guest} never had this frame"
         if not tunnel.enabled:
@@ -169,7 +197,7 @@ class Judge:
             if not self._book.excused(LOOSE, entry.time, moment):
                 return direction, f"{direction} not admitted by {era.filter}"
         tagged = self._book.excused(TAGGED, entry.time, moment, guest)
-        if copy.inner not in [tunnel.cut(f) for f in entry.forms(tagged)]:
+        if copy.inner not in [era.cut(f) for f in entry.forms(tagged)]:
             return direction, ("wrongly cut, or not as sent "
                                f"({copy.inner[:80].hex()})")
         return direction, ""
@@ -225,7 +253,7 @@ class Judge:
         tunnels = [era.tunnel for era in eras]
         if any((t.vni, direction) in entry.copied for t in tunnels):
             return
-        if not all(e.tunnel.enabled and (not e.filter or e.filter.admits(
+        if not all(e.copies() and (not e.filter or e.filter.admits(
                 entry.shape.facts, direction)) for e in eras):
             return
         if self._book.excused(UNCOPIED, begin, end, tunnels[0].source,

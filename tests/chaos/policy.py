@@ -1,5 +1,5 @@
-"""What a tunnel is to copy: filters and tunnels as values, judged in plain
-Python and without a look at the product's own code."""
+"""What a tunnel is to copy, and to whom: filters, tunnels and ways as values,
+judged in plain Python and without a look at the product's own code."""
 
 import dataclasses
 import ipaddress
@@ -92,17 +92,18 @@ class Tunnel:
     """A tunnel as a customer wishes it; its name is the slot's."""
 
     source: str             # A guest.
-    destination: str        # A collector.
+    destination: str        # A collector, or a place of tenant.py.
     vni: int
     filter: str = ""        # A name; none: everything.
     length: int = 0         # 0: whole frames.
     enabled: bool = True
+    delivery: str = "auto"
 
     def document(self, name):
         fields = {"name": name, "account": "default",
                   "source": f"{self.source}-src",
                   "destination": self.destination, "vni": self.vni,
-                  "enabled": self.enabled}
+                  "enabled": self.enabled, "delivery": self.delivery}
         if self.filter:
             fields["filter"] = self.filter
         if self.length:
@@ -111,3 +112,24 @@ class Tunnel:
 
     def cut(self, frame):
         return frame[:self.length] if self.length else frame
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """Where a tunnel's copies go, as far as the inventory says it."""
+
+    receivers: frozenset        # Places; each copy goes to one of them.
+    source: str = ""            # Outer, where it is the tenant's own.
+    room: int = 0               # Bytes of a frame that fit; 0: all.
+    trouble: str = ""           # The code of what stands in the way.
+    delivery: str = "underlay"
+
+    def cut(self, frame):
+        return frame[:self.room] if self.room else frame
+
+
+class Underlay:
+    """A network in which there is nothing but collectors."""
+
+    def way(self, tunnel):
+        return Way(frozenset([tunnel.destination]))

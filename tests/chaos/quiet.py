@@ -5,7 +5,7 @@ import json
 import os
 
 from chaos.book import now
-from chaos.faults_by_hand import OURS, our_mirrors
+from chaos.faults_by_hand import DELIVERY, OURS, our_mirrors
 from chaos.policy import IN, OUT
 from chaos.world import WHOLE_LENGTH
 from lab.process import CommandFailed
@@ -60,8 +60,7 @@ class Quiet:
             "--columns=name,select_src_port,select_dst_port,output_port,"
             "statistics", "list", "Mirror")),
             ("ports", lambda: self._world.switch.vsctl("show")),
-            ("flows", lambda: self._world.switch.ofctl(
-            "dump-flows", OURS))]
+            ("flows", lambda: "\n".join(self.flows()))]
         for what, ask in asked:
             try:
                 self._story.tell(f"{what}:\n{ask()}")
@@ -78,8 +77,8 @@ class Quiet:
         """Name -> code of tunnels that faults which stand keep down."""
         codes = {}
         for name, era in self._book.wished().items():
-            for fault in standing:
-                code = fault.ails(era.tunnel)
+            for code in ([fault.ails(era.tunnel) for fault in standing]
+                         + [era.way.trouble]):
                 if code:
                     codes.setdefault(name, set()).add(code)
         return codes
@@ -121,6 +120,12 @@ class Quiet:
                         "packet_length": (tunnel.length
                                           or WHOLE_LENGTH),
                         "enabled": tunnel.enabled}
+            if tunnel.enabled and name not in ailing:
+                expected["delivery"] = wished[name].way.delivery
+            room = wished[name].way.room
+            if room and health == "ok":
+                expected["effective_packet_length"] = min(
+                    room, tunnel.length or WHOLE_LENGTH)
             if name not in ailing and (tunnel.enabled
                                        or seen["observed_generation"]):
                 expected["state"] = "Running"
@@ -185,7 +190,7 @@ class Quiet:
         if ports.count("mirror-vxlan") > 1:
             wrong.append("more than one VXLAN port")
         bridges = set(switch.vsctl("list-br").split())
-        if not bridges <= {"br-int", "br-phy", "br-alt", OURS}:
+        if not bridges <= {"br-int", "br-phy", "br-alt", OURS, DELIVERY}:
             wrong.append(f"bridges {sorted(bridges)}")
         named = {m["name"] for m in switch.rows("Mirror", "name")}
         if not self._world.theirs <= named:
@@ -200,9 +205,14 @@ class Quiet:
                 if held > DESCRIPTORS_MAX else [])
 
     def flows(self):
-        """Flows of our bridge, if there is one."""
-        bridges = self._world.switch.vsctl("list-br").split()
-        return self._world.switch.flows(OURS) if OURS in bridges else []
+        """Flows and groups of our bridges, as far as there are any."""
+        switch, found = self._world.switch, []
+        for bridge in switch.vsctl("list-br").split():
+            if bridge in (OURS, DELIVERY):
+                found += switch.flows(bridge)
+                found += [line.strip() for line in switch.ofctl(
+                    "dump-groups", bridge).splitlines() if "type=" in line]
+        return found
 
     def _again(self, _standing):
         """A look at everything anew finds nothing to do."""

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chaos import schedule
 from chaos.book import UNCOPIED, Book, now
-from chaos.edits import Wishes, make
+from chaos.edits import Editor, Wishes, make
 from chaos.judge import Judge
 from chaos.ledger import Ledger, Traffic
 from chaos.quiet import Quiet
 from chaos.story import Story
+from chaos.tenant import TenantWorld
+from chaos.tenant_edits import TenantEditor
 from chaos.watch import Watch
 from chaos.world import PAIRS, World
 from lab.process import CommandFailed
@@ -26,18 +28,30 @@ def _without_numbers(flow):
     flow = re.sub(r"cookie=0x6d72(.).{6}", r"cookie=0x6d72\1", flow)
     # Which turn the renewal of datapath flows is at.
     flow = re.sub(r"cookie=0x6d726\w*|pkt_mark=\w+/\w+", "", flow)
-    flow = re.sub(r"0x[0-9a-f]+->reg[12]", "->reg", flow)
-    flow = re.sub(r"reg[12]=0x[0-9a-f]+|in_port=\d+", "", flow)
+    flow = re.sub(r"0x[0-9a-f]+->reg[124]", "->reg", flow)
+    flow = re.sub(r"reg[124]=0x[0-9a-f]+|in_port=\d+", "", flow)
+    # Handles, groups, and ports of the delivery bridge.
+    flow = re.sub(r"169\.254\.\d+\.\d+|fd6d:7200::[0-9a-f]*", "HANDLE",
+                  flow)
+    flow = re.sub(r"group(_id=|:)\d+|(?<=->eth_dst,)output:\d+", "", flow)
     match, _, actions = flow.partition("actions=")
     return match + ",".join(sorted(re.split(r",(?![^(]*\))", actions)))
+
+
+def editor_of(vpc):
+    """The class that draws the edits."""
+    return TenantEditor if vpc else Editor
 
 
 class Run:
     """One run of one schedule."""
 
     def __init__(self, seed, steps, log, only=None, kinds=None,
-                 stop_early=False, shared=False):
-        self.first, drawn = schedule.draw(seed, steps, kinds)
+                 stop_early=False, shared=False, vpc=False):
+        editor = editor_of(vpc)
+        self.first, drawn = schedule.draw(
+            seed, steps, kinds or (schedule.TENANT_KINDS if vpc
+                                   else schedule.KINDS), editor)
         self.steps = [s for s in drawn if not only or s.number in only
                       or s is drawn[-1]]
         self.story = Story(log)
@@ -46,7 +60,9 @@ class Run:
         self.faults = collections.Counter()
         self.heals = {}
         self.latest = 0.0
-        self._wishes = Wishes({}, {})
+        self._wishes = Wishes({}, {}, network=editor.first_network)
+        self._world_class = TenantWorld if vpc else World
+        self.flooded = 0.0
         self._standing = []
         self._stop_early = stop_early
         self._shared = shared
@@ -60,7 +76,7 @@ class Run:
         # One set of threads for the whole run: the kernel ends a child of
         # the lab when the thread ends that started it.
         with ThreadPoolExecutor(8) as self._pool, \
-                World(shared=self._shared) as world:
+                self._world_class(shared=self._shared) as world:
             self._world = world
             ledger = Ledger()
             judge = Judge(world, self.book, ledger, self.story)
@@ -82,6 +98,7 @@ class Run:
             self.counts.update(judge.counts)
             self.counts["frames"] = ledger.total
             self.latest = judge.latest
+            self.flooded = judge.floods.longest
             try:
                 world.lab.settle()
             except (AssertionError, OSError, TimeoutError) as e:
@@ -101,7 +118,8 @@ class Run:
                          sorted(self.counts.items()))
         return (f"seed {self.seed}: {rest}; faults: {faults}; longest "
                 f"seconds to heal: {heals or 'none seen'}; latest copy by a "
-                f"former policy {self.latest:.3f} s after the report; "
+                f"former policy {self.latest:.3f} s after the report; longest "
+                f"flooding {self.flooded:.3f} s; "
                 f"{len(self.story.violations)} violations")
 
     # One step.
@@ -157,18 +175,20 @@ class Run:
     def _edit(self, edit):
         self.counts["edits"] += 1
         after = edit.applied(self._wishes)
-        begun = self.book.begin_edit(after.tunnels, after.filters)
+        begun = self.book.begin_edit(after.tunnels, after.filters,
+                                     after.network)
         try:
-            make(edit, self._wishes.tunnels, self._world.control)
+            make(edit, self._wishes.tunnels, self._world)
         except CommandFailed as e:
             # What was never written is in force until the next report only.
             if not self._tolerant:
                 self.story.violation(f"the edit was refused: {e}")
             self.book.edit_written(self.book.begin_edit(
-                self._wishes.tunnels, self._wishes.filters))
+                self._wishes.tunnels, self._wishes.filters,
+                self._wishes.network))
             return
         self._wishes = after
-        self.book.edit_written(begun)
+        self.book.edit_written(begun, self._world.ask_installed())
         self.story.tell(f"    edit written: {edit.words}")
 
     # The end.

@@ -4,11 +4,14 @@ decides it."""
 import dataclasses
 import random
 
-from chaos import faults_around, faults_by_hand, faults_product
+from chaos import (faults_around, faults_by_hand, faults_product,
+                   faults_tenant)
 from chaos.edits import Editor
 from chaos.fault import CONTROL
 
 KINDS = [*faults_product.ALL, *faults_by_hand.ALL, *faults_around.ALL]
+# Of a world with tenants' networks.
+TENANT_KINDS = [*KINDS, *faults_tenant.ALL]
 STEPS_TO_QUIET = 5
 
 
@@ -44,10 +47,11 @@ def _drawn(rng, kinds, standing, moving):
     return fault
 
 
-def draw(seed, steps, kinds=None):
-    """Returns (the filters' first edit, the steps)."""
+def draw(seed, steps, kinds=None, editor=Editor):
+    """Returns (the filters' first edit, the steps).  'editor' is the class
+    that draws the edits."""
     rng = random.Random(seed)
-    editor = Editor(rng)
+    editor = editor(rng)
     kinds = kinds or KINDS
     drawn, standing = [], {}        # Fault -> number of its last step.
     for number in range(1, steps + 1):

@@ -13,6 +13,7 @@ TABLES = {
     "Mirror_Filter": ["_uuid", "name", "generation"],
     "Tunnel_Status": ["tunnel", "name", "observed_generation",
                       "observed_filter_generation"],
+    "Chassis": ["cfg"],
 }
 
 
@@ -126,8 +127,11 @@ class Watch:
 
     def _tell(self, names):
         asked = now()
-        live, there = reported(self._reader.read())
+        rows = self._reader.read()
+        live, there = reported(rows)
+        cfg = max((c["cfg"] for c in rows["Chassis"]), default=0)
         wished = self._book.wished()
         for name in names:
-            if name in live if name in wished else name not in there:
-                self._book.confirm(name, asked)
+            if (name in live or wished[name].way.trouble
+                    if name in wished else name not in there):
+                self._book.confirm(name, asked, cfg)

@@ -19,6 +19,8 @@ COLLECTORS = {"ids4": 4, "ids6": 6, "other4": 4}
 class World:
     """A running lab with the product in it; a context manager.
 
+    Subclasses add to what there is.
+
     With 'shared' there is room for one pair of Mirrors a bridge.
     """
 
@@ -28,6 +30,8 @@ class World:
         self._stats_interval = stats_interval
         self.unrouted = set()   # Collectors to which there is no route.
         self.theirs = set()     # Names of Mirrors that are not ours.
+        # Receivers that see what a bridge of guests floods.
+        self.on_fabric = set()
 
     def __enter__(self):
         try:
@@ -47,6 +51,7 @@ class World:
         self.collectors = {name: lab.add_collector(name, version)
                            for name, version in COLLECTORS.items()}
         self.switch = lab.switch
+        self._fabric()
         # Somewhere else to be plugged in, from where br-int is reached.
         self.switch.vsctl(
             "add-br", ALT, "--", "set", "Bridge", ALT,
@@ -59,7 +64,7 @@ class World:
         for a, b in PAIRS.values():
             lab.wait_link(a, b)
             lab.wait_link(b, a)
-        self.control.apply(_inventory(self))
+        self.control.apply(self.inventory())
         # The collectors become known to the switch.
         for name in COLLECTORS:
             self.control.apply({"mirror_tunnels": [
@@ -82,31 +87,50 @@ class World:
     def underlay_back(self):
         """What a restart of vswitchd took: addresses and routes."""
         self.switch.underlay_up()
-        for name, collector in self.collectors.items():
+        for name in COLLECTORS:
             if name not in self.unrouted:
-                self.lab.route(collector, True)
+                self.lab.route(self.collectors[name], True)
+
+
+    def _fabric(self):
+        """Makes what else stands before the product is started."""
+
+    def is_chatter(self, frame):
+        """Whether a frame is the network's own, and no guest's."""
+        return False
+
+    def ask_installed(self):
+        """What Chassis.cfg comes to be once all that has been written is in
+        force; 0 where generations say it all."""
+        return 0
+
+    def document(self, network):
+        """What an edit of the network puts."""
+        return {}
+
+    def inventory(self):
+        resources = [{"name": f"{name}-src", "purpose": "source",
+                      "type": "network-interface", "target": f"{name}-eth0"}
+                     for name in SOURCES]
+        resources += [{"name": name, "purpose": "destination",
+                       "type": "collector", "target": f"{name}-box"}
+                      for name in COLLECTORS]
+        return {
+            "vpcs": [{"name": "vpc", "account": "default", "region": "kr"}],
+            "subnets": [{"name": "front", "vpc": "vpc",
+                         "cidr": "10.0.0.0/24"}],
+            "network_interfaces": [
+                {"name": f"{g.name}-eth0", "iface_id": g.iface_id,
+                 "mac": g.mac, "addresses": [g.ip, g.ip6],
+                 "subnet": "front", "hypervisor": "xen"}
+                for g in self.guests.values()],
+            "collectors": [{"name": f"{name}-box",
+                            "address": self.collectors[name].address}
+                           for name in COLLECTORS],
+            "mirror_resources": [dict(r, account="default")
+                                 for r in resources]}
 
 
 def _patch(bridge, name, peer):
     return ["--", "add-port", bridge, name, "--", "set", "Interface", name,
             "type=patch", f"options:peer={peer}"]
-
-
-def _inventory(world):
-    resources = [{"name": f"{name}-src", "purpose": "source",
-                  "type": "network-interface", "target": f"{name}-eth0"}
-                 for name in SOURCES]
-    resources += [{"name": name, "purpose": "destination",
-                   "type": "collector", "target": f"{name}-box"}
-                  for name in world.collectors]
-    return {
-        "vpcs": [{"name": "vpc", "account": "default", "region": "kr"}],
-        "subnets": [{"name": "front", "vpc": "vpc", "cidr": "10.0.0.0/24"}],
-        "network_interfaces": [
-            {"name": f"{g.name}-eth0", "iface_id": g.iface_id, "mac": g.mac,
-             "addresses": [g.ip, g.ip6], "subnet": "front",
-             "hypervisor": "xen"}
-            for g in world.guests.values()],
-        "collectors": [{"name": f"{c.name}-box", "address": c.address}
-                       for c in world.collectors.values()],
-        "mirror_resources": [dict(r, account="default") for r in resources]}

@@ -6,6 +6,7 @@ import socket
 
 from lab.base import CollectorBase, Guest, Lab, LabError
 from lab.capture import PacketSocket
+from lab.frames import mac_bytes
 from lab.netns import Namespace, veth
 from lab.process import program
 from lab.switch import Switch
@@ -97,6 +98,7 @@ class RealCollector(CollectorBase):
                      else f"fd00:31::{index:x}")
         self.namespace = lab.namespace(name)
         veth(lab.fabric, name, self.namespace, "eth0", UNDERLAY_MTU)
+        self.macs = {mac_bytes(self.namespace.mac("eth0"))}
         lab.fabric.ip("link", "set", name, "master", "fabric")
         if version == 6:
             self.namespace.enable_ipv6("eth0")

@@ -111,6 +111,7 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
         if (const Nic *nic = find(model_.nics, *source->target_id)) {
             desire->iface_id = nic->iface_id;
             desire->mac = nic_mac(nic->mac);
+            desire->addresses = {nic->addresses.begin(), nic->addresses.end()};
             desire->subnet = nic->subnet;
         }
     }

@@ -60,8 +60,9 @@ struct TunnelDesire {
     bool bound = false;
     /* Something that decides is not known yet: its path, its bridge. */
     bool undecided = false;
-    std::string iface_id;       /* Of the source NIC; may be empty. */
-    std::string mac;            /* Its MAC; empty: not known. */
+    std::string iface_id; /* Of the source NIC; may be empty. */
+    std::string mac;      /* Its MAC; empty: not known. */
+    std::set<IpAddress> addresses;
     std::optional<Uuid> subnet; /* It is in. */
     std::string nic_bridge;     /* Where it is plugged in. */
     std::string mirror_bridge;  /* Ours, of the same datapath type. */
@@ -304,6 +305,7 @@ private:
     bool is_tap_live(const std::string &iface_id, const Seat &) const;
     bool is_segment_live(const std::string &nic_bridge) const;
     std::vector<TapTunnel> copying(const std::string &iface_id) const;
+    std::set<IpAddress> addresses_of(const std::string &iface_id) const;
     void desire_tap(const std::string &iface_id);
     void desire_shared_tap(const std::string &nic_bridge);
 

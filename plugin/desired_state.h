@@ -211,6 +211,7 @@ private:
     };
 
     void release_handles(const Uuid &tunnel);
+    void retry_handles();
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
@@ -331,7 +332,9 @@ private:
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
     Numbers<Uuid> tunnel_numbers_, filter_numbers_;
-    Numbers<std::pair<Uuid, std::string>> handles_;   /* Tunnel and way. */
+    Numbers<std::pair<Uuid, std::string>> handles_; /* Tunnel and way. */
+    std::set<Uuid> handleless_; /* Tunnels that found none left. */
+    size_t handles_used_ = 0;   /* When that was last looked at. */
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */

@@ -13,6 +13,7 @@ from chaos.mix import MIX, shapes
 from chaos.policy import Filter, Rule, Tunnel
 from lab.base import Guest
 from lab.frames import ethernet, ip_packet
+from lab.vxlan import COPY_TOS
 
 COLLECTOR = "198.51.100.10"
 
@@ -40,7 +41,7 @@ def copy_of(frame, vni):
     udp = struct.pack(">HHHH", 50000, 4789, 8 + len(vxlan), 0) + vxlan
     return ethernet("02:00:00:00:00:01", "02:00:00:00:00:02", 0x0800,
                     ip_packet("172.31.0.1", COLLECTOR, 17, udp,
-                              fragment=0x4000))
+                              fragment=0x4000, tos=COPY_TOS))
 
 
 class Oracles(unittest.TestCase):

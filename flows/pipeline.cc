@@ -22,6 +22,9 @@ constexpr uint16_t PRIORITY_TAP = 100;
 constexpr uint16_t PRIORITY_TAP_MAC = 150;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
 constexpr uint16_t PRIORITY_TAP_MAC_TAGGED = 250;
+constexpr uint16_t PRIORITY_GUARD_MARK = 280;
+constexpr uint16_t PRIORITY_TAP_OWN = 290;
+constexpr uint16_t PRIORITY_TAP_OWN_TAGGED = 295;
 constexpr uint16_t PRIORITY_GUARD = 300;
 /* Above the guard, so that the switch looks at no more than the port: the
  * guard would have it match addresses. */
@@ -188,23 +191,36 @@ hand_to(const std::vector<TapTunnel> &tunnels, Direction direction)
     return actions;
 }
 
+/* Priorities of a flow of TAP and of its twin for OVS's own tag. */
+struct TapPriority {
+    uint16_t plain, tagged;
+};
+constexpr TapPriority ANY{PRIORITY_TAP, PRIORITY_TAP_TAGGED};
+constexpr TapPriority BY_MAC{PRIORITY_TAP_MAC, PRIORITY_TAP_MAC_TAGGED};
+constexpr TapPriority OWN{PRIORITY_TAP_OWN, PRIORITY_TAP_OWN_TAGGED};
+
 /* Appends a flow of TAP and, where OVS adds a tag, its twin that pops it. */
 void
-add_tap(const std::string &match, bool by_mac, std::optional<int> own_tag,
-        uint64_t id, const std::string &actions, std::vector<Flow> *flows)
+add_tap(const std::string &match, TapPriority priority,
+        std::optional<int> own_tag, uint64_t id, const std::string &actions,
+        std::vector<Flow> *flows)
 {
-    flows->push_back(
-        {{TABLE_TAP, by_mac ? PRIORITY_TAP_MAC : PRIORITY_TAP, match},
-         id,
-         actions});
+    flows->push_back({{TABLE_TAP, priority.plain, match}, id, actions});
     if (own_tag) {
-        flows->push_back(
-            {{TABLE_TAP,
-              by_mac ? PRIORITY_TAP_MAC_TAGGED : PRIORITY_TAP_TAGGED,
-              match + ",dl_vlan=" + std::to_string(*own_tag)},
-             id,
-             "pop_vlan," + actions});
+        flows->push_back({{TABLE_TAP, priority.tagged,
+                           match + ",dl_vlan=" + std::to_string(*own_tag)},
+                          id,
+                          "pop_vlan," + actions});
     }
+}
+
+/* What a copy is besides its addresses; 'address' begins as a field of the
+ * IP version does, "nw_" or "ipv6_". */
+std::string
+match_marked(bool is_v6, const std::string &address = "")
+{
+    return std::string(is_v6 ? "udp6," : "udp,") + address +
+           "nw_tos=" + std::to_string(COPY_TOS) + ",tp_dst=4789";
 }
 
 } // namespace
@@ -238,14 +254,24 @@ tap_flows(int64_t nic, Direction direction, const TapPort &port,
             in_port +
                 (direction == Direction::Inbound ? ",dl_dst=" : ",dl_src=") +
                 port.mac,
-            true, port.own_tag, id, hand_to(tunnels, direction), &flows);
+            BY_MAC, port.own_tag, id, hand_to(tunnels, direction), &flows);
+    }
+    if (direction == Direction::Outbound) {
+        for (const IpAddress &own : port.addresses) {
+            add_tap(
+                in_port + (port.shared ? ",dl_src=" + port.mac : "") + "," +
+                    match_marked(own.is_v6,
+                                 (own.is_v6 ? "ipv6_src=" : "nw_src=") +
+                                     own.to_string() + ","),
+                OWN, port.own_tag, id, hand_to(tunnels, direction), &flows);
+        }
     }
     if (flooded.empty()) {
         return flows;
     }
     std::string to_flooded = hand_to(flooded, direction);
     if (!port.shared) {
-        add_tap(in_port, false, port.own_tag, id, to_flooded, &flows);
+        add_tap(in_port, ANY, port.own_tag, id, to_flooded, &flows);
     } else if (direction == Direction::Inbound) {
         std::string member = "reg3=" + hex(nic);
         flows.push_back(
@@ -274,7 +300,7 @@ shared_tap_flows(int64_t pair, Direction direction, int ofport,
             actions += (actions.empty() ? "" : ",") + set_register(3, nic) +
                        "," + resubmit(TABLE_MEMBER);
         }
-        add_tap(in_port + "," + TO_GROUP, false, own_tag, id, actions, &flows);
+        add_tap(in_port + "," + TO_GROUP, ANY, own_tag, id, actions, &flows);
     }
     return flows;
 }
@@ -481,6 +507,14 @@ guard_flow(const std::optional<IpAddress> &source,
     match += field + "dst=" + d + ",tp_dst=4789";
     return {{TABLE_TAP, PRIORITY_GUARD, match},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
+            "drop"};
+}
+
+Flow
+mark_guard_flow(bool is_v6)
+{
+    return {{TABLE_TAP, PRIORITY_GUARD_MARK, match_marked(is_v6)},
+            cookie(FlowOwner::Guard, 0),
             "drop"};
 }
 

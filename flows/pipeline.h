@@ -9,6 +9,9 @@
  *   |        direction: drop, before anything but the port is looked at |
  *   | 300  copies (UDP 4789 to a collector; or from our outer source   |
  *   |        to another destination of ours): drop                     |
+ *   | 290  in_port, outbound, UDP 4789 with the copies' mark, from an  |
+ *   |        address of the NIC's own: as 100 (tagged, 295: as 200)    |
+ *   | 280  UDP 4789 with the copies' mark: drop                        |
  *   | 250  as 150, OVS's own tag: pop it, then as below                |
  *   | 200  as 100, OVS's own tag: pop it, then as below                |
  *   | 150  in_port, the NIC's MAC, where NICs share the port, or not   |
@@ -117,6 +120,11 @@ struct FlowOwner {
     std::string to_string() const; /* "tunnel 7", "tap 3" ... */
 };
 
+/* The TOS that copies bear, by which every hypervisor knows them wherever they
+ * pass: DSCP 3, of the pool that RFC 2474 leaves to local use.  Its precedence
+ * is 0, so that a network that has no rule for it treats it as best effort. */
+inline constexpr int COPY_TOS = 12;
+
 inline constexpr uint64_t COOKIE_PREFIX = UINT64_C(0x6d72) << 48;
 inline constexpr uint64_t COOKIE_PREFIX_MASK = UINT64_C(0xffff) << 48;
 inline constexpr int64_t NUMBER_MAX = 0xffffff;
@@ -179,6 +187,9 @@ struct TapPort {
     std::optional<int> own_tag;
     std::string mac;     /* The NIC's; may be empty if all floods. */
     bool shared = false; /* With other NICs: 'mac' tells them apart. */
+    /* The NIC's own: what it sends from them is no copy, whatever mark the
+     * guest puts on it.  Copies from there are known by guard_flow(). */
+    std::set<IpAddress> addresses = {};
 };
 
 /* A NIC's own flows.  'tunnels' need not be sorted. */
@@ -209,6 +220,8 @@ int turn_of(const Flow &renewal);
  * without one those of any hypervisor. */
 Flow guard_flow(const std::optional<IpAddress> &source,
                 const IpAddress &destination);
+/* Drops whatever bears the mark of copies, of one IP version. */
+Flow mark_guard_flow(bool is_v6);
 
 /* Whether no frame in that direction can pass. */
 bool admits_nothing(const Filter &, Direction);

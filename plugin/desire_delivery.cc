@@ -220,8 +220,13 @@ DesiredState::take_handles(const TunnelStatus &status, bool balanced,
     bool v6 = desire->path->destination.is_v6;
     for (const DeliverySpec &way : desire->ways) {
         const int64_t *handle = value_of(status.handles, way.to_string());
-        if (!handle || !owns_handle(status.tunnel, way.to_string())) {
-            if (handles_.by_number.size() >= static_cast<size_t>(HANDLE_MAX)) {
+        bool owned = owns_handle(status.tunnel, way.to_string());
+        if (!handle || !owned) {
+            /* One that is owned and not in the row is on its way there. */
+            if (!owned && (handleless_.count(status.tunnel) ||
+                           handles_.by_number.size() >=
+                               static_cast<size_t>(HANDLE_MAX))) {
+                handleless_.insert(status.tunnel);
                 desire->fail_condition(
                     "DestinationReachable", "HANDLES_EXHAUSTED",
                     "this hypervisor delivers " + std::to_string(HANDLE_MAX) +
@@ -231,6 +236,7 @@ DesiredState::take_handles(const TunnelStatus &status, bool balanced,
         }
         desire->deliveries[*handle] = way;
     }
+    handleless_.erase(status.tunnel);
     if (desire->deliveries.empty()) {
         egress->count_only = true;
         egress->destination = handle_address(0, v6);

@@ -1,13 +1,18 @@
 /* DesiredState, the loop guards: no copy is ever copied again.
  *
- * A mirrored NIC may carry copies: the NIC of a collector, an uplink, a router
- * of VMs.  They are told by where they go.  Collectors are known to every
- * hypervisor, so what goes to UDP port 4789 of one is a copy whichever
- * hypervisor it is from, and two that mirror each other's delivery cannot feed
- * each other.  The same holds of a NIC that is plugged in here, outside of any
- * VPC, and has been made a destination.  A NIC elsewhere, or inside of a VPC,
- * shares its address with others for all that is known: there the outer source
- * must be ours. */
+ * A mirrored NIC may carry copies: the NIC of a collector, of a member of a
+ * load balancer, an uplink, a router of VMs.  They are told by the mark that
+ * all copies bear (COPY_TOS), which needs no knowledge of the inventory and
+ * two flows.  A guest can put it on what it likes, so what a NIC sends from
+ * its own address is mirrored in spite of it: copies from there are our own,
+ * and told by their addresses.
+ *
+ * A network may rewrite the mark, so copies are told by where they go as well.
+ * Collectors are known to every hypervisor, so what goes to UDP port 4789 of
+ * one is a copy whichever hypervisor it is from.  The same holds of a NIC that
+ * is plugged in here, outside of any VPC, and has been made a destination.  A
+ * NIC elsewhere, or inside of a VPC, shares its address with others for all
+ * that is known: there the outer source must be ours. */
 #include <algorithm>
 
 #include "plugin/desired_state.h"
@@ -130,6 +135,10 @@ DesiredState::desire_guards()
         }
     }
     std::set<GuardKey> standing;
+    for (const std::string &bridge : bases_) {
+        standing.insert({bridge, mark_guard_flow(false)});
+        standing.insert({bridge, mark_guard_flow(true)});
+    }
     for (const IpAddress &destination : destinations) {
         Flow flow = guard_flow(std::nullopt, destination);
         for (const std::string &bridge : bases_) {

@@ -76,6 +76,9 @@ DesiredState::handle_for(const Uuid &tunnel, const DeliverySpec &way,
     int64_t handle = handles_.allocate(key, busy);
     if (handle > HANDLE_MAX) {
         handles_.release(key);
+        if (handleless_.insert(tunnel).second) {
+            dirty_.insert(tunnel); /* To be told. */
+        }
         return 0;
     }
     return handle;
@@ -89,6 +92,18 @@ DesiredState::owns_handle(const Uuid &tunnel, const std::string &way) const
     const auto *owner =
         handle ? value_of(handles_.by_number, *handle) : nullptr;
     return owner && *owner == key;
+}
+
+/* Handles that came free are for those that found none. */
+void
+DesiredState::retry_handles()
+{
+    size_t used = handles_.by_number.size();
+    if (used < handles_used_) {
+        dirty_.merge(handleless_);
+        handleless_.clear();
+    }
+    handles_used_ = used;
 }
 
 void

@@ -21,7 +21,8 @@ vxlan_port(const std::string &mirror_bridge)
     row.options = {{"remote_ip", "flow"},
                    {"local_ip", "flow"},
                    {"in_key", "16777215"},
-                   {"out_key", "flow"}};
+                   {"out_key", "flow"},
+                   {"tos", std::to_string(COPY_TOS)}};
     row.ofport_request = VXLAN_OFPORT;
     row.mark.purpose = "vxlan";
     return row;

@@ -70,7 +70,8 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     }
     if (before.egress != after.egress || before.tap != after.tap ||
         before.mirror_bridge != after.mirror_bridge ||
-        before.iface_id != after.iface_id) {
+        before.iface_id != after.iface_id ||
+        before.addresses != after.addresses) {
         dirty_taps_.insert(before.iface_id);
         dirty_taps_.insert(after.iface_id);
     }

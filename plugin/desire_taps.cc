@@ -253,6 +253,18 @@ DesiredState::copying(const std::string &iface_id) const
     return tunnels;
 }
 
+/* The addresses of a NIC that is copied. */
+std::set<IpAddress>
+DesiredState::addresses_of(const std::string &iface_id) const
+{
+    std::set<IpAddress> addresses;
+    for (const Uuid &id : wanting_.at(iface_id)) {
+        const TunnelDesire &desire = tunnels_.at(id);
+        addresses.insert(desire.addresses.begin(), desire.addresses.end());
+    }
+    return addresses;
+}
+
 void
 DesiredState::desire_tap(const std::string &iface_id)
 {
@@ -277,6 +289,7 @@ DesiredState::desire_tap(const std::string &iface_id)
                 port.own_tag = nic.own_tag;
                 port.mac = seat->mac;
                 port.shared = seat->shared;
+                port.addresses = addresses_of(iface_id);
                 auto some = tap_flows(number, direction, port, tunnels);
                 flows.insert(flows.end(), some.begin(), some.end());
             }

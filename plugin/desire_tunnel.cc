@@ -111,6 +111,7 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
         if (const Nic *nic = find(model_.nics, *source->target_id)) {
             desire->iface_id = nic->iface_id;
             desire->mac = nic_mac(nic->mac);
+            desire->addresses = {nic->addresses.begin(), nic->addresses.end()};
             desire->subnet = nic->subnet;
         }
     }
@@ -395,7 +396,10 @@ DesiredState::desire_tunnel(const Uuid &id)
     bool balanced = model_.resources.at(tunnel->destination).type ==
                     ResourceType::LoadBalancer;
     if (in_vpc && !take_handles(*status, balanced, &desire, &egress)) {
-        return as_it_was(id, desire);
+        /* Where none is left its new way could wait without end. */
+        return desire.reasons.count("HANDLES_EXHAUSTED")
+                   ? desire
+                   : as_it_was(id, desire);
     }
     desire.wants_copy = true;
     if (!take_flood(&desire)) {

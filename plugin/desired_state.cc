@@ -376,6 +376,7 @@ DesiredState::update()
     /* A pass over the tunnels that changed, then over what they share, until
      * sharing changes nothing more: grants depend on what tunnels want, and
      * wants do not depend on grants, so that is after two passes. */
+    retry_handles();
     while (!dirty_.empty() || !dirty_bridges_.empty()) {
         std::set<Uuid> dirty;
         dirty.swap(dirty_);
@@ -392,6 +393,7 @@ DesiredState::update()
                 if (!status_of(id)) {
                     tunnel_numbers_.release(id);
                     release_handles(id);
+                    handleless_.erase(id);
                 }
             }
             changed_tunnels_.insert(id);
@@ -401,6 +403,7 @@ DesiredState::update()
         for (const std::string &bridge : bridges) {
             share_bridge(bridge);
         }
+        retry_handles();
     }
     if (rows_dirty_) {
         desire_rows();

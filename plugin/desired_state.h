@@ -60,8 +60,9 @@ struct TunnelDesire {
     bool bound = false;
     /* Something that decides is not known yet: its path, its bridge. */
     bool undecided = false;
-    std::string iface_id;       /* Of the source NIC; may be empty. */
-    std::string mac;            /* Its MAC; empty: not known. */
+    std::string iface_id; /* Of the source NIC; may be empty. */
+    std::string mac;      /* Its MAC; empty: not known. */
+    std::set<IpAddress> addresses;
     std::optional<Uuid> subnet; /* It is in. */
     std::string nic_bridge;     /* Where it is plugged in. */
     std::string mirror_bridge;  /* Ours, of the same datapath type. */
@@ -210,6 +211,7 @@ private:
     };
 
     void release_handles(const Uuid &tunnel);
+    void retry_handles();
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
@@ -305,6 +307,7 @@ private:
     bool is_tap_live(const std::string &iface_id, const Seat &) const;
     bool is_segment_live(const std::string &nic_bridge) const;
     std::vector<TapTunnel> copying(const std::string &iface_id) const;
+    std::set<IpAddress> addresses_of(const std::string &iface_id) const;
     void desire_tap(const std::string &iface_id);
     void desire_shared_tap(const std::string &nic_bridge);
 
@@ -330,7 +333,9 @@ private:
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
     Numbers<Uuid> tunnel_numbers_, filter_numbers_;
-    Numbers<std::pair<Uuid, std::string>> handles_;   /* Tunnel and way. */
+    Numbers<std::pair<Uuid, std::string>> handles_; /* Tunnel and way. */
+    std::set<Uuid> handleless_; /* Tunnels that found none left. */
+    size_t handles_used_ = 0;   /* When that was last looked at. */
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */

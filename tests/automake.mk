@@ -104,6 +104,7 @@ LAB_FILES = \
 	tests/cases/accounts.py \
 	tests/cases/activation.py \
 	tests/cases/away.py \
+	tests/cases/balance.py \
 	tests/cases/constant.py \
 	tests/cases/control_planes.py \
 	tests/cases/daemon.py \
@@ -135,6 +136,9 @@ LAB_FILES = \
 	tests/cases/security.py \
 	tests/cases/sharing.py \
 	tests/cases/updates.py \
+	tests/cases/vpc.py \
+	tests/cases/vpc_faults.py \
+	tests/cases/vpc_loops.py \
 	tests/cases/wire.py \
 	tests/chaos/__init__.py \
 	tests/chaos/book.py \
@@ -193,6 +197,7 @@ LAB_FILES = \
 	tests/lab/rule_sets.py \
 	tests/lab/row_watch.py \
 	tests/lab/switch.py \
+	tests/lab/tenant.py \
 	tests/lab/tls.py \
 	tests/lab/traffic.py \
 	tests/lab/tshark.py \
@@ -223,7 +228,9 @@ LAB_FILES = \
 	tests/system/test_right.py \
 	tests/system/test_unprivileged.py \
 	tests/system/test_updates.py \
-	tests/system/test_upstream.py
+	tests/system/test_upstream.py \
+	tests/system/test_vpc.py \
+	tests/system/test_vpc_loops.py
 EXTRA_DIST += $(LAB_FILES)
 
 RUN_SUITE = OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \

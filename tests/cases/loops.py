@@ -6,7 +6,7 @@ from lab import RealLab
 from lab.base import CollectorBase
 from lab.control import MirrorDaemon
 from lab.real import discard
-from lab.vxlan import decode
+from lab.vxlan import COPY_TOS, decode
 from lab.waiting import wait_until
 
 GUARDS = "cookie=0x6d72500000000000/0xfffff00000000000"
@@ -44,74 +44,8 @@ def two_hosts():
     return lab
 
 
-class LoopCases(ProductCases):
-    """box1 and box2 are collectors and sources, each on its hypervisor;
-    nic1 and nic2 are NICs that are destinations; uplink1 and uplink2 are the
-    hypervisors' own ports to the underlay."""
-
-    guests = {"web1": (), "db1": ()}
-    links = [("web1", "db1")]
-    collectors = {"ids4": 4}
-    make_lab = staticmethod(two_hosts)
-
-    @classmethod
-    def prepare_switch(cls):
-        hosts = cls.lab.hypervisors
-        cls.boxes = {}
-        for host in hosts.values():
-            # A loop between two hypervisors has no end: what goes round is
-            # bounded, so that it can be looked at.
-            host.vsctl("set", "Open_vSwitch", ".",
-                       "external_ids:mirror-rate-kbps=1000")
-        for name, host, last in (("box1", "hv1", 51), ("box2", "hv2", 52),
-                                 ("nic1", "hv1", 53), ("nic2", "hv2", 54)):
-            cls.boxes[name] = Box(cls.lab, name, hosts[host], last)
-            setattr(cls, name, cls.boxes[name])
-        for number in "12":
-            hosts["hv" + number].vsctl(
-                "set", "Interface", "uplink",
-                f"external_ids:iface-id=uplink{number}")
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        second = MirrorDaemon(cls.lab, cls.lab.hypervisors["hv2"],
-                              cls.control).start()
-        cls.daemons = [cls.lab.daemon, second]
-        for a, b in (("box1", "box2"), ("box2", "box1"), ("nic1", "nic2"),
-                     ("nic2", "nic1")):
-            cls.lab.wait_link(a, b)
-
-    @classmethod
-    def inventory(cls):
-        """The two "nic" are destinations of type network-interface."""
-        document = super().inventory()
-        document["mirror_resources"] = [
-            r for r in document["mirror_resources"]
-            if not r["name"].startswith("nic")]
-
-        def resource(name, purpose, kind, target):
-            document["mirror_resources"].append(
-                {"name": name, "account": "default", "purpose": purpose,
-                 "type": kind, "target": target})
-        for name, box in cls.boxes.items():
-            if name.startswith("nic"):
-                resource(name, "destination", "network-interface",
-                         f"{name}-eth0")
-                continue
-            document["collectors"].append(
-                {"name": f"{name}-box", "address": box.address})
-            resource(name, "destination", "collector", f"{name}-box")
-        for number in "12":
-            name = f"uplink{number}"
-            document["network_interfaces"].append(
-                {"name": name, "iface_id": name, "addresses": [],
-                 "mac": cls.lab.hypervisors[f"hv{number}"].namespace.mac(
-                     "uplink")})
-            resource(f"{name}-src", "source", "network-interface", name)
-        return document
-
-    # Loops.
+class Loops(ProductCases):
+    """What it takes to close a loop; 'daemons' are all there are."""
 
     def mirroring(self):
         """The daemons that have something to do."""
@@ -144,7 +78,7 @@ class LoopCases(ProductCases):
             return same
         wait_until(still, "the loop to die", 20, 0.2)
 
-    def loop(self, what, places, send):
+    def loop(self, what, places, send, deep=DEEP):
         """One frame goes round without guards; with them nothing does.
         Then the captures hold what 'send' caused with guards in place."""
         self.addCleanup(self.put_guards_back)
@@ -155,8 +89,8 @@ class LoopCases(ProductCases):
             return [depth(f) for p in places for f in p.wire() if depth(f)]
         send(900)
         try:
-            wait_until(lambda: max(depths(), default=0) >= DEEP,
-                       lambda: f"{what}: the loop to be {DEEP} deep; it is "
+            wait_until(lambda: max(depths(), default=0) >= deep,
+                       lambda: f"{what}: the loop to be {deep} deep; it is "
                        f"{max(depths(), default=0)}", 10)
         finally:
             self.put_guards_back()
@@ -171,6 +105,83 @@ class LoopCases(ProductCases):
               f"{max(loose)} deep; of 20, guarded, {len(guarded)} copies up "
               f"to {max(guarded)} deep", flush=True)
         self.assertEqual(max(guarded), 1, what)
+
+    @classmethod
+    def bound(cls):
+        """A loop between hypervisors has no end: what goes round is bounded,
+        so that it can be looked at."""
+        for host in cls.lab.hypervisors.values():
+            host.vsctl("set", "Open_vSwitch", ".",
+                       "external_ids:mirror-rate-kbps=1000")
+
+    @classmethod
+    def start_others(cls):
+        """A daemon on each hypervisor but the first, which has one."""
+        cls.daemons = [cls.lab.daemon] + [
+            MirrorDaemon(cls.lab, host, cls.control).start()
+            for host in list(cls.lab.hypervisors.values())[1:]]
+
+
+class LoopCases(Loops):
+    """box1 and box2 are collectors and sources, each on its hypervisor;
+    nic1 and nic2 are NICs that are destinations; uplink1 and uplink2 are the
+    hypervisors' own ports to the underlay."""
+
+    guests = {"web1": (), "db1": ()}
+    links = [("web1", "db1")]
+    collectors = {"ids4": 4}
+    make_lab = staticmethod(two_hosts)
+
+    @classmethod
+    def prepare_switch(cls):
+        hosts = cls.lab.hypervisors
+        cls.boxes = {}
+        cls.bound()
+        for name, host, last in (("box1", "hv1", 51), ("box2", "hv2", 52),
+                                 ("nic1", "hv1", 53), ("nic2", "hv2", 54)):
+            cls.boxes[name] = Box(cls.lab, name, hosts[host], last)
+            setattr(cls, name, cls.boxes[name])
+        for number in "12":
+            hosts["hv" + number].vsctl(
+                "set", "Interface", "uplink",
+                f"external_ids:iface-id=uplink{number}")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.start_others()
+        for a, b in (("box1", "box2"), ("box2", "box1"), ("nic1", "nic2"),
+                     ("nic2", "nic1")):
+            cls.lab.wait_link(a, b)
+
+    @classmethod
+    def inventory(cls):
+        """The two "nic" are destinations of type network-interface."""
+        document = super().inventory()
+        document["mirror_resources"] = [
+            r for r in document["mirror_resources"]
+            if not r["name"].startswith("nic")]
+
+        def resource(name, purpose, kind, target):
+            document["mirror_resources"].append(
+                {"name": name, "account": "default", "purpose": purpose,
+                 "type": kind, "target": target})
+        for name, box in cls.boxes.items():
+            if name.startswith("nic"):
+                resource(name, "destination", "network-interface",
+                         f"{name}-eth0")
+                continue
+            document["collectors"].append(
+                {"name": f"{name}-box", "address": box.address})
+            resource(name, "destination", "collector", f"{name}-box")
+        for number in "12":
+            name = f"uplink{number}"
+            document["network_interfaces"].append(
+                {"name": name, "iface_id": name, "addresses": [],
+                 "mac": cls.lab.hypervisors[f"hv{number}"].namespace.mac(
+                     "uplink")})
+            resource(f"{name}-src", "source", "network-interface", name)
+        return document
 
     def tunnel_of(self, source, destination, vni):
         name = f"{source}-{destination.name}"
@@ -257,3 +268,15 @@ class LoopCases(ProductCases):
         self.assert_copied(self.ids4, 7001, out + back)
         self.assert_received(self.db1, out)
         self.assert_received(self.web1, back)
+
+    def test_a_guest_that_marks_its_own_vxlan_as_copies_are_is_mirrored(self):
+        """Else it could hide by it what it sends."""
+        self.tunnel_of("web1", self.ids4, 7001)
+        talk = self.lab.talk("web1", "db1", sport=55555, dport=4789,
+                             tos=COPY_TOS)
+        self.lab.wait_copied(talk, self.ids4, 7001)
+        self.lab.clear()
+        out = talk.frames(range(20))
+        self.lab.exchange((self.web1, out))
+        self.assert_copied(self.ids4, 7001, out)
+        self.assert_received(self.db1, out)

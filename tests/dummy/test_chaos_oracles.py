@@ -16,6 +16,7 @@ from chaos.policy import Filter, Rule, Tunnel
 from chaos.tenant_edits import TenantEditor
 from lab.base import Guest
 from lab.frames import ethernet, ip_packet, mac_bytes
+from lab.vxlan import COPY_TOS
 
 COLLECTOR, RECEIVER = "198.51.100.10", "02:00:00:00:00:02"
 
@@ -44,7 +45,7 @@ def copy_of(frame, vni, source="172.31.0.1", destination=COLLECTOR, ttl=64):
     udp = struct.pack(">HHHH", 50000, 4789, 8 + len(vxlan), 0) + vxlan
     return ethernet("02:00:00:00:00:01", RECEIVER, 0x0800,
                     ip_packet(source, destination, 17, udp, ttl=ttl,
-                              fragment=0x4000))
+                              fragment=0x4000, tos=COPY_TOS))
 
 
 class Oracles(unittest.TestCase):

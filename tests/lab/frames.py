@@ -46,13 +46,14 @@ def ethernet(source, destination, ethertype, body, tags=()):
 
 
 def ip_packet(source, destination, protocol, body, ttl=64, ident=0,
-              fragment=0):
+              fragment=0, tos=0):
     """An IPv4 or IPv6 packet; 'fragment' is IPv4's flags and offset."""
     s, d = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     if s.version == 6:
-        return (struct.pack(">IHBB", 6 << 28, len(body), protocol, ttl)
+        return (struct.pack(">IHBB", 6 << 28 | tos << 20, len(body),
+                            protocol, ttl)
                 + s.packed + d.packed + body)
-    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), ident, fragment,
+    head = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(body), ident, fragment,
                        ttl, protocol, 0) + s.packed + d.packed
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
 
@@ -106,14 +107,14 @@ class Talk:
     """
 
     def __init__(self, a, b, protocol="udp", sport=40000, dport=5000,
-                 version=4, tags=()):
+                 version=4, tags=(), tos=0):
         self.a, self.b, self.protocol = a, b, protocol
         self.sport, self.dport = sport, dport
-        self.version, self.tags = version, tags
+        self.version, self.tags, self.tos = version, tags, tos
 
     def back(self):
         return Talk(self.b, self.a, self.protocol, self.dport, self.sport,
-                    self.version, self.tags)
+                    self.version, self.tags, self.tos)
 
     def frame(self, number, length=200):
         header = 14 + 4 * len(self.tags)
@@ -140,7 +141,8 @@ class Talk:
         return ethernet(self.a.mac, self.b.mac,
                         0x86dd if self.version == 6 else 0x0800,
                         ip_packet(source, destination, code, body,
-                                  ident=number & 0xffff), self.tags)
+                                  ident=number & 0xffff, tos=self.tos),
+                        self.tags)
 
     def frames(self, numbers, length=200):
         return [self.frame(n, length) for n in numbers]

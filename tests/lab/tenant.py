@@ -14,8 +14,11 @@ class Receiver:
         self.guest, self.name = guest, name or guest.name
         self.address = guest.ip
 
+    def wire(self):
+        return self.guest.received()
+
     def copies(self):
-        decoded = (decode(frame) for frame in self.guest.received())
+        decoded = (decode(frame) for frame in self.wire())
         return [c for c in decoded
                 if c and c.destination in (self.guest.ip, self.guest.ip6)]
 

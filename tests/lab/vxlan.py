@@ -7,6 +7,7 @@ import struct
 from lab.frames import checksum, number_of, transport_checksum
 
 PORT = 4789
+COPY_TOS = 0x0c     # Which all copies bear.
 
 
 @dataclasses.dataclass
@@ -40,6 +41,7 @@ def decode(wire):
         flags, = struct.unpack_from(">H", head, 6)
         source, destination = (str(ipaddress.ip_address(head[12:16])),
                                str(ipaddress.ip_address(head[16:20])))
+        tos = head[1]
         if head[0] != 0x45:
             faults.append("IPv4 options")
         if flags != 0x4000:
@@ -49,6 +51,7 @@ def decode(wire):
     elif ethertype == 0x86dd and len(wire) >= 54:
         head = wire[14:54]
         size, protocol, ttl = 40, head[6], head[7]
+        tos = (head[0] << 4 | head[1] >> 4) & 0xff
         total = 40 + struct.unpack_from(">H", head, 4)[0]
         source, destination = (str(ipaddress.ip_address(head[8:24])),
                                str(ipaddress.ip_address(head[24:40])))
@@ -60,6 +63,8 @@ def decode(wire):
     sport, dport, length, given = struct.unpack_from(">HHHH", wire, at)
     if dport != PORT:
         return None
+    if tos & 0xfc != COPY_TOS:
+        faults.append(f"TOS {tos:#04x}, which is no mark of a copy")
     if total != len(wire) - 14:
         faults.append(f"IP length {total} in {len(wire) - 14} bytes")
     if length != len(wire) - at:

@@ -276,7 +276,10 @@ Host::write_statuses()
             const std::string text = way.to_string();
             if (!handles.count(text) ||
                 !desired.owns_handle(status.tunnel, text)) {
-                handles[text] = desired.handle_for(status.tunnel, way, {});
+                if (int64_t handle =
+                        desired.handle_for(status.tunnel, way, {})) {
+                    handles[text] = handle;
+                }
             }
         }
         written |= handles != status.handles;

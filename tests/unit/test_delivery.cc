@@ -464,6 +464,151 @@ TEST_F(Tenant, AHandleThatTwoRowsClaimServesOne)
     EXPECT_EQ(handles.size(), 4u);
 }
 
+/* Another tunnel has all handles, or all but some. */
+class Crowded : public Tenant {
+protected:
+    Crowded()
+    {
+        host.add_nic(6);
+        nic(6).subnet = row_id(Row::Subnet, 1);
+        nic(6).addresses = {ip_of("10.1.0.6")};
+        add_destination(7, ResourceType::NetworkInterface, "nic6",
+                        row_id(Row::Nic, 6));
+    }
+
+    TunnelStatus &other()
+    {
+        for (auto &[id, status] : model.tunnel_statuses) {
+            if (status.tunnel == row_id(Row::Tunnel, 1)) {
+                return status;
+            }
+        }
+        ADD_FAILURE() << "the other tunnel has no status row";
+        abort();
+    }
+
+    void crowd(int64_t free)
+    {
+        host.add_tunnel(1, 0, 6);
+        ASSERT_TRUE(host.settle());
+        for (int64_t n = 1; n <= HANDLE_MAX - free; n++) {
+            other().handles.emplace("way " + std::to_string(n), n);
+        }
+        for (auto &[way, handle] : other().handles) {
+            if (!way.starts_with("way")) { /* Its own: beyond those. */
+                handle = HANDLE_MAX - handle + 1;
+            }
+        }
+        host.feed();
+    }
+
+    bool exhausted()
+    {
+        auto condition = desire().conditions.find("DestinationReachable");
+        bool told = desire().reasons.count("HANDLES_EXHAUSTED") > 0;
+        EXPECT_EQ(
+            told,
+            condition != desire().conditions.end() &&
+                condition->second.status == ConditionStatus::False &&
+                condition->second.reason.starts_with("HANDLES_EXHAUSTED: "));
+        return told;
+    }
+};
+
+TEST_F(Crowded, WithoutAHandleLeftATunnelIsToldAndDoesNotCopy)
+{
+    crowd(3);
+    start(5);
+    EXPECT_TRUE(exhausted());
+    EXPECT_EQ(desire().health, Health::Degraded);
+    EXPECT_FALSE(desire().egress);
+    EXPECT_TRUE(desire().deliveries.empty());
+    EXPECT_TRUE(new_handles(tunnel, Actual{}, &host.desired).empty());
+    /* It heals as soon as another needs one handle less. */
+    host.desired.take_changed_tunnels();
+    other().handles.erase("way 7");
+    host.feed();
+    EXPECT_FALSE(exhausted());
+    EXPECT_TRUE(host.desired.take_changed_tunnels().count(tunnel));
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(exhausted());
+    EXPECT_EQ(desire().health, Health::Ok);
+    ASSERT_EQ(desire().deliveries.size(), 1u);
+    EXPECT_EQ(desire().deliveries.begin()->first, 7);
+}
+
+TEST_F(Crowded, TheLastHandleServesOneAndTheNextIsTold)
+{
+    crowd(4);
+    start(5);
+    EXPECT_FALSE(exhausted());
+    EXPECT_TRUE(desire().egress);
+    Uuid first = tunnel;
+    tunnel = host.add_tunnel(2, 0, 7);
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(exhausted());
+    model.tunnels.erase(first);
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(exhausted());
+    EXPECT_TRUE(desire().egress);
+}
+
+TEST_F(Crowded, OfTwoThatWantTheLastHandleTheOtherIsTold)
+{
+    crowd(4);
+    Uuid first = host.add_tunnel(0, 0, 5);
+    tunnel = host.add_tunnel(2, 0, 7);
+    ASSERT_TRUE(host.settle());
+    bool first_copies = host.desire(first).egress.has_value();
+    EXPECT_NE(first_copies, desire().egress.has_value());
+    if (!first_copies) {
+        tunnel = first;
+    }
+    EXPECT_TRUE(exhausted());
+}
+
+TEST_F(Crowded, AHandleThatIsOnItsWayToTheRowIsNotMissing)
+{
+    crowd(4);
+    start(5);
+    nic(5).addresses = {ip_of("10.1.0.10")};
+    /* The old way is silent, and its handle goes to the new one. */
+    for (auto &[id, status] : model.tunnel_statuses) {
+        if (status.tunnel == tunnel) {
+            status.handles.clear();
+        }
+    }
+    host.feed();
+    EXPECT_FALSE(exhausted());
+    ASSERT_EQ(new_handles(tunnel, Actual{}, &host.desired).size(), 1u);
+    model.tunnels[tunnel].note = "desired once more";
+    host.feed();
+    EXPECT_FALSE(exhausted());
+}
+
+TEST_F(Crowded, WhoseDestinationMovedDoesNotGoOnToWhereItWas)
+{
+    crowd(4);
+    start(5);
+    ASSERT_TRUE(desire().egress);
+    TunnelStatus *own = nullptr;
+    for (auto &[id, status] : model.tunnel_statuses) {
+        own = status.tunnel == tunnel ? &status : own;
+    }
+    nic(5).addresses = {ip_of("10.1.0.10")};
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(exhausted());
+    EXPECT_FALSE(desire().egress);
+    EXPECT_FALSE(desire().undecided);
+    /* Once nothing goes there any more its old handle is free for it. */
+    own->handles.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(exhausted());
+    ASSERT_EQ(desire().deliveries.size(), 1u);
+    EXPECT_EQ(desire().deliveries.begin()->second.destination,
+              ip_of("10.1.0.10"));
+}
+
 TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
 {
     start(6);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "plugin/switch_names.h"
 #include "tests/unit/host.h"
 
 namespace pm {
@@ -33,12 +34,14 @@ protected:
         return id;
     }
 
+    /* By their addresses. */
     std::set<std::string> guarded() const
     {
         std::set<std::string> matches;
         for (const auto &[key, flows] : host.desired.flows()) {
             for (const Flow &flow : flows) {
-                if (key.owner.kind == FlowOwner::Guard) {
+                if (key.owner.kind == FlowOwner::Guard &&
+                    flow.key.priority == 300) {
                     matches.insert(flow.key.match);
                 }
             }
@@ -51,6 +54,8 @@ protected:
 };
 
 using Matches = std::set<std::string>;
+const std::string MARKED = "udp,nw_tos=12,tp_dst=4789",
+                  MARKED6 = "udp6,nw_tos=12,tp_dst=4789";
 const std::string OURS = "udp,nw_dst=192.0.2.1,tp_dst=4789";
 
 TEST_F(LoopGuard, StandsBeforeEveryCollector)
@@ -118,6 +123,59 @@ TEST_F(LoopGuard, OfANicInAVpcDoesNotTakeItsAddressForTheOnlyOne)
     host.model.nics[row_id(Row::Nic, 9)].subnet = subnet;
     ASSERT_TRUE(host.settle());
     EXPECT_EQ(guarded(), Matches{OURS});
+}
+
+/* Flows of priority 'from' to 'to', with what they do. */
+std::map<std::string, std::string>
+flows_between(const Host &host, int from, int to)
+{
+    std::map<std::string, std::string> found;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        for (const Flow &flow : flows) {
+            if (flow.key.table == TABLE_TAP && flow.key.priority >= from &&
+                flow.key.priority <= to) {
+                found[flow.key.match] = flow.actions;
+            }
+        }
+    }
+    return found;
+}
+
+TEST_F(LoopGuard, KnowsCopiesOfEverybodyByTheirMark)
+{
+    std::map<std::string, std::string> marks{{MARKED, "drop"},
+                                             {MARKED6, "drop"}};
+    EXPECT_EQ(flows_between(host, 280, 280), marks);
+    EXPECT_EQ(host.desired.rows().ports.at("mirror-vxlan").options.at("tos"),
+              "12");
+    /* They outlive the tunnel, as those of the other hypervisors may. */
+    host.model.tunnels.clear();
+    host.feed();
+    EXPECT_EQ(flows_between(host, 280, 280), marks);
+}
+
+TEST_F(LoopGuard, OfTheMarkLetsANicsOwnFramesPass)
+{
+    auto tap = [&] { return flows_between(host, 100, 100); };
+    auto own = [&] { return flows_between(host, 290, 295); };
+    const std::string outbound =
+        "in_port=" + std::to_string(host.facts.ofports.at(
+                         nic_port_name(1, Direction::Outbound)));
+    Nic &nic = host.model.nics.at(row_id(Row::Nic, 0));
+    ASSERT_EQ(nic.addresses, std::vector{ip_of("10.1.0.1")});
+    EXPECT_EQ(own(), (std::map<std::string, std::string>{
+                         {outbound + ",udp,nw_src=10.1.0.1,nw_tos=12,"
+                                     "tp_dst=4789",
+                          tap().at(outbound)}}));
+    nic.addresses = {ip_of("fd00::1")};
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(own(), (std::map<std::string, std::string>{
+                         {outbound + ",udp6,ipv6_src=fd00::1,nw_tos=12,"
+                                     "tp_dst=4789",
+                          tap().at(outbound)}}));
+    nic.addresses = {};
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(own().empty());
 }
 
 } // namespace

@@ -368,6 +368,52 @@ TEST(GuardFlow, HasOneOwnerForOnePairOfAddresses)
     EXPECT_NE(guard_flow(a, b).cookie, guard_flow(b, a).cookie);
 }
 
+TEST(GuardFlow, OfTheMarkComesAfterThoseOfAddresses)
+{
+    for (bool v6 : {false, true}) {
+        Flow flow = mark_guard_flow(v6);
+        EXPECT_EQ(flow.key.table, TABLE_TAP);
+        EXPECT_EQ(flow.key.priority, 280);
+        EXPECT_EQ(flow.key.match,
+                  std::string(v6 ? "udp6" : "udp") + ",nw_tos=12,tp_dst=4789");
+        EXPECT_EQ(flow.actions, "drop");
+        EXPECT_EQ(Cookie::decode(flow.cookie)->owner.kind, FlowOwner::Guard);
+    }
+}
+
+/* What the NIC sends from its own address is looked at between the guards of
+ * addresses and that of the mark. */
+TEST(TapFlows, TakeWhatANicSendsItselfForNoCopy)
+{
+    TapPort port{4, 5, "02:00:00:00:00:05", false, {ip_of("10.1.0.5")}};
+    auto between = [&](Direction direction) {
+        std::map<std::string, std::string> found;
+        for (const Flow &flow :
+             tap_flows(1, direction, port, {{.tunnel = 7}})) {
+            if (flow.key.priority > mark_guard_flow(false).key.priority &&
+                flow.key.priority < 300) {
+                found[std::to_string(flow.key.priority) + " " +
+                      flow.key.match] = flow.actions;
+            }
+        }
+        return found;
+    };
+    const std::string copy =
+        "set_field:0x2->reg0,set_field:0x7->reg2,resubmit(,2)";
+    const std::string own = "udp,nw_src=10.1.0.5,nw_tos=12,tp_dst=4789";
+    using Found = std::map<std::string, std::string>;
+    EXPECT_EQ(between(Direction::Inbound), Found{});
+    EXPECT_EQ(
+        between(Direction::Outbound),
+        (Found{{"290 in_port=4," + own, copy},
+               {"295 in_port=4," + own + ",dl_vlan=5", "pop_vlan," + copy}}));
+    port.shared = true;
+    port.own_tag.reset();
+    EXPECT_EQ(
+        between(Direction::Outbound),
+        (Found{{"290 in_port=4,dl_src=02:00:00:00:00:05," + own, copy}}));
+}
+
 TEST(Cookie, KeepsEachFieldOnItsOwnDigits)
 {
     Cookie cookie{{FlowOwner::Egress, 7}, Direction::Outbound, 0};

@@ -205,7 +205,8 @@ DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
                 (path.leg_trouble.empty()
                      ? "; see that nothing else on this host uses it"
                      : ": " + path.leg_trouble +
-                           "; the daemon needs CAP_NET_ADMIN for it"));
+                           "; free the range, and see that the daemon has "
+                           "CAP_NET_ADMIN"));
     }
     egress->source = range.source;
     return true;

@@ -400,9 +400,10 @@ NetlinkWatch::give_address(const std::string &link, const Cidr &net,
     int ifindex = i->second;
     auto refused = [&](const Message &msg, const std::string &what) {
         int error = msg ? command(msg.get()) : ENOMEM;
-        return error && error != EEXIST ? "cannot " + what + " " + link +
-                                              ": " + std::strerror(error)
-                                        : "";
+        return error ? "cannot " + what + " " + link + ": " +
+                           (error == EEXIST ? "something else has that"
+                                            : std::strerror(error))
+                     : "";
     };
     std::string why = refused(make_link_up(ifindex), "bring up");
     if (why.empty()) {

@@ -163,6 +163,21 @@ class VpcCases(PeeredCases):
             self.control.wait_running("first")
             self.assert_all_copied(self.exchange())
 
+    def test_a_private_range_that_somebody_takes_is_told_and_taken_back(self):
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        ip = self.switch.namespace.ip
+        taken = ("169.254.192.0/18", "dev", "br-phy")
+        ip("route", "replace", *taken)
+        self.control.wait_tunnel("first", lambda t: any(
+            r["code"] == "DELIVERY_NOT_ROUTED" and "something else" in
+            r["message"] for r in t["reasons"]), "to say who has it", 5)
+        self.assertIn("169.254.192.0/18 dev br-phy", ip("route").stdout)
+        ip("route", "del", *taken)
+        self.control.wait_tunnel("first", lambda t: t["health"] == "ok"
+                                 and t["state"] == "Running", "to heal", 5)
+        self.first_copy()
+
     def test_cleaning_up_leaves_nothing(self):
         self.tunnel("first", self.receiver, VNI)
         self.first_copy()

@@ -8,7 +8,9 @@ import time
 import unittest
 
 from cases.healing import HEALED_S, HealingCases
+from cases.probe import Prober
 from cases.vpc import TenantCases
+from lab.control import MirrorDaemon
 from lab.tenant import Receiver
 from lab.waiting import wait_until
 from ovn.ovn_case import BLOCKED_PORT, ROUTER_MACS, OvnCases
@@ -309,7 +311,7 @@ class Strangers(OvnCases, HealingCases, unittest.TestCase):
     test_whoever_keeps_clearing_is_not_fought_in_a_loop = None
 
 
-class Delivery(OvnCases, unittest.TestCase):
+class Delivery(Prober, OvnCases, unittest.TestCase):
     """far1, by OVN's router in another logical switch, gets the copies; or
     far2, which is on the other hypervisor."""
 
@@ -391,6 +393,19 @@ class Delivery(OvnCases, unittest.TestCase):
     def test_copies_go_to_another_hypervisor(self):
         self.deliver_to(self.far2)
         self.copied()
+
+    def test_a_probe_is_told_by_both_hypervisors(self):
+        self.deliver_to(self.far2)
+        hv2 = MirrorDaemon(self.lab, self.lab.hypervisors["hv2"],
+                           self.control).start()
+        self.addCleanup(hv2.stop)
+        for direction in "out", "in":
+            told = self.probe("first", direction)
+            self.assertEqual(self.results(told), ["passed"] * 6)
+            self.assertEqual([told["stations"][s]["chassis"] for s in
+                              ("wire", "arrival")], ["hv1", "hv2"])
+            wait_until(lambda: self.marked(self.receiver, 7001, told),
+                       "the copy", 5)
 
     def test_an_acl_that_does_not_admit_them_stops_them(self):
         """Of the destination's logical switch, as the guide's ACG."""

@@ -433,29 +433,30 @@ put_probe(const Attempt &a, Uuid *id)
 }
 
 int
-finish_probe(const Attempt &a, const Uuid &id)
+finish_probe(const Attempt &a, const Uuid &id, long long limit_ms)
 {
     const Settings &settings = a.settings;
+    auto within = [&](long long ms) {
+        return std::min(time_msec() + ms, limit_ms);
+    };
     /* A server that restarts meanwhile is no reason to give up. */
     ovsdb_idl_enable_reconnect(a.idl);
     Probing probing(a.idl, id, *a.probe);
     std::string path = path_of("mirror_tunnels", a.probed);
     if (!probing.wait_for([&] { return probing.has_answered(); },
-                          time_msec() + ANSWER_MS)) {
+                          within(ANSWER_MS))) {
         probing.forget();
         complain("NO_ANSWER", path,
                  "hypervisor " + a.probe->chassis +
                      " has not answered; is its ovs-mirrord running?");
         return EXIT_REFUSED;
     }
-    probing.wait_for([&] { return probing.all_watch(); },
-                     time_msec() + WATCH_MS);
+    probing.wait_for([&] { return probing.all_watch(); }, within(WATCH_MS));
     if (!probing.start()) {
         complain("DATABASE", settings.db, "the probe could not be started");
         return EXIT_REFUSED;
     }
-    probing.wait_for([&] { return probing.is_known(); },
-                     time_msec() + FLIGHT_MS);
+    probing.wait_for([&] { return probing.is_known(); }, within(FLIGHT_MS));
 
     const Model &model = a.before;
     const Tunnel *tunnel = find(model.tunnels, a.probe->tunnel);

@@ -391,7 +391,8 @@ Session::attempt()
         struct uuid uuid = to_ovs_uuid(probe);
         probe = to_uuid(*ovsdb_idl_txn_get_insert_uuid(txn.get(), &uuid));
         txn.reset();
-        return finish_probe(a, probe);
+        return finish_probe(a, probe,
+                            settings_.timeout_secs ? deadline_ : LLONG_MAX);
     }
     if (!status || *status != EXIT_DONE || !waits) {
         return status;

@@ -149,8 +149,9 @@ bool is_alive(const Chassis &, int64_t now_ms);
  * behind; '*id' is its row, until the server gives it another. */
 void put_probe(const Attempt &, Uuid *id);
 /* Sees it through and prints what came of it.  Returns EXIT_DONE if all
- * stations were passed as far as can be seen from here, else EXIT_REFUSED. */
-int finish_probe(const Attempt &, const Uuid &id);
+ * stations were passed as far as can be seen from here, else EXIT_REFUSED.
+ * 'limit_ms' is by time_msec(). */
+int finish_probe(const Attempt &, const Uuid &id, long long limit_ms);
 
 /* What a list command shows, in the format asked for: 'objects' as JSON, and
  * their 'keys' as CSV, the same of an empty list; the rest as a table with

@@ -53,6 +53,11 @@ class PeeredCases(TenantCases):
     """ids is in VPC b; a router joins the two."""
 
     @classmethod
+    def place_of_ids(cls):
+        """Where it is, as add_guest() takes it."""
+        return {}
+
+    @classmethod
     def prepare_switch(cls):
         lab = cls.lab
         cls.router = Router(lab, "rt", {
@@ -63,7 +68,8 @@ class PeeredCases(TenantCases):
                 lab, name, 101, f"10.1.0.{n}/24", "10.1.0.1",
                 f"fd00:a::{n}/64", "fd00:a::1", mtu=cls.mtu))
         cls.ids = add_vm(lab, "ids", 102, "10.2.0.9/24", "10.2.0.1",
-                         "fd00:b::9/64", "fd00:b::1", mtu=cls.mtu)
+                         "fd00:b::9/64", "fd00:b::1", mtu=cls.mtu,
+                         **cls.place_of_ids())
         cls.receiver = Receiver(cls.ids)
 
     @classmethod

@@ -1,12 +1,15 @@
 /* Rows of the control database, with whatever the schema lets in: from the
  * rows to what a hypervisor desires, plans and reports, and to what the
  * console lists and edits. */
+#include "flows/frame_compose.h"
+#include "flows/frame_text.h"
 #include "flows/openflow.h"
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_rows.h"
 #include "plugin/filter_cost.h"
 #include "plugin/kinds.h"
 #include "plugin/lifecycle.h"
+#include "plugin/probe.h"
 #include "plugin/status.h"
 #include "tests/fuzz/rows.h"
 #include "tests/unit/simulated_agent.h"
@@ -209,6 +212,30 @@ check_flows(const DesiredState &desired)
     }
 }
 
+/* A frame that a probe is made of is one that the filter admits, after it has
+ * been put in words and read from them too. */
+void
+check_samples(const Filter &filter)
+{
+    for (Direction direction : DIRECTIONS) {
+        auto frame = sample_frame(&filter, direction, {});
+        if (!frame) {
+            continue;
+        }
+        std::string words = flow_of(*frame), error;
+        auto parsed = parse_frame(words, &error);
+        hold(parsed.has_value(), "a probe's frame is refused: " + error);
+        hold(decide(filter, direction, parsed->frame).admitted,
+             "a probe's frame is not admitted: " + words);
+        void *bytes = nullptr;
+        size_t length = 0;
+        char *why =
+            frame_compose(parsed->flow.c_str(), "probe", &bytes, &length);
+        hold(!why, "a probe's frame cannot be made: " + words);
+        free(bytes);
+    }
+}
+
 /* What everybody asks of the rows that is no business of a hypervisor. */
 void
 ask_as_people(const Model &model, const Read &read, Bytes *bytes)
@@ -256,6 +283,7 @@ ask_as_people(const Model &model, const Read &read, Bytes *bytes)
         check_filter(model, id, Limits{}, "", &problems);
         if (problems.empty()) {
             filter_cost(filter);
+            check_samples(filter);
         }
     }
 }

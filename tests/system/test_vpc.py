@@ -3,12 +3,17 @@
 import unittest
 
 from cases.balance import BalanceCases
+from cases.fabric import FabricCases
 from cases.vpc import MtuMixCases, OverlapCases, VpcCases
 from cases.vpc_faults import VpcOutageCases, VpcRestartCases
 from lab import RealLab
 
 
 class Vpc(VpcCases, unittest.TestCase):
+    make_lab = RealLab
+
+
+class Fabric(FabricCases, unittest.TestCase):
     make_lab = RealLab
 
 

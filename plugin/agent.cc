@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "ovsdb/ovs_c.h"
 #include "plugin/switch_names.h"
 
@@ -54,8 +56,9 @@ Agent::run()
     prober_.run(*this, control_.probes());
     judge_vswitchd();
     judge_mirrors();
-    /* What the bridges have just said may change what should be there. */
-    if (may_act() && !desired_.outdated()) {
+    if (std::exchange(reconsider_, false)) {
+        poll_immediate_wake();
+    } else if (may_act()) {
         apply_plan();
         count_when_due();
     }

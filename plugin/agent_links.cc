@@ -166,6 +166,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
             next_hops_.doubt(time_msec());
         } else {
             next_hops_.restarted(time_msec());
+            reconsider_ = true;
         }
     }
     auto lost =

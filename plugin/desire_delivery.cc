@@ -121,7 +121,7 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
                         "and restart its server (docs/upgrade.md)");
         return false;
     }
-    DeliverySite site{nic.bridge, nic.own_tag, ""};
+    DeliverySite site{nic.bridge, nic.vlan, ""};
     if (nic.bridge == facts_.settings.ovn_bridge && source.subnet) {
         site.tag.reset();
         site.iface_id =

@@ -61,21 +61,6 @@ DeliverySpec::to_string() const
            next_hop + " on " + site;
 }
 
-std::optional<std::pair<IpAddress, IpAddress>>
-parse_delivery_ends(const std::string &text)
-{
-    size_t to = text.find('>'), via = text.find(" via ");
-    if (to == std::string::npos || via == std::string::npos || via < to) {
-        return std::nullopt;
-    }
-    auto source = IpAddress::parse(text.substr(0, to));
-    auto destination = IpAddress::parse(text.substr(to + 1, via - to - 1));
-    if (!source || !destination || source->is_v6 != destination->is_v6) {
-        return std::nullopt;
-    }
-    return std::pair(*source, *destination);
-}
-
 std::string
 delivery_mac(const std::string &chassis, const std::string &bridge)
 {

@@ -28,10 +28,8 @@
 #define FLOWS_DELIVERY_H 1
 
 #include <compare>
-#include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "flows/flow.h"
@@ -66,10 +64,6 @@ struct DeliverySpec {
     /* "10.1.0.5>10.2.0.9 via 02:00:00:00:01:01 on br-int tag 5". */
     std::string to_string() const;
 };
-
-/* Source and destination of a DeliverySpec's text. */
-std::optional<std::pair<IpAddress, IpAddress>>
-parse_delivery_ends(const std::string &text);
 
 /* The MAC that a hypervisor's copies bear in tenants' networks: locally
  * administered, and the same after each restart.  Never the source NIC's own,

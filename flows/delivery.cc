@@ -62,11 +62,12 @@ DeliverySpec::to_string() const
 }
 
 std::string
-delivery_mac(const std::string &chassis)
+delivery_mac(const std::string &chassis, const std::string &bridge)
 {
     /* FNV-1a; any stable hash does. */
     uint64_t hash = UINT64_C(14695981039346656037);
-    for (char c : "ovs-mirrord " + chassis) {
+    for (char c :
+         "ovs-mirrord " + chassis + (bridge.empty() ? "" : " " + bridge)) {
         hash = (hash ^ static_cast<uint8_t>(c)) * UINT64_C(1099511628211);
     }
     char text[18];
@@ -80,14 +81,15 @@ delivery_mac(const std::string &chassis)
 }
 
 std::vector<Flow>
-delivery_base_flows(const std::string &own_mac)
+delivery_base_flows(const std::string &own_mac,
+                    const std::set<std::string> &site_macs)
 {
     uint64_t id = cookie(FlowOwner::Base, 0);
     std::string gateway4 = handle_range(false).gateway.to_string();
     std::string gateway6 = handle_range(true).gateway.to_string();
     std::string to_sender =
         "move:eth_src->eth_dst,set_field:" + own_mac + "->eth_src,";
-    return {
+    std::vector<Flow> flows = {
         {{TABLE_ENTRY, PRIORITY_DEFAULT, ""}, id, "drop"},
         {{TABLE_ADVERTISE, PRIORITY_DEFAULT, ""}, id, "drop"},
         {{TABLE_ENTRY, PRIORITY_NEIGHBOUR,
@@ -97,13 +99,6 @@ delivery_base_flows(const std::string &own_mac)
              "set_field:2->arp_op,move:arp_sha->arp_tha,set_field:" + own_mac +
              "->arp_sha,move:arp_spa->arp_tpa,set_field:" + gateway4 +
              "->arp_spa,in_port"},
-        {{TABLE_ENTRY, PRIORITY_ANSWER, "arp,arp_op=2,dl_dst=" + own_mac},
-         id,
-         "controller:128"},
-        {{TABLE_ENTRY, PRIORITY_ANSWER,
-          "icmp6,icmpv6_type=136,icmpv6_code=0,dl_dst=" + own_mac},
-         id,
-         "controller:128"},
         /* A solicitation becomes an advertisement; only one that says that it
          * is one has a target's link-layer address to set. */
         {{TABLE_ENTRY, PRIORITY_NEIGHBOUR,
@@ -119,6 +114,16 @@ delivery_base_flows(const std::string &own_mac)
          id,
          "set_field:" + own_mac + "->nd_tll,in_port"},
     };
+    for (const std::string &mac : site_macs) {
+        for (const char *answer :
+             {"arp,arp_op=2", "icmp6,icmpv6_type=136,icmpv6_code=0"}) {
+            flows.push_back({{TABLE_ENTRY, PRIORITY_ANSWER,
+                              std::string(answer) + ",dl_dst=" + mac},
+                             id,
+                             "controller:128"});
+        }
+    }
+    return flows;
 }
 
 std::vector<Flow>

@@ -14,7 +14,7 @@
  *   | 300  LOCAL, ND for the range's gateway: answered by way of table 1  |
  *   | 200  LOCAL, UDP 4789 to a handle: MACs and addresses of the tenant's |
  *   |        network, output to the patch port                            |
- *   | 100  ARP and ND answers to our MAC, from tenants' networks: to us,   |
+ *   | 100  ARP and ND answers to our MACs, from tenants' networks: to us,  |
  *   |        see next_hops.h                                              |
  *   |   0  drop                                                           |
  *   +---------------------------------------------------------------------+
@@ -28,6 +28,7 @@
 #define FLOWS_DELIVERY_H 1
 
 #include <compare>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,10 +67,17 @@ struct DeliverySpec {
 
 /* The MAC that a hypervisor's copies bear in tenants' networks: locally
  * administered, and the same after each restart.  Never the source NIC's own,
- * which would move in the learning tables of every switch on the way. */
-std::string delivery_mac(const std::string &chassis);
+ * which would move in the learning tables of every switch on the way.  Each
+ * bridge with NICs has one of its own: where two are joined, one MAC that
+ * enters by both would move between them, and answers go to either.  Without
+ * 'bridge' it is the hypervisor's, for what an operator has to know. */
+std::string delivery_mac(const std::string &chassis,
+                         const std::string &bridge = "");
 
-std::vector<Flow> delivery_base_flows(const std::string &own_mac);
+/* 'own_mac' is the private leg's, 'site_macs' are those that next hops answer
+ * to. */
+std::vector<Flow> delivery_base_flows(const std::string &own_mac,
+                                      const std::set<std::string> &site_macs);
 /* 'ofport' is the patch port's on the delivery bridge. */
 std::vector<Flow> delivery_flows(int64_t handle, const DeliverySpec &,
                                  const std::string &own_mac, int ofport);

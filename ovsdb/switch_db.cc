@@ -28,20 +28,23 @@ type_name(const char *datapath_type)
     return datapath_type[0] ? datapath_type : "system";
 }
 
-/* The tag that OVS adds to the port's untagged frames for its own use
- * (ovs-vswitchd.conf.db(5), Port vlan_mode). */
+/* The VLAN of the port's untagged frames (ovs-vswitchd.conf.db(5), Port
+ * vlan_mode). */
+std::optional<int>
+vlan_of(const struct ovsrec_port *port)
+{
+    std::string mode = port->vlan_mode ? port->vlan_mode : "access";
+    return port->n_tag && mode != "trunk"
+               ? std::optional(static_cast<int>(port->tag[0]))
+               : std::nullopt;
+}
+
+/* The tag that OVS adds to them for its own use. */
 std::optional<int>
 own_tag(const struct ovsrec_port *port)
 {
-    if (!port->n_tag) {
-        return std::nullopt;
-    }
     std::string mode = port->vlan_mode ? port->vlan_mode : "access";
-    if (mode == "access" || mode == "native-untagged" ||
-        mode == "dot1q-tunnel") {
-        return static_cast<int>(port->tag[0]);
-    }
-    return std::nullopt;
+    return mode == "native-tagged" ? std::nullopt : vlan_of(port);
 }
 
 BridgeRow
@@ -365,6 +368,7 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
             nic.port = to_uuid(port->header_.uuid);
             nic.port_name = port->name;
             nic.own_tag = own_tag(port);
+            nic.vlan = vlan_of(port);
             nic.mac = smap_get_def(&iface->external_ids, "attached-mac", "");
             nic.ofport = iface->ofport[0];
             if (iface->n_mtu) {

@@ -299,15 +299,14 @@ Agent::run_next_hops()
             }
         }
     }
-    const std::string own_mac =
-        delivery_mac(desired_.facts().settings.chassis);
     if (is_connected()) {
         for (const NextHopKey &key : next_hops_.due(now)) {
             auto port = desired_.port_of_site(key.site);
             auto link = port ? links_.find(port->first) : links_.end();
             if (link != links_.end()) {
-                link->second->send_frame(port->second,
-                                         ask_frame(own_mac, key.address));
+                link->second->send_frame(
+                    port->second,
+                    ask_frame(desired_.mac_of_site(key.site), key.address));
             }
         }
     }

@@ -121,7 +121,7 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
                         "and restart its server (docs/upgrade.md)");
         return false;
     }
-    DeliverySite site{nic.bridge, nic.own_tag, ""};
+    DeliverySite site{nic.bridge, nic.vlan, ""};
     if (nic.bridge == facts_.settings.ovn_bridge && source.subnet) {
         site.tag.reset();
         site.iface_id =
@@ -421,7 +421,7 @@ DesiredState::desire_deliveries()
                 {bridge, {FlowOwner::Deliver, static_cast<uint32_t>(handle)}},
                 live && !is_stale(desire->second, way)
                     ? delivery_flows(
-                          handle, way, delivery_mac(facts_.settings.chassis),
+                          handle, way, mac_of_site(*desire->second.site),
                           facts_.ofports.at(site_peer_name(*number)))
                     : std::vector<Flow>{});
         }

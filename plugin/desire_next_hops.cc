@@ -138,6 +138,24 @@ DesiredState::port_of_site(const std::string &site) const
 }
 
 std::string
+DesiredState::mac_of_site(const DeliverySite &site) const
+{
+    return delivery_mac(facts_.settings.chassis,
+                        site.iface_id.empty() ? site.nic_bridge : "");
+}
+
+std::string
+DesiredState::mac_of_site(const std::string &site) const
+{
+    for (const auto &[known, number] : site_numbers_) {
+        if (known.to_string() == site) {
+            return mac_of_site(known);
+        }
+    }
+    return "";
+}
+
+std::string
 DesiredState::site_of_port(const std::string &bridge, int ofport) const
 {
     for (const auto &[site, number] : site_numbers_) {

@@ -243,9 +243,14 @@ DesiredState::desire_bases()
         set_flows({name, base}, base_flows(budget.has_value()));
         set_meter({name, base}, budget);
     }
+    std::set<std::string> site_macs;
+    for (const auto &[site, number] : site_numbers_) {
+        site_macs.insert(mac_of_site(site));
+    }
     for (const std::string &name : delivery_bases) {
         set_flows({name, base},
-                  delivery_base_flows(delivery_mac(facts_.settings.chassis)));
+                  delivery_base_flows(delivery_mac(facts_.settings.chassis),
+                                      site_macs));
     }
     for (const auto &before : {bases_, delivery_bases_}) {
         for (const std::string &name : before) {

@@ -149,6 +149,9 @@ public:
     /* The delivery bridge of a site, and its port there, once it is. */
     std::optional<std::pair<std::string, int>>
     port_of_site(const std::string &site) const;
+    /* The MAC that copies bear there. */
+    std::string mac_of_site(const DeliverySite &) const;
+    std::string mac_of_site(const std::string &site) const;
     /* The site that a port of a delivery bridge leads to, or "". */
     std::string site_of_port(const std::string &bridge, int ofport) const;
     const Model &model() const { return model_; }

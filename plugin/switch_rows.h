@@ -89,6 +89,9 @@ struct NicPort {
     /* The VLAN tag that OVS itself puts on this port's frames inside of the
      * bridge: Port.tag of access, native-untagged and dot1q-tunnel ports. */
     std::optional<int> own_tag;
+    /* The VLAN of what the NIC sends without a tag; as above, and Port.tag of
+     * native-tagged ports. */
+    std::optional<int> vlan;
     std::optional<int> mtu; /* Interface.mtu. */
     std::string mac;        /* external_ids:attached-mac; may be empty. */
     int64_t ofport = 0;     /* On its bridge; 0: not known. */

@@ -18,6 +18,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/simulated_agent.cc \
 	tests/unit/simulated_agent.h \
 	tests/unit/simulated_agent_laws.cc \
+	tests/unit/test_balance.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \

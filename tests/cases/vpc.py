@@ -237,6 +237,16 @@ class VpcCases(PeeredCases):
         self.assertEqual([f for f in self.db1.received()
                           if decode(f)], [])
 
+    def test_copies_of_a_native_tagged_port_enter_its_vlan(self):
+        """And not that of frames without a tag, another's network."""
+        self.switch.vsctl("set", "Port", "web1", "vlan_mode=native-tagged")
+        self.addCleanup(self.switch.vsctl, "clear", "Port", "web1",
+                        "vlan_mode")
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        self.assertIn("on br-int tag 101",
+                      self.daemon.appctl("mirror/show", "first"))
+
     def learned(self):
         """How often br-int has learned where the gateway's MAC is, and does
         know it."""

@@ -94,7 +94,9 @@ class SwitchDbRestarted(Fault):
 
     def begin(self, world, book):
         book.cripple()
-        world.switch.stop_database()
+        # Without PMD threads vswitchd forwards nothing until it is back, and
+        # then all that waited: too much for the queue of a router's port.
+        self.around(book, world.switch.stop_database, None, world.routed)
 
     def end(self, world, book):
         world.switch.start_database()

@@ -2,7 +2,7 @@
 the mirrored guests' own segment and behind the router, and members of a load
 balancer."""
 
-from chaos.network import MEMBERS, NICS, SOURCE_IPS, Network
+from chaos.network import DESTINATIONS, MEMBERS, NICS, SOURCE_IPS, Network
 from chaos.world import SOURCES, World
 from lab.capture import PacketSocket
 from lab.frames import mac_bytes
@@ -52,6 +52,7 @@ class TenantWorld(World):
         self._underlay_leg(self.places["far4"])
         self.collectors.update(self.places)
         self.on_fabric = set(self.places)
+        self.routed = set(DESTINATIONS)
         self._guests_macs = {mac_bytes(g.mac) for g in self.guests.values()}
 
     def _receiver(self, name, address):

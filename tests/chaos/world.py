@@ -32,6 +32,8 @@ class World:
         self.theirs = set()     # Names of Mirrors that are not ours.
         # Receivers that see what a bridge of guests floods.
         self.on_fabric = set()
+        # Destinations behind a router.
+        self.routed = set()
 
     def __enter__(self):
         try:

@@ -23,4 +23,4 @@ class Chaos(unittest.TestCase):
         self.stays_right(1, 15, "chaos.log")
 
     def test_stays_right_where_copies_go_to_vpcs(self):
-        self.stays_right(1, 5, "chaos-vpc.log", vpc=True)
+        self.stays_right(146, 5, "chaos-vpc.log", vpc=True)

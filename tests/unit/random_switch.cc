@@ -21,10 +21,11 @@ RandomHost::edit_nics()
         break;
     case 1:
         if (chance(50)) {
-            nic->second.own_tag = 1 + pick(4);
+            nic->second.vlan = 1 + pick(4);
         } else {
-            nic->second.own_tag.reset();
+            nic->second.vlan.reset();
         }
+        nic->second.own_tag = chance(80) ? nic->second.vlan : std::nullopt;
         break;
     case 2:
         nic->second.mtu = 100 + pick(3000);

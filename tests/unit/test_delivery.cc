@@ -1,7 +1,6 @@
 /* Delivery in a tenant's own network. */
 #include <gtest/gtest.h>
 
-#include "flows/balance.h"
 #include "flows/delivery.h"
 #include "plugin/next_hops.h"
 #include "plugin/plan.h"
@@ -34,6 +33,7 @@ TEST(Delivery, TheHypervisorsMacIsItsOwnAndLocallyAdministered)
 {
     EXPECT_EQ(delivery_mac("hv1"), delivery_mac("hv1"));
     EXPECT_NE(delivery_mac("hv1"), delivery_mac("hv2"));
+    EXPECT_NE(delivery_mac("hv1"), delivery_mac("hv1", "br-int"));
     EXPECT_EQ(delivery_mac("hv1").substr(0, 3), "02:");
     EXPECT_EQ(delivery_mac("hv1").size(), 17u);
 }
@@ -51,68 +51,13 @@ TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
               "set_field:02:00:00:00:01:01->eth_dst,"
               "set_field:10.1.0.5->ip_src,set_field:10.2.0.9->ip_dst,"
               "output:103");
-    for (const Flow &flow : delivery_base_flows("02:11:22:33:44:55")) {
+    for (const Flow &flow :
+         delivery_base_flows("02:11:22:33:44:55", {"02:11:22:33:44:66"})) {
         EXPECT_TRUE(flow.actions == "drop" ||
                     flow.actions == "controller:128" ||
                     flow.key.match.starts_with("in_port=LOCAL,"))
             << flow.to_string();
     }
-}
-
-std::vector<IpAddress>
-members(std::initializer_list<int> numbers)
-{
-    std::vector<IpAddress> all;
-    for (int n : numbers) {
-        all.push_back(ip_of("10.9.0." + std::to_string(n)));
-    }
-    return all;
-}
-
-/* Who has each slot. */
-std::vector<IpAddress>
-holders(const std::vector<IpAddress> &all)
-{
-    std::vector<IpAddress> result;
-    for (size_t member : spread(all)) {
-        result.push_back(all[member]);
-    }
-    return result;
-}
-
-TEST(Balance, EverySlotHasAMemberAndEveryMemberSlots)
-{
-    EXPECT_TRUE(spread({}).empty());
-    for (int n = 1; n <= 8; n++) {
-        std::vector<IpAddress> all;
-        for (int i = 0; i < n; i++) {
-            all.push_back(ip_of("10.9.0." + std::to_string(10 + i)));
-        }
-        std::map<IpAddress, int> slots;
-        for (const IpAddress &member : holders(all)) {
-            slots[member]++;
-        }
-        EXPECT_EQ(slots.size(), all.size());
-        for (const auto &[member, count] : slots) {
-            EXPECT_GE(count, BALANCE_SLOTS / n / 3) << n;
-        }
-    }
-}
-
-TEST(Balance, AMemberThatLeavesMovesItsOwnSlotsOnly)
-{
-    auto before = holders(members({10, 11, 12, 13}));
-    auto after = holders(members({10, 12, 13}));
-    for (size_t i = 0; i < before.size(); i++) {
-        if (before[i] != ip_of("10.9.0.11")) {
-            EXPECT_EQ(after[i], before[i]) << i;
-        }
-    }
-}
-
-TEST(Balance, TheOrderOfMembersSaysNothing)
-{
-    EXPECT_EQ(holders(members({10, 11, 12})), holders(members({12, 10, 11})));
 }
 
 /* nic0 of VPC 0 mirrored to nic5 of VPC 1, and to a load balancer of VPC 2
@@ -141,7 +86,7 @@ protected:
         model.connects[row_id(Row::Connect, 0)] = {"t", row_id(Row::Vpc, 0),
                                                    row_id(Row::Vpc, 2), true};
         host.plug("nic0", "br-int");
-        host.facts.nics["nic0"].own_tag = 5;
+        host.facts.nics["nic0"].own_tag = host.facts.nics["nic0"].vlan = 5;
         host.add_source(0);
         nic(0).subnet = row_id(Row::Subnet, 0);
         nic(0).addresses = {ip_of("10.0.0.5"), ip_of("fd00:a::5")};
@@ -311,6 +256,39 @@ TEST_F(Tenant, ARestartedSwitchIsGivenNoDeliveryBeforeTheNextHopAnswers)
     host.desired.set_next_hops({{hop, state}});
     host.desired.update();
     EXPECT_TRUE(host.desired.flows().count(key));
+}
+
+TEST_F(Tenant, CopiesOfANativeTaggedPortEnterItsVlan)
+{
+    host.facts.nics["nic0"].own_tag.reset();
+    start(5);
+    EXPECT_EQ(desire().site->to_string(), "br-int tag 5");
+}
+
+TEST_F(Tenant, CopiesEnterEachBridgeUnderAMacOfItsOwn)
+{
+    auto sender = [&] {
+        std::string mac;
+        for (const auto &[key, flows] : host.desired.flows()) {
+            if (key.owner.kind == FlowOwner::Deliver && !flows.empty()) {
+                mac = flows[0].actions.substr(std::string("set_field:").size(),
+                                              17);
+            }
+        }
+        return mac;
+    };
+    const std::string chassis = host.facts.settings.chassis;
+    start(5);
+    EXPECT_EQ(sender(), delivery_mac(chassis, "br-int"));
+    host.facts.bridges["br-alt"] = host.facts.bridges["br-int"];
+    host.plug("nic0", "br-alt");
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(sender(), delivery_mac(chassis, "br-alt"));
+    host.plug("nic0", "br-int");
+    /* Under OVN the operator has to know it. */
+    host.facts.settings.ovn_bridge = "br-int";
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(sender(), delivery_mac(chassis));
 }
 
 TEST_F(Tenant, ARestartGoesOnUntilSilenceIsCertain)

@@ -205,9 +205,13 @@ check_flows(const DesiredState &desired)
             if (taken.size() > 10000) {
                 taken.clear();
             }
-            hold(!taken.insert(flow).second ||
-                     normalise(flow, &error).has_value(),
-                 "a flow is refused: " + error);
+            if (!taken.insert(flow).second) {
+                continue;
+            }
+            auto known = normalise(flow, &error);
+            hold(known.has_value(), "a flow is refused: " + error);
+            hold(key.owner.kind != FlowOwner::Deliver || *known == flow,
+                 "a switch spells it as " + known->to_string());
         }
     }
 }

@@ -45,7 +45,7 @@ TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
     auto flows = delivery_flows(7, way, "02:11:22:33:44:55", 103);
     ASSERT_EQ(flows.size(), 1u);
     EXPECT_EQ(flows[0].key.match,
-              "in_port=LOCAL,udp,nw_dst=169.254.192.11,tp_dst=4789");
+              "udp,in_port=LOCAL,nw_dst=169.254.192.11,tp_dst=4789");
     EXPECT_EQ(flows[0].actions,
               "set_field:02:11:22:33:44:55->eth_src,"
               "set_field:02:00:00:00:01:01->eth_dst,"

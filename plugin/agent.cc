@@ -58,7 +58,9 @@ Agent::run()
     judge_mirrors();
     if (std::exchange(reconsider_, false)) {
         poll_immediate_wake();
-    } else if (may_act()) {
+        return;
+    }
+    if (may_act()) {
         apply_plan();
         count_when_due();
     }

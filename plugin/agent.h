@@ -154,7 +154,8 @@ private:
     unsigned int switch_seqno_ = 0;
     bool switch_read_ = false;
     bool unguarded_ = false; /* A bridge is to be watched by guard_. */
-    /* What was desired before this pass must not be applied in it. */
+    /* What was desired before this pass must not be applied in it, nor what
+     * is installed judged by it. */
     bool reconsider_ = false;
     std::set<PathKey> watched_;
     int64_t control_lost_ms_ = 0; /* 0: connected. */

@@ -4,6 +4,8 @@ import json
 import os
 import socket
 
+from lab.waiting import SLOWNESS
+
 
 class UnixctlError(Exception):
     """The daemon's own error reply."""
@@ -19,7 +21,7 @@ def call(rundir, daemon, command, *args, timeout=60):
 def call_at(path, command, *args, timeout=60):
     """Calls 'command' of the daemon that has the socket 'path'."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-        s.settimeout(timeout)
+        s.settimeout(timeout * SLOWNESS)
         s.connect(path)
         s.sendall(json.dumps({"method": command, "id": 0,
                               "params": [str(a) for a in args]}).encode())

@@ -43,7 +43,7 @@ class ControlDatabase:
              f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off",
              *self._options], f"{self.rundir}/ovsdb-server.out",
             env=self.env, namespace=self._namespace)
-        wait_until(lambda: os.path.exists(self.socket),
+        wait_until(lambda: unixctl.listens(self.socket),
                    "the control database's socket")
 
     def stop(self):

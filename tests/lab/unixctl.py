@@ -11,6 +11,13 @@ class UnixctlError(Exception):
     """The daemon's own error reply."""
 
 
+def listens(path):
+    """Whether somebody takes connections there: a socket can be seen before
+    that is so."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        return s.connect_ex(path) == 0
+
+
 def call(rundir, daemon, command, *args, timeout=60):
     """Calls 'command' of the daemon found by its pidfile in 'rundir'."""
     with open(os.path.join(rundir, f"{daemon}.pid"), encoding="ascii") as f:

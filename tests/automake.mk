@@ -266,11 +266,13 @@ bench-guest: all
 	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 		$(srcdir)/tests/bench-guest --rounds=$(ROUNDS)
 # The same with sanitizers, under valgrind, and on another release's switch.
-.PHONY: check-sanitize check-valgrind check-matrix
+.PHONY: check-sanitize check-valgrind check-valgrind-all check-matrix
 check-sanitize:
 	$(srcdir)/tests/check-sanitize --steps=60 $(abs_top_builddir)/sanitize
 check-valgrind: all $(check_PROGRAMS)
 	$(srcdir)/tests/check-valgrind $(abs_top_builddir)
+check-valgrind-all: all $(check_PROGRAMS)
+	$(srcdir)/tests/check-valgrind --all $(abs_top_builddir)
 check-matrix: all $(check_PROGRAMS)
 	$(srcdir)/tests/check-matrix $(abs_top_builddir)
 EXTRA_DIST += tests/check-matrix tests/check-sanitize tests/check-valgrind

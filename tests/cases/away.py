@@ -60,10 +60,11 @@ class AwayCases(ConstantCases):
         gone, new = ([f for f in one["flows"] if f not in other["flows"]
                       and "priority=400" not in f]
                      for one, other in ((before, after), (after, before)))
-        # Egress of the tunnel that went; the NIC's two taps.
-        self.assertEqual(len(gone), 2 + 2, gone)
-        # Egress of the new tunnel, the two taps, ICMP of the filter.
-        self.assertEqual(len(new), 2 + 2 + 1, new)
+        # Egress of the tunnel that went; the NIC's two taps, and one more
+        # for each of its two addresses.
+        self.assertEqual(len(gone), 2 + 2 + 2, gone)
+        # Egress of the new tunnel, the taps, ICMP of the filter.
+        self.assertEqual(len(new), 2 + 2 + 2 + 1, new)
 
     def test_what_came_and_went_meanwhile_leaves_no_trace(self):
         self.mirror()

@@ -166,8 +166,9 @@ class BalanceCases(TenantCases):
         before = self.daemon.appctl("mirror/show", "there")
         self.connect(range(100))
         self.assertEqual(self.seen(7001)[1], 0)
-        self.assertNotEqual(self.daemon.appctl("mirror/show", "there"),
-                            before)
+        # The switch's counters follow within half a second or so.
+        wait_until(lambda: self.daemon.appctl("mirror/show", "there")
+                   != before, "the frames to be counted", 5)
         self.set_down()
         self.control.wait_running("there")
         self.connect(range(100))

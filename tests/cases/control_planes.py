@@ -227,7 +227,8 @@ class ControlPlaneCases(ProductCases):
         self.assertEqual(shown["state"], "Setting")
         self.control.ctl("--wait=hv", "sync")
         if code != "PURPOSE_MISMATCH":
-            status, = self.control.rows("Tunnel_Status")
+            status, = wait_until(
+                lambda: self.control.rows("Tunnel_Status"), "a status row")
             self.assertEqual(status["health"], "error")
             self.assertIn(code, status["reasons"])
             self.assertEqual(status["observed_generation"], 0)

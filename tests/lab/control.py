@@ -6,7 +6,7 @@ import os
 from lab import connections, unixctl
 from lab.process import run
 from lab.switch import plain
-from lab.waiting import wait_until
+from lab.waiting import SLOWNESS, wait_until
 
 
 class ControlDatabase:
@@ -43,7 +43,7 @@ class ControlDatabase:
              f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off",
              *self._options], f"{self.rundir}/ovsdb-server.out",
             env=self.env, namespace=self._namespace)
-        wait_until(lambda: os.path.exists(self.socket),
+        wait_until(lambda: unixctl.listens(self.socket),
                    "the control database's socket")
 
     def stop(self):
@@ -78,9 +78,10 @@ class ControlDatabase:
     def ctl(self, *args, check=True, text_in=None, timeout=60):
         """Runs ovs-mirrorctl; returns its standard output, or with
         check=False the whole result."""
-        result = run([self.lab.built("ovs-mirrorctl"), "--timeout=30"]
-                     + list(args), env=self._env, check=check,
-                     text_in=text_in, timeout=timeout)
+        result = run([self.lab.built("ovs-mirrorctl"),
+                      f"--timeout={30 * SLOWNESS:.0f}"] + list(args),
+                     env=self._env, check=check, text_in=text_in,
+                     timeout=timeout)
         return result.stdout if check else result
 
     def apply(self, document, *options):

@@ -4,6 +4,8 @@ It proves the lab without the daemon, and shows that the lab's tests can fail:
 built wrongly, it must be seen to do harm.
 """
 
+from lab.vxlan import COPY_TOS
+
 IN_PORT, OUT_PORT, VXLAN_PORT = 1, 2, 10
 
 
@@ -26,7 +28,7 @@ class HandmadeMirror:
             "Interface", "hm-vxlan", "type=vxlan",
             f"ofport_request={VXLAN_PORT}", "options:remote_ip=flow",
             "options:local_ip=flow", "options:in_key=16777215",
-            "options:out_key=flow")
+            "options:out_key=flow", f"options:tos={COPY_TOS}")
         self.add_rows()
 
     def add_rows(self):

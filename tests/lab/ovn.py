@@ -31,7 +31,7 @@ class OvnCentral:
                            f"--remote=p{self.remotes[kind]}",
                            f"--unixctl={base}.ctl", f"--pidfile={base}.pid",
                            f"--log-file={base}.log"])
-            wait_until(lambda base=base: os.path.exists(f"{base}.sock"),
+            wait_until(lambda base=base: unixctl.listens(f"{base}.sock"),
                        f"OVN's {kind} database")
         self.nbctl("init")
         self.sbctl("init")

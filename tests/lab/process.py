@@ -7,6 +7,8 @@ import signal
 import subprocess
 import threading
 
+from lab.waiting import SLOWNESS
+
 # As Open vSwitch itself looks for what it shares.
 OVS_SHARE = os.environ.get("OVS_PKGDATADIR", "/usr/share/openvswitch")
 OVS_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin",
@@ -35,8 +37,8 @@ def run(argv, env=None, check=True, timeout=60, text_in=None):
     """Runs a command to its end and returns its subprocess result."""
     argv = [str(a) for a in argv]
     result = subprocess.run([program(argv[0])] + argv[1:], input=text_in,
-                            text=True, capture_output=True, timeout=timeout,
-                            env=env, check=False)
+                            text=True, capture_output=True, env=env,
+                            timeout=timeout * SLOWNESS, check=False)
     if check and result.returncode:
         raise CommandFailed(argv, result)
     return result
@@ -84,7 +86,7 @@ class Process:
             self._child.send_signal(number)
 
     def wait(self, timeout=10):
-        return self._child.wait(timeout)
+        return self._child.wait(timeout * SLOWNESS)
 
     def reap(self):
         """Waits for the process from a thread: it vanishes when it ends, and
@@ -95,7 +97,7 @@ class Process:
         """Ends the process: asked first, then made to."""
         self.signal(signal.SIGTERM)
         try:
-            self._child.wait(timeout)
+            self.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -128,7 +130,8 @@ class Adopted:
             signal.pidfd_send_signal(self._handle, number)
 
     def wait(self, timeout=10):
-        if not select.select([self._handle], [], [], timeout)[0]:
+        if not select.select([self._handle], [], [],
+                             timeout * SLOWNESS)[0]:
             raise subprocess.TimeoutExpired(self.name, timeout)
 
     def stop(self, timeout=5):

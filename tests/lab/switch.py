@@ -48,7 +48,7 @@ class Switch:
         self._ovsdb = self._process(
             ["ovsdb-server", f"{self.rundir}/conf.db",
              f"--remote=p{self.database}"])
-        wait_until(lambda: os.path.exists(f"{self.rundir}/db.sock"),
+        wait_until(lambda: unixctl.listens(f"{self.rundir}/db.sock"),
                    f"{self.name}: ovsdb-server's socket")
 
     def stop_database(self):

@@ -4,9 +4,18 @@ import json
 import os
 import socket
 
+from lab.waiting import SLOWNESS
+
 
 class UnixctlError(Exception):
     """The daemon's own error reply."""
+
+
+def listens(path):
+    """Whether somebody takes connections there: a socket can be seen before
+    that is so."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        return s.connect_ex(path) == 0
 
 
 def call(rundir, daemon, command, *args, timeout=60):
@@ -19,7 +28,7 @@ def call(rundir, daemon, command, *args, timeout=60):
 def call_at(path, command, *args, timeout=60):
     """Calls 'command' of the daemon that has the socket 'path'."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-        s.settimeout(timeout)
+        s.settimeout(timeout * SLOWNESS)
         s.connect(path)
         s.sendall(json.dumps({"method": command, "id": 0,
                               "params": [str(a) for a in args]}).encode())

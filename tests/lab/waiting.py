@@ -1,17 +1,22 @@
 """Waiting for conditions, the only place where the lab passes time."""
 
+import os
 import threading
 import time
 
+# How many times slower than usual the processes are, as under valgrind:
+# deadlines are later by that.
+SLOWNESS = float(os.environ.get("OVS_MIRROR_SLOWNESS", "1"))
 _never = threading.Event()
 
 
 def wait_until(condition, what, timeout=10.0, interval=0.02):
     """Polls 'condition' until it returns something true, and returns that.
 
-    After 'timeout' seconds raises TimeoutError, naming 'what' was waited
-    for; 'what' may be a function, called only then.
+    After 'timeout' seconds, or SLOWNESS times that, raises TimeoutError,
+    naming 'what' was waited for; 'what' may be a function, called only then.
     """
+    timeout *= SLOWNESS
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

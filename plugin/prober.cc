@@ -235,17 +235,15 @@ Prober::run(const Agent &agent, const std::map<Uuid, Probe> &probes)
     }
     const SwitchFacts &facts = agent.desired().facts();
     for (const auto &[id, probe] : probes) {
-        bool concerns = probe.chassis == facts.settings.chassis ||
-                        std::any_of(probe.destination_nics.begin(),
-                                    probe.destination_nics.end(),
-                                    [&](const std::string &nic) {
-                                        return facts.nics.count(nic);
-                                    });
+        bool concerns =
+            probe.chassis == facts.settings.chassis ||
+            std::any_of(
+                probe.destination_nics.begin(), probe.destination_nics.end(),
+                [&](const std::string &nic) { return facts.nics.count(nic); });
         auto known = tasks_.find(id);
         if (known != tasks_.end()) {
             known->second.probe = probe;
-        } else if (concerns &&
-                   std::abs(now - probe.created_ms) < TOO_OLD_MS &&
+        } else if (concerns && std::abs(now - probe.created_ms) < TOO_OLD_MS &&
                    tasks_.size() < TASKS_MAX) {
             tasks_.emplace(id, start(agent, id, probe));
         }

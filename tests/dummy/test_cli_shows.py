@@ -265,17 +265,20 @@ class ListTests(Shown):
     def test_tables_fit_the_terminal_and_lose_nothing(self):
         self.wide()
         self.status("web1-ids-" + 21 * "x")
+        def letters(lines):
+            return sorted("".join("".join(lines).split()).replace("-", ""))
+
         for command in [*self.lists(), "rule-list acme/web"]:
             words = command.split()
-            whole = "".join(self.body(self.columns(1000, *words)))
             for width in (40, 80, 100, 132):
                 with self.subTest(command, width=width):
+                    # Ages go on between the one and the other.
+                    before = self.body(self.columns(1000, *words))
                     lines = self.body(self.columns(width, *words))
+                    after = self.body(self.columns(1000, *words))
                     self.assertLessEqual(max(map(places, lines)), width)
-                    self.assertEqual(
-                        sorted("".join("".join(lines).split()).replace(
-                            "-", "")),
-                        sorted("".join(whole.split()).replace("-", "")))
+                    self.assertIn(letters(lines),
+                                  (letters(before), letters(after)))
 
     def test_a_table_that_fits_is_as_without_a_limit(self):
         for command in self.lists():

@@ -5,6 +5,7 @@ import os
 import shutil
 import unittest
 
+from cases.probe import Prober
 from cases.product import ProductCases
 from lab import RealLab
 from lab.control import ControlDatabase, MirrorDaemon
@@ -34,14 +35,14 @@ class OpenLab(RealLab):
         return path
 
 
-class UnprivilegedCases(ProductCases):
+class UnprivilegedCases(Prober, ProductCases):
     """Every socket of the switch and the database is of 'group', since
     the directories hand their group on; the daemon's own files are in a
     directory of its own."""
 
     wrapper, options = (), ()
     group = 1   # "daemon"
-    capabilities = 1 << CAP_NET_ADMIN
+    capabilities = 1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW
 
     @classmethod
     def make_lab(cls):
@@ -119,6 +120,17 @@ class UnprivilegedCases(ProductCases):
         self.assert_rights()
 
 
+    def test_a_probe_tells_what_it_may_see(self):
+        self.tunnel("one", self.ids4, 7001)
+        told = self.probe("one")
+        may_see = self.capabilities & 1 << CAP_NET_RAW
+        self.assertEqual(self.results(told), ["passed"] * 4 + [
+            "passed" if may_see else "unknown", "unknown"])
+        if not may_see:
+            self.assertIn("not permitted",
+                          told["stations"]["wire"]["detail"])
+
+
 class NeighbourCases(UnprivilegedCases):
     """For the one thing that needs a capability."""
 
@@ -131,9 +143,9 @@ class Unprivileged(NeighbourCases, unittest.TestCase):
     """As the systemd unit runs it."""
 
     wrapper = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
-               "--groups=1", "--inh-caps=-all,+net_admin",
-               "--ambient-caps=-all,+net_admin",
-               "--bounding-set=-all,+net_admin", "--no-new-privs",
+               "--groups=1", "--inh-caps=-all,+net_admin,+net_raw",
+               "--ambient-caps=-all,+net_admin,+net_raw",
+               "--bounding-set=-all,+net_admin,+net_raw", "--no-new-privs",
                "--pdeathsig=KILL"]
 
 

@@ -2,6 +2,7 @@
 manages (or NORMAL, where OVN is not installed), guests that talk and
 collectors that count."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -98,6 +99,8 @@ class Bed(ProductCases):
     def open(cls):
         cls.addClassCleanup = lambda *_: None
         cls.setUpClass()
+        # The lab's daemon logs more than a user's does.
+        cls.lab.daemon.appctl("vlog/set", "file:info")
         for guest, other in ((cls.web1, cls.db1), (cls.db1, cls.web1)):
             guest.namespace.ip("neighbour", "replace", other.ip, "lladdr",
                                other.mac, "dev", "eth0")
@@ -176,16 +179,24 @@ class Bed(ProductCases):
                  "purpose": "source", "type": "network-interface",
                  "target": f"{g.name}-eth0"} for g in self.farm]})
 
-    def start_talk(self, guests):
-        """All of these send to db1, from now on; returns the process."""
+    @contextlib.contextmanager
+    def talking(self, guests):
+        """All of these send to db1 meanwhile."""
         process = self.farm_space.popen(
             [sys.executable, sys.argv[0], "--talk", str(FARM_RATE)],
             stdin=-1, text=True)
-        frames = [(g.device, Talk(g, self.db1, dport=FLOOD).frame(0).hex())
-                  for g in guests]
-        process.stdin.write(json.dumps(frames) + "\n")
-        process.stdin.flush()
-        return process
+        try:
+            process.stdin.write(json.dumps([
+                (g.device, Talk(g, self.db1, dport=FLOOD).frame(0).hex())
+                for g in guests]) + "\n")
+            process.stdin.flush()
+            begun = self.received(self.db1)
+            wait_until(lambda: self.received(self.db1)
+                       > begun + 5 * len(guests), "the guests to talk")
+            yield
+        finally:
+            process.stdin.close()
+            process.wait()
 
     # Counting.
 
@@ -250,14 +261,14 @@ class Bed(ProductCases):
         return answer, sorted(delays), cpu[0]
 
     def path_of(self, guest):
-        """How the datapath handles what a guest sends now: the actions of
-        its flow, and how many flows come after a recirculation."""
+        """What the datapath does now with what a guest sends: the actions of
+        its flows."""
         lines = self.switch.appctl("dpctl/dump-flows", "-m").splitlines()
-        actions = [line.rpartition("actions:")[2] for line in lines
-                   if f"src={guest.mac}" in line and "udp" in line
-                   and "recirc_id(0)" in line]
-        again = sum("recirc_id(0)" not in line for line in lines)
-        return f"{'; '.join(actions)} (flows after recirculation: {again})"
+        return "; or ".join(sorted({
+            line.rpartition("actions:")[2].partition(", dp-extra")[0]
+            for line in lines if f"src={guest.mac}" in line
+            and "dl_type=0x0800" in line or f"eth(src={guest.mac}" in line
+            and "eth_type(0x0800)" in line}))
 
 
 def _packet_threads():

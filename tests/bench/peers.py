@@ -5,6 +5,7 @@ import json
 from lab.netns import veth
 
 VNI = 7001
+MORE = " ... and so on for all"
 # Beside the switch, for a way that does not need it.
 OWN_NET, OWN_COLLECTOR = "172.31.9", "198.51.100.99"
 
@@ -12,39 +13,44 @@ OWN_NET, OWN_COLLECTOR = "172.31.9", "198.51.100.99"
 class Way:
     """One way to mirror what some guests send and receive.
 
-    'note' is told each command line.  A 'count' of guests is mirrored from
-    install() on; revoke() ends it as its user would; tidy() leaves nothing.
+    'note' is told each command line.  Some guests are mirrored from
+    install() on; add() takes in one more, drop() lets one go, and revoke()
+    all, as a user would ask for it; each returns when its commands are done.
+    tidy() leaves nothing of it.
     """
 
     def __init__(self, bed, note):
         self.bed, self.note = bed, note
 
     def install(self, guests):
-        """Returns when the commands are done."""
+        """Nobody is mirrored by nobody."""
+
+    def add(self, guest):
+        """The same."""
+
+    def drop(self, guest):
+        """The same."""
 
     def revoke(self):
         """The same."""
 
     def tidy(self):
-        """Whatever install() and revoke() have left goes."""
-
-    def _vsctl(self, *words, show=None):
-        self.note("ovs-vsctl " + (show or " ".join(words)))
-        self.bed.switch.vsctl(*words)
+        """The same."""
 
 
 class Bare(Way):
-    """A Mirror and a VXLAN port by hand."""
+    """One Mirror and its VXLAN port, by hand."""
 
-    PORT = ["add-port", "br-int", "byhand", "--", "set", "Interface",
-            "byhand", "type=vxlan", "options:remote_ip={address}",
-            f"options:key={VNI}"]
+    def _vsctl(self, words, more=""):
+        self.note("ovs-vsctl " + " ".join(words) + more)
+        self.bed.switch.vsctl(*words)
 
-    def _port(self):
-        return [w.format(address=self.bed.ids4.address) for w in self.PORT]
-
-    def _mirror(self, guests):
-        words = ["--", "--id=@to", "get", "Port", "byhand"]
+    @staticmethod
+    def _install(address, guests):
+        words = ["add-port", "br-int", "byhand", "--", "set", "Interface",
+                 "byhand", "type=vxlan", f"options:remote_ip={address}",
+                 f"options:key={VNI}", "--", "--id=@to", "get", "Port",
+                 "byhand"]
         for n, guest in enumerate(guests):
             words += ["--", f"--id=@p{n}", "get", "Port", guest.name]
         ports = ",".join(f"@p{n}" for n in range(len(guests)))
@@ -55,11 +61,29 @@ class Bare(Way):
             "@m"]
 
     def install(self, guests):
-        self._vsctl(*self._port(), *self._mirror(guests), show=" ".join(
-            self._port() + self._mirror(guests[:1])) + " (@p1, ...)")
+        address = self.bed.ids4.address
+        self.note("ovs-vsctl " + " ".join(
+            self._install(address, guests[:1])) + MORE)
+        self.bed.switch.vsctl(*self._install(address, guests))
+
+    def _change(self, verb, guest):
+        self._vsctl(["--id=@p", "get", "Port", guest.name]
+                    + [w for end in ("src", "dst") for w in (
+                        "--", verb, "Mirror", "byhand",
+                        f"select_{end}_port", "@p")])
+
+    def add(self, guest):
+        self._change("add", guest)
+
+    def drop(self, guest):
+        port, = [row for row in self.bed.switch.rows("Port", "_uuid", "name")
+                 if row["name"] == guest.name]
+        self._vsctl([w for end in ("src", "dst") for w in (
+            "--", "remove", "Mirror", "byhand", f"select_{end}_port",
+            port["_uuid"])][1:])
 
     def revoke(self):
-        self._vsctl("clear", "Bridge", "br-int", "mirrors")
+        self._vsctl(["clear", "Bridge", "br-int", "mirrors"])
 
     def tidy(self):
         self.bed.switch.vsctl("clear", "Bridge", "br-int", "mirrors", "--",
@@ -67,49 +91,69 @@ class Bare(Way):
         self.bed.switch.purge()
 
 
-class BareOnce(Bare):
-    """The VXLAN port is there before, and goes with the Mirror."""
-
-    def install(self, guests):
-        self.bed.switch.vsctl(*self._port())
-        self._vsctl(*self._mirror(guests)[1:], show=" ".join(
-            self._mirror(guests[:1])[1:]) + " (@p1, ...)")
+class BareWhole(Bare):
+    """The VXLAN port goes with its Mirror."""
 
     def revoke(self):
-        self._vsctl("clear", "Bridge", "br-int", "mirrors", "--", "del-port",
-                    "byhand")
+        self._vsctl(["clear", "Bridge", "br-int", "mirrors", "--", "del-port",
+                     "byhand"])
 
 
 class Ours(Way):
-    """ovs-mirrord, asked by ovs-mirrorctl."""
+    """ovs-mirrord, asked by ovs-mirrorctl.
 
-    def __init__(self, bed, note, **tunnel):
+    'budget' is the host's; as long as it is not set, it is a meter that each
+    copy passes.
+    """
+
+    def __init__(self, bed, note, budget=None, **tunnel):
         super().__init__(bed, note)
-        self._tunnel, self._names = tunnel, []
+        self._budget, self._tunnel, self._vni = budget, tunnel, VNI
+
+    def _apply(self, guests):
+        tunnels = []
+        for guest in guests:
+            tunnels.append({
+                "name": f"{guest.name}-copy", "account": "default",
+                "source": f"{guest.name}-src", "destination": "ids4",
+                "vni": self._vni, **self._tunnel})
+            self._vni += 1
+        self.note("ovs-mirrorctl --wait=hv apply - <<< '" + json.dumps(
+            {"mirror_tunnels": tunnels[:1]}) + "'"
+            + (MORE if tunnels[1:] else ""))
+        self.bed.control.apply({"mirror_tunnels": tunnels}, "--wait=hv")
 
     def install(self, guests):
-        document = {"mirror_tunnels": [
-            {"name": f"{guest.name}-copy", "account": "default",
-             "source": f"{guest.name}-src", "destination": "ids4",
-             "vni": VNI + n, **self._tunnel}
-            for n, guest in enumerate(guests)]}
-        self._names = [t["name"] for t in document["mirror_tunnels"]]
-        self.note("ovs-mirrorctl --wait=hv apply - <<< '" + json.dumps(
-            {"mirror_tunnels": document["mirror_tunnels"][:1]}) + "'")
-        self.bed.control.apply(document, "--wait=hv")
+        if self._budget:
+            self.bed.switch.vsctl(
+                "set", "Open_vSwitch", ".",
+                f"external_ids:mirror-rate-kbps={self._budget}")
+            self.bed.control.ctl("--wait=hv", "sync")
+        self._apply(guests)
 
-    def revoke(self):
-        self.note(f"ovs-mirrorctl --wait=hv tunnel-del {self._names[0]}")
-        words = [w for n in self._names for w in ("--", "tunnel-del", n)]
+    def add(self, guest):
+        self._apply([guest])
+
+    def _delete(self, names):
+        self.note(f"ovs-mirrorctl --wait=hv tunnel-del {names[0]}"
+                  + (MORE if names[1:] else ""))
+        words = [w for n in names for w in ("--", "tunnel-del", n)]
         self.bed.control.ctl("--wait=hv", *words[1:])
 
+    def drop(self, guest):
+        self._delete([f"{guest.name}-copy"])
+
+    def revoke(self):
+        self._delete(list(self.bed.control.tunnels()))
+
     def tidy(self):
-        listed = self.bed.control.tunnels()
-        words = [w for n in self._names if n in listed
-                 for w in ("--", "tunnel-del", n)]
-        if words:
-            self.bed.control.ctl("--wait=hv", *words[1:])
-        self.bed.control.wait_gone(*self._names)
+        if self.bed.control.tunnels():
+            self.revoke()
+        self._vni = VNI
+        if self._budget:
+            self.bed.switch.vsctl("remove", "Open_vSwitch", ".",
+                                  "external_ids", "mirror-rate-kbps")
+            self.bed.control.ctl("--wait=hv", "sync")
 
 
 class Ovn(Way):
@@ -117,42 +161,46 @@ class Ovn(Way):
 
     MIRRORS = {"byovn-out": "from-lport", "byovn-in": "to-lport"}
 
-    def install(self, guests):
-        self._guests, words = guests, []
+    def _nbctl(self, words, more=""):
+        self.note("ovn-nbctl --wait=hv " + " ".join(words) + more)
+        self.bed.ovn.wait_installed(*words)
+
+    def _install(self, guests):
+        words = []
         for n, (name, direction) in enumerate(self.MIRRORS.items()):
             words += ["--", "mirror-add", name, "gre", str(71 + n), direction,
                       self.bed.ids4.address]
-            for guest in guests:
-                words += ["--", "lsp-attach-mirror", guest.name, name]
-        self._nbctl(words[1:])
+        return words[1:] + self._each("lsp-attach-mirror", guests)
 
-    def _nbctl(self, words):
-        self.note("ovn-nbctl --wait=hv " + " ".join(words)[:300])
-        self.bed.ovn.wait_installed(*words)
+    def _each(self, verb, guests):
+        return [w for name in self.MIRRORS for guest in guests
+                for w in ("--", verb, guest.name, name)]
 
-    def _detach(self):
-        return [w for name in self.MIRRORS for guest in self._guests
-                for w in ("--", "lsp-detach-mirror", guest.name, name)][1:]
+    def install(self, guests):
+        self._guests = list(guests)
+        self.note("ovn-nbctl --wait=hv " + " ".join(
+            self._install(guests[:1])) + MORE)
+        self.bed.ovn.wait_installed(*self._install(guests))
+
+    def add(self, guest):
+        self._guests.append(guest)
+        self._nbctl(self._each("lsp-attach-mirror", [guest])[1:])
+
+    def drop(self, guest):
+        self._guests.remove(guest)
+        self._nbctl(self._each("lsp-detach-mirror", [guest])[1:])
 
     def revoke(self):
-        self._nbctl(self._detach())
-
-    def tidy(self):
-        self.bed.ovn.wait_installed(*self._detach())
+        self.note("ovn-nbctl --wait=hv " + " ".join(
+            self._each("lsp-detach-mirror", self._guests[:1])[1:]) + MORE)
         self.bed.ovn.wait_installed(
-            *[w for name in self.MIRRORS
-              for w in ("--", "mirror-del", name)][1:])
-        self.bed.switch.purge()
-
-
-class OvnWhole(Ovn):
-    """The mirrors themselves go."""
-
-    def revoke(self):
-        self._nbctl(self._detach() + [
-            w for name in self.MIRRORS for w in ("--", "mirror-del", name)])
+            *self._each("lsp-detach-mirror", self._guests)[1:])
 
     def tidy(self):
+        self.bed.ovn.wait_installed(
+            *self._each("lsp-detach-mirror", self._guests)[1:], *[
+                w for name in self.MIRRORS
+                for w in ("--", "mirror-del", name)])
         self.bed.switch.purge()
 
 
@@ -165,29 +213,40 @@ class Tc(Way):
 
     def __init__(self, bed, note, own=True):
         super().__init__(bed, note)
-        self._own, self._guests = own, ()
+        self._own, self._guests = own, []
 
-    def _run(self, text):
-        lines = text.splitlines()
-        for line in lines[:8]:
+    def _run(self, lines, more=()):
+        for line in lines:
             self.note(line)
-        self.bed.switch.namespace.run(["sh", "-e"], text_in=text)
+        self.bed.switch.namespace.run(
+            ["sh", "-e"], text_in="\n".join([*lines, *more, ""]))
+
+    @staticmethod
+    def _attach(guest):
+        return [f"tc qdisc add dev {guest.name} clsact"] + [
+            f"tc filter add dev {guest.name} {way} protocol all u32 match "
+            "u32 0 0 action mirred egress mirror dev byhand-vx"
+            for way in ("ingress", "egress")]
 
     def install(self, guests):
-        self._guests = guests
+        self._guests = list(guests)
         address, local = self.bed.ids4.address, self.bed.switch.ip
         if self._own:
             self._own_link()
             address, local = OWN_COLLECTOR, f"{OWN_NET}.1"
-        lines = [f"ip link add byhand-vx type vxlan id {VNI} remote "
-                 f"{address} local {local} dstport 4789",
-                 "ip link set byhand-vx up mtu 1600"]
-        for guest in guests:
-            lines.append(f"tc qdisc add dev {guest.name} clsact")
-            lines += [f"tc filter add dev {guest.name} {way} protocol all "
-                      "u32 match u32 0 0 action mirred egress mirror dev "
-                      "byhand-vx" for way in ("ingress", "egress")]
-        self._run("\n".join(lines) + "\n")
+        self._run([f"ip link add byhand-vx type vxlan id {VNI} remote "
+                   f"{address} local {local} dstport 4789",
+                   "ip link set byhand-vx up mtu 1600",
+                   *self._attach(guests[0])],
+                  [line for g in guests[1:] for line in self._attach(g)])
+
+    def add(self, guest):
+        self._guests.append(guest)
+        self._run(self._attach(guest))
+
+    def drop(self, guest):
+        self._guests.remove(guest)
+        self._run([f"tc qdisc del dev {guest.name} clsact"])
 
     def _own_link(self):
         lab, space = self.bed.lab, self.bed.switch.namespace
@@ -203,8 +262,8 @@ class Tc(Way):
                  "own")
 
     def revoke(self):
-        self._run("".join(f"tc qdisc del dev {guest.name} clsact\n"
-                          for guest in self._guests))
+        lines = [f"tc qdisc del dev {g.name} clsact" for g in self._guests]
+        self._run(lines[:1], lines[1:])
 
     def tidy(self):
         self.bed.switch.namespace.run(["sh"], check=False, text_in="".join(

@@ -76,11 +76,7 @@ class Bare(Way):
         self._change("add", guest)
 
     def drop(self, guest):
-        port, = [row for row in self.bed.switch.rows("Port", "_uuid", "name")
-                 if row["name"] == guest.name]
-        self._vsctl([w for end in ("src", "dst") for w in (
-            "--", "remove", "Mirror", "byhand", f"select_{end}_port",
-            port["_uuid"])][1:])
+        self._change("remove", guest)
 
     def revoke(self):
         self._vsctl(["clear", "Bridge", "br-int", "mirrors"])
@@ -108,7 +104,8 @@ class Ours(Way):
 
     def __init__(self, bed, note, budget=None, **tunnel):
         super().__init__(bed, note)
-        self._budget, self._tunnel, self._vni = budget, tunnel, VNI
+        self._budget, self._tunnel = budget, tunnel
+        self._names, self._vni = [], VNI
 
     def _apply(self, guests):
         tunnels = []
@@ -118,6 +115,7 @@ class Ours(Way):
                 "source": f"{guest.name}-src", "destination": "ids4",
                 "vni": self._vni, **self._tunnel})
             self._vni += 1
+            self._names.append(f"{guest.name}-copy")
         self.note("ovs-mirrorctl --wait=hv apply - <<< '" + json.dumps(
             {"mirror_tunnels": tunnels[:1]}) + "'"
             + (MORE if tunnels[1:] else ""))
@@ -140,14 +138,16 @@ class Ours(Way):
         words = [w for n in names for w in ("--", "tunnel-del", n)]
         self.bed.control.ctl("--wait=hv", *words[1:])
 
+        self._names = [n for n in self._names if n not in names]
+
     def drop(self, guest):
         self._delete([f"{guest.name}-copy"])
 
     def revoke(self):
-        self._delete(list(self.bed.control.tunnels()))
+        self._delete(self._names)
 
     def tidy(self):
-        if self.bed.control.tunnels():
+        if self._names:
             self.revoke()
         self._vni = VNI
         if self._budget:

@@ -215,18 +215,22 @@ class Tc(Way):
         super().__init__(bed, note)
         self._own, self._guests = own, []
 
-    def _run(self, lines, more=()):
+    def _run(self, program, lines, more=()):
         for line in lines:
-            self.note(line)
+            self.note(f"{program} -batch -: {line}")
         self.bed.switch.namespace.run(
-            ["sh", "-e"], text_in="\n".join([*lines, *more, ""]))
+            [program, "-batch", "-"], text_in="\n".join([*lines, *more, ""]))
 
     @staticmethod
     def _attach(guest):
-        return [f"tc qdisc add dev {guest.name} clsact"] + [
-            f"tc filter add dev {guest.name} {way} protocol all u32 match "
+        return [f"qdisc add dev {guest.name} clsact"] + [
+            f"filter add dev {guest.name} {way} protocol all u32 match "
             "u32 0 0 action mirred egress mirror dev byhand-vx"
             for way in ("ingress", "egress")]
+
+    @staticmethod
+    def _detach(guest):
+        return f"qdisc del dev {guest.name} clsact"
 
     def install(self, guests):
         self._guests = list(guests)
@@ -234,19 +238,19 @@ class Tc(Way):
         if self._own:
             self._own_link()
             address, local = OWN_COLLECTOR, f"{OWN_NET}.1"
-        self._run([f"ip link add byhand-vx type vxlan id {VNI} remote "
-                   f"{address} local {local} dstport 4789",
-                   "ip link set byhand-vx up mtu 1600",
-                   *self._attach(guests[0])],
+        self._run("ip", [f"link add byhand-vx type vxlan id {VNI} remote "
+                         f"{address} local {local} dstport 4789",
+                         "link set byhand-vx up mtu 1600"])
+        self._run("tc", self._attach(guests[0]),
                   [line for g in guests[1:] for line in self._attach(g)])
 
     def add(self, guest):
         self._guests.append(guest)
-        self._run(self._attach(guest))
+        self._run("tc", self._attach(guest))
 
     def drop(self, guest):
         self._guests.remove(guest)
-        self._run([f"tc qdisc del dev {guest.name} clsact"])
+        self._run("tc", [self._detach(guest)])
 
     def _own_link(self):
         lab, space = self.bed.lab, self.bed.switch.namespace
@@ -262,10 +266,11 @@ class Tc(Way):
                  "own")
 
     def revoke(self):
-        lines = [f"tc qdisc del dev {g.name} clsact" for g in self._guests]
-        self._run(lines[:1], lines[1:])
+        lines = [self._detach(guest) for guest in self._guests]
+        self._guests = []
+        self._run("tc", lines[:1], lines[1:])
 
     def tidy(self):
-        self.bed.switch.namespace.run(["sh"], check=False, text_in="".join(
-            f"tc qdisc del dev {guest.name} clsact 2>&-\n"
-            for guest in self._guests) + "ip link del byhand-vx\n")
+        if self._guests:
+            self.revoke()
+        self.bed.switch.namespace.ip("link", "del", "byhand-vx")

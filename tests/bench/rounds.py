@@ -130,10 +130,11 @@ class Rounds:
     def remark(self, text):
         self.remarks.append(text)
 
-    def turns(self, cases):
-        """Every case in every round; who is first takes turns."""
+    def turns(self, cases, count=None):
+        """Every case in every round, or in 'count' of them; who is first
+        takes turns."""
         cases = list(cases)
-        for self.number in range(self.count):
+        for self.number in range(count or self.count):
             at = self.number % len(cases)
             yield from cases[at:] + cases[:at]
 

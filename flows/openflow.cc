@@ -508,6 +508,16 @@ Openflow::take_meters_result()
 }
 
 void
+Openflow::restate(const Flow &flow)
+{
+    std::string error;
+    if (Message message = encode_flow_mod({FlowEdit::Op::Add, flow}, &error);
+        message && connected()) {
+        impl_->send(std::move(message));
+    }
+}
+
+void
 Openflow::send_frame(int ofport, const std::string &frame)
 {
     if (!connected()) {

@@ -94,6 +94,9 @@ public:
     void start_meters(const std::vector<MeterEdit> &edits);
     std::optional<std::vector<std::string>> take_meters_result();
 
+    /* Writes a flow that is there already, if connected: it changes nothing,
+     * but that vswitchd looks at its datapath flows again at once. */
+    void restate(const Flow &);
     /* Sends a frame out of a port, if connected. */
     void send_frame(int ofport, const std::string &frame);
     /* Frames that flows sent here since the last call. */

@@ -18,8 +18,9 @@ constexpr int64_t CLEANUP_MS = 15000;
 } // namespace
 
 Agent::Agent(const std::string &switch_remote)
-    : switch_(switch_remote), vswitchd_("ovs-vswitchd"), prover_(&vswitchd_),
-      prober_(&vswitchd_), guard_(&vswitchd_)
+    : switch_(switch_remote), vswitchd_("ovs-vswitchd"),
+      prover_(&vswitchd_, [this] { hurry(); }), prober_(&vswitchd_),
+      guard_(&vswitchd_)
 {
 }
 
@@ -116,6 +117,21 @@ Agent::wait()
 
 /* ------------------------------------------------------------------------
  * The switch. */
+
+/* Has vswitchd look at its datapath flows again at once: a bridge of each
+ * datapath would do, and there are few. */
+void
+Agent::hurry()
+{
+    for (auto &[name, link] : links_) {
+        OwnerKey base{name, {FlowOwner::Base, 0}};
+        auto flows = desired_.flows().find(base);
+        if (flows != desired_.flows().end() && link->fresh() &&
+            !outstanding_.count(base)) {
+            link->restate(flows->second.front());
+        }
+    }
+}
 
 void
 Agent::run_prover()

@@ -100,6 +100,7 @@ private:
     bool are_as_known(const std::string &bridge,
                       const std::vector<Flow> &groups) const;
     void run_next_hops();
+    void hurry();
     void run_prover();
     void judge_vswitchd();
     void judge_mirrors();

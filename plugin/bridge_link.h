@@ -58,6 +58,7 @@ public:
     {
         openflow_.send_frame(ofport, frame);
     }
+    void restate(const Flow &flow) { openflow_.restate(flow); }
     std::vector<PacketIn> take_packets() { return openflow_.take_packets(); }
     /* Reads all flows again as soon as possible. */
     void reread() { stale_ = true; }

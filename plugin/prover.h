@@ -9,6 +9,7 @@
 #ifndef PLUGIN_PROVER_H
 #define PLUGIN_PROVER_H 1
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,7 +22,10 @@ namespace pm {
 
 class Prover {
 public:
-    explicit Prover(UnixctlClient *vswitchd);
+    /* 'hurry' has vswitchd look at all datapath flows again.  By itself it
+     * does so every 500 ms, and tells who waits only of what began after
+     * that; each step of a proof would take that long. */
+    Prover(UnixctlClient *vswitchd, std::function<void()> hurry);
 
     /* Under way, or just failed. */
     bool busy() const;
@@ -38,10 +42,14 @@ private:
     enum class Step { Idle, Wait, ListDatapaths, Dump };
 
     void ask_wait();
+    void hurry_on();
     void ask_dumps();
     bool copies_left(const std::string &dump) const;
 
     UnixctlClient *vswitchd_;
+    std::function<void()> hurry_;
+    /* When to do so again, while it has not answered, and after how long. */
+    int64_t next_hurry_ms_ = 0, hurry_interval_ms_ = 0;
     Step step_ = Step::Idle;
     int rounds_left_ = 0;
     bool failed_ = false;

@@ -104,8 +104,13 @@ class Scene:
             {"name": f"tunnel{n}", "account": "default",
              "source": f"source{n // self.each}",
              "destination": f"ids{n % self.each}", "vni": n + 1,
-             "filter": f"filter{n if self.own_filters else n % FILTERS}"}
+             "filter": f"filter{self._filter_of(n)}"}
             for n in range(self.count)]}
+
+    def _filter_of(self, n):
+        """Those that are shared have ten tunnels at least."""
+        return n if self.own_filters else n % max(1, min(FILTERS,
+                                                         self.count // 10))
 
     def restart_daemon(self):
         """Again, as an operator's: the lab's own logs each step."""

@@ -19,9 +19,10 @@ def cpu(pids):
 
 
 class Sessions:
-    """Hypervisors 'first' to 'first + count - 1'."""
+    """Hypervisors 'first' to 'first + count - 1', in processes that 'popen'
+    makes."""
 
-    def __init__(self, lab, namespace, remote, first, count, nics):
+    def __init__(self, lab, popen, remote, first, count, nics):
         self.count = count
         self.up, self.written, self.changed = {}, {}, {}
         self.ups = {}               # How often each came up.
@@ -30,7 +31,7 @@ class Sessions:
         self._children, self._threads = [], []
         for begin in range(first, first + count, SESSIONS_A_PROCESS):
             some = min(SESSIONS_A_PROCESS, first + count - begin)
-            child = namespace.popen(
+            child = popen(
                 [lab.built("tests/fanout-clients"), remote, str(begin),
                  str(some), str(nics)], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, text=True)

@@ -254,8 +254,10 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
     struct ovsdb_datum datum = {};
     datum.n = 1;
     datum.keys = atom;
-    /* A set or optional column "includes" what a plain one "equals". */
-    bool plain = column->type.n_min == 1 && column->type.n_max == 1;
+    /* A set "includes" what another column "equals".  Where all clauses of a
+     * table are of the latter kind the server looks a row up among them, else
+     * it compares it with each. */
+    bool plain = column->type.n_max == 1;
     ovsdb_idl_condition_add_clause(
         condition, plain ? OVSDB_F_EQ : OVSDB_F_INCLUDES, column, &datum);
     ovsdb_datum_destroy(&datum, &column->type);

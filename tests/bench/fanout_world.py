@@ -54,7 +54,8 @@ class World:
         tables = {"_date": CREATED, "_comment": "a world to measure"}
         for table, key, row in [*self._shared(), *(
                 each for number in range(hypervisors)
-                for each in self._hypervisor(number))]:
+                for half in (self._inventory, self._tunnels)
+            for each in half(number))]:
             tables.setdefault(table, {})[key] = row
         run(["ovsdb-tool", "create", path, schema])
         record = json.dumps(tables, separators=(",", ":")) + "\n"
@@ -62,18 +63,22 @@ class World:
         with open(path, "a", encoding="ascii") as f:
             f.write(f"OVSDB JSON {len(record)} {digest}\n{record}")
 
-    def inserts(self, number):
+    def inserts(self, number, inventory=True, tunnels=True):
         """Operations that add a hypervisor to those before it."""
+        rows = [*(self._inventory(number) if inventory else []),
+                *(self._tunnels(number) if tunnels else [])]
         return [{"op": "insert", "table": table, "uuid": key, "row": row}
-                for table, key, row in self._hypervisor(number)]
+                for table, key, row in rows]
 
-    def _hypervisor(self, number):
+    def _inventory(self, number):
         first = number * self.nics_each
         for nic in range(first, first + self.nics_each):
             if nic % NICS_A_SUBNET == 0:
                 yield from self._group(nic // NICS_A_SUBNET)
             yield self._nic(nic)
             yield self._source(nic)
+
+    def _tunnels(self, number):
         first = number * self.tunnels_each
         for tunnel in range(first, first + self.tunnels_each):
             yield self._tunnel(tunnel)

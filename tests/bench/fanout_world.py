@@ -9,9 +9,10 @@ TUNNELS_A_NIC = 4
 NICS_A_SUBNET = 100
 COLLECTORS = 16
 RULES = 10
+EVENTS = 10000      # As many as the table ever has.
 CREATED = 1700000000000
-VPC, SUBNET, NIC, COLLECTOR, SOURCE, SINK, FILTER, RULE, TUNNEL, GLOBAL = (
-    range(1, 11))
+VPC, SUBNET, NIC, COLLECTOR, SOURCE, SINK, FILTER, RULE, TUNNEL, GLOBAL, \
+    EVENT = range(1, 12)
 
 
 def uuid(kind, number):
@@ -52,10 +53,12 @@ class World:
         if hypervisors is None:
             hypervisors = self.hypervisors
         tables = {"_date": CREATED, "_comment": "a world to measure"}
-        for table, key, row in [*self._shared(), *(
-                each for number in range(hypervisors)
-                for half in (self._inventory, self._tunnels)
-            for each in half(number))]:
+        rows = list(self._shared())
+        for number in range(hypervisors):
+            rows += [*self._inventory(number), *self._tunnels(number)]
+        if hypervisors:
+            rows += self._events()
+        for table, key, row in rows:
             tables.setdefault(table, {})[key] = row
         run(["ovsdb-tool", "create", path, schema])
         record = json.dumps(tables, separators=(",", ":")) + "\n"
@@ -95,6 +98,14 @@ class World:
                 "target": f"collector{n}",
                 "collector": _reference(COLLECTOR, n),
                 "created": CREATED, "updated": CREATED}
+
+    def _events(self):
+        for n in range(EVENTS):
+            yield "Event", uuid(EVENT, n), {
+                "time": CREATED + n, "actor": "default",
+                "account": "account0", "kind": "tunnel",
+                "object": self.tunnel_name(n), "event": "changed",
+                "generation": n, "message": "packet_length: 100 to 200"}
 
     @staticmethod
     def _group(n):

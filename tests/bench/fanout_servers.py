@@ -12,6 +12,9 @@ from lab.waiting import wait_until
 
 NAME = "Packet_Mirroring"
 START_S = 120       # Reading the file takes its time.
+# Of address space, for each server: one that wants all there is must not take
+# the machine down.
+LIMIT_MB = 6144
 
 
 class Server:
@@ -30,7 +33,8 @@ class Server:
         env = dict(os.environ, OVS_RUNDIR=self.rundir,
                    OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir)
         self._process = kind.lab.process(
-            ["ovsdb-server", self.database, f"--remote=punix:{self.socket}",
+            ["prlimit", f"--as={LIMIT_MB << 20}", "ovsdb-server",
+             self.database, f"--remote=punix:{self.socket}",
              f"--remote=ptcp:{self.port}:127.0.0.1",
              f"--remote=ptcp:{self.port + 100}:127.0.0.1", "--pidfile",
              f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off"],
@@ -50,6 +54,9 @@ class Server:
     @property
     def pid(self):
         return self._process.pid
+
+    def alive(self):
+        return self._process.alive()
 
     def kill(self):
         self._process.kill()
@@ -195,9 +202,9 @@ class Raft(Servers):
 class Editor:
     """A connection to one server that asks and waits for the answer."""
 
-    def __init__(self, path):
+    def __init__(self, path, patience=START_S):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(START_S)
+        self._socket.settimeout(patience)
         self._socket.connect(path)
         self._text, self._id = "", 0
 

@@ -117,14 +117,12 @@ private:
         int64_t number = 0;
         for (const auto &[id, tunnel] : model_.tunnels) {
             auto row = rows.find(id);
-            TunnelStatus status =
-                row == rows.end()
-                    ? first_status(id, tunnel, ++number)
-                    : model_.tunnel_statuses.at(row->second);
+            TunnelStatus status = row == rows.end()
+                                      ? first_status(id, tunnel, ++number)
+                                      : model_.tunnel_statuses.at(row->second);
             status.observed_generation = tunnel.generation;
-            for (const char *name :
-                 {"inbound_packets", "inbound_bytes", "outbound_packets",
-                  "outbound_bytes"}) {
+            for (const char *name : {"inbound_packets", "inbound_bytes",
+                                     "outbound_packets", "outbound_bytes"}) {
                 status.counters.values[name] += 1000 + random_range(1000000);
             }
             status.updated_ms = time_wall_msec();

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -114,8 +115,12 @@ std::string management_socket(const std::string &bridge);
  * or "ALL"). */
 int count_flows_to(const std::string &target, const std::string &port,
                    uint64_t *count);
-/* Sets "no-flood" on an OpenFlow port (OpenFlow 1.0 only, ovs-ofctl(8)). */
-int set_no_flood(const std::string &target, uint32_t ofport);
+/* Sets "no-flood" on OpenFlow ports (OpenFlow 1.0 only, ovs-ofctl(8)), all in
+ * one exchange: each waits for vswitchd to go round its main loop, and lists
+ * the bridge's ports.  'done' gets those that bear it now; on an error some
+ * others may as well. */
+int set_no_flood(const std::string &target, const std::set<uint32_t> &ofports,
+                 std::set<uint32_t> *done);
 /* Has the bridge treat 'frame' as if it had come in by port 'in_port', with
  * 'actions' as ovs-ofctl(8) has them: "table" to go through its flows, "drop"
  * for no more than what Mirrors copy of it. */

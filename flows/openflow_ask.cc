@@ -1,5 +1,9 @@
 #include "flows/openflow.h"
 
+#include <map>
+#include <set>
+#include <vector>
+
 #include "flows/flow_codec.h"
 #include "flows/packet_codec.h"
 #include "ovsdb/ovs_c.h"
@@ -102,17 +106,16 @@ receive_xid(Conversation *conversation, ovs_be32 xid, Message *message,
     return ofptype_decode(type, header_of(*message)) ? EPROTO : 0;
 }
 
-/* Finds OpenFlow port 'port_no' among the bridge's ports. */
+/* Lists the bridge's ports. */
 int
-find_port(Conversation *conversation, ofp_port_t port_no,
-          struct ofputil_phy_port *found)
+list_ports(Conversation *conversation,
+           std::vector<struct ofputil_phy_port> *ports)
 {
     Message request(
         ofputil_encode_port_desc_stats_request(OFP10_VERSION, OFPP_ANY));
     ovs_be32 xid = header_of(request)->xid;
     int error = conversation->send(std::move(request));
 
-    bool is_found = false;
     for (bool more = true; !error && more;) {
         Message reply;
         enum ofptype type;
@@ -126,39 +129,38 @@ find_port(Conversation *conversation, ofp_port_t port_no,
             ofpraw_pull_assert(&body);
             struct ofputil_phy_port port;
             while (!ofputil_pull_phy_port(OFP10_VERSION, &body, &port)) {
-                if (port.port_no == port_no) {
-                    *found = port;
-                    is_found = true;
-                }
+                ports->push_back(port);
             }
         }
     }
-    return error ? error : is_found ? 0 : ENODEV;
+    return error;
 }
 
-/* Sends a request that is answered only if it is refused, and sees that it was
- * not. */
+/* Sends requests that are answered only if they are refused; tells the xids of
+ * those that were. */
 int
-send_and_confirm(Conversation *conversation, Message request)
+send_and_confirm(Conversation *conversation, std::vector<Message> requests,
+                 std::set<ovs_be32> *refused)
 {
-    Message barrier(ofputil_encode_barrier_request(
+    requests.emplace_back(ofputil_encode_barrier_request(
         static_cast<enum ofp_version>(conversation->version())));
-    ovs_be32 request_xid = header_of(request)->xid;
-    ovs_be32 barrier_xid = header_of(barrier)->xid;
-    int error = conversation->send(std::move(request));
-    if (!error) {
-        error = conversation->send(std::move(barrier));
+    ovs_be32 barrier_xid = header_of(requests.back())->xid;
+    int error = 0;
+    for (Message &request : requests) {
+        error = error ? error : conversation->send(std::move(request));
     }
-    bool refused = false;
     for (bool done = false; !error && !done;) {
         Message message;
         error = conversation->receive(&message);
         if (!error) {
-            refused |= header_of(message)->xid == request_xid;
-            done = header_of(message)->xid == barrier_xid;
+            ovs_be32 xid = header_of(message)->xid;
+            done = xid == barrier_xid;
+            if (!done) {
+                refused->insert(xid);
+            }
         }
     }
-    return error ? error : refused ? EPROTO : 0;
+    return error;
 }
 
 } // namespace
@@ -207,26 +209,42 @@ count_flows_to(const std::string &target, const std::string &port,
 }
 
 int
-set_no_flood(const std::string &target, uint32_t ofport)
+set_no_flood(const std::string &target, const std::set<uint32_t> &ofports,
+             std::set<uint32_t> *done)
 {
-    if (ofport >= OFPP_MAX) {
-        return EINVAL;
-    }
     Conversation conversation;
-    if (int error = conversation.open(target, 1u << OFP10_VERSION)) {
+    std::vector<struct ofputil_phy_port> ports;
+    int error = conversation.open(target, 1u << OFP10_VERSION);
+    if (!error) {
+        error = list_ports(&conversation, &ports);
+    }
+    std::vector<Message> requests;
+    std::map<ovs_be32, uint32_t> asked;
+    for (const struct ofputil_phy_port &port : ports) {
+        uint32_t ofport = static_cast<uint32_t>(port.port_no);
+        if (ofports.count(ofport)) {
+            struct ofputil_port_mod change = {};
+            change.port_no = port.port_no;
+            change.hw_addr = port.hw_addr;
+            change.config = change.mask = OFPUTIL_PC_NO_FLOOD;
+            requests.emplace_back(
+                ofputil_encode_port_mod(&change, OFPUTIL_P_OF10_STD));
+            asked[header_of(requests.back())->xid] = ofport;
+        }
+    }
+    std::set<ovs_be32> refused;
+    if (!error) {
+        error = send_and_confirm(&conversation, std::move(requests), &refused);
+    }
+    if (error) {
         return error;
     }
-    struct ofputil_phy_port port;
-    if (int error = find_port(&conversation, OFP_PORT_C(ofport), &port)) {
-        return error;
+    for (auto [xid, ofport] : asked) {
+        if (!refused.count(xid)) {
+            done->insert(ofport);
+        }
     }
-
-    struct ofputil_port_mod change = {};
-    change.port_no = port.port_no;
-    change.hw_addr = port.hw_addr;
-    change.config = change.mask = OFPUTIL_PC_NO_FLOOD;
-    return send_and_confirm(&conversation, Message(ofputil_encode_port_mod(
-                                               &change, OFPUTIL_P_OF10_STD)));
+    return 0;
 }
 
 int
@@ -243,8 +261,15 @@ let_in(const std::string &target, int64_t in_port, const std::string &actions,
         ofputil_protocol_from_ofp_version(
             static_cast<enum ofp_version>(conversation.version())),
         &refusal);
-    return message ? send_and_confirm(&conversation, std::move(message))
-                   : EINVAL;
+    if (!message) {
+        return EINVAL;
+    }
+    ovs_be32 xid = header_of(message)->xid;
+    std::vector<Message> requests;
+    requests.push_back(std::move(message));
+    std::set<ovs_be32> refused;
+    int error = send_and_confirm(&conversation, std::move(requests), &refused);
+    return error ? error : refused.count(xid) ? EPROTO : 0;
 }
 
 } // namespace pm

@@ -1,5 +1,7 @@
 #include "ovsdb/conditions.h"
 
+#include <utility>
+
 #include "ovsdb/control_rows.h"
 
 namespace pm {
@@ -25,8 +27,9 @@ uuid_column()
 /* Collects clauses, following references from row to row. */
 class Closure {
 public:
-    Closure(const Model &seen, const ConditionInputs &inputs)
-        : seen_(seen), inputs_(inputs)
+    Closure(const Model &seen, const ConditionInputs &inputs,
+            References *references)
+        : seen_(seen), inputs_(inputs), references_(references)
     {
     }
 
@@ -53,8 +56,14 @@ public:
         }
         follow_local_sources();
         follow_own_statuses();
-        for (const auto &[id, tunnel] : seen_.tunnels) {
-            follow_tunnel(tunnel);
+        for (const auto &[id, tunnels] : references_->sources()) {
+            follow_source(id);
+        }
+        for (const auto &[id, tunnels] : references_->destinations()) {
+            follow_resource(id);
+        }
+        for (const auto &[id, tunnels] : references_->filters()) {
+            follow_filter(id);
         }
         return std::move(conditions_);
     }
@@ -99,54 +108,49 @@ private:
                              pmrec_mirror_resource_col_network_interface, id);
             }
         }
+        std::set<Uuid> sources;
         for (const auto &[id, resource] : seen_.resources) {
             if (resource.purpose == Purpose::Source && is_local(resource)) {
                 by_reference(&pmrec_table_mirror_tunnel,
                              pmrec_mirror_tunnel_col_source, id);
-                sources_.insert(id);
+                sources.insert(id);
             }
         }
+        references_->set_sources(std::move(sources));
     }
 
     void follow_own_statuses()
     {
-        for (const auto &[id, status] : seen_.tunnel_statuses) {
-            if (status.chassis != inputs_.chassis) {
-                continue;
-            }
-            /* Most are found by their source: a clause less for each. */
-            const Tunnel *tunnel = find(seen_.tunnels, status.tunnel);
-            if (!tunnel || !sources_.count(tunnel->source)) {
-                by_uuid(&pmrec_table_mirror_tunnel, status.tunnel);
-            }
-            /* Whether another hypervisor has its NIC now. */
-            if (!status.bound) {
-                by_reference(&pmrec_table_tunnel_status,
-                             pmrec_tunnel_status_col_tunnel, status.tunnel);
-            }
+        for (const Uuid &tunnel : references_->singles()) {
+            by_uuid(&pmrec_table_mirror_tunnel, tunnel);
+        }
+        /* Whether another hypervisor has its NIC now. */
+        for (const Uuid &tunnel : references_->unbound()) {
+            by_reference(&pmrec_table_tunnel_status,
+                         pmrec_tunnel_status_col_tunnel, tunnel);
         }
         for (const auto &[id, status] : seen_.filter_statuses) {
             by_uuid(&pmrec_table_mirror_filter, status.filter);
         }
     }
 
-    void follow_tunnel(const Tunnel &tunnel)
+    void follow_source(const Uuid &id)
     {
-        std::optional<Uuid> source_vpc = follow_resource(tunnel.source);
-        follow_resource(tunnel.destination);
-        if (source_vpc) {
+        if (std::optional<Uuid> vpc = follow_resource(id)) {
             by_reference(&pmrec_table_vpc_peering,
-                         pmrec_vpc_peering_col_from_vpc, *source_vpc);
+                         pmrec_vpc_peering_col_from_vpc, *vpc);
             by_reference(&pmrec_table_transit_vpc_connect,
-                         pmrec_transit_vpc_connect_col_vpc, *source_vpc);
+                         pmrec_transit_vpc_connect_col_vpc, *vpc);
         }
-        if (tunnel.filter) {
-            by_uuid(&pmrec_table_mirror_filter, *tunnel.filter);
-            auto rules = inputs_.rules.find(*tunnel.filter);
-            if (rules != inputs_.rules.end()) {
-                for (const Uuid &rule : rules->second) {
-                    by_uuid(&pmrec_table_mirror_rule, rule);
-                }
+    }
+
+    void follow_filter(const Uuid &id)
+    {
+        by_uuid(&pmrec_table_mirror_filter, id);
+        auto rules = inputs_.rules.find(id);
+        if (rules != inputs_.rules.end()) {
+            for (const Uuid &rule : rules->second) {
+                by_uuid(&pmrec_table_mirror_rule, rule);
             }
         }
     }
@@ -230,7 +234,7 @@ private:
 
     const Model &seen_;
     const ConditionInputs &inputs_;
-    std::set<Uuid> sources_;
+    References *references_;
     Conditions conditions_;
 };
 
@@ -308,9 +312,10 @@ ask_again(struct ovsdb_idl *idl, const Conditions &asked)
 }
 
 Conditions
-desire_conditions(const Model &seen, const ConditionInputs &inputs)
+desire_conditions(const Model &seen, const ConditionInputs &inputs,
+                  References *references)
 {
-    return Closure(seen, inputs).run();
+    return Closure(seen, inputs, references).run();
 }
 
 unsigned int

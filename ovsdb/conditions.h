@@ -8,6 +8,7 @@
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/model.h"
+#include "plugin/references.h"
 
 namespace pm {
 
@@ -35,7 +36,8 @@ struct ConditionInputs {
 
 /* Returns the conditions that follow from what has arrived in 'seen'.  Calling
  * it again as rows arrive reaches a fixed point: the closure. */
-Conditions desire_conditions(const Model &seen, const ConditionInputs &);
+Conditions desire_conditions(const Model &seen, const ConditionInputs &,
+                             References *);
 
 /* Asks for 'conditions' where they differ from 'asked', which it updates.
  * Returns the sequence number after which all are in force, or 'seqno' if

@@ -138,6 +138,7 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
     i.complete = false;
     i.gone = diff(i.seen, Model{});
     i.seen = Model{};
+    i.references = References{};
     i.inputs.rules.clear();
     i.inputs.members.clear();
     i.waiting_for_children.clear();
@@ -177,6 +178,32 @@ ControlDb::Impl::set_broken(const Uuid &id, std::optional<Problem> problem)
     fresh.broken[id] = problem;
 }
 
+/* What 'seen' has of a row changes: conditions may follow from it. */
+void
+ControlDb::Impl::note(const Uuid &id, const Tunnel *before,
+                      const Tunnel *after)
+{
+    references.take(id, before, after);
+}
+
+void
+ControlDb::Impl::note(const Uuid &id, const TunnelStatus *before,
+                      const TunnelStatus *after)
+{
+    references.take(id, before, after, inputs.chassis);
+}
+
+template <typename Value>
+void
+ControlDb::Impl::note(const Uuid &, const Value *before, const Value *after)
+{
+    if constexpr (std::is_same_v<Value, FilterStatus>) {
+        inputs_changed |= !before || !after || before->filter != after->filter;
+    } else {
+        inputs_changed |= !std::is_same_v<Value, Chassis>;
+    }
+}
+
 template <typename Row, typename Value>
 void
 ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
@@ -199,7 +226,9 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
         /* The IDL also finds orphans: rows that others refer to, whose
          * content is not here. */
         if (!row || !row->header_.new_datum) {
-            if ((seen.*rows).erase(id)) {
+            if (const Value *was = find(seen.*rows, id)) {
+                note(id, was, static_cast<const Value *>(nullptr));
+                (seen.*rows).erase(id);
                 (fresh.*delta).erase(id);
                 (gone.*delta)[id] = std::nullopt;
             }
@@ -212,6 +241,7 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
             set_broken(id, std::nullopt);
             const Value *was = find(seen.*rows, id);
             if (!was || !(*was == *value) || (gone.*delta).count(id)) {
+                note(id, was, &*value);
                 (seen.*rows)[id] = *value;
                 (fresh.*delta)[id] = *value;
                 (gone.*delta).erase(id);
@@ -219,7 +249,10 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
         } else if (!why.empty()) {
             /* There, but not to be read: what it was no longer holds. */
             set_broken(id, Problem{code_of(why), "", why});
-            (seen.*rows).erase(id);
+            if (const Value *was = find(seen.*rows, id)) {
+                note(id, was, static_cast<const Value *>(nullptr));
+                (seen.*rows).erase(id);
+            }
             (fresh.*delta)[id] = std::nullopt;
             (gone.*delta).erase(id);
         } else {
@@ -307,6 +340,7 @@ ControlDb::Impl::forget_children()
 {
     inputs.rules.clear();
     inputs.members.clear();
+    inputs_changed = true;
     for (const auto &[id, problem] : seen.broken) {
         fresh.broken[id] = std::nullopt;
     }
@@ -325,6 +359,7 @@ ControlDb::Impl::collect()
     PMREC_MIRROR_FILTER_FOR_EACH_TRACKED(filter, idl)
     {
         Uuid id = to_uuid(filter->header_.uuid);
+        inputs_changed = true;
         if (pmrec_mirror_filter_is_deleted(filter)) {
             inputs.rules.erase(id);
         } else {
@@ -338,6 +373,7 @@ ControlDb::Impl::collect()
     PMREC_LOAD_BALANCER_FOR_EACH_TRACKED(lb, idl)
     {
         Uuid id = to_uuid(lb->header_.uuid);
+        inputs_changed = true;
         if (pmrec_load_balancer_is_deleted(lb)) {
             inputs.members.erase(id);
         } else {
@@ -383,11 +419,13 @@ ControlDb::run()
         i.idl_seqno = seqno;
         i.collect();
     }
-    if (changed || i.inputs_changed) {
+    /* Whether the server has them all is known with its schema. */
+    i.inputs_changed |= changed && !i.asked.count(&pmrec_table_probe);
+    if (i.references.take_changed() || i.inputs_changed) {
         i.inputs_changed = false;
-        i.asked_seqno =
-            ask_conditions(i.idl, desire_conditions(i.seen, i.inputs),
-                           &i.asked, i.asked_seqno);
+        i.asked_seqno = ask_conditions(
+            i.idl, desire_conditions(i.seen, i.inputs, &i.references),
+            &i.asked, i.asked_seqno);
     }
     i.complete = ovsdb_idl_has_ever_connected(i.idl) &&
                  ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;

@@ -22,7 +22,8 @@ struct ControlDb::Impl {
     bool was_connected = false;
     unsigned int idl_seqno = 0;
     bool complete = false;
-    bool inputs_changed = false;
+    bool inputs_changed = false; /* Or rows other than tunnels did. */
+    References references;
 
     Model seen;       /* What the IDL holds. */
     ModelDelta fresh; /* Not yet taken; additions and changes. */
@@ -47,6 +48,11 @@ struct ControlDb::Impl {
     /* Parents of child rows that changed, to be read again. */
     std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
                                    const std::map<Uuid, std::set<Uuid>> &);
+    void note(const Uuid &, const Tunnel *before, const Tunnel *after);
+    void note(const Uuid &, const TunnelStatus *before,
+              const TunnelStatus *after);
+    template <typename Value>
+    void note(const Uuid &, const Value *before, const Value *after);
     void set_broken(const Uuid &, std::optional<Problem>);
     void put(const std::optional<Uuid> &, const TunnelStatus &);
     void put(const std::optional<Uuid> &, const FilterStatus &);

@@ -47,6 +47,7 @@ Agent::run()
             counters_.erase(id);
         }
     }
+    unreported_filters_.merge(desired_.take_changed_filters());
     for (const OwnerKey &key : desired_.take_changed_flows()) {
         mark(key);
     }
@@ -99,6 +100,9 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
+    if (!underway_since_ms_.empty() && may_report()) {
+        poll_timer_wait_until(next_underway_ms_);
+    }
     guard_.wait(!vswitchd_away_ && switch_.ready());
     if (!actual_.rows.mirrors.empty() && switch_.ready()) {
         poll_timer_wait_until(next_mirror_check_ms_);
@@ -149,7 +153,13 @@ void
 Agent::apply_plan()
 {
     actual_.changing = is_changing();
-    Plan plan = make_plan(actual_, desired_, &outstanding_);
+    std::set<std::string> busy;
+    for (const auto &[bridge, link] : links_) {
+        if (link->connected() && !link->idle()) {
+            busy.insert(bridge);
+        }
+    }
+    Plan plan = make_plan(actual_, desired_, &outstanding_, busy);
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
     for (const auto &[bridge, link] : links_) {

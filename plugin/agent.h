@@ -111,7 +111,11 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
-    void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
+    std::set<int64_t> numbers_on_switch(FlowOwner::Kind) const;
+    bool is_underway(const Uuid &, const TunnelStatus &);
+    void run_underway();
+    void report_tunnel(const Uuid &, StatusContext &,
+                       std::optional<std::set<int64_t>> *busy, ControlWrite *);
     void report_filters(ControlWrite *);
     void report_chassis(ControlWrite *);
     Chassis desire_chassis(const Chassis &before) const;
@@ -132,6 +136,9 @@ private:
     std::set<OwnerKey> outstanding_;
     std::set<Uuid> unreported_; /* Tunnels whose status may have changed. */
     std::set<Uuid> unreported_filters_;
+    /* Tunnels of which nothing is told yet but that they are under way. */
+    std::map<Uuid, int64_t> underway_since_ms_;
+    int64_t next_underway_ms_ = 0;
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */

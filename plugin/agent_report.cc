@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t HEARTBEAT_MS = 60000;
 /* Status writes in one transaction; the rest follows in the next. */
 constexpr size_t WRITES_MAX = 2000;
+/* How long what is under way may go untold. */
+constexpr int64_t UNDERWAY_MS = 500;
 
 } // namespace
 
@@ -181,31 +183,45 @@ Agent::counters_of(const Uuid &tunnel) const
 /* ------------------------------------------------------------------------
  * Status. */
 
+/* Numbers of owners of a kind that the switch has flows of. */
+std::set<int64_t>
+Agent::numbers_on_switch(FlowOwner::Kind kind) const
+{
+    std::set<int64_t> numbers;
+    for (const auto &[bridge, owners] : actual_.flows) {
+        for (auto i = owners.lower_bound({kind, 0});
+             i != owners.end() && i->first.kind == kind; ++i) {
+            numbers.insert(i->first.number);
+        }
+    }
+    return numbers;
+}
+
+/* 'busy' is made once a pass, if anybody needs a number. */
 void
 Agent::report_tunnel(const Uuid &id, StatusContext &context,
+                     std::optional<std::set<int64_t>> *busy,
                      ControlWrite *write)
 {
-    std::set<int64_t> busy;
     int64_t number = 0;
     auto d = desired_.tunnels().find(id);
     if (d != desired_.tunnels().end() && d->second.bound &&
         !desired_.status_of(id)) {
-        for (const auto &[bridge, owners] : actual_.flows) {
-            for (const auto &[owner, flows] : owners) {
-                if (owner.kind == FlowOwner::Egress) {
-                    busy.insert(owner.number);
-                }
+        if (!*busy) {
+            *busy = numbers_on_switch(FlowOwner::Egress);
+            for (const auto &[unproven, spec] : actual_.unproven) {
+                (*busy)->insert(unproven);
             }
         }
-        for (const auto &[unproven, spec] : actual_.unproven) {
-            busy.insert(unproven);
-        }
-        number = desired_.number_for_tunnel(id, busy);
+        number = desired_.number_for_tunnel(id, **busy);
     }
     context.handles = new_handles(id, actual_, &desired_);
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);
     if (edit.op == StatusEdit::Op::Put) {
+        if (is_underway(id, edit.status)) {
+            return;
+        }
         write->put_tunnels.emplace_back(desired_.status_row_of(id),
                                         edit.status);
         reporting_.insert(id);
@@ -213,19 +229,47 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         write->delete_tunnels.push_back(*desired_.status_row_of(id));
         reporting_.insert(id);
     }
+    underway_since_ms_.erase(id);
+}
+
+/* Whether all that there is to say of a tunnel is that the switch is being
+ * brought to it, which is over before anybody can have read it, mostly: then
+ * one row is written where there were three. */
+bool
+Agent::is_underway(const Uuid &id, const TunnelStatus &status)
+{
+    const TunnelStatus *before = desired_.status_of(id);
+    auto installed = status.conditions.find("Installed");
+    if (!before || before->health != status.health ||
+        status.health != Health::Ok || before->bound != status.bound ||
+        installed == status.conditions.end() ||
+        installed->second.status != ConditionStatus::False) {
+        return false;
+    }
+    int64_t now = time_msec();
+    return now <
+           underway_since_ms_.try_emplace(id, now).first->second + UNDERWAY_MS;
+}
+
+/* What has been under way for long is told. */
+void
+Agent::run_underway()
+{
+    int64_t now = time_msec();
+    if (now < next_underway_ms_) {
+        return;
+    }
+    next_underway_ms_ = now + UNDERWAY_MS / 5;
+    for (const auto &[id, since_ms] : underway_since_ms_) {
+        if (now >= since_ms + UNDERWAY_MS) {
+            unreported_.insert(id);
+        }
+    }
 }
 
 void
 Agent::report_filters(ControlWrite *write)
 {
-    std::set<int64_t> busy;
-    for (const auto &[bridge, owners] : actual_.flows) {
-        for (const auto &[owner, flows] : owners) {
-            if (owner.kind == FlowOwner::Filter) {
-                busy.insert(owner.number);
-            }
-        }
-    }
     for (const Uuid &id : unreported_filters_) {
         const Filter *filter = find(desired_.model().filters, id);
         if (!filter || !desired_.is_filter_needed(id)) {
@@ -239,7 +283,8 @@ Agent::report_filters(ControlWrite *write)
         if (!before) {
             status.filter = id;
             status.chassis = desired_.facts().settings.chassis;
-            status.number = desired_.number_for_filter(id, busy);
+            status.number = desired_.number_for_filter(
+                id, numbers_on_switch(FlowOwner::Filter));
         }
         status.name = filter->name;
         status.account = filter->account;
@@ -318,8 +363,9 @@ Agent::report_chassis(ControlWrite *write)
     /* The latest cfg is answered by those whom it concerns, once all that
      * came with it is in force and said. */
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
-                   write->empty() && !switch_.busy() &&
-                   desired_.facts().settled && actual_.unproven.empty();
+                   underway_since_ms_.empty() && write->empty() &&
+                   !switch_.busy() && desired_.facts().settled &&
+                   actual_.unproven.empty();
     if (control_.cfg() != chassis.cfg && settled &&
         (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = control_.cfg();
@@ -361,8 +407,10 @@ Agent::report()
     context.away_until_ms = away_until_ms_;
     context.counters = &counters_;
 
+    run_underway();
     ControlWrite write;
     std::set<Uuid> later;
+    std::optional<std::set<int64_t>> busy;
     while (!unreported_.empty() &&
            write.put_tunnels.size() + write.delete_tunnels.size() <
                WRITES_MAX) {
@@ -372,7 +420,7 @@ Agent::report()
             /* Which numbers are free on the switch is not known. */
             later.insert(id);
         } else {
-            report_tunnel(id, context, &write);
+            report_tunnel(id, context, &busy, &write);
             auto desire = desired_.tunnels().find(id);
             if (actual_.changing && (desire == desired_.tunnels().end() ||
                                      !desire->second.egress)) {

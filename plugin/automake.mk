@@ -17,6 +17,7 @@ libpmcore_la_SOURCES = \
 	plugin/desire_path.cc \
 	plugin/desire_questions.cc \
 	plugin/desire_rows.cc \
+	plugin/desire_seats.cc \
 	plugin/desire_shared.cc \
 	plugin/desire_taps.cc \
 	plugin/desire_tunnel.cc \
@@ -64,6 +65,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan_rows.h \
 	plugin/probe.cc \
 	plugin/probe.h \
+	plugin/references.cc \
+	plugin/references.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
 	plugin/settings.cc \

@@ -83,17 +83,20 @@ BridgeGuard::look_at(const std::string &name, const SwitchFacts &facts,
                      Bridge *bridge)
 {
     std::string target = management_socket(name);
-    bool refused = false;
+    std::map<uint32_t, std::string> wanted;
+    std::set<uint32_t> ofports, done;
     for (const auto &[port, row] : facts.rows.ports) {
         auto ofport = facts.ofports.find(port);
         if (row.bridge == name && ofport != facts.ofports.end() &&
             !bridge->no_flood.count({port, ofport->second})) {
-            if (set_no_flood(target, ofport->second)) {
-                refused = true;
-            } else {
-                bridge->no_flood.insert({port, ofport->second});
-            }
+            wanted[ofport->second] = port;
+            ofports.insert(ofport->second);
         }
+    }
+    bool refused = !ofports.empty() &&
+                   (set_no_flood(target, ofports, &done) || done != ofports);
+    for (uint32_t ofport : done) {
+        bridge->no_flood.insert({wanted[ofport], ofport});
     }
     int64_t began = time_msec();
     if (began < bridge->next_check_ms) {

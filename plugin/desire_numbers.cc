@@ -1,4 +1,6 @@
 /* DesiredState, numbers: tunnels', filters' and handles. */
+#include <algorithm>
+
 #include "plugin/desired_state.h"
 #include "plugin/value_of.h"
 
@@ -13,17 +15,11 @@ DesiredState::Numbers<Id>::allocate(const Id &id,
     if (known != by_id.end()) {
         return known->second;
     }
-    int64_t number = 1;
-    for (const auto &[used, owner] : by_number) {
-        while (busy.count(number) && number < used) {
-            number++;
-        }
-        if (number < used) {
-            break;
-        }
-        number = used + 1;
+    while (by_number.count(first_free)) {
+        first_free++;
     }
-    while (busy.count(number)) {
+    int64_t number = first_free;
+    while (by_number.count(number) || busy.count(number)) {
         number++;
     }
     assign(id, number);
@@ -47,6 +43,9 @@ DesiredState::Numbers<Id>::release(const Id &id)
     if (known != by_id.end()) {
         auto owner = by_number.find(known->second);
         if (owner != by_number.end() && owner->second == id) {
+            if (owner->first > 0) { /* Rows may have anything. */
+                first_free = std::min(first_free, owner->first);
+            }
             by_number.erase(owner);
         }
         by_id.erase(known);

@@ -265,4 +265,12 @@ DesiredState::take_changed_tunnels()
     return changed;
 }
 
+std::set<Uuid>
+DesiredState::take_changed_filters()
+{
+    std::set<Uuid> changed;
+    changed.swap(changed_filters_);
+    return changed;
+}
+
 } // namespace pm

@@ -60,14 +60,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     move_in(&wanting_, id, only_if(before.wants_slot, before.iface_id),
             only_if(after.wants_slot, after.iface_id));
 
-    if (before.wants_slot != after.wants_slot ||
-        before.wants_copy != after.wants_copy ||
-        before.nic_bridge != after.nic_bridge ||
-        before.iface_id != after.iface_id || before.mac != after.mac ||
-        before.subnet != after.subnet || before.tap != after.tap) {
-        dirty_bridges_.insert(before.nic_bridge);
-        dirty_bridges_.insert(after.nic_bridge);
-    }
+    place_seat(id, before, after);
     if (before.egress != after.egress || before.tap != after.tap ||
         before.mirror_bridge != after.mirror_bridge ||
         before.iface_id != after.iface_id ||
@@ -85,9 +78,16 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     auto filter_before = filter_user(before),
          filter_after = filter_user(after);
     move_in(&filter_users_, id, filter_before, filter_after);
+    /* One more tunnel, or one less, changes nothing. */
     for (const auto &user : {filter_before, filter_after}) {
-        if (user && (filter_before != filter_after ||
-                     before.tap.filter != after.tap.filter)) {
+        auto users = user ? filter_users_.find(*user) : filter_users_.end();
+        auto key = user ? filter_keys_.find(*user) : filter_keys_.end();
+        if (user &&
+            (users == filter_users_.end() || key == filter_keys_.end() ||
+             (user == filter_after &&
+              key->second.owner.number != after.tap.filter) ||
+             (filter_before == filter_after &&
+              before.tap.filter != after.tap.filter))) {
             dirty_filters_.insert(*user);
         }
     }

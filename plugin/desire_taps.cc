@@ -1,5 +1,4 @@
-/* DesiredState, the taps: which NICs have Mirrors, alone or together, and the
- * flows that take in what the Mirrors give. */
+/* DesiredState, the taps: the flows that take in what the Mirrors give. */
 #include <algorithm>
 
 #include "plugin/desired_state.h"
@@ -7,129 +6,6 @@
 #include "plugin/value_of.h"
 
 namespace pm {
-
-/* ------------------------------------------------------------------------
- * Seats. */
-
-SeatPlan
-DesiredState::plan_seats(const std::string &nic_bridge)
-{
-    auto facts = facts_.bridges.find(nic_bridge);
-    if (facts == facts_.bridges.end()) {
-        return {};
-    }
-    std::map<std::string, std::string> wanting;
-    std::map<std::string, std::string> segments; /* By iface-id. */
-    if (const std::set<Uuid> *on = value_of(on_bridge_, nic_bridge)) {
-        for (const Uuid &id : *on) {
-            const TunnelDesire &desire = tunnels_.at(id);
-            if (desire.wants_slot && !wanting.count(desire.iface_id)) {
-                wanting[desire.iface_id] = desire.mac;
-                auto tag = facts_.nics.at(desire.iface_id).own_tag;
-                segments[desire.iface_id] =
-                    desire.subnet ? desire.subnet->to_string() +
-                                        (tag ? "/" + std::to_string(*tag) : "")
-                                  : "";
-            }
-        }
-    }
-    SeatsHeld held;
-    held.foreign_mirrors = facts->second.foreign_mirrors;
-    for (const auto &[name, mirror] : facts_.rows.mirrors) {
-        if (mirror.bridge != nic_bridge) {
-            continue;
-        }
-        if (mirror.mark.purpose != "shared") {
-            held.own.insert(mirror.mark.iface_id);
-            continue;
-        }
-        held.has_shared_pair = true;
-        for (const auto &[number, iface_id] : mirror.mark.members) {
-            held.shared.insert(iface_id);
-        }
-    }
-    SeatPlan plan = grant_seats(wanting, held, facts_.settings.slots_reserve);
-    std::set<std::string> shared;
-    for (const auto &[iface_id, seat] : plan.seats) {
-        if (seat.shared) {
-            shared.insert(segments[iface_id]);
-        }
-    }
-    plan.segment = shared.size() == 1 ? *shared.begin() : "";
-    return plan;
-}
-
-/* Shares a NIC bridge's slots and budget among its tunnels; marks those for
- * whom that changes something. */
-void
-DesiredState::share_bridge(const std::string &nic_bridge)
-{
-    SeatPlan plan = plan_seats(nic_bridge);
-    SeatPlan &had = seats_[nic_bridge];
-    if (had != plan) {
-        bool segment_changed = had.segment != plan.segment;
-        for (const SeatPlan *some : {&had, &plan}) {
-            for (const auto &[nic, seat] : some->seats) {
-                const Seat *was = value_of(had.seats, nic);
-                const Seat *is = value_of(plan.seats, nic);
-                if (!was || !is || *was != *is ||
-                    (seat.shared && segment_changed)) {
-                    dirty_taps_.insert(nic);
-                    auto i = wanting_.find(nic);
-                    if (i != wanting_.end()) {
-                        dirty_.insert(i->second.begin(), i->second.end());
-                    }
-                }
-            }
-            for (const auto &[nic, why] : some->unable) {
-                auto i = wanting_.find(nic);
-                if (i != wanting_.end()) {
-                    dirty_.insert(i->second.begin(), i->second.end());
-                }
-            }
-        }
-        dirty_shared_taps_.insert(nic_bridge);
-        had = plan;
-        rows_dirty_ = true;
-    }
-
-    std::map<int64_t, int> resubmits;
-    std::map<int64_t, Uuid> by_number;
-    if (const std::set<Uuid> *on = value_of(on_bridge_, nic_bridge)) {
-        for (const Uuid &id : *on) {
-            const TunnelDesire &desire = tunnels_.at(id);
-            const Seat *seat = value_of(plan.seats, desire.iface_id);
-            if (desire.wants_copy && seat &&
-                (!seat->shared || !plan.segment.empty())) {
-                resubmits[desire.tap.tunnel] = resubmits_of(desire.tap);
-            }
-            by_number[desire.tap.tunnel] = id;
-        }
-    }
-    std::set<int64_t> flooded = admit_floods(resubmits);
-    std::set<int64_t> &was = flooded_[nic_bridge];
-    if (was != flooded) {
-        for (const auto &[number, id] : by_number) {
-            if (was.count(number) != flooded.count(number)) {
-                dirty_.insert(id);
-            }
-        }
-        was = std::move(flooded);
-    }
-}
-
-const Seat *
-DesiredState::seat_of(const std::string &iface_id) const
-{
-    auto nic = facts_.nics.find(iface_id);
-    const SeatPlan *plan = nic == facts_.nics.end()
-                               ? nullptr
-                               : value_of(seats_, nic->second.bridge);
-    return plan ? value_of(plan->seats, iface_id) : nullptr;
-}
-
-/* ------------------------------------------------------------------------
- * Flows. */
 
 namespace {
 
@@ -304,8 +180,35 @@ DesiredState::desire_tap(const std::string &iface_id)
         set_flows(now, flows);
         tap_keys_[iface_id] = now;
     }
-    if (auto nic = facts_.nics.find(iface_id); nic != facts_.nics.end()) {
-        dirty_shared_taps_.insert(nic->second.bridge);
+    std::optional<TapShare> share;
+    if (seat && seat->shared && !flows.empty()) {
+        const NicPort &nic = facts_.nics.at(iface_id);
+        share = TapShare{nic.bridge, nic.own_tag, {}, false};
+        for (const TapTunnel &tunnel : tunnels) {
+            for (Direction direction : DIRECTIONS) {
+                share->copies[direction] |= !tunnel.idle(direction);
+            }
+            share->floods |= tunnel.floods && !tunnel.idle_inbound;
+        }
+    }
+    set_tap_share(iface_id, share);
+}
+
+void
+DesiredState::set_tap_share(const std::string &iface_id,
+                            std::optional<TapShare> share)
+{
+    auto i = tap_shares_.find(iface_id);
+    if (i == tap_shares_.end() ? !share : share && i->second == *share) {
+        return;
+    }
+    if (i != tap_shares_.end()) {
+        dirty_shared_taps_.insert(i->second.nic_bridge);
+        tap_shares_.erase(i);
+    }
+    if (share) {
+        dirty_shared_taps_.insert(share->nic_bridge);
+        tap_shares_[iface_id] = *std::move(share);
     }
 }
 
@@ -334,17 +237,16 @@ DesiredState::desire_shared_tap(const std::string &nic_bridge)
         std::map<Direction, bool> copies;
         std::set<int64_t> members;
         for (const auto &[iface_id, seat] : seats->seats) {
-            if (!seat.shared || !tap_keys_.count(iface_id)) {
+            const TapShare *share = value_of(tap_shares_, iface_id);
+            if (!seat.shared || !share) {
                 continue;
             }
-            own_tag = facts_.nics.at(iface_id).own_tag;
-            for (const TapTunnel &tunnel : copying(iface_id)) {
-                for (Direction direction : DIRECTIONS) {
-                    copies[direction] |= !tunnel.idle(direction);
-                }
-                if (floods && tunnel.floods && !tunnel.idle_inbound) {
-                    members.insert(nic_numbers_.at(iface_id));
-                }
+            own_tag = share->own_tag;
+            for (const auto &[direction, copied] : share->copies) {
+                copies[direction] |= copied;
+            }
+            if (floods && share->floods) {
+                members.insert(nic_numbers_.at(iface_id));
             }
         }
         for (Direction direction : DIRECTIONS) {

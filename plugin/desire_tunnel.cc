@@ -132,6 +132,22 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
     return true;
 }
 
+/* As check_tunnel_among_others(), but looks only where there can be a problem:
+ * among tunnels of the same source. */
+void
+DesiredState::check_siblings(const Uuid &id, const Tunnel &tunnel,
+                             Problems *problems)
+{
+    if (!may_have_troubled_siblings(tunnel)) {
+        return;
+    }
+    Model model;
+    for (const Uuid &sibling : by_source_.at(tunnel.source)) {
+        model.tunnels[sibling] = model_.tunnels.at(sibling);
+    }
+    check_tunnel_among_others(model, id, Limits{}, "", problems);
+}
+
 void
 DesiredState::check(const Uuid &id, const Tunnel &tunnel, TunnelDesire *desire)
 {
@@ -139,12 +155,7 @@ DesiredState::check(const Uuid &id, const Tunnel &tunnel, TunnelDesire *desire)
     check_tunnel(model_, id, "", &problems);
     check_end(tunnel.source, "source", &problems);
     check_end(tunnel.destination, "destination", &problems);
-    /* Only tunnels of one source can be duplicates or too many. */
-    Model siblings;
-    for (const Uuid &sibling : by_source_[tunnel.source]) {
-        siblings.tunnels[sibling] = model_.tunnels.at(sibling);
-    }
-    check_tunnel_among_others(siblings, id, Limits{}, "", &problems);
+    check_siblings(id, tunnel, &problems);
     if (tunnel.filter) {
         auto [i, fresh] = filter_problems_.try_emplace(*tunnel.filter);
         if (fresh) {

@@ -88,6 +88,46 @@ DesiredState::index_target(const Uuid &id,
     }
 }
 
+/* Indexes a tunnel by its source, and marks those that share it where they may
+ * be duplicates or too many. */
+void
+DesiredState::index_source(const Uuid &id, const Tunnel *before,
+                           const std::optional<Tunnel> &after)
+{
+    auto mark = [&](const Tunnel &tunnel) {
+        if (may_have_troubled_siblings(tunnel)) {
+            const std::set<Uuid> &siblings = by_source_[tunnel.source];
+            dirty_.insert(siblings.begin(), siblings.end());
+        }
+    };
+    if (before) {
+        mark(*before);
+        auto siblings = by_source_.find(before->source);
+        siblings->second.erase(id);
+        if (siblings->second.empty()) {
+            by_source_.erase(siblings);
+        }
+        auto alike = alike_.find(likeness(*before));
+        if (--alike->second == 0) {
+            alike_.erase(alike);
+        }
+    }
+    if (after) {
+        by_source_[after->source].insert(id);
+        alike_[likeness(*after)]++;
+        mark(*after);
+    }
+}
+
+bool
+DesiredState::may_have_troubled_siblings(const Tunnel &tunnel) const
+{
+    const std::set<Uuid> *siblings = value_of(by_source_, tunnel.source);
+    const size_t *alike = value_of(alike_, likeness(tunnel));
+    return (siblings && siblings->size() > Limits{}.tunnels_per_source) ||
+           (alike && *alike > 1);
+}
+
 /* As check_resource(), but looks only at resources of the same target. */
 void
 DesiredState::check_end(const Uuid &id, const std::string &path,
@@ -151,20 +191,7 @@ DesiredState::apply(const ModelDelta &delta)
     }
     for (const auto &[id, tunnel] : delta.tunnels) {
         dirty_.insert(id);
-        /* Those that share its source: duplicates and limits. */
-        for (const Tunnel *t :
-             {find(model_.tunnels, id), tunnel ? &*tunnel : nullptr}) {
-            if (t) {
-                auto &siblings = by_source_[t->source];
-                dirty_.insert(siblings.begin(), siblings.end());
-            }
-        }
-        if (const Tunnel *before = find(model_.tunnels, id)) {
-            by_source_[before->source].erase(id);
-        }
-        if (tunnel) {
-            by_source_[tunnel->source].insert(id);
-        }
+        index_source(id, find(model_.tunnels, id), tunnel);
     }
     for (const auto &[id, filter] : delta.filters) {
         filter_problems_.erase(id);
@@ -179,12 +206,30 @@ DesiredState::apply(const ModelDelta &delta)
     pm::apply(&model_, delta);
 }
 
+namespace {
+
+/* Whether two states of a status row are the same to desire_tunnel(). */
+bool
+is_same_to_desire(const TunnelStatus &a, const TunnelStatus &b)
+{
+    return a.tunnel == b.tunnel && a.chassis == b.chassis &&
+           a.number == b.number && a.handles == b.handles;
+}
+
+} // namespace
+
 void
 DesiredState::apply_statuses(const ModelDelta &delta)
 {
     const std::string &chassis = facts_.settings.chassis;
     for (const auto &[id, status] : delta.tunnel_statuses) {
-        if (const TunnelStatus *before = find(model_.tunnel_statuses, id)) {
+        const TunnelStatus *before = find(model_.tunnel_statuses, id);
+        if (before && status && is_same_to_desire(*before, *status)) {
+            /* As it comes back after each report of ours. */
+            changed_tunnels_.insert(status->tunnel);
+            continue;
+        }
+        if (before) {
             dirty_.insert(before->tunnel);
             auto own = own_statuses_.find(before->tunnel);
             if (own != own_statuses_.end() && own->second == id) {
@@ -211,6 +256,12 @@ DesiredState::apply_statuses(const ModelDelta &delta)
     }
     for (const auto &[id, status] : delta.filter_statuses) {
         const FilterStatus *before = find(model_.filter_statuses, id);
+        if (before && status && before->filter == status->filter &&
+            before->chassis == status->chassis &&
+            before->number == status->number) {
+            changed_filters_.insert(status->filter); /* Hits, mostly. */
+            continue;
+        }
         if (before) {
             dirty_dependents(before->filter);
             auto own = own_filter_statuses_.find(before->filter);
@@ -334,6 +385,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
         }
     }
     for (const auto &[bridge, plan] : seats_) {
+        dirty_shared_taps_.insert(bridge);
         for (const auto &[iface_id, seat] : plan.seats) {
             dirty_taps_.insert(iface_id);
         }
@@ -377,7 +429,8 @@ DesiredState::update()
      * sharing changes nothing more: grants depend on what tunnels want, and
      * wants do not depend on grants, so that is after two passes. */
     retry_handles();
-    while (!dirty_.empty() || !dirty_bridges_.empty()) {
+    while (!dirty_.empty() || !dirty_bridges_.empty() ||
+           !dirty_floods_.empty()) {
         std::set<Uuid> dirty;
         dirty.swap(dirty_);
         for (const Uuid &id : dirty) {
@@ -402,6 +455,11 @@ DesiredState::update()
         bridges.swap(dirty_bridges_);
         for (const std::string &bridge : bridges) {
             share_bridge(bridge);
+        }
+        std::set<std::string> floods;
+        floods.swap(dirty_floods_);
+        for (const std::string &bridge : floods) {
+            share_floods(bridge);
         }
         retry_handles();
     }

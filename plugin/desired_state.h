@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "flows/delivery.h"
@@ -203,11 +204,13 @@ public:
     /* What changed since the last call: of an owner its flows or meter. */
     std::set<OwnerKey> take_changed_flows();
     std::set<Uuid> take_changed_tunnels();
+    std::set<Uuid> take_changed_filters(); /* What their status rows say. */
 
 private:
     template <typename Id> struct Numbers { /* Handed out, and in rows. */
         std::map<Id, int64_t> by_id;
         std::map<int64_t, Id> by_number;
+        int64_t first_free = 1; /* All below are in 'by_number'. */
         int64_t allocate(const Id &, const std::set<int64_t> &busy);
         void assign(const Id &, int64_t);
         void release(const Id &);
@@ -218,6 +221,15 @@ private:
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
+    /* Source, destination, filter: two with the same are duplicates. */
+    using Likeness = std::tuple<Uuid, Uuid, std::optional<Uuid>>;
+    static Likeness likeness(const Tunnel &t)
+    {
+        return {t.source, t.destination, t.filter};
+    }
+    bool may_have_troubled_siblings(const Tunnel &) const;
+    void index_source(const Uuid &id, const Tunnel *before,
+                      const std::optional<Tunnel> &after);
     void check_end(const Uuid &resource, const std::string &path, Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel);
@@ -234,6 +246,7 @@ private:
                  std::optional<int> *length);
     bool resolve_target(const Uuid &id, const Resource &, TunnelDesire *);
     void check(const Uuid &id, const Tunnel &, TunnelDesire *);
+    void check_siblings(const Uuid &id, const Tunnel &, Problems *);
     bool take_seat(const BridgeFacts &, TunnelDesire *);
     bool take_flood(TunnelDesire *);
 
@@ -302,9 +315,25 @@ private:
     void desire_rows();
     void desire_bases();
 
-    /* desire_taps.cc: who has Mirrors, and what they give. */
+    /* desire_seats.cc: who has Mirrors; desire_taps.cc: what they give. */
+    struct TapShare { /* What a NIC's tap comes to on a shared pair. */
+        std::string nic_bridge;
+        std::optional<int> own_tag;
+        std::map<Direction, bool> copies;
+        bool floods = false;
+
+        bool operator==(const TapShare &) const = default;
+    };
+    void set_tap_share(const std::string &iface_id, std::optional<TapShare>);
     SeatPlan plan_seats(const std::string &nic_bridge);
+    struct Claim;
+    static std::optional<Claim> claim_of(const TunnelDesire &);
+    bool is_claimed_by_others(const Uuid &id, const Claim &) const;
+    bool may_flood(const TunnelDesire &) const;
+    void place_seat(const Uuid &id, const TunnelDesire &before,
+                    const TunnelDesire &after);
     void share_bridge(const std::string &nic_bridge);
+    void share_floods(const std::string &nic_bridge);
     const Seat *seat_of(const std::string &iface_id) const;
     bool are_ports_live(int64_t pair) const;
     bool is_tap_live(const std::string &iface_id, const Seat &) const;
@@ -328,6 +357,7 @@ private:
     std::map<PathKey, std::set<Uuid>> by_path_;
     std::map<std::pair<Uuid, Uuid>, std::set<Uuid>> by_vpcs_;
     std::map<Uuid, std::set<Uuid>> by_source_; /* Resource -> tunnels. */
+    std::map<Likeness, size_t> alike_;         /* How many tunnels have it. */
     /* What names a target -> resources. */
     std::map<std::string, std::set<Uuid>> by_target_;
     std::map<Uuid, Uuid> own_statuses_;        /* Tunnel -> status row. */
@@ -342,6 +372,7 @@ private:
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */
+    std::map<std::string, TapShare> tap_shares_;      /* By iface-id. */
     std::map<std::string, OwnerKey> shared_tap_keys_; /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
@@ -358,7 +389,11 @@ private:
     std::map<std::string, SeatPlan> seats_;           /* By NIC bridge. */
     /* Tunnels that get what is flooded, by NIC bridge. */
     std::map<std::string, std::set<int64_t>> flooded_;
+    /* Those that might: by NIC bridge and number, the resubmits of each. */
+    std::map<std::string, std::map<int64_t, std::pair<int, Uuid>>>
+        flood_costs_;
     std::set<std::string> dirty_bridges_;     /* NIC bridges to share anew. */
+    std::set<std::string> dirty_floods_;      /* The same, of floods. */
     std::set<std::string> dirty_taps_;        /* By iface-id. */
     std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
@@ -379,7 +414,7 @@ private:
     std::map<OwnerKey, std::vector<Flow>> flows_;
     std::map<OwnerKey, int64_t> meters_;
     std::set<OwnerKey> changed_flows_;
-    std::set<Uuid> changed_tunnels_;
+    std::set<Uuid> changed_tunnels_, changed_filters_;
 };
 
 } // namespace pm

@@ -11,6 +11,7 @@ namespace pm {
 namespace {
 
 const std::vector<Flow> NO_FLOWS;
+constexpr FlowOwner LAST_OWNER{FlowOwner::Stray, UINT32_MAX};
 
 const std::vector<Flow> &
 actual_flows(const Actual &actual, const OwnerKey &key)
@@ -295,12 +296,17 @@ renew(const Actual &actual, const DesiredState &desired,
 
 Plan
 make_plan(const Actual &actual, const DesiredState &desired,
-          std::set<OwnerKey> *outstanding)
+          std::set<OwnerKey> *outstanding, const std::set<std::string> &busy)
 {
     Plan plan;
     bool deletions_outstanding = false, sends_change = false;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
+        if (busy.count(key.bridge)) {
+            deletions_outstanding = sends_change = true;
+            i = outstanding->upper_bound({key.bridge, LAST_OWNER});
+            continue;
+        }
         if (key.owner.kind == FlowOwner::Renewal &&
             needs_renewal(desired, key.bridge)) {
             /* It is as it is; see renew(). */

@@ -116,9 +116,12 @@ std::vector<RowEdit> diff_rows(const SwitchRows &actual,
 
 /* Returns the plan for the owners in 'outstanding' (whose desired or actual
  * flows changed since they were last equal), and removes from it those that
- * turn out to be equal. */
+ * turn out to be equal.  Owners on bridges that are 'busy', and take no edits
+ * for now, are left for later: comparing a large bundle each time that
+ * something happens until it is there would cost more than the bundle. */
 Plan make_plan(const Actual &actual, const DesiredState &desired,
-               std::set<OwnerKey> *outstanding);
+               std::set<OwnerKey> *outstanding,
+               const std::set<std::string> &busy = {});
 
 /* Completes the edits of a bridge's bundle: on a switch that has to be told so
  * the cached datapath flows are made anew with it. */

@@ -7,6 +7,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 #include "flows/openflow.h"
@@ -245,9 +246,16 @@ main(int argc, char *argv[])
             std::cout << error << " " << n << "\n";
         } else if (command == "no-flood") {
             std::string bridge;
-            uint32_t port;
-            in >> bridge >> port;
-            std::cout << set_no_flood(bridge, port) << "\n";
+            std::set<uint32_t> ports, done;
+            in >> bridge;
+            for (uint32_t port; in >> port;) {
+                ports.insert(port);
+            }
+            std::cout << set_no_flood(bridge, ports, &done);
+            for (uint32_t port : done) {
+                std::cout << " " << port;
+            }
+            std::cout << "\n";
         } else {
             std::cout << "unknown command\n";
         }

@@ -130,10 +130,11 @@ class Rounds:
     def remark(self, text):
         self.remarks.append(text)
 
-    def turns(self, cases):
-        """Every case in every round; who is first takes turns."""
+    def turns(self, cases, count=None):
+        """Every case in every round, or in 'count' of them; who is first
+        takes turns."""
         cases = list(cases)
-        for self.number in range(self.count):
+        for self.number in range(count or self.count):
             at = self.number % len(cases)
             yield from cases[at:] + cases[:at]
 
@@ -223,6 +224,12 @@ class Processes:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
             fields = f.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def cpu_exact(pid):
+        """The same by the scheduler's clock, of the main thread alone."""
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+            return int(f.read().split()[0]) / 1e9
 
     @staticmethod
     def resident_mb(pid):

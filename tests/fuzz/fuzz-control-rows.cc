@@ -298,7 +298,26 @@ ask_for_rows(const Model &model)
     ConditionInputs inputs;
     inputs.chassis = "hv1";
     inputs.local_nics = {"nic0", "nic1", "nic2"};
-    hold(desire_conditions(model, inputs) == desire_conditions(model, inputs),
+    /* In one order, and in another with a change of mind. */
+    References once, again;
+    for (const auto &[id, tunnel] : model.tunnels) {
+        once.take(id, nullptr, &tunnel);
+    }
+    for (const auto &[id, status] : model.tunnel_statuses) {
+        once.take(id, nullptr, &status, inputs.chassis);
+        again.take(id, nullptr, &status, inputs.chassis);
+    }
+    for (const auto &[id, tunnel] : model.tunnels) {
+        const Tunnel &other = model.tunnels.begin()->second;
+        again.take(id, nullptr, &other);
+        again.take(id, &other, &tunnel);
+    }
+    for (const auto &[id, status] : model.tunnel_statuses) {
+        again.take(id, &status, nullptr, inputs.chassis);
+        again.take(id, nullptr, &status, inputs.chassis);
+    }
+    hold(desire_conditions(model, inputs, &once) ==
+             desire_conditions(model, inputs, &again),
          "conditions differ");
 }
 

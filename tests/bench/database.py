@@ -1,0 +1,102 @@
+"""A connection to an OVSDB server that one program keeps: edits one at a
+time, and sees what comes of them without asking."""
+
+import json
+import select
+import socket
+import time
+
+
+class Database:
+    """A client of one database (RFC 7047); a context manager.
+
+    'tables' are monitored, {table: [column, ...]}: 'rows' has them as they
+    are, {table: {uuid: row in OVSDB's JSON form}}, 'updates' counts their
+    changes.
+    """
+
+    def __init__(self, path, name, tables=None):
+        self.name, self.rows, self.updates = name, {}, 0
+        self._replies, self._text, self._id = {}, "", 0
+        self._decoder = json.JSONDecoder()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(path)
+        if tables:
+            self.rows = {table: {} for table in tables}
+            initial = self._call("monitor", name, None, {
+                table: {"columns": columns}
+                for table, columns in tables.items()})
+            self._take(initial)
+            self.updates = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+    def transact(self, *operations):
+        results = self._call("transact", self.name, *operations)
+        for result in results:
+            if result and "error" in result:
+                raise RuntimeError(f"refused: {result}")
+        return results
+
+    def wait(self, condition, timeout=60):
+        """Takes in updates until 'condition' holds; returns when that was,
+        by time.monotonic()."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            self._receive(deadline)
+        return time.monotonic()
+
+    def take_in(self):
+        """What has come by now."""
+        while select.select([self._socket], [], [], 0)[0]:
+            self._receive(time.monotonic() + 1)
+
+    def _call(self, method, *params):
+        self._id += 1
+        number = self._id
+        self._send({"method": method, "params": params, "id": number})
+        deadline = time.monotonic() + 60
+        while number not in self._replies:
+            self._receive(deadline)
+        reply = self._replies.pop(number)
+        if reply.get("error"):
+            raise RuntimeError(f"{method}: {reply['error']}")
+        return reply["result"]
+
+    def _send(self, message):
+        self._socket.sendall(json.dumps(message).encode())
+
+    def _receive(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+            raise TimeoutError(f"nothing from {self.name} in time")
+        data = self._socket.recv(1 << 20)
+        if not data:
+            raise ConnectionError(f"the server of {self.name} hung up")
+        self._text += data.decode()
+        while self._text:
+            try:
+                message, end = self._decoder.raw_decode(self._text)
+            except ValueError:
+                return  # Not all of it is here yet.
+            self._text = self._text[end:].lstrip()
+            if message.get("method") == "echo":
+                self._send({"id": message["id"], "error": None,
+                            "result": message["params"]})
+            elif message.get("method") == "update":
+                self._take(message["params"][1])
+            else:
+                self._replies[message["id"]] = message
+
+    def _take(self, tables):
+        for table, changes in tables.items():
+            for uuid, change in changes.items():
+                self.updates += 1
+                if "new" in change:
+                    self.rows[table][uuid] = change["new"]
+                else:
+                    self.rows[table].pop(uuid, None)

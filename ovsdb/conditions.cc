@@ -258,8 +258,10 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
     struct ovsdb_datum datum = {};
     datum.n = 1;
     datum.keys = atom;
-    /* A set or optional column "includes" what a plain one "equals". */
-    bool plain = column->type.n_min == 1 && column->type.n_max == 1;
+    /* A set "includes" what another column "equals".  Where all clauses of a
+     * table are of the latter kind the server looks a row up among them, else
+     * it compares it with each. */
+    bool plain = column->type.n_max == 1;
     ovsdb_idl_condition_add_clause(
         condition, plain ? OVSDB_F_EQ : OVSDB_F_INCLUDES, column, &datum);
     ovsdb_datum_destroy(&datum, &column->type);
@@ -283,6 +285,10 @@ set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
 {
     struct ovsdb_idl_condition condition;
     ovsdb_idl_condition_init(&condition);
+    /* No row meets this one.  "_uuid" is in no request as a column, and an
+     * ovsdb-server of several hypervisors dies when one is the first to name
+     * it later than that (3.1.0: docs/switch-notes.md). */
+    add_clause(&condition, Clause{});
     for (const Clause &clause : clauses) {
         add_clause(&condition, clause);
     }

@@ -87,14 +87,15 @@ ControlDb::Impl::open()
         for (size_t i = 0; i < table->n_columns; i++) {
             if (!global ||
                 &table->columns[i] == &pmrec_mirror_global_col_cfg) {
-                ovsdb_idl_add_column(idl, &table->columns[i]);
+                /* Not ovsdb_idl_track_add_all(), by which we would be told of
+                 * all other tables too, with each event of each console. */
+                ovsdb_idl_track_add_column(idl, &table->columns[i]);
             }
         }
         if (!global) {
             nothing[table] = {};
         }
     }
-    ovsdb_idl_track_add_all(idl);
     /* No row until a condition asks for it. */
     was_connected = false;
     asked.clear();

@@ -94,6 +94,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_guide_coverage.py \
+	tests/dummy/test_hypervisors.py \
 	tests/dummy/test_openflow.py \
 	tests/dummy/test_pipeline_traps.py
 EXTRA_DIST += $(DUMMY_TESTS) \
@@ -284,3 +285,10 @@ tests_underlay_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_underlay_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 tests_underlay_tester_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
 EXTRA_DIST += tests/system/test_underlay.py
+check_PROGRAMS += tests/fanout-clients
+tests_fanout_clients_SOURCES = tests/bench/fanout-clients.cc tests/line_reader.h
+tests_fanout_clients_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+tests_fanout_clients_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
+tests_fanout_clients_LDADD = libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+EXTRA_DIST += tests/bench/bench-fanout tests/bench/fanout_servers.py \
+	tests/bench/fanout_sessions.py tests/bench/fanout_world.py

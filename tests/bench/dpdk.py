@@ -148,9 +148,14 @@ class DpdkSwitch(Switch):
         self.vsctl("del-port", name)
 
     def neighbour(self, address, mac):
-        """A collector of the underlay that is known without asking."""
-        self.namespace.ip("neighbour", "replace", address, "lladdr", mac,
-                          "dev", "br-phy", "nud", "permanent")
+        """A collector of the underlay: it answers when it is asked for."""
+        self.ofctl(
+            "add-flow", "br-phy", f"priority=40000,in_port=LOCAL,arp,arp_op=1,"
+            f"arp_tpa={address},actions=move:NXM_OF_ETH_SRC[]->"
+            f"NXM_OF_ETH_DST[],set_field:{mac}->eth_src,set_field:2->arp_op,"
+            "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],"
+            f"set_field:{mac}->arp_sha,move:NXM_OF_ARP_SPA[]->"
+            f"NXM_OF_ARP_TPA[],set_field:{address}->arp_spa,in_port")
         self.appctl("tnl/neigh/set", "br-phy", address, mac)
 
     def statistics(self):
@@ -160,6 +165,18 @@ class DpdkSwitch(Switch):
                            re.S).group(0)
         return {name.strip(): float(value) for name, value in
                 re.findall(r"^\s+([^:\n]+): ([\d.]+)", thread, re.M)}
+
+    def thread_times(self):
+        """Nanoseconds that this thread has run, and waited for a processor
+        that somebody else had."""
+        tasks = f"/proc/{self.vswitchd_pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/comm", encoding="ascii") as f:
+                if not f.read().startswith("pmd-"):
+                    continue
+            with open(f"{tasks}/{task}/schedstat", encoding="ascii") as f:
+                return [int(word) for word in f.read().split()[:2]]
+        raise LabError("no thread moves packets")
 
     def clear_statistics(self):
         self.appctl("dpif-netdev/pmd-stats-clear")

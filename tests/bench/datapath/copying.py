@@ -3,12 +3,11 @@ filter refuses against one that nobody mirrors."""
 
 import collections
 
-from bench.datapath.ground import WANTED_PORT
+from bench.datapath.ground import SENDERS, WANTED_PORT
 
 CYCLES = "cycles a frame"
 COPY = "unfiltered copy"
 REFUSED = "frame that the filter refuses"
-BUDGETED = "copy under a budget of the hypervisor"
 CASES = ["nothing mirrored", "bare Mirror", "unfiltered copy", "refused"]
 
 Traffic = collections.namedtuple("Traffic", "size connections nics")
@@ -27,7 +26,9 @@ def traffics(full):
 
 def words(t):
     per_nic = " each" if t.nics > 1 else ""
-    return (f"{t.size} bytes, {t.nics} NIC" + "s" * (t.nics > 1)
+    silent = (f" ({t.nics - SENDERS} of them silent)" if t.nics > SENDERS
+              else "")
+    return (f"{t.size} bytes, {t.nics} NIC" + "s" * (t.nics > 1) + silent
             + f", {t.connections:,} connection"
             + "s" * (t.connections > 1) + per_nic)
 

@@ -91,7 +91,7 @@ def run(ground):
     rounds = ground.rounds
     rounds.figure(FLOWS, "datapath flows")
     rounds.figure(MASKS, "masks")
-    rounds.figure(LOOKUPS, "cycles a frame", "unfiltered")
+    rounds.figure(LOOKUPS, "cycles a frame", "bare Mirror")
     by_name = filters()
     for name, rules in by_name.items():
         if rules:
@@ -99,9 +99,11 @@ def run(ground):
                 {"name": tag(name), "account": "default", "inbound": rules,
                  "outbound": rules}]})
     with ground.traffic(frames=frames()):
-        for case in rounds.turns(["nothing mirrored", *by_name]):
+        for case in rounds.turns(["nothing mirrored", "bare Mirror", *by_name]):
             if case == "nothing mirrored":
                 ground.no_mirror()
+            elif case == "bare Mirror":
+                ground.bare_mirror()
             elif by_name[case]:
                 ground.mirror(filter=tag(case))
             else:
@@ -114,7 +116,8 @@ def run(ground):
 
 
 def tag(name):
-    return re.sub(r"\W+", "-", name).strip("-")
+    """A name that a filter may have."""
+    return "f-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def tell_bounds(rounds, by_name):

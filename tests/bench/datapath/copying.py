@@ -21,7 +21,7 @@ def traffics(full):
         return some + [Traffic(256, 64, nics) for nics in (4, 16, 64)]
     return [Traffic(64, 1, 1), Traffic(64, 1000, 1), Traffic(64, 100000, 1),
             Traffic(256, 1000, 1), Traffic(1500, 1000, 1),
-            Traffic(256, 64, 16), Traffic(256, 64, 64)]
+            Traffic(256, 64, 64)]
 
 
 def words(t):

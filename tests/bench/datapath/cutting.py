@@ -15,20 +15,23 @@ from lab.waiting import wait_until
 
 LENGTH = 128
 MIXED = "mixed: 7 of 64, 4 of 570, 1 of 1500 bytes"
+PRODUCT = "cut by an output that is refused (the product's)"
 FORMS = {
     "not cut": "clone({to}output:{port})",
-    "cut (the product's)": "clone({to}output(port={port},max_len={length}))",
+    "cut by the output itself":
+        "clone({to}output(port={port},max_len={length}))",
     "cut, guarded in the clone by check_pkt_larger":
-        "clone({to}check_pkt_larger({length})->NXM_NX_REG5[0],"
+        "clone({to}check_pkt_larger({length})->NXM_NX_REG6[0],"
         "resubmit(,9))",
     "cut, guarded outside by check_pkt_larger":
-        "check_pkt_larger({length})->NXM_NX_REG5[0],resubmit(,10)",
-    "cut by an output that is refused":
-        "clone(output(port={port},max_len={length}),{to}output:{port})"}
+        "check_pkt_larger({length})->NXM_NX_REG6[0],resubmit(,10)",
+    PRODUCT:
+        "clone(set_field:255.255.255.255->tun_src,"
+        "output(port={port},max_len={length}),{to}output:{port})"}
 TABLES = [
-    "table=9,priority=1,reg5=1,actions=output(port={port},max_len={length})",
+    "table=9,priority=1,reg6=1,actions=output(port={port},max_len={length})",
     "table=9,priority=0,actions=output:{port}",
-    "table=10,priority=1,reg5=1,actions="
+    "table=10,priority=1,reg6=1,actions="
     "clone({to}output(port={port},max_len={length}))",
     "table=10,priority=0,actions=clone({to}output:{port})"]
 
@@ -71,11 +74,13 @@ def check_cut(ground, form):
 def by_hand(ground):
     """Gives a function that puts a form into the tunnel's flow."""
     switch = ground.switch
-    # Normalised by ovs-ofctl: the product's own, to put the forms into.
     words = {"port": switch.ofport("mirror-vxlan"), "length": LENGTH,
              "to": f"set_field:{switch.ip}->tun_src,"
                    f"set_field:{COLLECTOR.address}->tun_dst,"
-                   f"set_field:{BARE_KEY + 1}->tun_id,"}
+                   f"set_field:{BARE_KEY + 1:#x}->tun_id,"}
+    if FORMS[PRODUCT].format(**words) not in "".join(
+            switch.flows("br-mirror")):
+        raise WrongCopies("the product has another form by now")
     ground.daemon.signal(signal.SIGSTOP)
     try:
         for flow in TABLES:

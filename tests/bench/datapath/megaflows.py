@@ -6,7 +6,7 @@ import random
 import re
 import types
 
-from bench.datapath.ground import SINK, nic
+from bench.datapath.ground import COUNTED, SINK, nic
 from lab.frames import Talk
 from lab.rule_sets import classbench, security_group
 
@@ -81,10 +81,11 @@ def mask_of(flow):
 
 
 def bound(rules):
-    """Megaflows that a filter of ports alone can come to for one protocol
-    and direction: a port splits what is left in two up to 16 times."""
+    """Megaflows of one direction that a filter of TCP ports can come to: a
+    port splits what is left in two up to 16 times; the loop guard looks at
+    prefixes of the collector's and the NIC's address, of UDP only."""
     prefixes = {r["destination_port"] for r in rules}
-    return 16 * len(prefixes) + 1
+    return {"TCP": 16 * len(prefixes) + 1, "UDP": 33 * 33, "else": 1}
 
 
 def run(ground):
@@ -99,7 +100,10 @@ def run(ground):
                 {"name": tag(name), "account": "default", "inbound": rules,
                  "outbound": rules}]})
     with ground.traffic(frames=frames()):
-        for case in rounds.turns(["nothing mirrored", "bare Mirror", *by_name]):
+        for case in rounds.turns(["nothing mirrored", "bare Mirror",
+                                  *by_name]):
+            if rounds.number == COUNTED:
+                break
             if case == "nothing mirrored":
                 ground.no_mirror()
             elif case == "bare Mirror":
@@ -122,16 +126,16 @@ def tag(name):
 
 def tell_bounds(rounds, by_name):
     for name in ("5 ports", "50 ports"):
-        # TCP, UDP and what is neither.
-        most = bound(by_name[name]) + 2
+        parts = bound(by_name[name])
+        most = sum(parts.values())
         seen = rounds.figures[FLOWS].value(name).most
         rounds.remark(
             f"megaflows of {name}, one direction: {seen:.0f} seen, at most "
-            f"{most} (16 for each port and 1, for each protocol that a rule "
-            "names, and 1 for each other): "
-            + ("held" if seen <= most else "NOT HELD"))
+            f"{most} ("
+            + ", ".join(f"{n} of {what}" for what, n in parts.items())
+            + "): " + ("held" if seen <= most else "NOT HELD"))
     rounds.remark(
-        "masks do not grow with the number of rules without end: a port can "
-        "be looked at in 17 lengths and an IPv4 address in 33, whatever the "
-        f"rules; traffic is {CONNECTIONS:,} connections to random addresses "
-        "and ports, half of them well-known ones")
+        "a port can be looked at in 17 lengths of prefix and an IPv4 address "
+        "in 33, whatever the number of rules, and masks are what these come "
+        f"to together; the traffic is {CONNECTIONS:,} connections to random "
+        "addresses and ports, half of them well-known ones")

@@ -26,8 +26,10 @@ constexpr uint16_t PRIORITY_GUARD_MARK = 280;
 constexpr uint16_t PRIORITY_TAP_OWN = 290;
 constexpr uint16_t PRIORITY_TAP_OWN_TAGGED = 295;
 constexpr uint16_t PRIORITY_GUARD = 300;
-/* Above the guard, so that the switch looks at no more than the port: the
- * guard would have it match addresses. */
+/* Of TAP: before all taps, after those that are idle. */
+constexpr uint16_t PRIORITY_TAP_UDP = 300;
+/* Above the guards, so that the switch looks at no more than the port: they
+ * would have it match addresses. */
 constexpr uint16_t PRIORITY_TAP_IDLE = 350;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
@@ -43,6 +45,9 @@ constexpr const char *TO_GROUP = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00";
 
 /* No bridge has this port. */
 constexpr const char *NO_PORT = "64000";
+/* No host has this address: a tunnel from it is refused, whatever its
+ * destination and whatever routes there are. */
+constexpr const char *NOBODY = "255.255.255.255";
 
 std::string
 hex(uint64_t value)
@@ -168,6 +173,13 @@ base_flows(bool budgeted)
     add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
     add(TABLE_MEMBER, "drop");
     add(TABLE_SPREAD, "drop");
+    add(TABLE_GUARD, set_register(5, 1) + "," + resubmit(TABLE_TAP));
+    for (const char *udp : {"udp", "udp6"}) {
+        flows.push_back(
+            {{TABLE_TAP, PRIORITY_TAP_UDP, std::string(udp) + ",reg5=0"},
+             cookie(FlowOwner::Base, 0),
+             resubmit(TABLE_GUARD)});
+    }
     return flows;
 }
 
@@ -191,23 +203,24 @@ hand_to(const std::vector<TapTunnel> &tunnels, Direction direction)
     return actions;
 }
 
-/* Priorities of a flow of TAP and of its twin for OVS's own tag. */
-struct TapPriority {
-    uint16_t plain, tagged;
+/* Where a flow of a tap is, and its twin for OVS's own tag. */
+struct TapPlace {
+    FlowTable table;
+    uint16_t plain, tagged; /* Priorities. */
 };
-constexpr TapPriority ANY{PRIORITY_TAP, PRIORITY_TAP_TAGGED};
-constexpr TapPriority BY_MAC{PRIORITY_TAP_MAC, PRIORITY_TAP_MAC_TAGGED};
-constexpr TapPriority OWN{PRIORITY_TAP_OWN, PRIORITY_TAP_OWN_TAGGED};
+constexpr TapPlace ANY{TABLE_TAP, PRIORITY_TAP, PRIORITY_TAP_TAGGED};
+constexpr TapPlace BY_MAC{TABLE_TAP, PRIORITY_TAP_MAC,
+                          PRIORITY_TAP_MAC_TAGGED};
+constexpr TapPlace OWN{TABLE_GUARD, PRIORITY_TAP_OWN, PRIORITY_TAP_OWN_TAGGED};
 
-/* Appends a flow of TAP and, where OVS adds a tag, its twin that pops it. */
+/* Appends a flow of a tap and, where OVS adds a tag, its twin that pops it. */
 void
-add_tap(const std::string &match, TapPriority priority,
-        std::optional<int> own_tag, uint64_t id, const std::string &actions,
-        std::vector<Flow> *flows)
+add_tap(const std::string &match, TapPlace place, std::optional<int> own_tag,
+        uint64_t id, const std::string &actions, std::vector<Flow> *flows)
 {
-    flows->push_back({{TABLE_TAP, priority.plain, match}, id, actions});
+    flows->push_back({{place.table, place.plain, match}, id, actions});
     if (own_tag) {
-        flows->push_back({{TABLE_TAP, priority.tagged,
+        flows->push_back({{place.table, place.tagged,
                            match + ",dl_vlan=" + std::to_string(*own_tag)},
                           id,
                           "pop_vlan," + actions});
@@ -354,14 +367,24 @@ copy_to(const IpAddress &destination, const EgressSpec &spec)
 {
     std::string v6 = destination.is_v6 ? "ipv6_" : "";
     std::string port = std::to_string(spec.vxlan_port);
-    std::string actions =
-        "clone(set_field:" + spec.source.to_string() + "->tun_" + v6 +
-        "src,set_field:" + destination.to_string() + "->tun_" + v6 +
-        "dst,set_field:" + hex(spec.vni) + "->tun_id,";
+    std::string actions = "clone(";
+    bool cut_ahead = spec.max_len && spec.native_tunnels;
+    if (cut_ahead) {
+        actions += std::string("set_field:") + NOBODY + "->tun_src," +
+                   truncate(port, *spec.max_len) + ",";
+        if (destination.is_v6) {
+            actions += "set_field:0.0.0.0->tun_src,";
+        }
+    }
+    actions += "set_field:" + spec.source.to_string() + "->tun_" + v6 +
+               "src,set_field:" + destination.to_string() + "->tun_" + v6 +
+               "dst,set_field:" + hex(spec.vni) + "->tun_id,";
     if (spec.limited()) {
         actions += resubmit(TABLE_LIMIT) + ",";
     }
-    if (spec.max_len) {
+    if (cut_ahead) {
+        actions += "output:" + port;
+    } else if (spec.max_len) {
         actions += truncate(port, *spec.max_len);
     } else {
         actions += "output:" + port;
@@ -444,7 +467,8 @@ std::optional<EgressSpec>
 parse_egress(const std::string &actions)
 {
     auto field = [&](const std::string &name) -> std::optional<std::string> {
-        size_t end = actions.find("->" + name);
+        /* The last: a cut ahead sets other addresses before. */
+        size_t end = actions.rfind("->" + name);
         size_t start =
             end == std::string::npos ? end : actions.rfind("set_field:", end);
         if (start == std::string::npos) {
@@ -454,8 +478,8 @@ parse_egress(const std::string &actions)
         return actions.substr(start, end - start);
     };
     auto address = [&](const std::string &name) {
-        auto text = field("tun_" + name);
-        text = text ? text : field("tun_ipv6_" + name);
+        auto text = field("tun_ipv6_" + name);
+        text = text ? text : field("tun_" + name);
         return text ? IpAddress::parse(*text) : std::nullopt;
     };
     auto source = address("src"), destination = address("dst");
@@ -505,7 +529,7 @@ guard_flow(const std::optional<IpAddress> &source,
         match += field + "src=" + s + ",";
     }
     match += field + "dst=" + d + ",tp_dst=4789";
-    return {{TABLE_TAP, PRIORITY_GUARD, match},
+    return {{TABLE_GUARD, PRIORITY_GUARD, match},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
 }
@@ -513,7 +537,7 @@ guard_flow(const std::optional<IpAddress> &source,
 Flow
 mark_guard_flow(bool is_v6)
 {
-    return {{TABLE_TAP, PRIORITY_GUARD_MARK, match_marked(is_v6)},
+    return {{TABLE_GUARD, PRIORITY_GUARD_MARK, match_marked(is_v6)},
             cookie(FlowOwner::Guard, 0),
             "drop"};
 }
@@ -527,7 +551,8 @@ admits_nothing(const Filter &filter, Direction direction)
 int
 resubmits_of(const TapTunnel &tunnel)
 {
-    /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER. */
+    /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER.  Each tap
+     * takes two more of UDP, to GUARD and back: few beside what is left. */
     return (tunnel.filter ? 2 : 1) + 3;
 }
 

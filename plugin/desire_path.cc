@@ -189,10 +189,10 @@ DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
         kept = kept ? std::min(*kept, room) : room;
     }
     desire->effective_packet_length = kept;
-    /* Truncation costs the userspace datapath a recirculation: only where a
-     * frame can be longer. */
+    /* Truncation costs something: only where a frame can be longer. */
     if (kept && (!nic_mtu_or_0 || nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
         egress->max_len = kept;
+        egress->native_tunnels = desire->path->datapath_type != "system";
     }
     return true;
 }

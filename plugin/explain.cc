@@ -88,8 +88,12 @@ trouble_in(const std::string &line)
     size_t error = line.find(">> ");
     if (error != std::string::npos) {
         std::string what = line.substr(error + 3);
-        /* That is how a limited copy's clone ends: see pipeline.h. */
-        return what == "skipping output to input port" ? "" : what;
+        /* That is how a limited copy's clone ends, and how one that is cut
+         * begins: see pipeline.h. */
+        return what == "skipping output to input port" ||
+                       what == "Not tunneling to our own address"
+                   ? ""
+                   : what;
     }
     size_t miss = line.find("neighbor cache miss");
     return miss == std::string::npos ? "" : line.substr(miss);

@@ -45,7 +45,13 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
                    "table=5,priority=0,cookie=0x6d72000000000000 "
                    "actions=drop",
                    "table=6,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop"};
+                   "actions=drop",
+                   "table=7,priority=0,cookie=0x6d72000000000000 "
+                   "actions=set_field:0x1->reg5,resubmit(,0)",
+                   "table=0,priority=300,cookie=0x6d72000000000000,udp,reg5=0 "
+                   "actions=resubmit(,7)",
+                   "table=0,priority=300,cookie=0x6d72000000000000,udp6,"
+                   "reg5=0 actions=resubmit(,7)"};
     EXPECT_EQ(texts(base_flows(true)), lines);
     lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
     EXPECT_EQ(texts(base_flows(false)), lines);
@@ -259,6 +265,33 @@ TEST(EgressFlows, CutByTheOutputWhereALengthIsGiven)
               "output(port=1,max_len=128))");
 }
 
+/* An output that is refused leaves its length to the next, which then is cut
+ * without a recirculation. */
+TEST(EgressFlows, CutAheadOfTheOutputWhereTheSwitchAddsTheTunnelsHeader)
+{
+    EgressSpec spec = spec_v4();
+    spec.native_tunnels = true;
+    std::string whole = egress_flows(7, spec)[0].actions;
+    EXPECT_EQ(whole.find("max_len"), std::string::npos) << "nothing is cut";
+    spec.max_len = 128;
+    spec.rate_kbps = 1000;
+    EXPECT_EQ(egress_flows(7, spec)[0].actions,
+              "clone(set_field:255.255.255.255->tun_src,"
+              "output(port=1,max_len=128),"
+              "set_field:198.51.100.1->tun_src,"
+              "set_field:192.0.2.10->tun_dst,"
+              "set_field:0x1b59->tun_id,resubmit(,3),output:1)");
+    spec.rate_kbps.reset();
+    spec.source = ip_of("fd00::1");
+    spec.destination = ip_of("fd00::9");
+    EXPECT_EQ(egress_flows(7, spec)[0].actions,
+              "clone(set_field:255.255.255.255->tun_src,"
+              "output(port=1,max_len=128),"
+              "set_field:0.0.0.0->tun_src,set_field:fd00::1->tun_ipv6_src,"
+              "set_field:fd00::9->tun_ipv6_dst,set_field:0x1b59->tun_id,"
+              "output:1)");
+}
+
 TEST(EgressFlows, OfALimitedTunnelAskForItsMeterInsideTheClone)
 {
     EgressSpec spec = spec_v4();
@@ -324,11 +357,14 @@ TEST(ParseEgress, GivesBackWhereACopyGoes)
                 spec.destination = ip_of("fd00::9");
             }
             spec.max_len = max_len;
-            auto parsed = parse_egress(egress_flows(7, spec)[1].actions);
-            ASSERT_TRUE(parsed);
-            EXPECT_EQ(parsed->source, spec.source);
-            EXPECT_EQ(parsed->destination, spec.destination);
-            EXPECT_EQ(parsed->vni, spec.vni);
+            for (bool native_tunnels : {false, true}) {
+                spec.native_tunnels = native_tunnels;
+                auto parsed = parse_egress(egress_flows(7, spec)[1].actions);
+                ASSERT_TRUE(parsed);
+                EXPECT_EQ(parsed->source, spec.source);
+                EXPECT_EQ(parsed->destination, spec.destination);
+                EXPECT_EQ(parsed->vni, spec.vni);
+            }
         }
     }
 }
@@ -343,7 +379,7 @@ TEST(ParseEgress, GivesNothingWhereNothingIsSent)
 TEST(GuardFlow, DropsOurOwnCopiesBeforeAnythingElse)
 {
     Flow flow = guard_flow(ip_of("198.51.100.1"), ip_of("192.0.2.10"));
-    EXPECT_EQ(flow.key.table, TABLE_TAP);
+    EXPECT_EQ(flow.key.table, TABLE_GUARD);
     EXPECT_EQ(flow.key.priority, 300);
     EXPECT_EQ(flow.key.match, "udp,nw_src=198.51.100.1,nw_dst=192.0.2.10,"
                               "tp_dst=4789");
@@ -372,7 +408,7 @@ TEST(GuardFlow, OfTheMarkComesAfterThoseOfAddresses)
 {
     for (bool v6 : {false, true}) {
         Flow flow = mark_guard_flow(v6);
-        EXPECT_EQ(flow.key.table, TABLE_TAP);
+        EXPECT_EQ(flow.key.table, TABLE_GUARD);
         EXPECT_EQ(flow.key.priority, 280);
         EXPECT_EQ(flow.key.match,
                   std::string(v6 ? "udp6" : "udp") + ",nw_tos=12,tp_dst=4789");
@@ -390,7 +426,8 @@ TEST(TapFlows, TakeWhatANicSendsItselfForNoCopy)
         std::map<std::string, std::string> found;
         for (const Flow &flow :
              tap_flows(1, direction, port, {{.tunnel = 7}})) {
-            if (flow.key.priority > mark_guard_flow(false).key.priority &&
+            if (flow.key.table == TABLE_GUARD &&
+                flow.key.priority > mark_guard_flow(false).key.priority &&
                 flow.key.priority < 300) {
                 found[std::to_string(flow.key.priority) + " " +
                       flow.key.match] = flow.actions;

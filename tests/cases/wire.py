@@ -2,6 +2,7 @@
 
 from cases.product import ProductCases
 from lab.traffic import Stream
+from lab.waiting import wait_until
 
 
 class WireCases(ProductCases):
@@ -39,6 +40,26 @@ class WireCases(ProductCases):
         self.assert_copied(self.ids4, 7001, frames)
         self.assert_copied(self.ids6, 7002, frames)
         self.assert_sound(self.ids4, self.ids6)
+
+    def test_a_cut_costs_no_recirculation(self):
+        """Each copy would pass the datapath's tables once more."""
+        self.tunnel("cut", self.ids4, 7001, packet_length=128)
+        self.tunnel("cut6", self.ids6, 7002, packet_length=256)
+        talk = self.lab.talk("web1", "db1")
+        for collector in (self.ids4, self.ids6):
+            self.lab.wait_copied(talk, collector)
+        self.switch.purge()
+        self.lab.exchange((self.web1, talk.frames(range(20), 300)))
+
+        def flows():
+            return [line for line in self.switch.appctl(
+                "dpctl/dump-flows", "--names").splitlines()
+                if "in_port(web1)" in line and "tnl_push" in line]
+        wait_until(flows, "datapath flows of copies", 5)
+        for flow in flows():
+            self.assertIn("clone(trunc(128),", flow)
+            self.assertIn("clone(trunc(256),", flow)
+            self.assertNotIn(",recirc(", flow.split("actions:")[1])
 
     def test_without_a_length_copies_whole_frames(self):
         self.tunnel("whole", self.ids4, 16777215)

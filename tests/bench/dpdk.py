@@ -41,6 +41,8 @@ def unpacked():
         for package in glob.glob(f"{top}/debs/*.deb"):
             run(["dpkg", "-x", package, f"{top}/root"])
         # The switch's tools look for it by this name.
+        if os.path.lexists(f"{top}/ovs-vswitchd"):
+            os.unlink(f"{top}/ovs-vswitchd")
         os.symlink(f"{top}/root/usr/lib/openvswitch-switch-dpdk/"
                    "ovs-vswitchd-dpdk", f"{top}/ovs-vswitchd")
         with open(f"{top}/complete", "w", encoding="ascii"):
@@ -83,7 +85,6 @@ class DpdkSwitch(Switch):
     def __init__(self, lab, name):
         super().__init__(lab, name, lab.namespace(name))
         self._root = unpacked()
-        self._queues = {}
 
     def start_vswitchd(self):
         libraries = f"{self._root}/root/usr/lib/x86_64-linux-gnu"

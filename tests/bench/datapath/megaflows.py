@@ -1,5 +1,6 @@
 """What a filter adds to the datapath's own tables: its flows (megaflows) and
-their masks, which are what a frame costs that the exact-match cache has not."""
+their masks, which are what a frame costs that is not in the exact-match
+cache."""
 
 import ipaddress
 import random

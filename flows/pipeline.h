@@ -68,8 +68,8 @@
  * that it makes the input port first, which therefore does nothing.
  *
  * A truncating output to a tunnel costs userspace datapaths a recirculation; a
- * plain one after a truncating one that is refused is cut as well, and does not
- * (docs/switch-notes.md, 30).  A source that is nobody's has it refused.
+ * plain one after a truncating one that is refused is cut as well, and does
+ * not (docs/switch-notes.md, 30).  A source that is nobody's has it refused.
  *
  * A group inside of a clone would starve every later tunnel, and a bucket that
  * truncates sends nothing; so the group stands outside, its slots do nothing

@@ -26,8 +26,10 @@ constexpr uint16_t PRIORITY_GUARD_MARK = 280;
 constexpr uint16_t PRIORITY_TAP_OWN = 290;
 constexpr uint16_t PRIORITY_TAP_OWN_TAGGED = 295;
 constexpr uint16_t PRIORITY_GUARD = 300;
-/* Above the guard, so that the switch looks at no more than the port: the
- * guard would have it match addresses. */
+/* Of TAP: before all taps, after those that are idle. */
+constexpr uint16_t PRIORITY_TAP_UDP = 300;
+/* Above the guards, so that the switch looks at no more than the port: they
+ * would have it match addresses. */
 constexpr uint16_t PRIORITY_TAP_IDLE = 350;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
@@ -168,6 +170,13 @@ base_flows(bool budgeted)
     add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
     add(TABLE_MEMBER, "drop");
     add(TABLE_SPREAD, "drop");
+    add(TABLE_GUARD, set_register(5, 1) + "," + resubmit(TABLE_TAP));
+    for (const char *udp : {"udp", "udp6"}) {
+        flows.push_back(
+            {{TABLE_TAP, PRIORITY_TAP_UDP, std::string(udp) + ",reg5=0"},
+             cookie(FlowOwner::Base, 0),
+             resubmit(TABLE_GUARD)});
+    }
     return flows;
 }
 
@@ -191,23 +200,24 @@ hand_to(const std::vector<TapTunnel> &tunnels, Direction direction)
     return actions;
 }
 
-/* Priorities of a flow of TAP and of its twin for OVS's own tag. */
-struct TapPriority {
-    uint16_t plain, tagged;
+/* Where a flow of a tap is, and its twin for OVS's own tag. */
+struct TapPlace {
+    FlowTable table;
+    uint16_t plain, tagged; /* Priorities. */
 };
-constexpr TapPriority ANY{PRIORITY_TAP, PRIORITY_TAP_TAGGED};
-constexpr TapPriority BY_MAC{PRIORITY_TAP_MAC, PRIORITY_TAP_MAC_TAGGED};
-constexpr TapPriority OWN{PRIORITY_TAP_OWN, PRIORITY_TAP_OWN_TAGGED};
+constexpr TapPlace ANY{TABLE_TAP, PRIORITY_TAP, PRIORITY_TAP_TAGGED};
+constexpr TapPlace BY_MAC{TABLE_TAP, PRIORITY_TAP_MAC,
+                          PRIORITY_TAP_MAC_TAGGED};
+constexpr TapPlace OWN{TABLE_GUARD, PRIORITY_TAP_OWN, PRIORITY_TAP_OWN_TAGGED};
 
-/* Appends a flow of TAP and, where OVS adds a tag, its twin that pops it. */
+/* Appends a flow of a tap and, where OVS adds a tag, its twin that pops it. */
 void
-add_tap(const std::string &match, TapPriority priority,
-        std::optional<int> own_tag, uint64_t id, const std::string &actions,
-        std::vector<Flow> *flows)
+add_tap(const std::string &match, TapPlace place, std::optional<int> own_tag,
+        uint64_t id, const std::string &actions, std::vector<Flow> *flows)
 {
-    flows->push_back({{TABLE_TAP, priority.plain, match}, id, actions});
+    flows->push_back({{place.table, place.plain, match}, id, actions});
     if (own_tag) {
-        flows->push_back({{TABLE_TAP, priority.tagged,
+        flows->push_back({{place.table, place.tagged,
                            match + ",dl_vlan=" + std::to_string(*own_tag)},
                           id,
                           "pop_vlan," + actions});
@@ -505,7 +515,7 @@ guard_flow(const std::optional<IpAddress> &source,
         match += field + "src=" + s + ",";
     }
     match += field + "dst=" + d + ",tp_dst=4789";
-    return {{TABLE_TAP, PRIORITY_GUARD, match},
+    return {{TABLE_GUARD, PRIORITY_GUARD, match},
             cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
 }
@@ -513,7 +523,7 @@ guard_flow(const std::optional<IpAddress> &source,
 Flow
 mark_guard_flow(bool is_v6)
 {
-    return {{TABLE_TAP, PRIORITY_GUARD_MARK, match_marked(is_v6)},
+    return {{TABLE_GUARD, PRIORITY_GUARD_MARK, match_marked(is_v6)},
             cookie(FlowOwner::Guard, 0),
             "drop"};
 }
@@ -527,7 +537,8 @@ admits_nothing(const Filter &filter, Direction direction)
 int
 resubmits_of(const TapTunnel &tunnel)
 {
-    /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER. */
+    /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER.  Each tap
+     * takes two more of UDP, to GUARD and back: few beside what is left. */
     return (tunnel.filter ? 2 : 1) + 3;
 }
 

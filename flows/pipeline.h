@@ -7,11 +7,7 @@
  *   | 400  renewal, on some switches: never matches                    |
  *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
  *   |        direction: drop, before anything but the port is looked at |
- *   | 300  copies (UDP 4789 to a collector; or from our outer source   |
- *   |        to another destination of ours): drop                     |
- *   | 290  in_port, outbound, UDP 4789 with the copies' mark, from an  |
- *   |        address of the NIC's own: as 100 (tagged, 295: as 200)    |
- *   | 280  UDP 4789 with the copies' mark: drop                        |
+ *   | 300  UDP whose guards have not been asked: resubmit(,7)          |
  *   | 250  as 150, OVS's own tag: pop it, then as below                |
  *   | 200  as 100, OVS's own tag: pop it, then as below                |
  *   | 150  in_port, the NIC's MAC, where NICs share the port, or not   |
@@ -21,6 +17,14 @@
  *   |        without a filter: reg2 = tunnel, resubmit(,2)             |
  *   |        where NICs share it, of group addresses only: for each    |
  *   |        NIC reg3 = NIC, resubmit(,5)                              |
+ *   +------------------------------------------------------------------+
+ *   +- 7 GUARD, of UDP -----------------------------------------------+
+ *   | 300  copies (UDP 4789 to a collector; or from our outer source   |
+ *   |        to another destination of ours): drop                     |
+ *   | 290  in_port, outbound, UDP 4789 with the copies' mark, from an  |
+ *   |        address of the NIC's own: as 100 (tagged, 295: as 200)    |
+ *   | 280  UDP 4789 with the copies' mark: drop                        |
+ *   |   0  reg5 = asked, resubmit(,0)                                  |
  *   +------------------------------------------------------------------+
  *   +- 5 MEMBER: a NIC that shares, and a frame for all of them -------+
  *   | 150  reg3, from its own MAC: drop, it has not received that      |
@@ -51,6 +55,10 @@
  *   Every table has a flow of priority 0, "drop" where nothing else is said:
  *   in a fail-mode=secure bridge a miss would cost an upcall.
  *
+ * The guards have a table of their own, since the switch looks at a prefix of
+ * an address of whatever passes a table in which some flow has that address:
+ * TCP would take a datapath flow for each length of prefix.
+ *
  * Everything of a copy happens inside one clone(): the Mirror runs before the
  * guest's own output in the same translation, so what happened outside of it
  * would happen to the guest, or to the next tunnel.  Open vSwitch makes a
@@ -58,6 +66,10 @@
  * resubmit: a meter polices the guest unless a truncating output stands in the
  * clone itself.  So where nothing is to be cut the clone ends in one to a port
  * that it makes the input port first, which therefore does nothing.
+ *
+ * A truncating output to a tunnel costs userspace datapaths a recirculation.
+ * There is a form that does not, and it is not used: it needs a flaw whose
+ * mend would send frames whole (docs/switch-notes.md, 31).
  *
  * A group inside of a clone would starve every later tunnel, and a bucket that
  * truncates sends nothing; so the group stands outside, its slots do nothing
@@ -98,7 +110,8 @@ enum FlowTable : uint8_t {
     TABLE_LIMIT = 3,
     TABLE_BUDGET = 4,
     TABLE_MEMBER = 5,
-    TABLE_SPREAD = 6
+    TABLE_SPREAD = 6,
+    TABLE_GUARD = 7
 };
 
 /* What a flow serves.  The unit in which flows are desired and compared. */

@@ -32,6 +32,7 @@ Agent::run()
     read_control();
     read_underlay();
     desired_.update();
+    compare_rows();
     for (const Uuid &id : desired_.take_changed_tunnels()) {
         unreported_.insert(id);
         auto desire = desired_.tunnels().find(id);
@@ -165,6 +166,18 @@ Agent::is_changing() const
     });
 }
 
+/* Rows are compared when some changed: a pair of Mirrors that hundreds of NICs
+ * share is long. */
+void
+Agent::compare_rows()
+{
+    std::pair revisions(rows_read_, desired_.rows_revision());
+    if (std::exchange(rows_compared_, revisions) != revisions) {
+        contest_.saw(actual_.rows, desired_.rows());
+        actual_.rows_as_desired = actual_.rows == desired_.rows();
+    }
+}
+
 void
 Agent::apply_plan()
 {
@@ -199,7 +212,6 @@ Agent::apply_plan()
     if (plan.prove && !prover_.busy() && !waiting && !actual_.changing) {
         prover_.start(actual_.unproven);
     }
-    contest_.saw(actual_.rows, desired_.rows());
     if (!plan.rows.empty() && !switch_.busy()) {
         contest_.restrain(&plan.rows, desired_.rows(), now);
         for (const RowEdit &edit : plan.rows) {

@@ -108,6 +108,7 @@ private:
     bool is_connected() const;
     bool is_changing() const;
     bool may_act();
+    void compare_rows();
     void apply_plan();
     void count_when_due();
     bool may_report() const;
@@ -159,6 +160,9 @@ private:
     bool left_ = false;      /* Our Chassis row is gone. */
     bool concerned_ = false; /* Wrote a status since the last cfg answer. */
     bool switch_was_busy_ = false;
+    uint64_t rows_read_ = 0; /* How often. */
+    /* As of which readings, and which desires, they were compared. */
+    std::pair<uint64_t, uint64_t> rows_compared_{UINT64_MAX, 0};
     unsigned int switch_seqno_ = 0;
     bool switch_read_ = false;
     bool unguarded_ = false; /* A bridge is to be watched by guard_. */

@@ -45,6 +45,7 @@ Agent::read_switch()
     }
 
     actual_.rows = facts.rows;
+    rows_read_++;
     watch_layouts(facts);
     std::set<std::string> gone;
     for (const auto &[bridge, owners] : actual_.flows) {

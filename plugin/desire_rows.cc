@@ -215,6 +215,7 @@ DesiredState::desire_rows()
     nic_numbers_ = std::move(numbers.by_nic);
     pair_numbers_ = std::move(numbers.by_pair);
     rows_ = std::move(rows);
+    rows_revision_++;
     desire_bases();
     for (const auto &[bridge, plan] : seats_) {
         for (const auto &[iface_id, seat] : plan.seats) {

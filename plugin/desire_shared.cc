@@ -4,6 +4,7 @@
 
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -53,7 +54,12 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
             only_if(!after.iface_id.empty(), after.iface_id));
     move_in(&by_path_, id, before.path, after.path);
     move_in(&by_vpcs_, id, before.vpcs, after.vpcs);
-    rows_dirty_ |= before.path != after.path; /* Whose port may be taken. */
+    if (before.path != after.path) { /* Whose port may be taken. */
+        const std::set<Uuid> *users =
+            after.path ? value_of(by_path_, *after.path) : nullptr;
+        rows_dirty_ |= (before.path && !by_path_.count(*before.path)) ||
+                       (users && users->size() == 1);
+    }
     move_in(&on_bridge_, id,
             only_if(!before.nic_bridge.empty(), before.nic_bridge),
             only_if(!after.nic_bridge.empty(), after.nic_bridge));

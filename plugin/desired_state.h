@@ -141,6 +141,8 @@ public:
     /* Rates in kbit/s of the meters that owners' flows use. */
     const std::map<OwnerKey, int64_t> &meters() const { return meters_; }
     const SwitchRows &rows() const { return rows_; }
+    /* Rises when rows() may have changed. */
+    uint64_t rows_revision() const { return rows_revision_; }
     const std::map<Uuid, TunnelDesire> &tunnels() const { return tunnels_; }
     /* Filters with a status row of ours that no tunnel here names. */
     std::set<Uuid> idle_filters();
@@ -410,6 +412,7 @@ private:
     std::set<std::string> bases_; /* Bridges with default drops. */
     std::set<std::string> delivery_bases_;
     SwitchRows rows_;
+    uint64_t rows_revision_ = 0;
     bool rows_dirty_ = true;
     std::map<OwnerKey, std::vector<Flow>> flows_;
     std::map<OwnerKey, int64_t> meters_;

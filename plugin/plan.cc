@@ -368,7 +368,9 @@ make_plan(const Actual &actual, const DesiredState &desired,
                  plan.renew.empty();
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !kept && !actual.changing && actual.flows_known();
-    plan_rows(actual, desired, may_delete, &plan);
+    if (!actual.rows_as_desired) {
+        plan_rows(actual, desired, may_delete, &plan);
+    }
     for (const OwnerKey &key : *outstanding) {
         if (!actual.flows.count(key.bridge)) {
             plan.waiting.push_back("flows of " + key.owner.to_string() +

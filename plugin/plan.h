@@ -49,6 +49,8 @@ struct Stopped {
 /* What is in place, as far as it is ours. */
 struct Actual {
     SwitchRows rows;
+    /* They are known to be as desired, so that nobody need compare them. */
+    bool rows_as_desired = false;
     /* By bridge, then owner.  A bridge whose flows have not been read since
      * it (re)connected is absent: its flows are unknown. */
     std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;

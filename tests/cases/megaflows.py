@@ -70,6 +70,14 @@ class MegaflowCases(ProductCases):
         self.assert_no_ports(after)
         self.assertEqual(after["ARP", "in"], before["ARP", "in"])
 
+    def test_the_loop_guard_looks_at_addresses_of_udp_alone(self):
+        """Else each length of prefix would be a datapath flow of TCP."""
+        self.tunnel("first", self.ids4, 7001)
+        for (kind, direction), megaflow in self.all_megaflows().items():
+            looked_at = {"nw_src", "nw_dst", "nw_tos"} & self.fields(megaflow)
+            self.assertEqual(bool(looked_at), kind == "UDP",
+                             (kind, direction, megaflow))
+
     def test_the_loop_guard_looks_at_ports_of_udp_to_a_collector_alone(self):
         """Also of frames that go where other hypervisors' copies go."""
         there = "198.51.100.77"

@@ -128,6 +128,34 @@ class OverlayCases(ProductCases):
                 self.assert_each_has_its_own()
                 self.tearDown()
 
+    def test_frames_that_came_by_an_overlay_are_cut(self):
+        """With routes to everywhere too."""
+        self.control.apply({
+            "network_interfaces": [
+                {"name": "prod1-eth0", "iface_id": "prod1",
+                 "mac": self.prod1.mac, "addresses": [self.prod1.ip]}],
+            "mirror_resources": [
+                {"name": "prod1-src", "account": "default",
+                 "purpose": "source", "type": "network-interface",
+                 "target": "prod1-eth0"}]})
+        for host in self.hosts.values():
+            self.overlay(host, "remote_ip={peer} key=5")
+        peer = self.hosts["hv2"]
+        for version, via in (("-4", peer.ip), ("-6", peer.ip6)):
+            route = ("default", "via", via, "dev", "br-phy")
+            self.switch.namespace.ip(version, "route", "add", *route)
+            self.addCleanup(self.switch.namespace.ip, version, "route", "del",
+                            *route)
+        self.tunnel("cut", self.ids4, 7001, source="prod1", packet_length=100)
+        back = self.lab.talk("prod2", "prod1")
+        self.lab.wait_copied(back, self.ids4, 7001)
+        self.lab.clear()
+        frames = back.frames(range(20), 700)
+        self.lab.exchange((self.prod2, frames))
+        self.assert_received(self.prod1, frames)
+        self.assert_copied(self.ids4, 7001, frames, 100)
+        self.assert_sound(self.ids4)
+
     def test_what_no_overlay_wants_is_not_ours_either(self):
         """A stranger's VNI, and one that a tunnel of ours has."""
         self.tunnel("first", self.ids4, 7001)

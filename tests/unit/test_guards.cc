@@ -125,14 +125,14 @@ TEST_F(LoopGuard, OfANicInAVpcDoesNotTakeItsAddressForTheOnlyOne)
     EXPECT_EQ(guarded(), Matches{OURS});
 }
 
-/* Flows of priority 'from' to 'to', with what they do. */
+/* Flows of a table of priority 'from' to 'to', with what they do. */
 std::map<std::string, std::string>
-flows_between(const Host &host, int from, int to)
+flows_between(const Host &host, FlowTable table, int from, int to)
 {
     std::map<std::string, std::string> found;
     for (const auto &[key, flows] : host.desired.flows()) {
         for (const Flow &flow : flows) {
-            if (flow.key.table == TABLE_TAP && flow.key.priority >= from &&
+            if (flow.key.table == table && flow.key.priority >= from &&
                 flow.key.priority <= to) {
                 found[flow.key.match] = flow.actions;
             }
@@ -145,19 +145,19 @@ TEST_F(LoopGuard, KnowsCopiesOfEverybodyByTheirMark)
 {
     std::map<std::string, std::string> marks{{MARKED, "drop"},
                                              {MARKED6, "drop"}};
-    EXPECT_EQ(flows_between(host, 280, 280), marks);
+    EXPECT_EQ(flows_between(host, TABLE_GUARD, 280, 280), marks);
     EXPECT_EQ(host.desired.rows().ports.at("mirror-vxlan").options.at("tos"),
               "12");
     /* They outlive the tunnel, as those of the other hypervisors may. */
     host.model.tunnels.clear();
     host.feed();
-    EXPECT_EQ(flows_between(host, 280, 280), marks);
+    EXPECT_EQ(flows_between(host, TABLE_GUARD, 280, 280), marks);
 }
 
 TEST_F(LoopGuard, OfTheMarkLetsANicsOwnFramesPass)
 {
-    auto tap = [&] { return flows_between(host, 100, 100); };
-    auto own = [&] { return flows_between(host, 290, 295); };
+    auto tap = [&] { return flows_between(host, TABLE_TAP, 100, 100); };
+    auto own = [&] { return flows_between(host, TABLE_GUARD, 290, 295); };
     const std::string outbound =
         "in_port=" + std::to_string(host.facts.ofports.at(
                          nic_port_name(1, Direction::Outbound)));

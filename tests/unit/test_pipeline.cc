@@ -45,7 +45,13 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
                    "table=5,priority=0,cookie=0x6d72000000000000 "
                    "actions=drop",
                    "table=6,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop"};
+                   "actions=drop",
+                   "table=7,priority=0,cookie=0x6d72000000000000 "
+                   "actions=set_field:0x1->reg5,resubmit(,0)",
+                   "table=0,priority=300,cookie=0x6d72000000000000,udp,reg5=0 "
+                   "actions=resubmit(,7)",
+                   "table=0,priority=300,cookie=0x6d72000000000000,udp6,"
+                   "reg5=0 actions=resubmit(,7)"};
     EXPECT_EQ(texts(base_flows(true)), lines);
     lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
     EXPECT_EQ(texts(base_flows(false)), lines);
@@ -343,7 +349,7 @@ TEST(ParseEgress, GivesNothingWhereNothingIsSent)
 TEST(GuardFlow, DropsOurOwnCopiesBeforeAnythingElse)
 {
     Flow flow = guard_flow(ip_of("198.51.100.1"), ip_of("192.0.2.10"));
-    EXPECT_EQ(flow.key.table, TABLE_TAP);
+    EXPECT_EQ(flow.key.table, TABLE_GUARD);
     EXPECT_EQ(flow.key.priority, 300);
     EXPECT_EQ(flow.key.match, "udp,nw_src=198.51.100.1,nw_dst=192.0.2.10,"
                               "tp_dst=4789");
@@ -372,7 +378,7 @@ TEST(GuardFlow, OfTheMarkComesAfterThoseOfAddresses)
 {
     for (bool v6 : {false, true}) {
         Flow flow = mark_guard_flow(v6);
-        EXPECT_EQ(flow.key.table, TABLE_TAP);
+        EXPECT_EQ(flow.key.table, TABLE_GUARD);
         EXPECT_EQ(flow.key.priority, 280);
         EXPECT_EQ(flow.key.match,
                   std::string(v6 ? "udp6" : "udp") + ",nw_tos=12,tp_dst=4789");
@@ -390,7 +396,8 @@ TEST(TapFlows, TakeWhatANicSendsItselfForNoCopy)
         std::map<std::string, std::string> found;
         for (const Flow &flow :
              tap_flows(1, direction, port, {{.tunnel = 7}})) {
-            if (flow.key.priority > mark_guard_flow(false).key.priority &&
+            if (flow.key.table == TABLE_GUARD &&
+                flow.key.priority > mark_guard_flow(false).key.priority &&
                 flow.key.priority < 300) {
                 found[std::to_string(flow.key.priority) + " " +
                       flow.key.match] = flow.actions;

@@ -1,0 +1,76 @@
+"""A copy against what Open vSwitch itself would make, and a frame that the
+filter refuses against one that nobody mirrors."""
+
+import collections
+
+from bench.datapath.ground import SENDERS, WANTED_PORT
+
+CYCLES = "cycles a frame"
+COPY = "unfiltered copy"
+REFUSED = "frame that the filter refuses"
+CASES = ["nothing mirrored", "bare Mirror", "unfiltered copy", "refused"]
+
+Traffic = collections.namedtuple("Traffic", "size connections nics")
+
+
+def traffics(full):
+    """Each size, each number of connections, each number of NICs."""
+    if full:
+        some = [Traffic(size, connections, 1) for size in (64, 256, 1500)
+                for connections in (1, 1000, 100000)]
+        return some + [Traffic(256, 64, nics) for nics in (4, 16, 64)]
+    return [Traffic(64, 1, 1), Traffic(64, 1000, 1), Traffic(64, 100000, 1),
+            Traffic(256, 1000, 1), Traffic(1500, 1000, 1),
+            Traffic(256, 64, 64)]
+
+
+def words(t):
+    per_nic = " each" if t.nics > 1 else ""
+    silent = (f" ({t.nics - SENDERS} of them silent)" if t.nics > SENDERS
+              else "")
+    return (f"{t.size} bytes, {t.nics} NIC" + "s" * (t.nics > 1) + silent
+            + f", {t.connections:,} connection"
+            + "s" * (t.connections > 1) + per_nic)
+
+
+def run(ground, full):
+    rounds = ground.rounds
+    wanted = traffics(full)
+    ground.filter("wanted", WANTED_PORT)
+    rounds.figure(COPY, "cycles, of those of a bare Mirror", "bare Mirror",
+                  {words(t): 1.05 for t in wanted})
+    rounds.figure(REFUSED, "cycles, of those with nothing mirrored",
+                  "nothing mirrored", {words(t): 1.03 for t in wanted})
+    for t in wanted:
+        figure = f"{CYCLES}: {words(t)}"
+        rounds.figure(figure, "cycles", "bare Mirror")
+        with ground.traffic(t.size, t.connections, t.nics):
+            values = {}
+            for case in rounds.turns(CASES):
+                values[case] = measure(ground, case)
+                rounds.note(figure, case, values[case])
+                if len(values) == len(CASES):
+                    note_ratios(rounds, t, values)
+                    values = {}
+
+
+def measure(ground, case):
+    if case == "nothing mirrored":
+        ground.no_mirror()
+    elif case == "bare Mirror":
+        ground.bare_mirror()
+    elif case == "unfiltered copy":
+        ground.mirror()
+    else:
+        ground.mirror(filter="wanted")
+    return ground.cycles(1 if case in ("bare Mirror", "unfiltered copy")
+                         else 0)
+
+
+def note_ratios(rounds, t, values):
+    rounds.note(COPY, "bare Mirror", 1)
+    rounds.note(COPY, words(t),
+                values["unfiltered copy"] / values["bare Mirror"])
+    rounds.note(REFUSED, "nothing mirrored", 1)
+    rounds.note(REFUSED, words(t),
+                values["refused"] / values["nothing mirrored"])

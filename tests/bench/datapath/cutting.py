@@ -1,0 +1,114 @@
+"""Truncation: that it is paid only where a frame can be longer, and which
+form of it is the cheapest.
+
+The forms are put by hand in the place of the tunnel's own flow, in the
+product's pipeline, while the daemon is stopped and cannot put them right."""
+
+import contextlib
+import random
+import re
+import signal
+
+from bench.datapath.ground import (BARE_KEY, COLLECTOR, WrongCopies,
+                                   frames_of, nic)
+from lab.waiting import wait_until
+
+LENGTH = 128
+MIXED = "mixed: 7 of 64, 4 of 570, 1 of 1500 bytes"
+PRODUCT = "cut by the output itself (the product's)"
+FORMS = {
+    "not cut": "clone({to}output:{port})",
+    PRODUCT: "clone({to}output(port={port},max_len={length}))",
+    "cut, guarded in the clone by check_pkt_larger":
+        "clone({to}check_pkt_larger({length})->NXM_NX_REG6[0],"
+        "resubmit(,9))",
+    "cut, guarded outside by check_pkt_larger":
+        "check_pkt_larger({length})->NXM_NX_REG6[0],resubmit(,10)",
+    "cut by an output that is refused, ahead":
+        "clone(set_field:255.255.255.255->tun_src,"
+        "output(port={port},max_len={length}),{to}output:{port})"}
+TABLES = [
+    "table=9,priority=1,reg6=1,actions=output(port={port},max_len={length})",
+    "table=9,priority=0,actions=output:{port}",
+    "table=10,priority=1,reg6=1,actions="
+    "clone({to}output(port={port},max_len={length}))",
+    "table=10,priority=0,actions=clone({to}output:{port})"]
+
+
+def kinds(full):
+    """Traffic of 1,000 connections, by name."""
+    by_name = {f"{size} bytes": frames_of(nic(1), size, 1000)
+               for size in ((64, 256, 1500) if full else (64, 256))}
+    sizes = [64] * 7 + [570] * 4 + [1500]
+    random.Random(1).shuffle(sizes)
+    by_name[MIXED] = [frames_of(nic(1), sizes[i % len(sizes)], 1, 5000 + i)[0]
+                      for i in range(1200)]
+    return by_name
+
+
+def run(ground, full):
+    rounds = ground.rounds
+    check_where(ground)
+    reference = "not cut"
+    for kind, frames in kinds(full).items():
+        figure = rounds.figure(f"cut to {LENGTH}, {kind}", "cycles a frame",
+                               reference)
+        with ground.traffic(frames=frames):
+            ground.mirror(packet_length=LENGTH)
+            with by_hand(ground) as put:
+                for form in rounds.turns(FORMS):
+                    put(form)
+                    rounds.note(figure.name, form, ground.cycles(1))
+                    check_cut(ground, form)
+
+
+def check_cut(ground, form):
+    """That the datapath does what the form says."""
+    flows = "".join(ground.switch.datapath_flows())
+    if (f"trunc({LENGTH})" in flows) != (form != "not cut"):
+        raise WrongCopies(f"{form}: {flows}")
+
+
+@contextlib.contextmanager
+def by_hand(ground):
+    """Gives a function that puts a form into the tunnel's flow."""
+    switch = ground.switch
+    words = {"port": switch.ofport("mirror-vxlan"), "length": LENGTH,
+             "to": f"set_field:{switch.ip}->tun_src,"
+                   f"set_field:{COLLECTOR.address}->tun_dst,"
+                   f"set_field:{BARE_KEY + 1:#x}->tun_id,"}
+    if FORMS[PRODUCT].format(**words) not in "".join(
+            switch.flows("br-mirror")):
+        raise WrongCopies("the product has another form by now")
+    ground.daemon.signal(signal.SIGSTOP)
+    try:
+        for flow in TABLES:
+            switch.ofctl("add-flow", "br-mirror", flow.format(**words))
+
+        def put(form):
+            actions = FORMS[form].format(**words)
+            switch.ofctl("mod-flows", "br-mirror",
+                         f"table=2,priority=100,actions={actions}")
+            ground.rounds.command("ovs-ofctl mod-flows br-mirror table=2,"
+                                  f"actions={actions}")
+        yield put
+    finally:
+        ground.daemon.signal(signal.SIGCONT)
+        # It puts its own flows back.
+        wait_until(lambda: "table=9" not in "".join(
+            switch.flows("br-mirror")), "flows made by hand to be gone", 30)
+
+
+def check_where(ground):
+    """Only where a frame can be longer than what is kept is it cut."""
+    rounds = ground.rounds
+    with ground.traffic(256, 1):
+        for length, cuts in ((1517, True), (1518, False), (8900, False)):
+            ground.mirror(packet_length=length)
+            flows = "".join(ground.switch.flows("br-mirror"))
+            found = re.findall(r"max_len=(\d+)", flows)
+            if bool(found) != cuts:
+                raise WrongCopies(f"length {length} is cut to {found}")
+    rounds.remark("a NIC of MTU 1500 (1,518 bytes with Ethernet header and "
+                  "tag): length=1517 cuts, length=1518 and above, or none, "
+                  "is sent without truncation")

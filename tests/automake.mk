@@ -266,6 +266,31 @@ ROUNDS = 5
 bench-guest: all
 	OVS_MIRROR_BUILD=$(abs_top_builddir) $(PYTHON3) -B \
 		$(srcdir)/tests/bench-guest --rounds=$(ROUNDS)
+# What mirroring costs, side by side (docs/performance.md): root.
+BENCH = $(srcdir)/tests/bench/run $(abs_top_builddir)
+.PHONY: bench bench-control bench-datapath bench-fanout bench-compare
+bench: all $(check_PROGRAMS)
+	$(BENCH)
+bench-control bench-datapath bench-fanout bench-compare: all $(check_PROGRAMS)
+	$(BENCH) $(@:bench-%=%) $(BENCH_OPTIONS)
+EXTRA_DIST += \
+	tests/bench/__init__.py \
+	tests/bench/bench-compare \
+	tests/bench/bench-control \
+	tests/bench/bench-datapath \
+	tests/bench/compare_bed.py \
+	tests/bench/database.py \
+	tests/bench/datapath/__init__.py \
+	tests/bench/datapath/balancing.py \
+	tests/bench/datapath/copying.py \
+	tests/bench/datapath/cutting.py \
+	tests/bench/datapath/ground.py \
+	tests/bench/datapath/megaflows.py \
+	tests/bench/dpdk.py \
+	tests/bench/peers.py \
+	tests/bench/rounds.py \
+	tests/bench/run \
+	tests/bench/scene.py
 # The same with sanitizers, under valgrind, and on another release's switch.
 .PHONY: check-sanitize check-valgrind check-valgrind-all check-matrix
 check-sanitize:

@@ -105,17 +105,19 @@ text_to_parse(const FlowEdit &edit)
 
 } // namespace
 
+namespace {
+
+/* Of a flow in a table; 'add_command' is OFPFC_ADD or another that has
+ * actions. */
 Message
-encode_flow_mod(const FlowEdit &edit, std::string *error)
+encode(const FlowEdit &edit, enum ofp_flow_mod_command add_command,
+       std::string *error)
 {
-    if (edit.flow.key.table == GROUP_TABLE) {
-        return encode_group_mod(edit, error);
-    }
     bool add = edit.op == FlowEdit::Op::Add;
     struct ofputil_flow_mod fm;
     enum ofputil_protocol usable;
     if (char *refusal = parse_ofp_str(
-            &fm, add ? OFPFC_ADD : OFPFC_DELETE_STRICT,
+            &fm, add ? static_cast<int>(add_command) : OFPFC_DELETE_STRICT,
             text_to_parse(edit).c_str(), nullptr, nullptr, &usable)) {
         *error = take_c_string(refusal) + ": " + edit.to_string();
         return nullptr;
@@ -145,6 +147,21 @@ encode_flow_mod(const FlowEdit &edit, std::string *error)
     free(fm.ofpacts);
     minimatch_destroy(&fm.match);
     return message;
+}
+
+} // namespace
+
+Message
+encode_flow_mod(const FlowEdit &edit, std::string *error)
+{
+    return edit.flow.key.table == GROUP_TABLE ? encode_group_mod(edit, error)
+                                              : encode(edit, OFPFC_ADD, error);
+}
+
+Message
+encode_restatement(const Flow &flow, std::string *error)
+{
+    return encode({FlowEdit::Op::Add, flow}, OFPFC_MODIFY_STRICT, error);
 }
 
 std::optional<Flow>

@@ -30,6 +30,9 @@ header_of(const Message &message)
  * group_mod if it is of a group.  Returns null and sets '*error' if OVS cannot
  * parse or encode it. */
 Message encode_flow_mod(const FlowEdit &edit, std::string *error);
+/* Returns a message that gives a flow the actions that it has: it keeps its
+ * age and counters, and vswitchd looks at its datapath flows again. */
+Message encode_restatement(const Flow &, std::string *error);
 
 /* Encodes a request for all flows whose cookie, under 'cookie_mask', is
  * 'cookie'. */

@@ -511,7 +511,7 @@ void
 Openflow::restate(const Flow &flow)
 {
     std::string error;
-    if (Message message = encode_flow_mod({FlowEdit::Op::Add, flow}, &error);
+    if (Message message = encode_restatement(flow, &error);
         message && connected()) {
         impl_->send(std::move(message));
     }

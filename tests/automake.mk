@@ -45,6 +45,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
 	tests/unit/test_probe.cc \
+	tests/unit/test_references.cc \
 	tests/unit/test_refusals.cc \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \

@@ -113,11 +113,9 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
-    std::set<int64_t> numbers_on_switch(FlowOwner::Kind) const;
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
-    void report_tunnel(const Uuid &, StatusContext &,
-                       std::optional<std::set<int64_t>> *busy, ControlWrite *);
+    void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
     void report_filters(ControlWrite *);
     void report_chassis(ControlWrite *);
     Chassis desire_chassis(const Chassis &before) const;

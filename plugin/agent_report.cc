@@ -183,37 +183,17 @@ Agent::counters_of(const Uuid &tunnel) const
 /* ------------------------------------------------------------------------
  * Status. */
 
-/* Numbers of owners of a kind that the switch has flows of. */
-std::set<int64_t>
-Agent::numbers_on_switch(FlowOwner::Kind kind) const
-{
-    std::set<int64_t> numbers;
-    for (const auto &[bridge, owners] : actual_.flows) {
-        for (auto i = owners.lower_bound({kind, 0});
-             i != owners.end() && i->first.kind == kind; ++i) {
-            numbers.insert(i->first.number);
-        }
-    }
-    return numbers;
-}
-
-/* 'busy' is made once a pass, if anybody needs a number. */
 void
 Agent::report_tunnel(const Uuid &id, StatusContext &context,
-                     std::optional<std::set<int64_t>> *busy,
                      ControlWrite *write)
 {
     int64_t number = 0;
     auto d = desired_.tunnels().find(id);
     if (d != desired_.tunnels().end() && d->second.bound &&
         !desired_.status_of(id)) {
-        if (!*busy) {
-            *busy = numbers_on_switch(FlowOwner::Egress);
-            for (const auto &[unproven, spec] : actual_.unproven) {
-                (*busy)->insert(unproven);
-            }
-        }
-        number = desired_.number_for_tunnel(id, **busy);
+        number = desired_.number_for_tunnel(id, [&](int64_t n) {
+            return actual_.is_busy(FlowOwner::Egress, n);
+        });
     }
     context.handles = new_handles(id, actual_, &desired_);
     StatusEdit edit =
@@ -283,8 +263,9 @@ Agent::report_filters(ControlWrite *write)
         if (!before) {
             status.filter = id;
             status.chassis = desired_.facts().settings.chassis;
-            status.number = desired_.number_for_filter(
-                id, numbers_on_switch(FlowOwner::Filter));
+            status.number = desired_.number_for_filter(id, [&](int64_t n) {
+                return actual_.is_busy(FlowOwner::Filter, n);
+            });
         }
         status.name = filter->name;
         status.account = filter->account;
@@ -410,7 +391,6 @@ Agent::report()
     run_underway();
     ControlWrite write;
     std::set<Uuid> later;
-    std::optional<std::set<int64_t>> busy;
     while (!unreported_.empty() &&
            write.put_tunnels.size() + write.delete_tunnels.size() <
                WRITES_MAX) {
@@ -420,7 +400,7 @@ Agent::report()
             /* Which numbers are free on the switch is not known. */
             later.insert(id);
         } else {
-            report_tunnel(id, context, &busy, &write);
+            report_tunnel(id, context, &write);
             auto desire = desired_.tunnels().find(id);
             if (actual_.changing && (desire == desired_.tunnels().end() ||
                                      !desire->second.egress)) {

@@ -8,8 +8,7 @@ namespace pm {
 
 template <typename Id>
 int64_t
-DesiredState::Numbers<Id>::allocate(const Id &id,
-                                    const std::set<int64_t> &busy)
+DesiredState::Numbers<Id>::allocate(const Id &id, const Busy &busy)
 {
     auto known = by_id.find(id);
     if (known != by_id.end()) {
@@ -19,7 +18,7 @@ DesiredState::Numbers<Id>::allocate(const Id &id,
         first_free++;
     }
     int64_t number = first_free;
-    while (by_number.count(number) || busy.count(number)) {
+    while (by_number.count(number) || busy(number)) {
         number++;
     }
     assign(id, number);
@@ -53,20 +52,20 @@ DesiredState::Numbers<Id>::release(const Id &id)
 }
 
 int64_t
-DesiredState::number_for_tunnel(const Uuid &id, const std::set<int64_t> &busy)
+DesiredState::number_for_tunnel(const Uuid &id, const Busy &busy)
 {
     return tunnel_numbers_.allocate(id, busy);
 }
 
 int64_t
-DesiredState::number_for_filter(const Uuid &id, const std::set<int64_t> &busy)
+DesiredState::number_for_filter(const Uuid &id, const Busy &busy)
 {
     return filter_numbers_.allocate(id, busy);
 }
 
 int64_t
 DesiredState::handle_for(const Uuid &tunnel, const DeliverySpec &way,
-                         const std::set<int64_t> &busy)
+                         const Busy &busy)
 {
     std::pair key(tunnel, way.to_string());
     if (!owns_handle(tunnel, key.second)) {

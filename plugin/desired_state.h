@@ -14,6 +14,7 @@
 #ifndef PLUGIN_DESIRED_STATE_H
 #define PLUGIN_DESIRED_STATE_H 1
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -173,14 +174,15 @@ public:
     std::optional<int64_t> pair_of(const std::string &iface_id) const;
     /* NICs whose tap, or shared pair, has a number. */
     std::set<std::string> nics_of_tap(int64_t number) const;
-    /* The tunnel's number if it has one, else the lowest that is free both
-     * in the status rows and in 'busy' (numbers seen on the switch). */
-    int64_t number_for_tunnel(const Uuid &, const std::set<int64_t> &busy);
-    int64_t number_for_filter(const Uuid &, const std::set<int64_t> &busy);
+    /* Whether a number is seen on the switch. */
+    using Busy = std::function<bool(int64_t)>;
+    /* The tunnel's number if it has one, else the lowest that is free in the
+     * status rows and not busy. */
+    int64_t number_for_tunnel(const Uuid &, const Busy &);
+    int64_t number_for_filter(const Uuid &, const Busy &);
     /* The same of one way of a tunnel's copies; 0 if there is no handle
      * left. */
-    int64_t handle_for(const Uuid &tunnel, const DeliverySpec &,
-                       const std::set<int64_t> &busy);
+    int64_t handle_for(const Uuid &tunnel, const DeliverySpec &, const Busy &);
     /* Whether the tunnel's way has a handle that is no other's: rows may have
      * anything. */
     bool owns_handle(const Uuid &tunnel, const std::string &way) const;
@@ -213,7 +215,7 @@ private:
         std::map<Id, int64_t> by_id;
         std::map<int64_t, Id> by_number;
         int64_t first_free = 1; /* All below are in 'by_number'. */
-        int64_t allocate(const Id &, const std::set<int64_t> &busy);
+        int64_t allocate(const Id &, const Busy &);
         void assign(const Id &, int64_t);
         void release(const Id &);
     };

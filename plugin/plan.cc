@@ -42,6 +42,13 @@ Actual::has(const FlowOwner &owner) const
     });
 }
 
+bool
+Actual::is_busy(FlowOwner::Kind kind, int64_t number) const
+{
+    return has({kind, static_cast<uint32_t>(number)}) ||
+           (kind == FlowOwner::Egress && unproven.count(number));
+}
+
 void
 Actual::stopped(int64_t number, const std::vector<EgressSpec> &specs,
                 const std::string &bridge)

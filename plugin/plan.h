@@ -72,6 +72,8 @@ struct Actual {
     bool flows_known() const;
     /* Some bridge has flows of this owner. */
     bool has(const FlowOwner &) const;
+    /* The number is in use on the switch, or may be. */
+    bool is_busy(FlowOwner::Kind, int64_t number) const;
 
     /* The tunnel may have copied so and must not any more. */
     void stopped(int64_t number, const std::vector<EgressSpec> &,

@@ -32,8 +32,13 @@ References::take(const Uuid &id, const Tunnel *before, const Tunnel *after)
     }
     if (after) {
         source_of_[id] = after->source;
+        gone_.erase(id);
     } else {
         source_of_.erase(id);
+        if (before && statuses_.count(id) &&
+            asked_sources_.count(before->source)) {
+            gone_.insert(id);
+        }
     }
     judge(id);
 }
@@ -54,6 +59,9 @@ References::take(const Uuid &id, const TunnelStatus *before,
     }
     for (const TunnelStatus *status : {before, after}) {
         if (status) {
+            if (!statuses_.count(status->tunnel)) {
+                gone_.erase(status->tunnel);
+            }
             judge(status->tunnel);
         }
     }
@@ -66,9 +74,12 @@ References::judge(const Uuid &tunnel)
     auto statuses = statuses_.find(tunnel);
     auto source = source_of_.find(tunnel);
     bool ours = statuses != statuses_.end();
-    /* Most are found by their source: a clause less for each. */
-    bool single = ours && (source == source_of_.end() ||
-                           !asked_sources_.count(source->second));
+    /* Most are found by their source: a clause less for each.  One that went
+     * although it was asked for is deleted: it would be asked for in vain, and
+     * each change of a condition sends all of its clauses. */
+    bool single =
+        ours && !gone_.count(tunnel) &&
+        (source == source_of_.end() || !asked_sources_.count(source->second));
     bool unbound =
         ours && std::any_of(statuses->second.begin(), statuses->second.end(),
                             [](const auto &s) { return !s.second; });

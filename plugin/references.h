@@ -42,6 +42,7 @@ private:
     /* Own status rows by tunnel, and whether they say that it is bound. */
     std::map<Uuid, std::map<Uuid, bool>> statuses_;
     std::set<Uuid> asked_sources_, singles_, unbound_;
+    std::set<Uuid> gone_; /* Tunnels that went while they were asked for. */
     bool changed_ = false;
 };
 

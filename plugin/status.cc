@@ -224,24 +224,6 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
                });
 }
 
-namespace {
-
-/* Handles that the switch has flows of. */
-std::set<int64_t>
-handles_on(const Actual &actual)
-{
-    std::set<int64_t> handles;
-    for (const auto &[bridge, owners] : actual.flows) {
-        for (auto i = owners.lower_bound({FlowOwner::Deliver, 0});
-             i != owners.end() && i->first.kind == FlowOwner::Deliver; ++i) {
-            handles.insert(i->first.number);
-        }
-    }
-    return handles;
-}
-
-} // namespace
-
 std::map<std::string, int64_t>
 new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
 {
@@ -251,16 +233,15 @@ new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
         return handles;
     }
     const TunnelStatus *status = desired->status_of(tunnel);
-    std::set<int64_t> busy;
     for (const DeliverySpec &way : desire->second.ways) {
         const std::string text = way.to_string();
         if (status && status->handles.count(text) &&
             desired->owns_handle(tunnel, text)) {
             continue;
         }
-        if (busy.empty()) {
-            busy = handles_on(actual);
-        }
+        auto busy = [&](int64_t n) {
+            return actual.is_busy(FlowOwner::Deliver, n);
+        };
         if (int64_t handle = desired->handle_for(tunnel, way, busy)) {
             handles[text] = handle;
         }

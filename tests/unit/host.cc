@@ -256,12 +256,13 @@ Host::write_statuses()
 {
     const std::string &chassis = facts.settings.chassis;
     bool written = false;
+    auto nobodys = [](int64_t) { return false; };
     for (const auto &[id, desire] : desired.tunnels()) {
         if (desire.active && desire.bound && !desired.status_of(id)) {
             TunnelStatus status;
             status.tunnel = id;
             status.chassis = chassis;
-            status.number = desired.number_for_tunnel(id, {});
+            status.number = desired.number_for_tunnel(id, nobodys);
             model.tunnel_statuses[row_id(Row::Status, next_row_++)] = status;
             written = true;
         }
@@ -277,7 +278,7 @@ Host::write_statuses()
             if (!handles.count(text) ||
                 !desired.owns_handle(status.tunnel, text)) {
                 if (int64_t handle =
-                        desired.handle_for(status.tunnel, way, {})) {
+                        desired.handle_for(status.tunnel, way, nobodys)) {
                     handles[text] = handle;
                 }
             }
@@ -294,7 +295,7 @@ Host::write_statuses()
             FilterStatus status;
             status.filter = id;
             status.chassis = chassis;
-            status.number = desired.number_for_filter(id, {});
+            status.number = desired.number_for_filter(id, nobodys);
             model.filter_statuses[row_id(Row::FilterStatus, next_row_++)] =
                 status;
             written = true;

@@ -208,15 +208,9 @@ SimulatedAgent::report()
     actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
     StatusContext context;
     context.now_ms = now_ * 1000;
-    std::set<int64_t> busy;
-    for (const auto &[bridge, owners] : actual.flows) {
-        for (const auto &[owner, flows] : owners) {
-            busy.insert(owner.kind == FlowOwner::Egress ? owner.number : 0);
-        }
-    }
-    for (const auto &[number, spec] : actual.unproven) {
-        busy.insert(number);
-    }
+    auto busy = [&](int64_t number) {
+        return actual.is_busy(FlowOwner::Egress, number);
+    };
     auto &rows = host.model.tunnel_statuses;
     std::set<Uuid> ids;
     for (const auto &[id, desire] : host.desired.tunnels()) {
@@ -254,12 +248,9 @@ SimulatedAgent::report()
 void
 SimulatedAgent::report_filters()
 {
-    std::set<int64_t> busy;
-    for (const auto &[bridge, owners] : actual.flows) {
-        for (const auto &[owner, flows] : owners) {
-            busy.insert(owner.kind == FlowOwner::Filter ? owner.number : 0);
-        }
-    }
+    auto busy = [&](int64_t number) {
+        return actual.is_busy(FlowOwner::Filter, number);
+    };
     DesiredState &desired = host.desired;
     for (const auto &[id, filter] : host.model.filters) {
         if (desired.is_filter_needed(id) && !desired.filter_status_of(id)) {

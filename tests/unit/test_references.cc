@@ -86,6 +86,26 @@ TEST(References, AskOneByOneForTunnelsThatNoSourceBrings)
     EXPECT_TRUE(r.singles().empty());
 }
 
+TEST(References, DoNotAskForATunnelThatWasDeleted)
+{
+    References r;
+    Tunnel tunnel = tunnel_of(1, 2), other = tunnel_of(1, 2);
+    TunnelStatus status = status_of(10);
+    r.set_sources({id_of(1)});
+    r.take(id_of(10), nullptr, &tunnel);
+    r.take(id_of(11), nullptr, &other);
+    r.take(id_of(20), nullptr, &status, "hv1");
+    r.take_changed();
+    r.take(id_of(10), &tunnel, nullptr);
+    EXPECT_FALSE(r.take_changed()) << "no condition need be sent";
+    EXPECT_TRUE(r.singles().empty());
+    r.take(id_of(20), &status, nullptr, "hv1");
+    EXPECT_FALSE(r.take_changed());
+    r.take(id_of(20), nullptr, &status, "hv1");
+    EXPECT_EQ(r.singles(), std::set<Uuid>{id_of(10)})
+        << "a row that came anew, of a tunnel that may be there";
+}
+
 TEST(References, AskForOthersStatusOfWhatIsNotBoundHereAnyMore)
 {
     References r;
@@ -158,7 +178,13 @@ TEST(References, DependOnWhatIsThereAlone)
         ASSERT_EQ(lived.sources(), fresh.sources()) << round;
         ASSERT_EQ(lived.destinations(), fresh.destinations()) << round;
         ASSERT_EQ(lived.filters(), fresh.filters()) << round;
-        ASSERT_EQ(lived.singles(), fresh.singles()) << round;
+        for (const Uuid &id : lived.singles()) {
+            ASSERT_TRUE(fresh.singles().count(id)) << round;
+        }
+        for (const Uuid &id : fresh.singles()) {
+            ASSERT_TRUE(lived.singles().count(id) || !tunnels.count(id))
+                << round;
+        }
         ASSERT_EQ(lived.unbound(), fresh.unbound()) << round;
     }
 }

@@ -402,9 +402,11 @@ Agent::report()
         } else {
             report_tunnel(id, context, &write);
             auto desire = desired_.tunnels().find(id);
-            if (actual_.changing && (desire == desired_.tunnels().end() ||
-                                     !desire->second.egress)) {
-                /* Whether it is silent is seen when the bundle is there. */
+            bool uncertain = actual_.changing || !actual_.flows_known();
+            if (uncertain && (desire == desired_.tunnels().end() ||
+                              !desire->second.egress)) {
+                /* Whether it is silent is seen when the bundle is there, and
+                 * all flows have been read, or their bridge is gone. */
                 later.insert(id);
             }
         }

@@ -244,7 +244,9 @@ class Scene:
         return seconds, self.changes_of_switch() - before
 
     def changes_of_switch(self):
-        """Of rows and of flow tables, so far."""
+        """Of rows and of flow tables, so far; vswitchd's threads tell of
+        theirs once a second."""
+        time.sleep(1.2)
         self.switch_watch.take_in()
         return (self.switch_watch.updates
                 + int(self.switch.appctl("coverage/read-counter",

@@ -5,6 +5,7 @@ import signal
 import time
 
 from cases.product import ProductCases
+from lab.waiting import wait_until
 
 # The status follows within so long, and what this takes on a machine that is
 # busy with other things.
@@ -317,6 +318,33 @@ class ReasonCases(ProductCases):
 
     def continue_vswitchd(self):
         self.switch.signal_vswitchd(signal.SIGCONT)
+
+    def test_a_tunnel_that_never_copied_is_gone_with_its_bridge(self):
+        """Deleted while nobody can say what flows the bridge has: that it has
+        none is seen when it is not there any more."""
+        self.lab.route(self.ids4, False)
+        self.wish("first", self.ids4, 7001)
+        self.control.wait_tunnel("first", lambda t: t and t["reasons"],
+                                 "to say why it does not run")
+        self.daemon.wait_settled()
+        self.stop_vswitchd()
+        self.addCleanup(self.continue_vswitchd)
+        self.daemon.cut_openflow()
+        wait_until(lambda: "flows have been read" in self.daemon.appctl(
+            "mirror/plan"), "the daemon to notice that")
+        self.control.ctl("tunnel-del", "first")
+        self.control.wait_tunnel(
+            "first", lambda t: t and t["state"] == "Shutting down",
+            "to go")
+        ours = [row["name"] for row in self.switch.rows(
+            "Port", "name", "external_ids")
+                if "ovs-mirrord" in row["external_ids"]]
+        self.switch.vsctl("--no-wait", "clear", "Bridge", "br-int", "mirrors",
+                          "--", "del-br", "br-mirror", *(
+                              word for name in ours
+                              if name.startswith("mtap") for word in
+                              ("--", "--if-exists", "del-port", name)))
+        self.control.wait_gone("first")
 
     def test_vswitchd_away(self):
         self.running()

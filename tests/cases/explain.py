@@ -7,6 +7,7 @@ from cases.product import ProductCases
 from lab.random_filter import flow_text, random_filter, random_packet
 from lab.reference_filter import Filter
 from lab.unixctl import UnixctlError
+from lab.waiting import wait_until
 
 DIRECTIONS = {"in": "inbound", "out": "outbound"}
 TCP_80 = "tcp,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_dst=80"
@@ -122,6 +123,9 @@ class ExplainCases(ProductCases):
         self.control.wait_tunnel("first",
                                  lambda t: t and t["health"] == "disabled",
                                  "to be disabled")
+        # The console says so before the daemon has heard of it.
+        wait_until(lambda: self.control.rows("Tunnel_Status"),
+                   "the daemon's word on it")
         self.assertEqual(self.stopped_by("first"), ["DISABLED"])
         self.assertEqual(self.trace("first", "in", TCP_80)["rule"], "100")
         self.tunnel("first", self.ids6, 7001, filter="all")

@@ -103,10 +103,6 @@ text_to_parse(const FlowEdit &edit)
     return s;
 }
 
-} // namespace
-
-namespace {
-
 /* Of a flow in a table; 'add_command' is OFPFC_ADD or another that has
  * actions. */
 Message

@@ -75,8 +75,9 @@ References::judge(const Uuid &tunnel)
     auto source = source_of_.find(tunnel);
     bool ours = statuses != statuses_.end();
     /* Most are found by their source: a clause less for each.  One that went
-     * although it was asked for is deleted: it would be asked for in vain, and
-     * each change of a condition sends all of its clauses. */
+     * although it was asked for is deleted, or some row writer gave it another
+     * source: either way it is not ours to serve, and each change of a
+     * condition sends all of its clauses. */
     bool single =
         ours && !gone_.count(tunnel) &&
         (source == source_of_.end() || !asked_sources_.count(source->second));

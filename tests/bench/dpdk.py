@@ -87,8 +87,9 @@ class DpdkSwitch(Switch):
         self._root = unpacked()
 
     def start_vswitchd(self):
-        libraries = f"{self._root}/root/usr/lib/x86_64-linux-gnu"
-        drivers, = glob.glob(f"{libraries}/dpdk/pmds-*")
+        # Whatever the machine's architecture is called.
+        drivers, = glob.glob(f"{self._root}/root/usr/lib/*/dpdk/pmds-*")
+        libraries = os.path.dirname(os.path.dirname(drivers))
         extra = "--no-pci --in-memory " + " ".join(
             f"-d {path}" for path in sorted(glob.glob(f"{drivers}/*.so.*")))
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",

@@ -107,10 +107,11 @@ ControlDb::Impl::open()
 void
 ControlDb::Impl::close()
 {
-    if (txn) {
-        ovsdb_idl_txn_destroy(txn);
-        txn = nullptr;
+    for (const auto &[number, transaction] : sent) {
+        ovsdb_idl_txn_destroy(transaction);
+        ended.insert(number);
     }
+    sent.clear();
     if (idl) {
         ovsdb_idl_destroy(idl);
         idl = nullptr;
@@ -407,7 +408,7 @@ ControlDb::run()
         return;
     }
     ovsdb_idl_run(i.idl);
-    i.commit();
+    i.see_ended();
     bool connected = ovsdb_idl_is_connected(i.idl);
     if (connected && !i.was_connected) {
         i.asked_seqno = ask_again(i.idl, i.asked);
@@ -436,9 +437,10 @@ ControlDb::wait()
 {
     if (impl_->idl) {
         ovsdb_idl_wait(impl_->idl);
-        if (impl_->txn) {
-            ovsdb_idl_txn_wait(impl_->txn);
-        } else if (busy()) {
+        for (const auto &[number, transaction] : impl_->sent) {
+            ovsdb_idl_txn_wait(transaction);
+        }
+        if (time_msec() < impl_->resume_ms) {
             poll_timer_wait_until(impl_->resume_ms);
         }
     }

@@ -64,13 +64,19 @@ public:
     /* What changed since the last call; rows gone only when complete. */
     ModelDelta take_changes();
 
-    /* Starts a transaction.  Where it creates a tunnel's status row it
-     * checks that the tunnel still exists.  At most one is under way, and
-     * after a refusal there is a pause, which counts as busy. */
+    /* Starts a transaction, and returns its number.  Where it creates a
+     * tunnel's status row it checks that the tunnel still exists.
+     *
+     * Several may be under way, so that the server works on one while the next
+     * is made; what one writes must be in no other.  Busy is who has as many
+     * as there may be, or pauses after a refusal. */
     bool busy() const;
+    bool writing() const; /* Some transaction is under way. */
+    uint64_t start(const ControlWrite &);
+    /* Numbers of those that have ended since the last call, well or not. */
+    std::set<uint64_t> take_ended();
     /* Why the server refused the last one; empty if it did not. */
     const std::string &refused() const;
-    void start(const ControlWrite &);
     /* Removes our Chassis row: the last thing of a clean-up. */
     void start_leaving();
 

@@ -11,7 +11,10 @@ namespace pm {
 
 struct ControlDb::Impl {
     struct ovsdb_idl *idl = nullptr;
-    struct ovsdb_idl_txn *txn = nullptr;
+    struct ovsdb_idl_txn *txn = nullptr;             /* Being made. */
+    std::map<uint64_t, struct ovsdb_idl_txn *> sent; /* By number. */
+    uint64_t transactions = 0;                       /* So many began. */
+    std::set<uint64_t> ended;                        /* Not yet taken. */
     std::string refused;     /* What the server said, until one succeeds. */
     long long pause_ms = 0;  /* The last one after a refusal. */
     long long resume_ms = 0; /* When it ends. */
@@ -34,7 +37,9 @@ struct ControlDb::Impl {
 
     void open();
     void close();
-    void commit();
+    uint64_t send();
+    bool has_ended(struct ovsdb_idl_txn *);
+    void see_ended();
     void collect();
     bool sent_again() const;
     void forget_children();

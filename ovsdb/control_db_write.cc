@@ -1,6 +1,7 @@
 /* ControlDb, the writing half: what a hypervisor may write, as one
  * transaction. */
 #include <algorithm>
+#include <utility>
 
 #include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
@@ -13,23 +14,37 @@ namespace pm {
 namespace {
 
 constexpr long long FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 8000;
+/* Transactions under way: one that the server works on, one that waits there,
+ * and those on their way. */
+constexpr size_t UNDER_WAY_MAX = 4;
 
 } // namespace
 
-/* Sends the open transaction, or sees how far it has come. */
-void
-ControlDb::Impl::commit()
+/* Sends the open transaction. */
+uint64_t
+ControlDb::Impl::send()
 {
-    if (!txn) {
-        return;
+    uint64_t number = ++transactions;
+    struct ovsdb_idl_txn *made = std::exchange(txn, nullptr);
+    if (has_ended(made)) {
+        ended.insert(number);
+    } else {
+        sent[number] = made;
     }
-    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(txn);
+    return number;
+}
+
+/* Whether there is an answer, or needs be none; takes it in. */
+bool
+ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
+{
+    enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(transaction);
     if (status == TXN_INCOMPLETE) {
-        return;
+        return false;
     }
     if (status == TXN_ERROR) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-        refused = ovsdb_idl_txn_get_error(txn);
+        refused = ovsdb_idl_txn_get_error(transaction);
         VLOG_WARN_RL(&rl, "control database refused our status: %s",
                      refused.c_str());
         /* Mostly somebody's change came between, and the next attempt knows
@@ -42,8 +57,20 @@ ControlDb::Impl::commit()
         refused.clear();
         pause_ms = 0;
     }
-    ovsdb_idl_txn_destroy(txn);
-    txn = nullptr;
+    ovsdb_idl_txn_destroy(transaction);
+    return true;
+}
+
+void
+ControlDb::Impl::see_ended()
+{
+    std::erase_if(sent, [this](const auto &transaction) {
+        bool over = has_ended(transaction.second);
+        if (over) {
+            ended.insert(transaction.first);
+        }
+        return over;
+    });
 }
 
 void
@@ -54,7 +81,7 @@ ControlDb::Impl::put(const std::optional<Uuid> &id, const TunnelStatus &status)
         const struct pmrec_tunnel_status *row =
             pmrec_tunnel_status_get_for_uuid(idl, &uuid);
         if (row) {
-            write(row, status);
+            write(row, status, find(seen.tunnel_statuses, *id));
         }
         return;
     }
@@ -65,7 +92,7 @@ ControlDb::Impl::put(const std::optional<Uuid> &id, const TunnelStatus &status)
         pmrec_mirror_tunnel_get_for_uuid(idl, &uuid);
     if (tunnel) {
         pmrec_mirror_tunnel_verify_account(tunnel);
-        write(pmrec_tunnel_status_insert(txn), status);
+        write(pmrec_tunnel_status_insert(txn), status, nullptr);
     }
 }
 
@@ -128,7 +155,20 @@ ControlDb::Impl::put(const ProbeReport &report)
 bool
 ControlDb::busy() const
 {
-    return impl_->txn || time_msec() < impl_->resume_ms;
+    return impl_->sent.size() >= UNDER_WAY_MAX ||
+           time_msec() < impl_->resume_ms;
+}
+
+bool
+ControlDb::writing() const
+{
+    return !impl_->sent.empty();
+}
+
+std::set<uint64_t>
+ControlDb::take_ended()
+{
+    return std::exchange(impl_->ended, {});
 }
 
 const std::string &
@@ -137,12 +177,13 @@ ControlDb::refused() const
     return impl_->refused;
 }
 
-void
+uint64_t
 ControlDb::start(const ControlWrite &w)
 {
     Impl &i = *impl_;
     if (!i.idl || busy() || w.empty()) {
-        return;
+        i.ended.insert(++i.transactions);
+        return i.transactions;
     }
     i.txn = ovsdb_idl_txn_create(i.idl);
     ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",
@@ -175,7 +216,7 @@ ControlDb::start(const ControlWrite &w)
     if (w.chassis) {
         i.put(*w.chassis);
     }
-    i.commit();
+    return i.send();
 }
 
 void
@@ -183,11 +224,11 @@ ControlDb::start_leaving()
 {
     Impl &i = *impl_;
     const struct pmrec_chassis *row =
-        i.idl && !i.txn ? i.own_chassis() : nullptr;
+        i.idl && i.sent.empty() ? i.own_chassis() : nullptr;
     if (row) {
         i.txn = ovsdb_idl_txn_create(i.idl);
         pmrec_chassis_delete(row);
-        i.commit();
+        i.send();
     }
 }
 

@@ -78,8 +78,10 @@ void write_events(struct ovsdb_idl_txn *, const std::vector<Event> &events);
 
 /* Writes the columns of 'status' that differ from the row's.  The row may be
  * one just inserted.  Of more events than the column holds, the latest stay.
- */
-void write(const pmrec_tunnel_status *row, const TunnelStatus &status);
+ * 'before', unless null, is what the row is known to hold: what is the same
+ * there is not compared again. */
+void write(const pmrec_tunnel_status *row, const TunnelStatus &status,
+           const TunnelStatus *before = nullptr);
 void write(const pmrec_filter_status *row, const FilterStatus &status);
 void write(const pmrec_chassis *row, const Chassis &chassis);
 

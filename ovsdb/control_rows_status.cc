@@ -122,55 +122,80 @@ read(const pmrec_event *row, std::string *error)
 }
 
 void
-write(const pmrec_tunnel_status *row, const TunnelStatus &v)
+write(const pmrec_tunnel_status *row, const TunnelStatus &v,
+      const TunnelStatus *before)
 {
     RowWriter w(&row->header_, Verify::No);
-    w.set(pmrec_tunnel_status_col_tunnel, v.tunnel);
-    w.set(pmrec_tunnel_status_col_chassis, v.chassis);
-    w.set(pmrec_tunnel_status_col_number, v.number);
-    w.set(pmrec_tunnel_status_col_name, v.name);
-    w.set(pmrec_tunnel_status_col_account, v.account);
-    w.set(pmrec_tunnel_status_col_destination_account, v.destination_account);
-    w.set(pmrec_tunnel_status_col_source, v.source);
-    w.set(pmrec_tunnel_status_col_destination, v.destination);
-    w.set(pmrec_tunnel_status_col_peering, v.peering);
-    w.set(pmrec_tunnel_status_col_vni, v.vni);
-    w.set(pmrec_tunnel_status_col_iface_id, v.iface_id);
-    w.set(pmrec_tunnel_status_col_bound, v.bound);
-    w.set_optional(
-        pmrec_tunnel_status_col_delivery, v.delivery,
-        [](Delivery d) { return d == Delivery::Vpc ? "vpc" : "underlay"; });
-    w.set_number(pmrec_tunnel_status_col_effective_packet_length,
-                 v.effective_packet_length);
-    w.set(pmrec_tunnel_status_col_observed_generation, v.observed_generation);
-    w.set(pmrec_tunnel_status_col_observed_filter_generation,
-          v.observed_filter_generation);
-    w.set(pmrec_tunnel_status_col_health, to_string(v.health));
-    w.set(pmrec_tunnel_status_col_reasons, v.reasons);
-    std::map<std::string, std::string> conditions, condition_reasons;
-    for (const auto &[type, condition] : v.conditions) {
-        conditions[type] = to_string(condition.status);
-        if (!condition.reason.empty()) {
-            condition_reasons[type] = condition.reason;
+    auto changed = [&](auto TunnelStatus::*member) {
+        return !before || !(before->*member == v.*member);
+    };
+    auto set = [&](const Column &column, auto TunnelStatus::*member) {
+        if (changed(member)) {
+            w.set(column, v.*member);
         }
+    };
+    set(pmrec_tunnel_status_col_tunnel, &TunnelStatus::tunnel);
+    set(pmrec_tunnel_status_col_chassis, &TunnelStatus::chassis);
+    set(pmrec_tunnel_status_col_number, &TunnelStatus::number);
+    set(pmrec_tunnel_status_col_name, &TunnelStatus::name);
+    set(pmrec_tunnel_status_col_account, &TunnelStatus::account);
+    set(pmrec_tunnel_status_col_destination_account,
+        &TunnelStatus::destination_account);
+    set(pmrec_tunnel_status_col_source, &TunnelStatus::source);
+    set(pmrec_tunnel_status_col_destination, &TunnelStatus::destination);
+    set(pmrec_tunnel_status_col_peering, &TunnelStatus::peering);
+    set(pmrec_tunnel_status_col_vni, &TunnelStatus::vni);
+    set(pmrec_tunnel_status_col_iface_id, &TunnelStatus::iface_id);
+    set(pmrec_tunnel_status_col_bound, &TunnelStatus::bound);
+    if (changed(&TunnelStatus::delivery)) {
+        w.set_optional(pmrec_tunnel_status_col_delivery, v.delivery,
+                       [](Delivery d) {
+                           return d == Delivery::Vpc ? "vpc" : "underlay";
+                       });
     }
-    w.set(pmrec_tunnel_status_col_conditions, conditions);
-    w.set(pmrec_tunnel_status_col_condition_reasons, condition_reasons);
-    w.set(pmrec_tunnel_status_col_counters, v.counters.values);
-    w.set(pmrec_tunnel_status_col_counter_bases, v.counters.bases);
+    if (changed(&TunnelStatus::effective_packet_length)) {
+        w.set_number(pmrec_tunnel_status_col_effective_packet_length,
+                     v.effective_packet_length);
+    }
+    set(pmrec_tunnel_status_col_observed_generation,
+        &TunnelStatus::observed_generation);
+    set(pmrec_tunnel_status_col_observed_filter_generation,
+        &TunnelStatus::observed_filter_generation);
+    if (changed(&TunnelStatus::health)) {
+        w.set(pmrec_tunnel_status_col_health, to_string(v.health));
+    }
+    set(pmrec_tunnel_status_col_reasons, &TunnelStatus::reasons);
+    if (changed(&TunnelStatus::conditions)) {
+        std::map<std::string, std::string> conditions, condition_reasons;
+        for (const auto &[type, condition] : v.conditions) {
+            conditions[type] = to_string(condition.status);
+            if (!condition.reason.empty()) {
+                condition_reasons[type] = condition.reason;
+            }
+        }
+        w.set(pmrec_tunnel_status_col_conditions, conditions);
+        w.set(pmrec_tunnel_status_col_condition_reasons, condition_reasons);
+    }
+    if (changed(&TunnelStatus::counters)) {
+        w.set(pmrec_tunnel_status_col_counters, v.counters.values);
+        w.set(pmrec_tunnel_status_col_counter_bases, v.counters.bases);
+    }
     /* A server of an older schema would refuse the whole transaction. */
-    if (pmrec_server_has_tunnel_status_table_col_handles(
+    if (changed(&TunnelStatus::handles) &&
+        pmrec_server_has_tunnel_status_table_col_handles(
             ovsdb_idl_txn_get_idl(ovsdb_idl_txn_get(&row->header_)))) {
         w.set(pmrec_tunnel_status_col_handles, v.handles);
     }
-    size_t surplus =
-        v.events.size() - std::min(v.events.size(), STATUS_EVENTS_MAX);
-    w.set(pmrec_tunnel_status_col_events,
-          std::vector<std::string>(v.events.begin() +
-                                       static_cast<std::ptrdiff_t>(surplus),
-                                   v.events.end()));
-    w.set(pmrec_tunnel_status_col_created, v.created_ms);
-    w.set(pmrec_tunnel_status_col_updated, v.updated_ms);
+    if (changed(&TunnelStatus::events)) {
+        size_t surplus =
+            v.events.size() - std::min(v.events.size(), STATUS_EVENTS_MAX);
+        w.set(pmrec_tunnel_status_col_events,
+              std::vector<std::string>(
+                  v.events.begin() + static_cast<std::ptrdiff_t>(surplus),
+                  v.events.end()));
+    }
+    set(pmrec_tunnel_status_col_created, &TunnelStatus::created_ms);
+    set(pmrec_tunnel_status_col_updated, &TunnelStatus::updated_ms);
 }
 
 void

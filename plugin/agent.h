@@ -70,6 +70,9 @@ public:
     bool cleaned() const;
 
 private:
+    struct Subjects { /* Whom a transaction tells of. */
+        std::set<Uuid> tunnels, filters;
+    };
     /* vswitchd is away when it owes us something for so long. */
     static constexpr int64_t AWAY_MS = 1500;
     /* Or when it does not answer a question for so long. */
@@ -115,8 +118,10 @@ private:
     void report();
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
-    void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
-    void report_filters(ControlWrite *);
+    bool is_reporting(const Uuid &tunnel) const;
+    void report_tunnels(StatusContext &, ControlWrite *, Subjects *);
+    bool report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
+    void report_filters(ControlWrite *, Subjects *);
     void report_chassis(ControlWrite *);
     Chassis desire_chassis(const Chassis &before) const;
     void mark(const OwnerKey &);
@@ -139,8 +144,12 @@ private:
     /* Tunnels of which nothing is told yet but that they are under way. */
     std::map<Uuid, int64_t> underway_since_ms_;
     int64_t next_underway_ms_ = 0;
-    /* In the transaction under way. */
-    std::set<Uuid> reporting_, reporting_filters_;
+    /* Those that were looked at where it cannot be judged yet whether they
+     * are silent. */
+    std::set<Uuid> unjudged_;
+    std::map<uint64_t, Subjects> reporting_; /* Under way, by number. */
+    Uuid reported_last_{}; /* After whom it is the next one's turn. */
+    bool more_to_report_ = false;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */

@@ -93,12 +93,13 @@ void
 Agent::read_control()
 {
     control_.run();
-    if (!control_.busy()) {
+    for (uint64_t number : control_.take_ended()) {
         /* Written or not: whatever still differs is reported again. */
-        unreported_.merge(reporting_);
-        reporting_.clear();
-        unreported_filters_.merge(reporting_filters_);
-        reporting_filters_.clear();
+        auto subjects = reporting_.extract(number);
+        if (!subjects.empty()) {
+            unreported_.merge(subjects.mapped().tunnels);
+            unreported_filters_.merge(subjects.mapped().filters);
+        }
     }
     if (!cleanup_) {
         desired_.apply(control_.take_changes());

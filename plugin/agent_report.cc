@@ -11,8 +11,11 @@ namespace pm {
 namespace {
 
 constexpr int64_t HEARTBEAT_MS = 60000;
-/* Status writes in one transaction; the rest follows in the next. */
-constexpr size_t WRITES_MAX = 2000;
+/* Tunnels looked at in a pass, and status writes in one transaction; the rest
+ * follows in the next.  Ten times as many rows in a transaction take a server
+ * two to three times as long for each (docs/performance/control.md). */
+constexpr size_t LOOKS_MAX = 2000;
+constexpr size_t WRITES_MAX = 250;
 /* How long what is under way may go untold. */
 constexpr int64_t UNDERWAY_MS = 500;
 
@@ -183,7 +186,17 @@ Agent::counters_of(const Uuid &tunnel) const
 /* ------------------------------------------------------------------------
  * Status. */
 
-void
+bool
+Agent::is_reporting(const Uuid &tunnel) const
+{
+    return std::any_of(reporting_.begin(), reporting_.end(),
+                       [&](const auto &transaction) {
+                           return transaction.second.tunnels.count(tunnel);
+                       });
+}
+
+/* Returns whether there is something to write. */
+bool
 Agent::report_tunnel(const Uuid &id, StatusContext &context,
                      ControlWrite *write)
 {
@@ -198,23 +211,77 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     context.handles = new_handles(id, actual_, &desired_);
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);
-    if (edit.op == StatusEdit::Op::Put) {
-        if (is_underway(id, edit.status)) {
-            return;
-        }
-        write->put_tunnels.emplace_back(desired_.status_row_of(id),
-                                        edit.status);
-        reporting_.insert(id);
-    } else if (edit.op == StatusEdit::Op::Delete) {
-        write->delete_tunnels.push_back(*desired_.status_row_of(id));
-        reporting_.insert(id);
+    if (edit.op == StatusEdit::Op::Put && is_underway(id, edit.status)) {
+        return false;
     }
     underway_since_ms_.erase(id);
+    if (edit.op == StatusEdit::Op::Put) {
+        write->put_tunnels.emplace_back(desired_.status_row_of(id),
+                                        std::move(edit.status));
+    } else if (edit.op == StatusEdit::Op::Delete) {
+        write->delete_tunnels.push_back(*desired_.status_row_of(id));
+    }
+    return edit.op != StatusEdit::Op::Keep;
+}
+
+/* Some of the tunnels whose status may have changed, by turns: so each has its
+ * row, without which nothing of it is made, before any of them is told about
+ * a second time. */
+void
+Agent::report_tunnels(StatusContext &context, ControlWrite *write,
+                      Subjects *subjects)
+{
+    bool early = !started_ && !cleanup_;
+    bool uncertain = actual_.changing || !actual_.flows_known();
+    if (!uncertain) {
+        unreported_.merge(unjudged_);
+    }
+    std::set<Uuid> later;
+    auto next = unreported_.upper_bound(reported_last_);
+    size_t looks = std::min(unreported_.size(), LOOKS_MAX);
+    more_to_report_ = looks < unreported_.size();
+    while (looks-- > 0) {
+        if (next == unreported_.end()) {
+            next = unreported_.begin();
+        }
+        Uuid id = *next;
+        next = unreported_.erase(next);
+        reported_last_ = id;
+        if (is_reporting(id)) {
+            continue; /* Looked at again when that has ended. */
+        }
+        if (early && !desired_.status_of(id)) {
+            /* Which numbers are free on the switch is not known. */
+            later.insert(id);
+            continue;
+        }
+        bool told = report_tunnel(id, context, write);
+        if (early && !write->delete_tunnels.empty()) {
+            /* Whether anything has stopped is not known, either. */
+            write->delete_tunnels.clear();
+            later.insert(id);
+        } else if (told) {
+            subjects->tunnels.insert(id);
+        }
+        auto desire = desired_.tunnels().find(id);
+        if (uncertain &&
+            (desire == desired_.tunnels().end() || !desire->second.egress)) {
+            /* Whether it is silent is seen when the bundle is there, and all
+             * flows have been read, or their bridge is gone. */
+            unjudged_.insert(id);
+        }
+        if (subjects->tunnels.size() >= WRITES_MAX) {
+            more_to_report_ |= looks > 0;
+            break;
+        }
+    }
+    unreported_.merge(later);
 }
 
 /* Whether all that there is to say of a tunnel is that the switch is being
  * brought to it, which is over before anybody can have read it, mostly: then
- * one row is written where there were three. */
+ * one row is written where there were three.  As long as others have more to
+ * say it goes on being so. */
 bool
 Agent::is_underway(const Uuid &id, const TunnelStatus &status)
 {
@@ -227,8 +294,8 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status)
         return false;
     }
     int64_t now = time_msec();
-    return now <
-           underway_since_ms_.try_emplace(id, now).first->second + UNDERWAY_MS;
+    int64_t since = underway_since_ms_.try_emplace(id, now).first->second;
+    return now < since + UNDERWAY_MS || more_to_report_;
 }
 
 /* What has been under way for long is told. */
@@ -236,8 +303,8 @@ void
 Agent::run_underway()
 {
     int64_t now = time_msec();
-    if (now < next_underway_ms_) {
-        return;
+    if (now < next_underway_ms_ || more_to_report_) {
+        return; /* Others have more to say. */
     }
     next_underway_ms_ = now + UNDERWAY_MS / 5;
     for (const auto &[id, since_ms] : underway_since_ms_) {
@@ -248,7 +315,7 @@ Agent::run_underway()
 }
 
 void
-Agent::report_filters(ControlWrite *write)
+Agent::report_filters(ControlWrite *write, Subjects *subjects)
 {
     for (const Uuid &id : unreported_filters_) {
         const Filter *filter = find(desired_.model().filters, id);
@@ -279,7 +346,7 @@ Agent::report_filters(ControlWrite *write)
         }
         if (!before || !(status == *before)) {
             status.updated_ms = time_wall_msec();
-            reporting_filters_.insert(id);
+            subjects->filters.insert(id);
             write->put_filters.emplace_back(desired_.filter_status_row_of(id),
                                             status);
         }
@@ -344,9 +411,9 @@ Agent::report_chassis(ControlWrite *write)
     /* The latest cfg is answered by those whom it concerns, once all that
      * came with it is in force and said. */
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
-                   underway_since_ms_.empty() && write->empty() &&
-                   !switch_.busy() && desired_.facts().settled &&
-                   actual_.unproven.empty();
+                   unjudged_.empty() && underway_since_ms_.empty() &&
+                   write->empty() && !switch_.busy() &&
+                   desired_.facts().settled && actual_.unproven.empty();
     if (control_.cfg() != chassis.cfg && settled &&
         (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = control_.cfg();
@@ -390,46 +457,32 @@ Agent::report()
 
     run_underway();
     ControlWrite write;
-    std::set<Uuid> later;
-    while (!unreported_.empty() &&
-           write.put_tunnels.size() + write.delete_tunnels.size() <
-               WRITES_MAX) {
-        Uuid id = *unreported_.begin();
-        unreported_.erase(unreported_.begin());
-        if (early && !desired_.status_of(id)) {
-            /* Which numbers are free on the switch is not known. */
-            later.insert(id);
-        } else {
-            report_tunnel(id, context, &write);
-            auto desire = desired_.tunnels().find(id);
-            bool uncertain = actual_.changing || !actual_.flows_known();
-            if (uncertain && (desire == desired_.tunnels().end() ||
-                              !desire->second.egress)) {
-                /* Whether it is silent is seen when the bundle is there, and
-                 * all flows have been read, or their bridge is gone. */
-                later.insert(id);
-            }
-        }
-    }
-    unreported_.merge(later);
-    if (early) {
-        /* Nor whether anything has stopped. */
-        write.delete_tunnels.clear();
-    } else {
-        report_filters(&write);
+    Subjects subjects;
+    report_tunnels(context, &write, &subjects);
+    /* The rest, of which there is little, goes alone: none of it is written
+     * twice at once. */
+    bool alone = !control_.writing();
+    if (alone && !early) {
+        report_filters(&write, &subjects);
     }
     concerned_ |= !write.empty();
-    write.put_reports = prober_.reports(control_.reports());
-    if (!cleanup_) {
+    if (alone) {
+        write.put_reports = prober_.reports(control_.reports());
+    }
+    if (!cleanup_ && alone) {
         report_chassis(&write);
-    } else if (write.empty() && desired_.model().tunnel_statuses.empty() &&
+    } else if (alone && write.empty() &&
+               desired_.model().tunnel_statuses.empty() &&
                actual_.rows == SwitchRows{} && !left_) {
         left_ = true;
         control_.start_leaving();
         return;
     }
     if (!write.empty()) {
-        control_.start(write);
+        reporting_[control_.start(write)] = std::move(subjects);
+    }
+    if (more_to_report_ && !control_.busy()) {
+        poll_immediate_wake();
     }
 }
 

@@ -132,6 +132,7 @@ ovs_mirrord_SOURCES = \
 	plugin/prover.h
 ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
-ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
+ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la \
+	$(LIBOPENVSWITCH) $(JEMALLOC_LIBS)
 
 dist_man_MANS += docs/ovs-mirrord.8

@@ -12,14 +12,20 @@ namespace pm {
 void
 DesiredState::depend(const Uuid &tunnel, const Uuid &on)
 {
-    dependencies_[tunnel].insert(on);
-    dependents_[on].insert(tunnel);
+    if (dependencies_[tunnel].insert(on).second) {
+        dependents_[on].insert(tunnel);
+    }
 }
 
+/* Forgets what a tunnel depended on, as of 'before', and does not any more. */
 void
-DesiredState::unlink(const Uuid &tunnel)
+DesiredState::unlink(const Uuid &tunnel, const std::set<Uuid> &before)
 {
-    for (const Uuid &on : dependencies_[tunnel]) {
+    auto now = dependencies_.find(tunnel);
+    for (const Uuid &on : before) {
+        if (now != dependencies_.end() && now->second.count(on)) {
+            continue;
+        }
         auto i = dependents_.find(on);
         i->second.erase(tunnel);
         if (i->second.empty()) {
@@ -29,7 +35,6 @@ DesiredState::unlink(const Uuid &tunnel)
             }
         }
     }
-    dependencies_.erase(tunnel);
 }
 
 void
@@ -137,8 +142,11 @@ DesiredState::check_end(const Uuid &id, const std::string &path,
     check_resource_itself(model_, resource, path, problems);
     Table<Resource> sharing;
     for (const std::string &name : target_names(resource)) {
-        for (const Uuid &other : by_target_[name]) {
-            sharing[other] = model_.resources.at(other);
+        const std::set<Uuid> &resources = by_target_[name];
+        if (resources.size() > 1) { /* Not itself alone, as mostly. */
+            for (const Uuid &other : resources) {
+                sharing[other] = model_.resources.at(other);
+            }
         }
     }
     check_resource_among_others(sharing, id, target_account(model_, resource),
@@ -434,8 +442,11 @@ DesiredState::update()
         std::set<Uuid> dirty;
         dirty.swap(dirty_);
         for (const Uuid &id : dirty) {
-            unlink(id);
+            auto node = dependencies_.extract(id);
             TunnelDesire after = desire_tunnel(id);
+            if (!node.empty()) {
+                unlink(id, node.mapped());
+            }
             TunnelDesire &before = tunnels_[id];
             if (!(before == after)) {
                 place(id, before, after);

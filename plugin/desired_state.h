@@ -236,7 +236,7 @@ private:
                       const std::optional<Tunnel> &after);
     void check_end(const Uuid &resource, const std::string &path, Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
-    void unlink(const Uuid &tunnel);
+    void unlink(const Uuid &tunnel, const std::set<Uuid> &before);
 
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);

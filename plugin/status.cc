@@ -73,30 +73,33 @@ is_copying(const TunnelDesire &desire, const DesiredState &desired,
                {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)});
 }
 
-/* Whose flows on our bridge make the tunnel's copies. */
-std::set<OwnerKey>
-owners_of(const TunnelDesire &desire, const DesiredState &desired)
+/* Whether 'holds' of some owner of flows on our bridges that make the tunnel's
+ * copies. */
+template <typename Predicate>
+bool
+any_owner(const TunnelDesire &desire, const DesiredState &desired,
+          Predicate holds)
 {
+    auto owner_on = [](const std::string &bridge, FlowOwner::Kind kind,
+                       int64_t number) {
+        return OwnerKey{bridge, {kind, static_cast<uint32_t>(number)}};
+    };
     const std::string &bridge = desire.mirror_bridge;
-    OwnerKey egress{
-        bridge, {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}};
-    std::set<OwnerKey> owners = {{bridge, {FlowOwner::Base, 0}}, egress};
+    OwnerKey egress = owner_on(bridge, FlowOwner::Egress, desire.tap.tunnel);
+    if (holds(owner_on(bridge, FlowOwner::Base, 0)) || holds(egress) ||
+        (desire.tap.filter &&
+         holds(owner_on(bridge, FlowOwner::Filter, desire.tap.filter)))) {
+        return true;
+    }
     for (const OwnerKey &delivery : desired.deliveries_of(egress)) {
-        owners.insert(delivery);
-        owners.insert({delivery.bridge, {FlowOwner::Base, 0}});
+        if (holds(delivery) ||
+            holds(owner_on(delivery.bridge, FlowOwner::Base, 0))) {
+            return true;
+        }
     }
-    if (auto tap = desired.tap_of(desire.iface_id)) {
-        owners.insert(*tap);
-    }
-    if (auto tap = desired.shared_tap_of(desire.iface_id)) {
-        owners.insert(*tap);
-    }
-    if (desire.tap.filter) {
-        owners.insert(
-            {bridge,
-             {FlowOwner::Filter, static_cast<uint32_t>(desire.tap.filter)}});
-    }
-    return owners;
+    auto tap = desired.tap_of(desire.iface_id);
+    auto shared = desired.shared_tap_of(desire.iface_id);
+    return (tap && holds(*tap)) || (shared && holds(*shared));
 }
 
 /* Why the switch refuses what the tunnel needs, or "". */
@@ -104,13 +107,16 @@ std::string
 refusal_of(const TunnelDesire &desire, const DesiredState &desired,
            const StatusContext &context)
 {
-    for (const OwnerKey &owner : owners_of(desire, desired)) {
+    std::string refusal;
+    any_owner(desire, desired, [&](const OwnerKey &owner) {
         auto refused = context.refused.find(owner);
-        if (refused != context.refused.end()) {
-            return refused->second;
+        if (refused == context.refused.end()) {
+            return false;
         }
-    }
-    return "";
+        refusal = refused->second;
+        return true;
+    });
+    return refusal;
 }
 
 /* What the tunnel needs and somebody keeps changing, or "". */
@@ -213,15 +219,13 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
         return false;
     }
     const TunnelDesire &desire = i->second;
-    std::set<OwnerKey> owners = owners_of(desire, desired);
-    return desired.tap_of(desire.iface_id) &&
-           actual.flows.count(desire.mirror_bridge) &&
-           std::none_of(
-               owners.begin(), owners.end(), [&](const OwnerKey &owner) {
-                   bool delivers = owner.owner.kind == FlowOwner::Deliver;
-                   return outstanding.count(owner) ||
-                          (delivers && !desired.flows().count(owner));
-               });
+    return actual.flows.count(desire.mirror_bridge) &&
+           desired.tap_of(desire.iface_id) &&
+           !any_owner(desire, desired, [&](const OwnerKey &owner) {
+               return outstanding.count(owner) ||
+                      (owner.owner.kind == FlowOwner::Deliver &&
+                       !desired.flows().count(owner));
+           });
 }
 
 std::map<std::string, int64_t>

@@ -222,7 +222,9 @@ set_no_flood(const std::string &target, const std::set<uint32_t> &ofports,
     std::map<ovs_be32, uint32_t> asked;
     for (const struct ofputil_phy_port &port : ports) {
         uint32_t ofport = static_cast<uint32_t>(port.port_no);
-        if (ofports.count(ofport)) {
+        if (ofports.count(ofport) && port.config & OFPUTIL_PC_NO_FLOOD) {
+            done->insert(ofport);
+        } else if (ofports.count(ofport)) {
             struct ofputil_port_mod change = {};
             change.port_no = port.port_no;
             change.hw_addr = port.hw_addr;
@@ -233,7 +235,7 @@ set_no_flood(const std::string &target, const std::set<uint32_t> &ofports,
         }
     }
     std::set<ovs_be32> refused;
-    if (!error) {
+    if (!error && !requests.empty()) {
         error = send_and_confirm(&conversation, std::move(requests), &refused);
     }
     if (error) {

@@ -120,10 +120,18 @@ Agent::wait()
  * The switch. */
 
 /* Has vswitchd look at its datapath flows again at once: a bridge of each
- * datapath would do, and there are few. */
+ * datapath would do, and there are few.  Not for what the daemon before us may
+ * have stopped, which we know no form of: a restart sends the switch nothing.
+ */
 void
 Agent::hurry()
 {
+    bool stopped_here = std::any_of(
+        actual_.unproven.begin(), actual_.unproven.end(),
+        [](const auto &stopped) { return !stopped.second.specs.empty(); });
+    if (!stopped_here) {
+        return;
+    }
     for (auto &[name, link] : links_) {
         OwnerKey base{name, {FlowOwner::Base, 0}};
         auto flows = desired_.flows().find(base);

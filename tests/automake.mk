@@ -169,6 +169,7 @@ LAB_FILES = \
 	tests/chaos/world.py \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
+	tests/dummy/test_database.py \
 	tests/dummy/test_exactness.py \
 	tests/dummy/test_filters.py \
 	tests/dummy/test_flow_counts.py \

@@ -16,6 +16,8 @@ libpmcore_la_SOURCES += \
 	flows/rule_space.cc \
 	flows/rule_space.h
 libpmovs_la_SOURCES += \
+	flows/flood_question.cc \
+	flows/flood_question.h \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
 	flows/frame_compose.c \

@@ -9,6 +9,7 @@
 #include "flows/meter_codec.h"
 #include "flows/packet_codec.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/beat.h"
 
 VLOG_DEFINE_THIS_MODULE(mirror_openflow);
 
@@ -21,9 +22,6 @@ namespace {
  * reconfigured; a switch that ends closes the connection at once. */
 constexpr int PROBE_INTERVAL_S = 30;
 constexpr int MAX_BACKOFF_S = 1;
-
-/* Between questions whether it is still there. */
-constexpr int64_t ECHO_INTERVAL_MS = 500;
 
 /* Of a frame that a flow sends to us, and how many wait to be taken. */
 constexpr uint16_t PACKET_BYTES = 128;
@@ -212,7 +210,7 @@ Openflow::Impl::notice_connection()
     end();
     forget_results();
     echo_sent_ms = 0;
-    next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
+    next_echo_ms = beat_after(time_msec());
     if (rconn_is_connected(rconn)) {
         seqno++;
         send_fragment_mode();
@@ -356,7 +354,7 @@ Openflow::Impl::receive(const Message &message)
         receive_error(message);
     } else if (type == OFPTYPE_ECHO_REPLY && xid_of(message) == echo_xid) {
         echo_sent_ms = 0;
-        next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
+        next_echo_ms = beat_after(time_msec());
     } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
         foreign_change |= is_foreign_change(message);
     } else if (type == OFPTYPE_BARRIER_REPLY &&

@@ -72,7 +72,7 @@ public:
      * Open vSwitch before 3.0 does not say so in OpenFlow 1.5. */
     bool take_foreign_change();
     /* For how long the switch has not answered, in milliseconds: 0 while it
-     * answers, or is not connected.  It is asked twice a second. */
+     * answers, or is not connected.  It is asked once a second. */
     int64_t silent_ms() const;
 
     /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie', and
@@ -114,10 +114,6 @@ std::string management_socket(const std::string &bridge);
  * exchanges over their management socket.  Each returns 0 or a positive
  * errno. */
 
-/* Counts the bridge's flows that output to the reserved port 'port' ("FLOOD"
- * or "ALL"). */
-int count_flows_to(const std::string &target, const std::string &port,
-                   uint64_t *count);
 /* Sets "no-flood" on OpenFlow ports (OpenFlow 1.0 only, ovs-ofctl(8)), all in
  * one exchange: each waits for vswitchd to go round its main loop, and lists
  * the bridge's ports.  'done' gets those that bear it now; on an error some

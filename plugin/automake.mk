@@ -45,6 +45,7 @@ libpmcore_la_SOURCES = \
 	plugin/lifecycle.h \
 	plugin/mirror_watch.cc \
 	plugin/mirror_watch.h \
+	plugin/beat.h \
 	plugin/model.cc \
 	plugin/model.h \
 	plugin/next_hops.cc \

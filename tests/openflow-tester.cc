@@ -7,9 +7,11 @@
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <set>
 #include <sstream>
 
+#include "flows/flood_question.h"
 #include "flows/openflow.h"
 #include "flows/pipeline.h"
 #include "ovsdb/ovs_c.h"
@@ -197,6 +199,7 @@ main(int argc, char *argv[])
     vlog_set_levels(nullptr, VLF_ANY_DESTINATION, VLL_OFF);
     Openflow openflow(target);
     std::vector<FlowEdit> edits;
+    std::map<std::string, FloodQuestion> questions;
 
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream in(line);
@@ -239,11 +242,12 @@ main(int argc, char *argv[])
         } else if (command == "dump") {
             dump(&openflow, in);
         } else if (command == "count") {
-            std::string bridge, port;
-            uint64_t n = 0;
-            in >> bridge >> port;
-            int error = count_flows_to(bridge, port, &n);
-            std::cout << error << " " << n << "\n";
+            std::string bridge;
+            in >> bridge;
+            FloodCount count =
+                questions.try_emplace(bridge, bridge).first->second.ask_now();
+            std::cout << count.error << " " << count.all << " " << count.flood
+                      << "\n";
         } else if (command == "no-flood") {
             std::string bridge;
             std::set<uint32_t> ports, done;

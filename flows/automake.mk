@@ -1,6 +1,8 @@
 libpmcore_la_SOURCES += \
 	flows/balance.cc \
 	flows/balance.h \
+	flows/counting.cc \
+	flows/counting.h \
 	flows/decide.cc \
 	flows/decide.h \
 	flows/delivery.cc \

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/counting.h"
 #include "flows/flow.h"
 #include "flows/meter.h"
 
@@ -41,6 +42,7 @@ struct SwitchDump {
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters; /* By number. */
     std::vector<Flow> groups;              /* As flows are; without cookies. */
+    std::vector<FlowSum> sums;             /* Of what they were asked for. */
 };
 
 /* Returns 'flow' with match and actions as they look after a round trip
@@ -80,6 +82,11 @@ public:
      * answer once. */
     void start_dump(uint64_t cookie, uint64_t cookie_mask);
     std::optional<SwitchDump> take_dump();
+    /* Likewise, for the counters of some flows: without actions, and with the
+     * match of rules' flows only. */
+    void start_counters(const CookieMask &);
+    /* Likewise, for sums, and if 'rest' for all meters and groups. */
+    void start_sums(const std::vector<CookieMask> &, bool rest);
 
     /* Sends 'edits' as one atomic, ordered bundle, with a barrier after its
      * commit.  Requires idle().  The result arrives when the barrier's reply

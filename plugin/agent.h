@@ -92,10 +92,21 @@ private:
     void on_lost(const std::string &bridge);
     void tell_contest();
     void on_counted(const std::string &bridge, const LinkEvent &);
+    static std::map<FlowOwner, int64_t>
+    rates_of(const std::map<uint32_t, MeterStats> &);
+    void note_flows(const std::string &bridge, const LinkEvent &,
+                    const CookieMask &which);
+    void note_meters(const std::string &bridge, const LinkEvent &);
+    void on_summed(const std::string &bridge, const LinkEvent &);
+    void begin_count(const std::string &bridge);
+    void continue_counts();
+    void note_all(const std::string &bridge, const LinkEvent &);
+    void end_count(const std::string &bridge);
     void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
-    void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
+    void count_hits(const std::string &bridge, const std::vector<FlowStats> &,
+                    const CookieMask &which);
     size_t counted_flows_on(const std::string &bridge) const;
     bool are_as_known(const std::string &bridge,
                       const std::vector<Flow> &groups) const;
@@ -141,7 +152,8 @@ private:
     int64_t next_underway_ms_ = 0;
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
-    std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */
+    std::map<std::string, Counting> counting_; /* By bridge. */
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
     NextHops next_hops_;

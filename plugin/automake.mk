@@ -114,6 +114,7 @@ ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
 	plugin/agent_inputs.cc \
+	plugin/agent_count.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \

@@ -60,12 +60,19 @@ parse_flow(std::istream &in)
     return flow;
 }
 
+/* 'what' is "dump", "counters" or "sum". */
 void
-dump(Openflow *openflow, std::istream &in)
+dump(Openflow *openflow, const std::string &what, std::istream &in)
 {
-    uint64_t cookie, mask;
-    in >> std::hex >> cookie >> mask;
-    openflow->start_dump(cookie, mask);
+    CookieMask which;
+    in >> std::hex >> which.cookie >> which.mask;
+    if (what == "dump") {
+        openflow->start_dump(which.cookie, which.mask);
+    } else if (what == "counters") {
+        openflow->start_counters(which);
+    } else {
+        openflow->start_sums({which}, true);
+    }
     std::optional<SwitchDump> dumped;
     if (!run_until(openflow, [&] {
             dumped = openflow->take_dump();
@@ -73,6 +80,10 @@ dump(Openflow *openflow, std::istream &in)
         })) {
         std::cout << "no answer\n";
         return;
+    }
+    for (const FlowSum &sum : dumped->sums) {
+        std::cout << "n_packets=" << sum.packets << " n_bytes=" << sum.bytes
+                  << " flow_count=" << sum.flows << "\n";
     }
     for (const FlowStats &flow : dumped->flows) {
         std::cout << flow.flow.to_string() << " n_packets=" << flow.n_packets
@@ -239,8 +250,9 @@ main(int argc, char *argv[])
             show_tap(in);
         } else if (command == "egress") {
             show_egress(in);
-        } else if (command == "dump") {
-            dump(&openflow, in);
+        } else if (command == "dump" || command == "counters" ||
+                   command == "sum") {
+            dump(&openflow, command, in);
         } else if (command == "count") {
             std::string bridge;
             in >> bridge;

@@ -142,6 +142,27 @@ class OpenflowTest(unittest.TestCase):
         self.assertIn("reg0=0x2", lines[0])
         self.assertEqual(len(self.dump(0, 0)), 4)
 
+    def test_counters_are_read_with_what_tells_rules_apart_and_no_more(self):
+        rule, sent = 0x6d72200000510064, 0x6d72300000710000
+        self.tester.edit([
+            "add " + flow_words(0, 7, "udp", "drop", rule),
+            "add " + flow_words(1, 7, "reg2=7", "drop", sent)])
+        self.switch.appctl("netdev-dummy/receive", "p101",
+                           "in_port(101),eth_type(0x0800),ipv4(proto=17)")
+        self.switch.appctl("revalidator/purge")
+        shown = self.tester.ask("counters 6d72200000000000 ffffe00000000000")
+        self.assertEqual(
+            sorted(line.split(" n_bytes")[0] for line in shown),
+            ["table=0,priority=7,cookie=0x%x,udp actions= n_packets=1" % rule,
+             "table=1,priority=7,cookie=0x%x actions= n_packets=0" % sent])
+        size, = {line.split("n_bytes=")[1] for line in shown} - {"0"}
+        self.assertEqual(
+            self.tester.ask("sum 6d72200000000000 ffffe00000000000"),
+            ["n_packets=1 n_bytes=%s flow_count=2" % size])
+        self.assertEqual(self.tester.ask("sum 6d72300000700000 "
+                                         "fffffffffff00000"),
+                         ["n_packets=0 n_bytes=0 flow_count=1"])
+
     def test_an_add_keeps_the_counters_and_changes_cookie_and_actions(self):
         self.tester.edit(["add " + flow_words(0, 5, "in_port=101", "drop")])
         self.switch.appctl("netdev-dummy/receive", "p101",

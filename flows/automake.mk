@@ -1,6 +1,8 @@
 libpmcore_la_SOURCES += \
 	flows/balance.cc \
 	flows/balance.h \
+	flows/counting.cc \
+	flows/counting.h \
 	flows/decide.cc \
 	flows/decide.h \
 	flows/delivery.cc \
@@ -16,6 +18,8 @@ libpmcore_la_SOURCES += \
 	flows/rule_space.cc \
 	flows/rule_space.h
 libpmovs_la_SOURCES += \
+	flows/flood_question.cc \
+	flows/flood_question.h \
 	flows/flow_codec.cc \
 	flows/flow_codec.h \
 	flows/frame_compose.c \

@@ -196,17 +196,46 @@ normalise(const Flow &flow, std::string *error)
     return result;
 }
 
+namespace {
+
+/* Encodes a request for flows, or for the sum of their counters. */
 Message
-encode_dump_request(uint64_t cookie, uint64_t cookie_mask)
+encode_stats_request(const CookieMask &which, bool aggregate)
 {
     struct ofputil_flow_stats_request request = {};
+    request.aggregate = aggregate;
     match_init_catchall(&request.match);
-    request.cookie = htobe64(cookie);
-    request.cookie_mask = htobe64(cookie_mask);
+    request.cookie = htobe64(which.cookie);
+    request.cookie_mask = htobe64(which.mask);
     request.out_port = OFPP_ANY;
     request.out_group = OFPG_ANY;
     request.table_id = OFPTT_ALL;
     return Message(ofputil_encode_flow_stats_request(&request, PROTOCOL));
+}
+
+} // namespace
+
+Message
+encode_dump_request(uint64_t cookie, uint64_t cookie_mask)
+{
+    return encode_stats_request({cookie, cookie_mask}, false);
+}
+
+Message
+encode_sum_request(const CookieMask &which)
+{
+    return encode_stats_request(which, true);
+}
+
+bool
+decode_sum_reply(const Message &reply, FlowSum *sum)
+{
+    struct ofputil_aggregate_stats stats;
+    if (ofputil_decode_aggregate_stats_reply(&stats, header_of(reply))) {
+        return false;
+    }
+    *sum = {stats.packet_count, stats.byte_count, stats.flow_count};
+    return true;
 }
 
 Message
@@ -244,7 +273,8 @@ is_foreign_change(const Message &update)
 }
 
 bool
-decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows)
+decode_dump_reply(const Message &reply, bool counters,
+                  std::vector<FlowStats> *flows)
 {
     auto counter = [](uint64_t n) { return n == UINT64_MAX ? 0 : n; };
     ActionBuffer actions;
@@ -259,10 +289,15 @@ decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows)
         FlowStats &flow = flows->emplace_back();
         flow.flow.key.table = stats.table_id;
         flow.flow.key.priority = stats.priority;
-        flow.flow.key.match = format_match(stats.match, &s);
         flow.flow.cookie = be64toh(stats.cookie);
-        flow.flow.actions =
-            format_actions(stats.ofpacts, stats.ofpacts_len, &s);
+        auto cookie = Cookie::decode(flow.flow.cookie);
+        if (!counters || (cookie && cookie->rule)) {
+            flow.flow.key.match = format_match(stats.match, &s);
+        }
+        if (!counters) {
+            flow.flow.actions =
+                format_actions(stats.ofpacts, stats.ofpacts_len, &s);
+        }
         flow.n_packets = counter(stats.packet_count);
         flow.n_bytes = counter(stats.byte_count);
         flow.duration_s = stats.duration_sec;

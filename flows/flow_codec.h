@@ -38,6 +38,11 @@ Message encode_restatement(const Flow &, std::string *error);
  * 'cookie'. */
 Message encode_dump_request(uint64_t cookie, uint64_t cookie_mask);
 
+/* Encodes a request for the sum of their counters. */
+Message encode_sum_request(const CookieMask &);
+/* Returns false if it cannot be decoded. */
+bool decode_sum_reply(const Message &reply, FlowSum *sum);
+
 /* Encodes a request to be told of flows that others add, change or delete. */
 Message encode_monitor_request();
 
@@ -45,9 +50,12 @@ Message encode_monitor_request();
  * own changes come in short form. */
 bool is_foreign_change(const Message &update);
 
-/* Appends the flows of 'reply', one part of a dump's answer, to '*flows'.
- * Returns false if it cannot be decoded. */
-bool decode_dump_reply(const Message &reply, std::vector<FlowStats> *flows);
+/* Appends the flows of 'reply', one part of a dump's answer, to '*flows'; with
+ * 'counters' without actions, and with the match of rules' flows only, since
+ * to say these takes most of the time.  Returns false if it cannot be
+ * decoded. */
+bool decode_dump_reply(const Message &reply, bool counters,
+                       std::vector<FlowStats> *flows);
 
 } // namespace pm
 

@@ -9,6 +9,7 @@
 #include "flows/meter_codec.h"
 #include "flows/packet_codec.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/beat.h"
 
 VLOG_DEFINE_THIS_MODULE(mirror_openflow);
 
@@ -21,9 +22,6 @@ namespace {
  * reconfigured; a switch that ends closes the connection at once. */
 constexpr int PROBE_INTERVAL_S = 30;
 constexpr int MAX_BACKOFF_S = 1;
-
-/* Between questions whether it is still there. */
-constexpr int64_t ECHO_INTERVAL_MS = 500;
 
 /* Of a frame that a flow sends to us, and how many wait to be taken. */
 constexpr uint16_t PACKET_BYTES = 128;
@@ -70,6 +68,8 @@ struct Openflow::Impl {
 
     ovs_be32 flows_xid = 0;
     std::set<ovs_be32> asked; /* Whose answers a dump still lacks. */
+    bool counters = false;    /* Of flows no more is asked for. */
+    std::unordered_map<ovs_be32, size_t> sum_by_xid;
     SwitchDump dumped;
     std::optional<SwitchDump> dump;
 
@@ -108,6 +108,8 @@ struct Openflow::Impl {
     void forget_results();
     void notice_connection();
     void receive(const Message &);
+    void ask_rest();
+    bool decode_dump_part(const Message &, enum ofptype);
     void receive_dump_part(const Message &, enum ofptype);
     void end_of_dump_part(ovs_be32 xid);
     void receive_error(const Message &);
@@ -190,6 +192,8 @@ Openflow::Impl::end()
 {
     stage = Stage::Idle;
     asked.clear();
+    sum_by_xid.clear();
+    counters = false;
     dumped = {};
     meter_edits.clear();
     meter_errors.clear();
@@ -212,11 +216,31 @@ Openflow::Impl::notice_connection()
     end();
     forget_results();
     echo_sent_ms = 0;
-    next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
+    next_echo_ms = beat_after(time_msec());
     if (rconn_is_connected(rconn)) {
         seqno++;
         send_fragment_mode();
         send_monitor_request();
+    }
+}
+
+bool
+Openflow::Impl::decode_dump_part(const Message &message, enum ofptype type)
+{
+    switch (static_cast<int>(type)) {
+    case OFPTYPE_FLOW_STATS_REPLY:
+        return decode_dump_reply(message, counters, &dumped.flows);
+    case OFPTYPE_AGGREGATE_STATS_REPLY: {
+        auto sum = sum_by_xid.find(xid_of(message));
+        return sum != sum_by_xid.end() &&
+               decode_sum_reply(message, &dumped.sums[sum->second]);
+    }
+    case OFPTYPE_GROUP_DESC_STATS_REPLY:
+        return decode_groups(message, &dumped.groups);
+    case OFPTYPE_METER_STATS_REPLY:
+        return decode_meter_stats(message, &dumped.meters);
+    default:
+        return decode_meter_config(message, &dumped.meters);
     }
 }
 
@@ -228,14 +252,7 @@ Openflow::Impl::receive_dump_part(const Message &message, enum ofptype type)
         return;
     }
     bool more = ofpmp_more(header_of(message));
-    bool decoded = type == OFPTYPE_FLOW_STATS_REPLY
-                       ? decode_dump_reply(message, &dumped.flows)
-                   : type == OFPTYPE_GROUP_DESC_STATS_REPLY
-                       ? decode_groups(message, &dumped.groups)
-                   : type == OFPTYPE_METER_STATS_REPLY
-                       ? decode_meter_stats(message, &dumped.meters)
-                       : decode_meter_config(message, &dumped.meters);
-    if (!decoded) {
+    if (!decode_dump_part(message, type)) {
         VLOG_WARN("%s: the switch's flows and meters cannot be decoded",
                   rconn_get_name(rconn));
         rconn_reconnect(rconn);
@@ -254,6 +271,16 @@ Openflow::Impl::end_of_dump_part(ovs_be32 xid)
     }
 }
 
+/* What is no flow: groups and meters, all of them. */
+void
+Openflow::Impl::ask_rest()
+{
+    for (auto encode : {encode_groups_request, encode_meter_config_request,
+                        encode_meter_stats_request}) {
+        asked.insert(send(encode()));
+    }
+}
+
 void
 Openflow::Impl::receive_error(const Message &message)
 {
@@ -261,12 +288,13 @@ Openflow::Impl::receive_error(const Message &message)
     std::string name = code ? ofperr_get_name(code) : "unknown error";
     ovs_be32 xid = xid_of(message);
 
-    if (stage == Stage::Dumping && xid != flows_xid && asked.count(xid)) {
+    bool of_flows = xid == flows_xid || sum_by_xid.count(xid);
+    if (stage == Stage::Dumping && !of_flows && asked.count(xid)) {
         /* A switch that knows no meters, or groups, has none. */
         end_of_dump_part(xid);
         return;
     }
-    if (stage == Stage::Dumping && xid == flows_xid) {
+    if (stage == Stage::Dumping && of_flows) {
         VLOG_WARN("%s: the switch refuses to show its flows: %s",
                   rconn_get_name(rconn), name.c_str());
         rconn_reconnect(rconn);
@@ -346,6 +374,7 @@ Openflow::Impl::receive(const Message &message)
     if (type == OFPTYPE_ECHO_REQUEST) {
         send(Message(ofputil_encode_echo_reply(header_of(message))));
     } else if (type == OFPTYPE_FLOW_STATS_REPLY ||
+               type == OFPTYPE_AGGREGATE_STATS_REPLY ||
                type == OFPTYPE_GROUP_DESC_STATS_REPLY ||
                type == OFPTYPE_METER_CONFIG_STATS_REPLY ||
                type == OFPTYPE_METER_STATS_REPLY) {
@@ -356,7 +385,7 @@ Openflow::Impl::receive(const Message &message)
         receive_error(message);
     } else if (type == OFPTYPE_ECHO_REPLY && xid_of(message) == echo_xid) {
         echo_sent_ms = 0;
-        next_echo_ms = time_msec() + ECHO_INTERVAL_MS;
+        next_echo_ms = beat_after(time_msec());
     } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
         foreign_change |= is_foreign_change(message);
     } else if (type == OFPTYPE_BARRIER_REPLY &&
@@ -436,9 +465,33 @@ Openflow::start_dump(uint64_t cookie, uint64_t cookie_mask)
 {
     impl_->begin(Impl::Stage::Dumping);
     impl_->flows_xid = impl_->send(encode_dump_request(cookie, cookie_mask));
-    impl_->asked = {impl_->flows_xid, impl_->send(encode_groups_request()),
-                    impl_->send(encode_meter_config_request()),
-                    impl_->send(encode_meter_stats_request())};
+    impl_->asked = {impl_->flows_xid};
+    impl_->ask_rest();
+}
+
+void
+Openflow::start_counters(const CookieMask &which)
+{
+    impl_->begin(Impl::Stage::Dumping);
+    impl_->counters = true;
+    impl_->flows_xid =
+        impl_->send(encode_dump_request(which.cookie, which.mask));
+    impl_->asked = {impl_->flows_xid};
+}
+
+void
+Openflow::start_sums(const std::vector<CookieMask> &which, bool rest)
+{
+    impl_->begin(Impl::Stage::Dumping);
+    impl_->dumped.sums.resize(which.size());
+    for (size_t i = 0; i < which.size(); i++) {
+        ovs_be32 xid = impl_->send(encode_sum_request(which[i]));
+        impl_->sum_by_xid[xid] = i;
+        impl_->asked.insert(xid);
+    }
+    if (rest) {
+        impl_->ask_rest();
+    }
 }
 
 std::optional<SwitchDump>

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/counting.h"
 #include "flows/flow.h"
 #include "flows/meter.h"
 
@@ -41,6 +42,7 @@ struct SwitchDump {
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters; /* By number. */
     std::vector<Flow> groups;              /* As flows are; without cookies. */
+    std::vector<FlowSum> sums;             /* Of what they were asked for. */
 };
 
 /* Returns 'flow' with match and actions as they look after a round trip
@@ -72,7 +74,7 @@ public:
      * Open vSwitch before 3.0 does not say so in OpenFlow 1.5. */
     bool take_foreign_change();
     /* For how long the switch has not answered, in milliseconds: 0 while it
-     * answers, or is not connected.  It is asked twice a second. */
+     * answers, or is not connected.  It is asked once a second. */
     int64_t silent_ms() const;
 
     /* Asks for all flows whose cookie, under 'cookie_mask', is 'cookie', and
@@ -80,6 +82,11 @@ public:
      * answer once. */
     void start_dump(uint64_t cookie, uint64_t cookie_mask);
     std::optional<SwitchDump> take_dump();
+    /* Likewise, for the counters of some flows: without actions, and with the
+     * match of rules' flows only. */
+    void start_counters(const CookieMask &);
+    /* Likewise, for sums, and if 'rest' for all meters and groups. */
+    void start_sums(const std::vector<CookieMask> &, bool rest);
 
     /* Sends 'edits' as one atomic, ordered bundle, with a barrier after its
      * commit.  Requires idle().  The result arrives when the barrier's reply
@@ -114,10 +121,6 @@ std::string management_socket(const std::string &bridge);
  * exchanges over their management socket.  Each returns 0 or a positive
  * errno. */
 
-/* Counts the bridge's flows that output to the reserved port 'port' ("FLOOD"
- * or "ALL"). */
-int count_flows_to(const std::string &target, const std::string &port,
-                   uint64_t *count);
 /* Sets "no-flood" on OpenFlow ports (OpenFlow 1.0 only, ovs-ofctl(8)), all in
  * one exchange: each waits for vswitchd to go round its main loop, and lists
  * the bridge's ports.  'done' gets those that bear it now; on an error some

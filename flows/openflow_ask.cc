@@ -172,43 +172,6 @@ management_socket(const std::string &bridge)
 }
 
 int
-count_flows_to(const std::string &target, const std::string &port,
-               uint64_t *count)
-{
-    struct ofputil_flow_stats_request request = {};
-    request.aggregate = true;
-    match_init_catchall(&request.match);
-    request.out_group = OFPG_ANY;
-    request.table_id = OFPTT_ALL;
-    if (!ofputil_port_from_string(port.c_str(), nullptr, &request.out_port)) {
-        return EINVAL;
-    }
-
-    Conversation conversation;
-    if (int error = conversation.open(target, OFPUTIL_SUPPORTED_VERSIONS)) {
-        return error;
-    }
-    enum ofputil_protocol protocol = ofputil_protocol_from_ofp_version(
-        static_cast<enum ofp_version>(conversation.version()));
-    Message message(ofputil_encode_flow_stats_request(&request, protocol));
-    ovs_be32 xid = header_of(message)->xid;
-    if (int error = conversation.send(std::move(message))) {
-        return error;
-    }
-    enum ofptype type;
-    if (int error = receive_xid(&conversation, xid, &message, &type)) {
-        return error;
-    }
-    struct ofputil_aggregate_stats stats;
-    if (type != OFPTYPE_AGGREGATE_STATS_REPLY ||
-        ofputil_decode_aggregate_stats_reply(&stats, header_of(message))) {
-        return EPROTO;
-    }
-    *count = stats.flow_count;
-    return 0;
-}
-
-int
 set_no_flood(const std::string &target, const std::set<uint32_t> &ofports,
              std::set<uint32_t> *done)
 {

@@ -273,7 +273,7 @@ SwitchDb::counted_mirrors() const
     const struct ovsrec_mirror *mirror;
     OVSREC_MIRROR_FOR_EACH(mirror, impl_->idl)
     {
-        if (mirror->n_statistics && read_mark(&mirror->external_ids)) {
+        if (mirror->n_statistics && smap_get(&mirror->external_ids, MARK)) {
             counted.insert(mirror->name);
         }
     }

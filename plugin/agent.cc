@@ -47,6 +47,13 @@ Agent::run()
             }
         } else {
             counters_.erase(id);
+            if (const TunnelStatus *status = desired_.status_of(id)) {
+                /* Should it come back, its counters are wanted anew. */
+                for (auto &[bridge, counting] : counting_) {
+                    counting.changed({FlowOwner::Egress,
+                                      static_cast<uint32_t>(status->number)});
+                }
+            }
         }
     }
     unreported_filters_.merge(desired_.take_changed_filters());
@@ -67,6 +74,7 @@ Agent::run()
         apply_plan();
         count_when_due();
     }
+    continue_counts();
     report();
 }
 

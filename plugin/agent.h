@@ -95,10 +95,21 @@ private:
     void on_lost(const std::string &bridge);
     void tell_contest();
     void on_counted(const std::string &bridge, const LinkEvent &);
+    static std::map<FlowOwner, int64_t>
+    rates_of(const std::map<uint32_t, MeterStats> &);
+    void note_flows(const std::string &bridge, const LinkEvent &,
+                    const CookieMask &which);
+    void note_meters(const std::string &bridge, const LinkEvent &);
+    void on_summed(const std::string &bridge, const LinkEvent &);
+    void begin_count(const std::string &bridge);
+    void continue_counts();
+    void note_all(const std::string &bridge, const LinkEvent &);
+    void end_count(const std::string &bridge);
     void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
-    void count_hits(const std::string &bridge, const std::vector<FlowStats> &);
+    void count_hits(const std::string &bridge, const std::vector<FlowStats> &,
+                    const CookieMask &which);
     size_t counted_flows_on(const std::string &bridge) const;
     bool are_as_known(const std::string &bridge,
                       const std::vector<Flow> &groups) const;
@@ -150,7 +161,8 @@ private:
     std::map<uint64_t, Subjects> reporting_; /* Under way, by number. */
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
-    std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
+    std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */
+    std::map<std::string, Counting> counting_; /* By bridge. */
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
     NextHops next_hops_;

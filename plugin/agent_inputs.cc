@@ -2,6 +2,7 @@
  * to destinations into values, and judging when that is enough to act on. */
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
+#include "plugin/beat.h"
 
 VLOG_DEFINE_THIS_MODULE(agent_inputs);
 
@@ -161,7 +162,7 @@ Agent::judge_vswitchd()
 {
     bool waiting = !desired_.facts().rows.bridges.empty() &&
                    !desired_.facts().settled && !switch_.busy();
-    guard_.run();
+    guard_.run(!vswitchd_away_ && switch_.ready());
     waiting |= !guard_.answered();
     int64_t silent_ms = 0;
     for (const auto &[name, link] : links_) {
@@ -186,7 +187,7 @@ Agent::judge_mirrors()
     if (!switch_.ready() || now < next_mirror_check_ms_) {
         return;
     }
-    next_mirror_check_ms_ = now + MirrorWatch::INTERVAL_MS;
+    next_mirror_check_ms_ = beat_after(now);
     retry_ports(now);
     if (!desired_.facts().settled || away_since_ms_ || vswitchd_away_) {
         mirror_watch_.excuse();

@@ -7,20 +7,6 @@ VLOG_DEFINE_THIS_MODULE(agent_links);
 
 namespace pm {
 
-namespace {
-
-std::map<FlowOwner, int64_t>
-rates_of(const std::map<uint32_t, MeterStats> &meters)
-{
-    std::map<FlowOwner, int64_t> rates;
-    for (const auto &[number, meter] : meters) {
-        rates[owner_of_meter(number)] = meter.rate_kbps;
-    }
-    return rates;
-}
-
-} // namespace
-
 /* 'key's flows may differ from what is desired. */
 void
 Agent::mark(const OwnerKey &key)
@@ -67,14 +53,11 @@ Agent::run_links()
                     link->reread();
                 }
                 break;
+            case LinkEvent::Kind::Summed:
+                on_summed(name, *event);
+                break;
             case LinkEvent::Kind::Counted:
                 on_counted(name, *event);
-                if (event->flows.size() != counted_flows_on(name) ||
-                    rates_of(event->meters) != actual_.meters[name] ||
-                    !are_as_known(name, event->groups)) {
-                    /* Somebody else added or deleted flows of ours. */
-                    link->reread();
-                }
                 break;
             }
         }
@@ -86,6 +69,7 @@ void
 Agent::on_lost(const std::string &bridge)
 {
     actual_.lose(bridge);
+    counting_.erase(bridge);
     refusals_.forget(bridge);
     for (const auto &[key, flows] : desired_.flows()) {
         if (key.bridge == bridge) {
@@ -193,51 +177,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
     for (const auto &[owner, rate_kbps] : actual_.meters[bridge]) {
         mark({bridge, owner});
     }
-    on_counted(bridge, event);
-}
-
-/* Nobody is told when somebody changes a group. */
-bool
-Agent::are_as_known(const std::string &bridge,
-                    const std::vector<Flow> &groups) const
-{
-    std::set<Flow> is, known;
-    for (Flow group : groups) {
-        group.cookie = cookie_of_group(group);
-        is.insert(group);
-    }
-    auto owners = actual_.flows.find(bridge);
-    if (owners != actual_.flows.end()) {
-        for (const auto &[owner, flows] : owners->second) {
-            for (const Flow &flow : flows) {
-                std::string error;
-                if (flow.key.table == GROUP_TABLE) {
-                    known.insert(normalise(flow, &error).value_or(flow));
-                }
-            }
-        }
-    }
-    return is == known;
-}
-
-size_t
-Agent::counted_flows_on(const std::string &bridge) const
-{
-    size_t n = 0;
-    auto owners = actual_.flows.find(bridge);
-    if (owners != actual_.flows.end()) {
-        for (const auto &[owner, flows] : owners->second) {
-            bool counted = owner.kind == FlowOwner::Egress ||
-                           owner.kind == FlowOwner::Filter;
-            n += counted
-                     ? std::count_if(flows.begin(), flows.end(),
-                                     [](const Flow &flow) {
-                                         return flow.key.table != GROUP_TABLE;
-                                     })
-                     : 0;
-        }
-    }
-    return n;
+    note_all(bridge, event);
 }
 
 void
@@ -250,6 +190,7 @@ Agent::on_applied(const std::string &bridge, const LinkEvent &event)
         owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
     }
     for (const OwnerKey &key : owners) {
+        counting_[bridge].changed(key.owner);
         mark(key);
     }
 }

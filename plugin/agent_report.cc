@@ -25,10 +25,10 @@ constexpr int64_t UNDERWAY_MS = 500;
  * Counters. */
 
 void
-Agent::on_counted(const std::string &bridge, const LinkEvent &event)
+Agent::note_flows(const std::string &bridge, const LinkEvent &event,
+                  const CookieMask &which)
 {
-    count_hits(bridge, event.flows);
-    over_budget_.erase(bridge);
+    count_hits(bridge, event.flows, which);
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
@@ -41,6 +41,12 @@ Agent::on_counted(const std::string &bridge, const LinkEvent &event)
         note_counter(cookie->owner.number, direction + "_bytes",
                      stats.n_bytes);
     }
+}
+
+void
+Agent::note_meters(const std::string &bridge, const LinkEvent &event)
+{
+    over_budget_.erase(bridge);
     for (const auto &[meter, stats] : event.meters) {
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress) {
@@ -48,11 +54,6 @@ Agent::on_counted(const std::string &bridge, const LinkEvent &event)
         } else if (owner.kind == FlowOwner::Base) {
             over_budget_[bridge] = stats.n_dropped;
         }
-    }
-    std::vector<std::function<void()>> waiters;
-    waiters.swap(count_waiters_);
-    for (const auto &done : waiters) {
-        done();
     }
 }
 
@@ -69,9 +70,12 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
     if (fresh) {
         counters->second = status->counters;
     }
-    Counters before = counters->second;
-    count(&counters->second, name, count_of(value));
-    if (!(before == counters->second)) {
+    Counters &all = counters->second;
+    auto known = all.values.find(name);
+    std::pair before(known == all.values.end() ? -1 : known->second,
+                     all.bases[name]);
+    count(&all, name, count_of(value));
+    if (before != std::pair(all.values[name], all.bases[name])) {
         unreported_.insert(*id);
     }
 }
@@ -99,7 +103,7 @@ Agent::judge_budgets()
 
 void
 Agent::count_hits(const std::string &bridge,
-                  const std::vector<FlowStats> &flows)
+                  const std::vector<FlowStats> &flows, const CookieMask &which)
 {
     std::vector<RuleCount> counts;
     counts.reserve(flows.size());
@@ -107,7 +111,7 @@ Agent::count_hits(const std::string &bridge,
         counts.push_back(
             {stats.flow.key, stats.flow.cookie, count_of(stats.n_packets)});
     }
-    for (int64_t number : hits_.counted(bridge, counts)) {
+    for (int64_t number : hits_.counted(bridge, counts, which)) {
         if (auto filter = desired_.filter_of_number(number)) {
             unreported_filters_.insert(*filter);
         }
@@ -151,8 +155,8 @@ Agent::count_when_due()
     }
     if (due || !count_waiters_.empty()) {
         for (auto &[name, link] : links_) {
-            if (link->idle()) {
-                link->start_count();
+            if (link->idle() && (due || !counting_[name].under_way())) {
+                begin_count(name);
             }
         }
     }
@@ -169,7 +173,8 @@ Agent::with_fresh_counters(std::function<void()> done)
     for (auto &[name, link] : links_) {
         if (link->idle()) {
             count_waiters_.push_back(std::move(done));
-            link->start_count();
+            begin_count(name);
+            poll_immediate_wake();
             return;
         }
     }

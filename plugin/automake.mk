@@ -45,6 +45,7 @@ libpmcore_la_SOURCES = \
 	plugin/lifecycle.h \
 	plugin/mirror_watch.cc \
 	plugin/mirror_watch.h \
+	plugin/beat.h \
 	plugin/model.cc \
 	plugin/model.h \
 	plugin/next_hops.cc \
@@ -113,6 +114,7 @@ ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
 	plugin/agent_inputs.cc \
+	plugin/agent_count.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \
 	plugin/appctl.cc \

@@ -7,8 +7,13 @@
 
 namespace pm {
 
+BridgeGuard::Bridge::Bridge(const std::string &name)
+    : question(management_socket(name))
+{
+}
+
 void
-BridgeGuard::run()
+BridgeGuard::run(bool may_ask)
 {
     if (life_ticket_) {
         if (auto reply = vswitchd_->take(life_ticket_)) {
@@ -16,8 +21,8 @@ BridgeGuard::run()
             next_life_ms_ = time_msec() + LIFE_MS;
             if (!reply->lost) {
                 for (auto &[name, bridge] : bridges_) {
-                    if (bridge.error) {
-                        bridge.error = 0;
+                    if (bridge.count.error) {
+                        bridge.count.error = 0;
                         bridge.next_check_ms = 0;
                     }
                 }
@@ -28,13 +33,30 @@ BridgeGuard::run()
         life_ticket_ = vswitchd_->call("version", {});
         poll_immediate_wake();
     }
+    may_ask &= !timed_out();
+    for (auto &[name, bridge] : bridges_) {
+        int64_t now = time_msec();
+        if (may_ask && !bridge.look && !bridge.question.asked() &&
+            now >= bridge.next_check_ms) {
+            bridge.asked_ms = now;
+            bridge.question.ask();
+        }
+        if (auto count = bridge.question.take()) {
+            take_in(name, *count, &bridge);
+            if (bridge.news || count->error) {
+                poll_immediate_wake();
+            }
+        }
+    }
 }
 
 void
 BridgeGuard::wait(bool may_ask) const
 {
-    if (may_ask && !timed_out()) {
-        for (const auto &[name, bridge] : bridges_) {
+    for (const auto &[name, bridge] : bridges_) {
+        if (bridge.question.asked()) {
+            bridge.question.wait();
+        } else if (may_ask && !timed_out()) {
             poll_timer_wait_until(bridge.next_check_ms);
         }
     }
@@ -50,7 +72,7 @@ BridgeGuard::watch(const std::set<std::string> &bridges)
         return !bridges.count(bridge.first);
     });
     for (const std::string &name : bridges) {
-        bridges_.try_emplace(name);
+        bridges_.try_emplace(name, name);
     }
 }
 
@@ -59,7 +81,8 @@ BridgeGuard::due() const
 {
     return !timed_out() &&
            std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
-               return time_msec() >= b.second.next_check_ms;
+               return b.second.news ||
+                      (b.second.look && time_msec() >= b.second.next_check_ms);
            });
 }
 
@@ -68,21 +91,26 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
 {
     for (auto &[name, bridge] : bridges_) {
         if (may_ask && !timed_out()) {
-            look_at(name, *facts, &bridge);
+            keep_from_flooding(name, *facts, &bridge);
+            if (bridge.look && time_msec() >= bridge.next_check_ms) {
+                bridge.asked_ms = time_msec();
+                take_in(name, bridge.question.ask_now(), &bridge);
+            }
         }
         auto facts_of = facts->bridges.find(name);
         if (facts_of != facts->bridges.end()) {
             facts_of->second.unsafe = bridge.unsafe;
             facts_of->second.checked = bridge.checked;
         }
+        bridge.news = false;
     }
 }
 
+/* Says "no-flood" of the ports of ours that do not have it yet. */
 void
-BridgeGuard::look_at(const std::string &name, const SwitchFacts &facts,
-                     Bridge *bridge)
+BridgeGuard::keep_from_flooding(const std::string &name,
+                                const SwitchFacts &facts, Bridge *bridge)
 {
-    std::string target = management_socket(name);
     std::map<uint32_t, std::string> wanted;
     std::set<uint32_t> ofports, done;
     for (const auto &[port, row] : facts.rows.ports) {
@@ -93,38 +121,52 @@ BridgeGuard::look_at(const std::string &name, const SwitchFacts &facts,
             ofports.insert(ofport->second);
         }
     }
-    bool refused = !ofports.empty() &&
-                   (set_no_flood(target, ofports, &done) || done != ofports);
+    bridge->refused = !ofports.empty() &&
+                      (set_no_flood(management_socket(name), ofports, &done) ||
+                       done != ofports);
     for (uint32_t ofport : done) {
         bridge->no_flood.insert({wanted[ofport], ofport});
     }
-    int64_t began = time_msec();
-    if (began < bridge->next_check_ms) {
-        return;
-    }
-    uint64_t all = 0, flood = 0;
-    bridge->error = count_flows_to(target, "ALL", &all);
-    if (!bridge->error) {
-        bridge->error = count_flows_to(target, "FLOOD", &flood);
-    }
+    bridge->look |= bridge->refused;
+    judge(name, bridge);
+}
+
+void
+BridgeGuard::take_in(const std::string &name, const FloodCount &count,
+                     Bridge *bridge)
+{
     int64_t now = time_msec();
-    bridge->next_check_ms = now + CHECK_MS;
-    if (bridge->error) {
+    if (count.error) {
+        bridge->count.error = count.error;
+        bridge->next_check_ms = beat_after(now);
+        bridge->look = true;
         return;
     }
+    int64_t pause_ms = (now - bridge->asked_ms) * PAUSE_FACTOR;
     bridge->next_check_ms =
-        std::max(bridge->next_check_ms, now + (now - began) * PAUSE_FACTOR);
+        beat_after(now + std::max<int64_t>(0, pause_ms - CHECK_MS));
+    bridge->count = count;
     bridge->checked = true;
-    bridge->unsafe =
-        all ? "bridge " + name +
-                  " has flows that output to ALL, which would show other "
-                  "NICs' frames to the mirror; use NORMAL or FLOOD"
-        : flood && refused
+    bridge->look = bridge->refused;
+    judge(name, bridge);
+}
+
+void
+BridgeGuard::judge(const std::string &name, Bridge *bridge)
+{
+    std::string unsafe =
+        bridge->count.all ? "bridge " + name +
+                                " has flows that output to ALL, which would "
+                                "show other NICs' frames to the mirror; use "
+                                "NORMAL or FLOOD"
+        : bridge->count.flood && bridge->refused
             ? "bridge " + name +
                   " has flows that output to FLOOD and does not admit "
                   "OpenFlow 1.0, which is needed to keep them from the "
                   "mirror; admit it or use NORMAL"
             : "";
+    bridge->news |= unsafe != bridge->unsafe;
+    bridge->unsafe = std::move(unsafe);
 }
 
 void
@@ -133,6 +175,7 @@ BridgeGuard::recheck()
     for (auto &[name, bridge] : bridges_) {
         bridge.no_flood.clear();
         bridge.next_check_ms = 0;
+        bridge.look = true;
     }
 }
 
@@ -140,14 +183,14 @@ bool
 BridgeGuard::answered() const
 {
     return std::none_of(bridges_.begin(), bridges_.end(),
-                        [](const auto &b) { return b.second.error; });
+                        [](const auto &b) { return b.second.count.error; });
 }
 
 bool
 BridgeGuard::timed_out() const
 {
     return std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
-        return b.second.error == ETIMEDOUT;
+        return b.second.count.error == ETIMEDOUT;
     });
 }
 

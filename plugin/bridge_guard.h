@@ -6,7 +6,9 @@
  * only OpenFlow 1.0 has and a restart of vswitchd forgets); a bridge that uses
  * ALL, or FLOOD where that is refused, must not be tapped.
  *
- * The bridge is asked by short blocking exchanges.  After one that was not
+ * The bridge is asked by short blocking exchanges where something waits for
+ * the answer, since the bridge is new here or was not kept from flooding, and
+ * else each second while other work goes on.  After a question that was not
  * answered vswitchd is asked for a sign of life first, which does not
  * block. */
 #ifndef PLUGIN_BRIDGE_GUARD_H
@@ -18,7 +20,9 @@
 #include <string>
 #include <utility>
 
+#include "flows/flood_question.h"
 #include "ovsdb/unixctl_client.h"
+#include "plugin/beat.h"
 #include "plugin/switch_rows.h"
 
 namespace pm {
@@ -28,8 +32,9 @@ public:
     /* 'vswitchd' must live as long. */
     explicit BridgeGuard(UnixctlClient *vswitchd) : vswitchd_(vswitchd) {}
 
-    /* Takes in what came of the sign of life that is asked for, if any. */
-    void run();
+    /* Takes in what came of the sign of life that is asked for, if any, and
+     * what bridges answer; asks those whose turn it is, if it may. */
+    void run(bool may_ask);
     void wait(bool may_ask) const;
 
     /* The bridges that carry mirrored NICs from now on. */
@@ -38,11 +43,11 @@ public:
     {
         return bridges_.count(bridge);
     }
-    /* Some bridge is to be looked at. */
+    /* Some bridge is to be looked at, or has answered something new. */
     bool due() const;
     /* Looks at those that are due, if it may ask, which is pointless while
      * vswitchd does not answer others either.  Says in 'facts' what is known
-     * of all. */
+     * of all.  Blocks for a short time. */
     void look(bool may_ask, SwitchFacts *facts);
     /* What is known holds until each has been looked at again, now. */
     void recheck();
@@ -56,20 +61,29 @@ public:
 private:
     /* How often a bridge is asked: this, or this many times as long as the
      * last answer took, since vswitchd does nothing else meanwhile. */
-    static constexpr int64_t CHECK_MS = 1000;
+    static constexpr int64_t CHECK_MS = BEAT_MS;
     static constexpr int64_t PAUSE_FACTOR = 200;
     static constexpr int64_t LIFE_MS = 500;
 
     struct Bridge {
+        explicit Bridge(const std::string &name);
+
+        FloodQuestion question;
+        int64_t asked_ms = 0; /* When, while one is under way. */
         int64_t next_check_ms = 0;
-        int error = 0; /* Of the last question, an errno. */
-        bool checked = false;
-        std::string unsafe;                             /* As BridgeFacts'. */
+        FloodCount count;     /* The last answer. */
+        bool checked = false; /* There was one. */
+        bool look = true;     /* At all of it, which blocks. */
+        bool refused = false; /* Some port of ours may be flooded to. */
+        bool news = false;    /* 'unsafe' is not what was last said. */
+        std::string unsafe;   /* As BridgeFacts'. */
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
     };
 
-    static void look_at(const std::string &name, const SwitchFacts &,
-                        Bridge *);
+    static void keep_from_flooding(const std::string &name,
+                                   const SwitchFacts &, Bridge *);
+    static void take_in(const std::string &name, const FloodCount &, Bridge *);
+    static void judge(const std::string &name, Bridge *);
 
     UnixctlClient *vswitchd_;
     std::map<std::string, Bridge> bridges_;

@@ -1,5 +1,7 @@
 #include "plugin/bridge_link.h"
 
+#include <utility>
+
 #include "ovsdb/ovs_c.h"
 
 namespace pm {
@@ -43,14 +45,17 @@ BridgeLink::run()
         }
         break;
     case Doing::Reading:
+    case Doing::Summing:
     case Doing::Counting:
         if (auto dump = openflow_.take_dump()) {
-            bool reading = doing_ == Doing::Reading;
-            doing_ = Doing::Nothing;
-            read_ = read_ || reading;
+            Doing done = std::exchange(doing_, Doing::Nothing);
+            read_ |= done == Doing::Reading;
             LinkEvent event;
-            event.kind =
-                reading ? LinkEvent::Kind::Read : LinkEvent::Kind::Counted;
+            event.kind = done == Doing::Reading   ? LinkEvent::Kind::Read
+                         : done == Doing::Summing ? LinkEvent::Kind::Summed
+                                                  : LinkEvent::Kind::Counted;
+            event.sums = std::move(dump->sums);
+            event.counted = counted_;
             event.flows = std::move(dump->flows);
             event.meters = std::move(dump->meters);
             event.groups = std::move(dump->groups);
@@ -114,14 +119,17 @@ BridgeLink::apply(const std::vector<MeterEdit> &edits)
 }
 
 void
-BridgeLink::start_count()
+BridgeLink::count(const Counting::Question &question)
 {
-    /* Kinds 2 and 3: what rules decide on, and what is sent. */
-    static_assert((FlowOwner::Filter ^ FlowOwner::Egress) == 1);
-    Cookie cookie{{FlowOwner::Filter, 0}, std::nullopt, 0};
-    openflow_.start_dump(cookie.encode(), COOKIE_PREFIX_MASK | UINT64_C(0xe)
-                                                                   << 44);
-    doing_ = Doing::Counting;
+    if (question.of == Counting::Question::Of::Sums) {
+        openflow_.start_sums(question.what,
+                             question.what.front() == counted_flows());
+        doing_ = Doing::Summing;
+    } else {
+        counted_ = question.what.front();
+        openflow_.start_counters(counted_);
+        doing_ = Doing::Counting;
+    }
 }
 
 } // namespace pm

@@ -20,11 +20,14 @@ struct LinkEvent {
         Applied, /* 'edits' are in force, barrier answered. */
         Refused, /* 'edits' are not; 'error' says why. */
         Metered, /* 'meter_edits' are in force but for those with an error. */
-        Counted  /* 'flows' has counters of egress flows, 'meters' of all. */
+        Summed,  /* 'sums' are as asked for; 'meters', 'groups' if asked. */
+        Counted  /* 'flows' has the counters of those asked for. */
     } kind = Kind::Lost;
     std::vector<FlowStats> flows;
     std::map<uint32_t, MeterStats> meters;
     std::vector<Flow> groups; /* Likewise, of both. */
+    std::vector<FlowSum> sums;
+    CookieMask counted; /* Which flows are. */
     std::vector<FlowEdit> edits;
     std::string error;
     std::vector<MeterEdit> meter_edits;
@@ -53,7 +56,7 @@ public:
     /* These require idle(). */
     void apply(const std::vector<FlowEdit> &);
     void apply(const std::vector<MeterEdit> &);
-    void start_count();
+    void count(const Counting::Question &);
     void send_frame(int ofport, const std::string &frame)
     {
         openflow_.send_frame(ofport, frame);
@@ -66,7 +69,14 @@ public:
     int64_t silent_ms() const { return openflow_.silent_ms(); }
 
 private:
-    enum class Doing { Nothing, Reading, Applying, Metering, Counting };
+    enum class Doing {
+        Nothing,
+        Reading,
+        Applying,
+        Metering,
+        Summing,
+        Counting
+    };
 
     Openflow openflow_;
     unsigned int seqno_ = 0;
@@ -75,6 +85,7 @@ private:
     bool was_connected_ = false;
     int64_t next_read_ms_ = 0;
     Doing doing_ = Doing::Nothing;
+    CookieMask counted_;
     std::vector<FlowEdit> edits_;
     std::vector<MeterEdit> meter_edits_;
 };

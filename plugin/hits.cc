@@ -18,7 +18,8 @@ base_name(Direction direction, int rule)
 } // namespace
 
 std::set<int64_t>
-Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
+Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows,
+              const CookieMask &which)
 {
     bool first = !seen_.count(bridge);
     std::map<int64_t, SeenFlows> &before = seen_[bridge];
@@ -48,7 +49,13 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows)
             changed.insert(number);
         }
     }
-    before = std::move(now);
+    std::erase_if(before, [&](const auto &filter) {
+        Cookie cookie{{FlowOwner::Filter, static_cast<uint32_t>(filter.first)},
+                      std::nullopt,
+                      0};
+        return which.covers(cookie.encode());
+    });
+    before.merge(now);
     return changed;
 }
 

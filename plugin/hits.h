@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "flows/counting.h"
 #include "flows/flow.h"
 #include "plugin/model.h"
 
@@ -29,10 +30,12 @@ struct RuleCount {
 
 class Hits {
 public:
-    /* All flows of rules on 'bridge' have been counted.  Returns the numbers
-     * of the filters that have flows, or packets decided, since. */
+    /* The flows of rules on 'bridge' have been counted: all of them the first
+     * time, else all of the filters whose cookies 'which' covers.  Returns the
+     * numbers of those that have flows, or packets decided, since. */
     std::set<int64_t> counted(const std::string &bridge,
-                              const std::vector<RuleCount> &);
+                              const std::vector<RuleCount> &,
+                              const CookieMask &which = counted_flows());
     bool has_counted(const std::string &bridge) const
     {
         return seen_.count(bridge);

@@ -9,6 +9,7 @@
 
 #include "flows/delivery.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/beat.h"
 #include "plugin/netlink_watch.h"
 #include "plugin/switch_routes.h"
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr uint16_t VXLAN_PORT = 4789;
 
-constexpr int TICK_MS = 1000;
 /* Destinations asked again in a tick: each once in this many ticks, unless
  * vswitchd would have to answer more than the limit. */
 constexpr size_t TICKS_PER_PASS = 5;
@@ -195,7 +195,7 @@ Underlay::Impl::tick()
     if (time_msec() < tick_ms || watched.empty()) {
         return;
     }
-    tick_ms = time_msec() + TICK_MS;
+    tick_ms = beat_after(time_msec());
 
     size_t n = (watched.size() + TICKS_PER_PASS - 1) / TICKS_PER_PASS;
     n = std::min(n, MAX_ASKED_PER_TICK);
@@ -265,7 +265,7 @@ Underlay::Impl::keep_legs()
     if (time_msec() < leg_ms || legs.empty()) {
         return;
     }
-    leg_ms = time_msec() + TICK_MS;
+    leg_ms = beat_after(time_msec());
     for (const std::string &bridge : legs) {
         const Link *link = netlink.link(bridge);
         if (!link) {

@@ -22,6 +22,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_contest.cc \
+	tests/unit/test_counting.cc \
 	tests/unit/test_cover.cc \
 	tests/unit/test_decide.cc \
 	tests/unit/test_desire_network.cc \
@@ -169,6 +170,7 @@ LAB_FILES = \
 	tests/chaos/world.py \
 	tests/dummy/__init__.py \
 	tests/dummy/test_daemon.py \
+	tests/dummy/test_database.py \
 	tests/dummy/test_exactness.py \
 	tests/dummy/test_filters.py \
 	tests/dummy/test_flow_counts.py \

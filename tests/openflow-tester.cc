@@ -7,9 +7,11 @@
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <set>
 #include <sstream>
 
+#include "flows/flood_question.h"
 #include "flows/openflow.h"
 #include "flows/pipeline.h"
 #include "ovsdb/ovs_c.h"
@@ -58,12 +60,19 @@ parse_flow(std::istream &in)
     return flow;
 }
 
+/* 'what' is "dump", "counters" or "sum". */
 void
-dump(Openflow *openflow, std::istream &in)
+dump(Openflow *openflow, const std::string &what, std::istream &in)
 {
-    uint64_t cookie, mask;
-    in >> std::hex >> cookie >> mask;
-    openflow->start_dump(cookie, mask);
+    CookieMask which;
+    in >> std::hex >> which.cookie >> which.mask;
+    if (what == "dump") {
+        openflow->start_dump(which.cookie, which.mask);
+    } else if (what == "counters") {
+        openflow->start_counters(which);
+    } else {
+        openflow->start_sums({which}, true);
+    }
     std::optional<SwitchDump> dumped;
     if (!run_until(openflow, [&] {
             dumped = openflow->take_dump();
@@ -71,6 +80,10 @@ dump(Openflow *openflow, std::istream &in)
         })) {
         std::cout << "no answer\n";
         return;
+    }
+    for (const FlowSum &sum : dumped->sums) {
+        std::cout << "n_packets=" << sum.packets << " n_bytes=" << sum.bytes
+                  << " flow_count=" << sum.flows << "\n";
     }
     for (const FlowStats &flow : dumped->flows) {
         std::cout << flow.flow.to_string() << " n_packets=" << flow.n_packets
@@ -197,6 +210,7 @@ main(int argc, char *argv[])
     vlog_set_levels(nullptr, VLF_ANY_DESTINATION, VLL_OFF);
     Openflow openflow(target);
     std::vector<FlowEdit> edits;
+    std::map<std::string, FloodQuestion> questions;
 
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream in(line);
@@ -236,14 +250,16 @@ main(int argc, char *argv[])
             show_tap(in);
         } else if (command == "egress") {
             show_egress(in);
-        } else if (command == "dump") {
-            dump(&openflow, in);
+        } else if (command == "dump" || command == "counters" ||
+                   command == "sum") {
+            dump(&openflow, command, in);
         } else if (command == "count") {
-            std::string bridge, port;
-            uint64_t n = 0;
-            in >> bridge >> port;
-            int error = count_flows_to(bridge, port, &n);
-            std::cout << error << " " << n << "\n";
+            std::string bridge;
+            in >> bridge;
+            FloodCount count =
+                questions.try_emplace(bridge, bridge).first->second.ask_now();
+            std::cout << count.error << " " << count.all << " " << count.flood
+                      << "\n";
         } else if (command == "no-flood") {
             std::string bridge;
             std::set<uint32_t> ports, done;

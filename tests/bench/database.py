@@ -1,10 +1,46 @@
 """A connection to an OVSDB server that one program keeps: edits one at a
 time, and sees what comes of them without asking."""
 
+import codecs
 import json
+import re
 import select
 import socket
 import time
+
+# A string, which may end in a later piece, or a brace outside of strings.
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}]', re.DOTALL)
+
+
+class Messages:
+    """Cuts what comes in pieces into its JSON objects.  Each character is
+    looked at once, however many pieces an object has: an update of 20,000
+    rows has hundreds, and who reads it must not disturb what it measures."""
+
+    def __init__(self):
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._begun = []            # Of an object, what is known to be whole.
+        self._rest = ""             # A string that has not ended.
+        self._depth = 0
+
+    def feed(self, piece):
+        """The objects that end in 'piece'."""
+        text, objects = self._rest + self._decode(piece), []
+        begin, end = 0, len(text)
+        for token in TOKEN.finditer(text):
+            if token[0] == "{":
+                self._depth += 1
+            elif token[0] == "}":
+                self._depth -= 1
+                if not self._depth:
+                    self._begun.append(text[begin:token.end()])
+                    objects.append(json.loads("".join(self._begun)))
+                    self._begun, begin = [], token.end()
+            elif not token[1]:
+                end = token.start()
+        self._begun.append(text[begin:end])
+        self._rest = text[end:]
+        return objects
 
 
 class Database:
@@ -17,8 +53,8 @@ class Database:
 
     def __init__(self, path, name, tables=None):
         self.name, self.rows, self.updates = name, {}, 0
-        self._replies, self._text, self._id = {}, "", 0
-        self._decoder = json.JSONDecoder()
+        self._replies, self._id = {}, 0
+        self._messages = Messages()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         if tables:
@@ -77,13 +113,7 @@ class Database:
         data = self._socket.recv(1 << 20)
         if not data:
             raise ConnectionError(f"the server of {self.name} hung up")
-        self._text += data.decode()
-        while self._text:
-            try:
-                message, end = self._decoder.raw_decode(self._text)
-            except ValueError:
-                return  # Not all of it is here yet.
-            self._text = self._text[end:].lstrip()
+        for message in self._messages.feed(data):
             if message.get("method") == "echo":
                 self._send({"id": message["id"], "error": None,
                             "result": message["params"]})

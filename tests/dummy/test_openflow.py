@@ -142,6 +142,27 @@ class OpenflowTest(unittest.TestCase):
         self.assertIn("reg0=0x2", lines[0])
         self.assertEqual(len(self.dump(0, 0)), 4)
 
+    def test_counters_are_read_with_what_tells_rules_apart_and_no_more(self):
+        rule, sent = 0x6d72200000510064, 0x6d72300000710000
+        self.tester.edit([
+            "add " + flow_words(0, 7, "udp", "drop", rule),
+            "add " + flow_words(1, 7, "reg2=7", "drop", sent)])
+        self.switch.appctl("netdev-dummy/receive", "p101",
+                           "in_port(101),eth_type(0x0800),ipv4(proto=17)")
+        self.switch.appctl("revalidator/purge")
+        shown = self.tester.ask("counters 6d72200000000000 ffffe00000000000")
+        self.assertEqual(
+            sorted(line.split(" n_bytes")[0] for line in shown),
+            ["table=0,priority=7,cookie=0x%x,udp actions= n_packets=1" % rule,
+             "table=1,priority=7,cookie=0x%x actions= n_packets=0" % sent])
+        size, = {line.split("n_bytes=")[1] for line in shown} - {"0"}
+        self.assertEqual(
+            self.tester.ask("sum 6d72200000000000 ffffe00000000000"),
+            ["n_packets=1 n_bytes=%s flow_count=2" % size])
+        self.assertEqual(self.tester.ask("sum 6d72300000700000 "
+                                         "fffffffffff00000"),
+                         ["n_packets=0 n_bytes=0 flow_count=1"])
+
     def test_an_add_keeps_the_counters_and_changes_cookie_and_actions(self):
         self.tester.edit(["add " + flow_words(0, 5, "in_port=101", "drop")])
         self.switch.appctl("netdev-dummy/receive", "p101",
@@ -304,11 +325,35 @@ class AskTest(unittest.TestCase):
                          "OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15"):
             self.switch.vsctl("set", "bridge", "br-int",
                               "protocols=" + versions)
-            self.assertEqual(
-                self.tester.ask("count %s FLOOD" % self.target), ["0 2"],
-                versions)
-            self.assertEqual(self.tester.ask("count %s ALL" % self.target),
-                             ["0 1"], versions)
+            self.assertEqual(self.count(), "0 1 2", versions)
+
+    def count(self, bridge=None):
+        answer, = self.tester.ask("count %s" % (bridge or self.target))
+        return answer
+
+    def heard(self):
+        """OpenFlow messages that vswitchd has received so far."""
+        return int(self.switch.appctl("coverage/read-counter",
+                                      "vconn_received"))
+
+    def test_flows_are_counted_again_over_the_same_connection(self):
+        self.assertEqual(self.count(), "0 0 0")
+        self.switch.ofctl("add-flow", "br-int", "actions=flood")
+        before = self.heard()
+        self.assertEqual(self.count(), "0 0 1")
+        self.assertEqual(self.heard() - before, 2, "no hello")
+
+    def test_flows_are_counted_by_a_switch_that_has_restarted(self):
+        self.switch.ofctl("add-flow", "br-int", "actions=flood")
+        self.assertEqual(self.count(), "0 0 1")
+        self.switch.stop_vswitchd()
+        self.assertNotEqual(self.count().split()[0], "0")
+        self.switch.start_vswitchd()
+        self.assertEqual(self.count(), "0 0 0")
+        self.switch.ofctl("add-flow", "br-int", "actions=all")
+        self.switch.stop_vswitchd()
+        self.switch.start_vswitchd()
+        self.assertEqual(self.count(), "0 0 0")
 
     def test_no_flood_is_set_on_one_port_only(self):
         self.assertEqual(self.tester.ask("no-flood %s 2" % self.target),
@@ -338,14 +383,12 @@ class AskTest(unittest.TestCase):
         self.assertGreater(int(answer.split()[0]), 0)
 
     def test_a_bridge_that_is_not_there_is_an_error(self):
-        answer, = self.tester.ask("count %s FLOOD"
-                                  % self.switch.target("br-none"))
-        self.assertEqual(answer, "2 0")
+        self.assertEqual(self.count(self.switch.target("br-none")), "2 0 0")
 
     def test_a_switch_that_does_not_answer_costs_about_a_second(self):
         self.switch.vswitchd.send_signal(signal.SIGSTOP)
         try:
-            for question in ("count %s FLOOD", "no-flood %s 2"):
+            for question in ("count %s", "no-flood %s 2"):
                 begin = time.monotonic()
                 answer, = self.tester.ask(question % self.target)
                 self.assertGreater(int(answer.split()[0]), 0)

@@ -61,6 +61,18 @@ TEST_F(HitsTest, AreSummedOverARulesFlows)
     EXPECT_EQ(row.inbound_hits, (Map{{100, 9}, {200, 1}}));
 }
 
+TEST_F(HitsTest, StayWhileFlowsOfOtherFiltersAreCounted)
+{
+    count({flow(100, "tcp", 3), flow(200, "ip", 4)});
+    hits.counted("br-mirror", {}, *chunk_of({FlowOwner::Filter, 4000}));
+    count({flow(100, "tcp", 5), flow(200, "ip", 4)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 5}, {200, 4}}));
+    hits.counted("br-mirror", {}, *chunk_of({FlowOwner::Filter, NUMBER}));
+    count({flow(100, "tcp", 1), flow(200, "ip", 0)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 6}, {200, 4}}))
+        << "made anew in between";
+}
+
 TEST_F(HitsTest, OfARuleThatIsNotInstalledAreUnknown)
 {
     count({flow(200, "ip", 2)});

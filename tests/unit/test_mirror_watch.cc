@@ -49,6 +49,14 @@ TEST_F(MirrorWatchTest, OneThatIsCountedLives)
     EXPECT_TRUE(watch.dead().empty());
 }
 
+TEST_F(MirrorWatchTest, PatienceBeginsAnewAfterItWasCounted)
+{
+    judge(start);
+    judge(start + PATIENCE_MS - 1, {"mirror-out-1"});
+    EXPECT_FALSE(judge(start + PATIENCE_MS));
+    EXPECT_TRUE(watch.dead().empty());
+}
+
 TEST_F(MirrorWatchTest, LivesAgainAsSoonAsItIsCounted)
 {
     judge(start);

@@ -72,6 +72,7 @@ public:
 private:
     struct Subjects { /* Whom a transaction tells of. */
         std::set<Uuid> tunnels, filters;
+        bool others = false; /* Than tunnels. */
     };
     /* vswitchd is away when it owes us something for so long. */
     static constexpr int64_t AWAY_MS = 1500;

@@ -416,9 +416,10 @@ Agent::report_chassis(ControlWrite *write)
     /* The latest cfg is answered by those whom it concerns, once all that
      * came with it is in force and said. */
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
-                   unjudged_.empty() && underway_since_ms_.empty() &&
-                   write->empty() && !switch_.busy() &&
-                   desired_.facts().settled && actual_.unproven.empty();
+                   unjudged_.empty() && reporting_.empty() &&
+                   underway_since_ms_.empty() && write->empty() &&
+                   !switch_.busy() && desired_.facts().settled &&
+                   actual_.unproven.empty();
     if (control_.cfg() != chassis.cfg && settled &&
         (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = control_.cfg();
@@ -464,19 +465,23 @@ Agent::report()
     ControlWrite write;
     Subjects subjects;
     report_tunnels(context, &write, &subjects);
-    /* The rest, of which there is little, goes alone: none of it is written
-     * twice at once. */
-    bool alone = !control_.writing();
-    if (alone && !early) {
+    /* The rest, of which there is little, is in one transaction at a time, so
+     * that none of it is written twice at once. */
+    subjects.others = std::none_of(
+        reporting_.begin(), reporting_.end(),
+        [](const auto &transaction) { return transaction.second.others; });
+    if (subjects.others && !early) {
         report_filters(&write, &subjects);
     }
     concerned_ |= !write.empty();
-    if (alone) {
+    if (subjects.others) {
         write.put_reports = prober_.reports(control_.reports());
     }
-    if (!cleanup_ && alone) {
-        report_chassis(&write);
-    } else if (alone && write.empty() &&
+    if (!cleanup_) {
+        if (subjects.others) {
+            report_chassis(&write);
+        }
+    } else if (!control_.writing() && write.empty() &&
                desired_.model().tunnel_statuses.empty() &&
                actual_.rows == SwitchRows{} && !left_) {
         left_ = true;
@@ -484,6 +489,9 @@ Agent::report()
         return;
     }
     if (!write.empty()) {
+        subjects.others = !write.put_filters.empty() ||
+                          !write.delete_filters.empty() ||
+                          !write.put_reports.empty() || write.chassis;
         reporting_[control_.start(write)] = std::move(subjects);
     }
     if (more_to_report_ && !control_.busy()) {

@@ -68,7 +68,9 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
     }
     Counters before = counters->second;
     count(&counters->second, name, count_of(value));
-    if (!(before == counters->second)) {
+    if (before == counters->second) {
+        counters->second = before; /* Which its row shares, mostly. */
+    } else {
         unreported_.insert(*id);
     }
 }

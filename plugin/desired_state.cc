@@ -72,7 +72,7 @@ DesiredState::index_target(const Uuid &id,
             continue;
         }
         for (const std::string &name : target_names(*resource)) {
-            std::set<Uuid> &sharing = by_target_[name];
+            FlatSet<Uuid> &sharing = by_target_[name];
             for (const Uuid &other : sharing) {
                 dirty_dependents(other);
             }
@@ -96,7 +96,7 @@ DesiredState::index_source(const Uuid &id, const Tunnel *before,
 {
     auto mark = [&](const Tunnel &tunnel) {
         if (may_have_troubled_siblings(tunnel)) {
-            const std::set<Uuid> &siblings = by_source_[tunnel.source];
+            const FlatSet<Uuid> &siblings = by_source_[tunnel.source];
             dirty_.insert(siblings.begin(), siblings.end());
         }
     };
@@ -122,7 +122,7 @@ DesiredState::index_source(const Uuid &id, const Tunnel *before,
 bool
 DesiredState::may_have_troubled_siblings(const Tunnel &tunnel) const
 {
-    const std::set<Uuid> *siblings = value_of(by_source_, tunnel.source);
+    const FlatSet<Uuid> *siblings = value_of(by_source_, tunnel.source);
     const size_t *alike = value_of(alike_, likeness(tunnel));
     return (siblings && siblings->size() > Limits{}.tunnels_per_source) ||
            (alike && *alike > 1);
@@ -190,8 +190,12 @@ DesiredState::apply(const ModelDelta &delta)
         }
     }
     for (const auto &[id, tunnel] : delta.tunnels) {
+        const Tunnel *before = find(model_.tunnels, id);
+        if (before && tunnel && *before == *tunnel) {
+            continue; /* All are sent again after some losses of connection. */
+        }
         dirty_.insert(id);
-        index_source(id, find(model_.tunnels, id), tunnel);
+        index_source(id, before, tunnel);
     }
     for (const auto &[id, filter] : delta.filters) {
         filter_problems_.erase(id);
@@ -204,6 +208,11 @@ DesiredState::apply(const ModelDelta &delta)
     apply_statuses(delta);
     note_guarded(delta);
     pm::apply(&model_, delta);
+    for (const auto &[id, status] : delta.tunnel_statuses) {
+        if (status) {
+            conditions_.share(&model_.tunnel_statuses.at(id).conditions);
+        }
+    }
 }
 
 namespace {
@@ -436,6 +445,7 @@ DesiredState::update()
         for (const Uuid &id : dirty) {
             unlink(id);
             TunnelDesire after = desire_tunnel(id);
+            conditions_.share(&after.conditions);
             TunnelDesire &before = tunnels_[id];
             if (!(before == after)) {
                 place(id, before, after);

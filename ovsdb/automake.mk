@@ -7,11 +7,14 @@ libpmovs_la_SOURCES = \
 	ovsdb/control_db.cc \
 	ovsdb/control_db.h \
 	ovsdb/control_db_impl.h \
+	ovsdb/control_db_read.cc \
 	ovsdb/control_db_write.cc \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \
 	ovsdb/control_rows_status.cc \
 	ovsdb/control_rows_write.cc \
+	ovsdb/idl_pool.cc \
+	ovsdb/idl_pool.h \
 	ovsdb/ovs_c.h \
 	ovsdb/probe_rows.cc \
 	ovsdb/probe_rows.h \

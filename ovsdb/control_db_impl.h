@@ -4,8 +4,10 @@
 
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
+#include "ovsdb/idl_pool.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/nic_links.h"
+#include "plugin/pool.h"
 
 namespace pm {
 
@@ -24,8 +26,12 @@ struct ControlDb::Impl {
     bool complete = false;
     bool inputs_changed = false; /* Or rows other than tunnels did. */
     References references;
+    IdlPool pool;                                /* Of 'idl'. */
+    Pool<SharedMap<std::string, int64_t>> bases; /* Of counters. */
 
-    Model seen;       /* What the IDL holds. */
+    /* What the IDL holds, but for tunnels and their status rows: there are
+     * thousands, of which 'references' knows what is needed here. */
+    Model seen;
     ModelDelta fresh; /* Not yet taken; additions and changes. */
     NicLinks links;   /* Of what has been taken. */
     ModelDelta gone;  /* Deletions that count once the view is complete. */
@@ -48,11 +54,25 @@ struct ControlDb::Impl {
     /* Parents of child rows that changed, to be read again. */
     std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
                                    const std::map<Uuid, std::set<Uuid>> &);
-    void note(const Uuid &, const Tunnel *before, const Tunnel *after);
-    void note(const Uuid &, const TunnelStatus *before,
-              const TunnelStatus *after);
+    std::set<Uuid> seen_rows(const Table<Tunnel> Model::*) const;
+    std::set<Uuid> seen_rows(const Table<TunnelStatus> Model::*) const;
     template <typename Value>
-    void note(const Uuid &, const Value *before, const Value *after);
+    std::set<Uuid> seen_rows(const Table<Value> Model::*) const;
+    bool has_seen(const Table<Tunnel> Model::*, const Uuid &) const;
+    bool has_seen(const Table<TunnelStatus> Model::*, const Uuid &) const;
+    template <typename Value>
+    bool has_seen(const Table<Value> Model::*, const Uuid &) const;
+    bool see(Table<Tunnel> Model::*, const Uuid &, const Tunnel *);
+    bool see(Table<TunnelStatus> Model::*, const Uuid &, const TunnelStatus *);
+    template <typename Value>
+    bool see(Table<Value> Model::*, const Uuid &, const Value *);
+    void forget_seen();
+    void keep_once(const pmrec_mirror_tunnel *, Tunnel *);
+    void keep_once(const pmrec_tunnel_status *, TunnelStatus *);
+    template <typename Row, typename Value>
+    void keep_once(const Row *, Value *)
+    {
+    }
     void set_broken(const Uuid &, std::optional<Problem>);
     void put(const std::optional<Uuid> &, const TunnelStatus &);
     void put(const std::optional<Uuid> &, const FilterStatus &);

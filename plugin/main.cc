@@ -1,7 +1,9 @@
 /* ovs-mirrord: keeps this hypervisor's switch as the Mirror Tunnels of the
  * control database say. */
 #include <getopt.h>
+#include <malloc.h>
 
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 
@@ -128,6 +130,36 @@ on_memory_usage(const pm::Agent &agent)
     simap_destroy(&usage);
 }
 
+/* Gives back to the system what a long pass took for the moment, as a start
+ * with thousands of tunnels does: the C library keeps it, and most daemons'
+ * longest pass is their first. */
+class MemoryTrim {
+public:
+    /* Between waking up and waiting. */
+    void began() { began_ms_ = time_msec(); }
+    void ended()
+    {
+        long long now = time_msec();
+        if (now - began_ms_ >= LONG_PASS_MS) {
+            due_ms_ = now + QUIET_MS;
+        } else if (now >= due_ms_) {
+#ifdef __GLIBC__
+            malloc_trim(0);
+#endif
+            due_ms_ = LLONG_MAX;
+        }
+        poll_timer_wait_until(due_ms_);
+    }
+
+private:
+    static constexpr long long LONG_PASS_MS = 200;
+    /* One such pass follows another: after the last of them. */
+    static constexpr long long QUIET_MS = 1000;
+
+    long long began_ms_ = 0;
+    long long due_ms_ = LLONG_MAX;
+};
+
 } // namespace
 
 int
@@ -159,7 +191,9 @@ main(int argc, char *argv[])
         daemonize_complete();
         VLOG_INFO("%s %s (Open vSwitch library %s)", program_name, PM_VERSION,
                   PM_OVS_VERSION);
+        MemoryTrim trim;
         for (;;) {
+            trim.began();
             on_memory_usage(agent);
             memory_run();
             if (exit.cleanup) {
@@ -175,6 +209,7 @@ main(int argc, char *argv[])
             agent.wait();
             trace.wait();
             unixctl_server_wait(unixctl);
+            trim.ended();
             poll_block();
         }
     }

@@ -35,9 +35,8 @@ DesiredState::unlink(const Uuid &tunnel)
 void
 DesiredState::dirty_dependents(const Uuid &on)
 {
-    auto i = dependents_.find(on);
-    if (i != dependents_.end()) {
-        dirty_.insert(i->second.begin(), i->second.end());
+    if (const auto *tunnels = value_of(dependents_, on)) {
+        dirty_.insert(tunnels->begin(), tunnels->end());
     }
 }
 
@@ -157,9 +156,8 @@ DesiredState::apply(const ModelDelta &delta)
         }
     });
     auto dirty_between = [&](const Uuid &from, const Uuid &to) {
-        auto i = by_vpcs_.find({from, to});
-        if (i != by_vpcs_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_vpcs_, {from, to})) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     };
     for (const auto &[id, peering] : delta.peerings) {
@@ -319,9 +317,8 @@ DesiredState::set_switch(const SwitchFacts &facts)
     rows_dirty_ = guards_dirty_ = true;
 
     auto dirty_nic = [&](const std::string &iface_id) {
-        auto i = by_iface_id_.find(iface_id);
-        if (i != by_iface_id_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_iface_id_, iface_id)) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     };
     if (facts.settings != before.settings) {
@@ -410,9 +407,8 @@ DesiredState::set_paths(const std::map<PathKey, Path> &changed)
     for (const auto &[key, path] : changed) {
         rows_dirty_ |= paths_[key].port_taken != path.port_taken;
         paths_[key] = path;
-        auto i = by_path_.find(key);
-        if (i != by_path_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_path_, key)) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     }
 }

@@ -7,6 +7,7 @@ libpmovs_la_SOURCES = \
 	ovsdb/control_db.cc \
 	ovsdb/control_db.h \
 	ovsdb/control_db_impl.h \
+	ovsdb/control_db_read.cc \
 	ovsdb/control_db_write.cc \
 	ovsdb/control_rows.cc \
 	ovsdb/control_rows.h \

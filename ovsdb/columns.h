@@ -249,6 +249,11 @@ public:
         }
         put(c, d);
     }
+    template <typename K, typename V>
+    void set(const Column &c, const SharedMap<K, V> &map) const
+    {
+        set(c, map.map());
+    }
     /* An optional column: 'value' through 'convert', or empty. */
     template <typename T, typename F>
     void set_optional(const Column &c, const std::optional<T> &value,

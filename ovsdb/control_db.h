@@ -21,8 +21,13 @@ namespace pm {
 
 /* One transaction's worth of what a hypervisor may write. */
 struct ControlWrite {
+    struct PutTunnel {
+        std::optional<Uuid> row; /* To write over, or none for a new one. */
+        TunnelStatus status;
+        const TunnelStatus *before; /* What that row holds, or null. */
+    };
+    std::vector<PutTunnel> put_tunnels;
     /* Each with the row to write over, or none for a new one. */
-    std::vector<std::pair<std::optional<Uuid>, TunnelStatus>> put_tunnels;
     std::vector<std::pair<std::optional<Uuid>, FilterStatus>> put_filters;
     std::vector<Uuid> delete_tunnels; /* Tunnel_Status rows, ours. */
     std::vector<Uuid> delete_filters; /* Filter_Status rows, ours. */

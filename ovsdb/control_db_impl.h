@@ -28,7 +28,9 @@ struct ControlDb::Impl {
     bool inputs_changed = false; /* Or rows other than tunnels did. */
     References references;
 
-    Model seen;       /* What the IDL holds. */
+    /* What the IDL holds, but for tunnels and their status rows: there are
+     * thousands, of which 'references' knows what is needed here. */
+    Model seen;
     ModelDelta fresh; /* Not yet taken; additions and changes. */
     NicLinks links;   /* Of what has been taken. */
     ModelDelta gone;  /* Deletions that count once the view is complete. */
@@ -53,13 +55,21 @@ struct ControlDb::Impl {
     /* Parents of child rows that changed, to be read again. */
     std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
                                    const std::map<Uuid, std::set<Uuid>> &);
-    void note(const Uuid &, const Tunnel *before, const Tunnel *after);
-    void note(const Uuid &, const TunnelStatus *before,
-              const TunnelStatus *after);
+    std::set<Uuid> seen_rows(const Table<Tunnel> Model::*) const;
+    std::set<Uuid> seen_rows(const Table<TunnelStatus> Model::*) const;
     template <typename Value>
-    void note(const Uuid &, const Value *before, const Value *after);
+    std::set<Uuid> seen_rows(const Table<Value> Model::*) const;
+    bool has_seen(const Table<Tunnel> Model::*, const Uuid &) const;
+    bool has_seen(const Table<TunnelStatus> Model::*, const Uuid &) const;
+    template <typename Value>
+    bool has_seen(const Table<Value> Model::*, const Uuid &) const;
+    bool see(Table<Tunnel> Model::*, const Uuid &, const Tunnel *);
+    bool see(Table<TunnelStatus> Model::*, const Uuid &, const TunnelStatus *);
+    template <typename Value>
+    bool see(Table<Value> Model::*, const Uuid &, const Value *);
+    void forget_seen();
     void set_broken(const Uuid &, std::optional<Problem>);
-    void put(const std::optional<Uuid> &, const TunnelStatus &);
+    void put(const ControlWrite::PutTunnel &);
     void put(const std::optional<Uuid> &, const FilterStatus &);
     void put(const Chassis &);
     void put(const ProbeReport &);

@@ -74,25 +74,25 @@ ControlDb::Impl::see_ended()
 }
 
 void
-ControlDb::Impl::put(const std::optional<Uuid> &id, const TunnelStatus &status)
+ControlDb::Impl::put(const ControlWrite::PutTunnel &put)
 {
-    if (id) {
-        struct uuid uuid = to_ovs_uuid(*id);
+    if (put.row) {
+        struct uuid uuid = to_ovs_uuid(*put.row);
         const struct pmrec_tunnel_status *row =
             pmrec_tunnel_status_get_for_uuid(idl, &uuid);
         if (row) {
-            write(row, status, find(seen.tunnel_statuses, *id));
+            write(row, put.status, put.before);
         }
         return;
     }
     /* The row must not outlive its reason: the commit fails if the tunnel
      * went meanwhile. */
-    struct uuid uuid = to_ovs_uuid(status.tunnel);
+    struct uuid uuid = to_ovs_uuid(put.status.tunnel);
     const struct pmrec_mirror_tunnel *tunnel =
         pmrec_mirror_tunnel_get_for_uuid(idl, &uuid);
     if (tunnel) {
         pmrec_mirror_tunnel_verify_account(tunnel);
-        write(pmrec_tunnel_status_insert(txn), status, nullptr);
+        write(pmrec_tunnel_status_insert(txn), put.status, nullptr);
     }
 }
 
@@ -188,8 +188,8 @@ ControlDb::start(const ControlWrite &w)
     i.txn = ovsdb_idl_txn_create(i.idl);
     ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",
                               i.inputs.chassis.c_str());
-    for (const auto &[row, status] : w.put_tunnels) {
-        i.put(row, status);
+    for (const ControlWrite::PutTunnel &put : w.put_tunnels) {
+        i.put(put);
     }
     for (const auto &[row, status] : w.put_filters) {
         i.put(row, status);

@@ -87,6 +87,7 @@ private:
     void read_switch();
     void watch_layouts(const SwitchFacts &);
     void read_control();
+    void share_counters(const ModelDelta &);
     void read_underlay();
     void run_links();
     void on_read(const std::string &bridge, const LinkEvent &);

@@ -103,7 +103,9 @@ Agent::read_control()
         }
     }
     if (!cleanup_) {
-        desired_.apply(control_.take_changes());
+        ModelDelta delta = control_.take_changes();
+        desired_.apply(delta);
+        share_counters(delta);
         desired_.set_complete(control_.complete());
         if (control_.complete()) {
             desired_.set_keeps_handles(control_.keeps_handles());
@@ -126,6 +128,20 @@ Agent::read_control()
         control_lost_ms_ = 0;
     } else if (!control_lost_ms_) {
         control_lost_ms_ = time_wall_msec();
+    }
+}
+
+/* What was counted and has come back as told is kept once. */
+void
+Agent::share_counters(const ModelDelta &delta)
+{
+    for (const auto &[id, status] : delta.tunnel_statuses) {
+        auto counters =
+            status ? counters_.find(status->tunnel) : counters_.end();
+        if (counters != counters_.end() &&
+            counters->second == status->counters) {
+            counters->second = status->counters;
+        }
     }
 }
 

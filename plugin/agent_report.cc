@@ -70,12 +70,11 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
     if (fresh) {
         counters->second = status->counters;
     }
-    Counters &all = counters->second;
-    auto known = all.values.find(name);
-    std::pair before(known == all.values.end() ? -1 : known->second,
-                     all.bases[name]);
-    count(&all, name, count_of(value));
-    if (before != std::pair(all.values[name], all.bases[name])) {
+    Counters before = counters->second;
+    count(&counters->second, name, count_of(value));
+    if (before == counters->second) {
+        counters->second = before; /* Which its row shares, mostly. */
+    } else {
         unreported_.insert(*id);
     }
 }
@@ -221,8 +220,9 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     }
     underway_since_ms_.erase(id);
     if (edit.op == StatusEdit::Op::Put) {
-        write->put_tunnels.emplace_back(desired_.status_row_of(id),
-                                        std::move(edit.status));
+        write->put_tunnels.push_back({desired_.status_row_of(id),
+                                      std::move(edit.status),
+                                      desired_.status_of(id)});
     } else if (edit.op == StatusEdit::Op::Delete) {
         write->delete_tunnels.push_back(*desired_.status_row_of(id));
     }

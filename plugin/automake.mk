@@ -35,6 +35,7 @@ libpmcore_la_SOURCES = \
 	plugin/filter_cost.cc \
 	plugin/filter_cost.h \
 	plugin/finish.cc \
+	plugin/flat_set.h \
 	plugin/hits.cc \
 	plugin/hits.h \
 	plugin/json_fields.cc \
@@ -58,6 +59,7 @@ libpmcore_la_SOURCES = \
 	plugin/path.h \
 	plugin/path_text.cc \
 	plugin/path_text.h \
+	plugin/pool.h \
 	plugin/plan.cc \
 	plugin/plan.h \
 	plugin/plan_meters.cc \
@@ -72,6 +74,7 @@ libpmcore_la_SOURCES = \
 	plugin/refusals.h \
 	plugin/settings.cc \
 	plugin/settings.h \
+	plugin/shared_map.h \
 	plugin/slots.cc \
 	plugin/slots.h \
 	plugin/status.cc \

@@ -274,7 +274,7 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
     auto was = site_of(before), is = site_of(after);
     if (was != is) {
         if (was) {
-            std::set<Uuid> &users = site_users_[*was];
+            FlatSet<Uuid> &users = site_users_[*was];
             users.erase(id);
             if (users.empty()) {
                 site_users_.erase(*was);

@@ -70,7 +70,7 @@ void
 DesiredState::use_guard(const GuardKey &key, const Uuid &user, bool use)
 {
     const auto &[bridge, flow] = key;
-    std::set<Uuid> &users = guard_users_[key];
+    FlatSet<Uuid> &users = guard_users_[key];
     bool was_there = !users.empty();
     if (use) {
         users.insert(user);

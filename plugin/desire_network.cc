@@ -38,7 +38,7 @@ DesiredState::ask_permission_of(const Tunnel &tunnel,
 {
     auto condition = desire->conditions.find(PERMITS_VXLAN);
     if (condition != desire->conditions.end()) {
-        condition->second =
+        desire->conditions[PERMITS_VXLAN] =
             ask_permission(model_, resolve_end(model_, tunnel.destination),
                            outer_source)
                 ->to_condition();

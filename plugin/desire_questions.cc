@@ -77,8 +77,9 @@ DesiredState::filter_status_of(const Uuid &filter) const
 std::set<Uuid>
 DesiredState::foreign_statuses_of(const Uuid &tunnel) const
 {
-    const std::set<Uuid> *rows = value_of(foreign_statuses_, tunnel);
-    return rows ? *rows : std::set<Uuid>();
+    const FlatSet<Uuid> *rows = value_of(foreign_statuses_, tunnel);
+    return rows ? std::set<Uuid>(rows->begin(), rows->end())
+                : std::set<Uuid>();
 }
 
 std::optional<OwnerKey>
@@ -160,14 +161,15 @@ DesiredState::filter_of_number(int64_t number) const
 std::set<Uuid>
 DesiredState::tunnels_of_nic(const std::string &iface_id) const
 {
-    const std::set<Uuid> *tunnels = value_of(by_iface_id_, iface_id);
-    return tunnels ? *tunnels : std::set<Uuid>();
+    const FlatSet<Uuid> *tunnels = value_of(by_iface_id_, iface_id);
+    return tunnels ? std::set<Uuid>(tunnels->begin(), tunnels->end())
+                   : std::set<Uuid>();
 }
 
 bool
 DesiredState::is_filter_needed(const Uuid &filter) const
 {
-    const std::set<Uuid> *users = value_of(dependents_, filter);
+    const FlatSet<Uuid> *users = value_of(dependents_, filter);
     return users &&
            std::any_of(users->begin(), users->end(), [&](const Uuid &id) {
                const TunnelDesire &desire = tunnels_.at(id);
@@ -186,7 +188,7 @@ std::set<Uuid>
 DesiredState::tunnels_of(const OwnerKey &key) const
 {
     std::set<Uuid> tunnels;
-    auto add = [&](const std::set<Uuid> *ids) {
+    auto add = [&](const FlatSet<Uuid> *ids) {
         if (ids) {
             tunnels.insert(ids->begin(), ids->end());
         }

@@ -79,7 +79,7 @@ DesiredState::claim_of(const TunnelDesire &d)
 bool
 DesiredState::is_claimed_by_others(const Uuid &id, const Claim &claim) const
 {
-    const std::set<Uuid> *wanting = value_of(wanting_, claim.iface_id);
+    const FlatSet<Uuid> *wanting = value_of(wanting_, claim.iface_id);
     bool others = false;
     if (wanting) {
         for (const Uuid &other : *wanting) {
@@ -171,7 +171,7 @@ DesiredState::share_bridge(const std::string &nic_bridge)
         rows_dirty_ = true;
         auto &costs = flood_costs_[nic_bridge];
         costs.clear();
-        if (const std::set<Uuid> *on = value_of(on_bridge_, nic_bridge)) {
+        if (const FlatSet<Uuid> *on = value_of(on_bridge_, nic_bridge)) {
             for (const Uuid &id : *on) {
                 const TunnelDesire &desire = tunnels_.at(id);
                 if (may_flood(desire)) {

@@ -16,7 +16,7 @@ namespace {
 /* Moves 'id' between the sets of 'index' for keys 'from' and 'to'. */
 template <typename Key>
 void
-move_in(std::map<Key, std::set<Uuid>> *index, const Uuid &id,
+move_in(std::map<Key, FlatSet<Uuid>> *index, const Uuid &id,
         const std::optional<Key> &from, const std::optional<Key> &to)
 {
     if (from == to) {
@@ -55,7 +55,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     move_in(&by_path_, id, before.path, after.path);
     move_in(&by_vpcs_, id, before.vpcs, after.vpcs);
     if (before.path != after.path) { /* Whose port may be taken. */
-        const std::set<Uuid> *users =
+        const FlatSet<Uuid> *users =
             after.path ? value_of(by_path_, *after.path) : nullptr;
         rows_dirty_ |= (before.path && !by_path_.count(*before.path)) ||
                        (users && users->size() == 1);

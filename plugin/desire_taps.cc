@@ -118,7 +118,7 @@ std::vector<TapTunnel>
 DesiredState::copying(const std::string &iface_id) const
 {
     std::vector<TapTunnel> tunnels;
-    if (const std::set<Uuid> *wanting = value_of(wanting_, iface_id)) {
+    if (const FlatSet<Uuid> *wanting = value_of(wanting_, iface_id)) {
         for (const Uuid &id : *wanting) {
             const TunnelDesire &desire = tunnels_.at(id);
             if (desire.egress) {

@@ -12,14 +12,13 @@ namespace pm {
 void
 DesiredState::depend(const Uuid &tunnel, const Uuid &on)
 {
-    if (dependencies_[tunnel].insert(on).second) {
-        dependents_[on].insert(tunnel);
-    }
+    dependencies_[tunnel].insert(on);
+    dependents_[on].insert(tunnel);
 }
 
 /* Forgets what a tunnel depended on, as of 'before', and does not any more. */
 void
-DesiredState::unlink(const Uuid &tunnel, const std::set<Uuid> &before)
+DesiredState::unlink(const Uuid &tunnel, const FlatSet<Uuid> &before)
 {
     auto now = dependencies_.find(tunnel);
     for (const Uuid &on : before) {
@@ -40,9 +39,8 @@ DesiredState::unlink(const Uuid &tunnel, const std::set<Uuid> &before)
 void
 DesiredState::dirty_dependents(const Uuid &on)
 {
-    auto i = dependents_.find(on);
-    if (i != dependents_.end()) {
-        dirty_.insert(i->second.begin(), i->second.end());
+    if (const auto *tunnels = value_of(dependents_, on)) {
+        dirty_.insert(tunnels->begin(), tunnels->end());
     }
 }
 
@@ -77,7 +75,7 @@ DesiredState::index_target(const Uuid &id,
             continue;
         }
         for (const std::string &name : target_names(*resource)) {
-            std::set<Uuid> &sharing = by_target_[name];
+            FlatSet<Uuid> &sharing = by_target_[name];
             for (const Uuid &other : sharing) {
                 dirty_dependents(other);
             }
@@ -101,7 +99,7 @@ DesiredState::index_source(const Uuid &id, const Tunnel *before,
 {
     auto mark = [&](const Tunnel &tunnel) {
         if (may_have_troubled_siblings(tunnel)) {
-            const std::set<Uuid> &siblings = by_source_[tunnel.source];
+            const FlatSet<Uuid> &siblings = by_source_[tunnel.source];
             dirty_.insert(siblings.begin(), siblings.end());
         }
     };
@@ -127,7 +125,7 @@ DesiredState::index_source(const Uuid &id, const Tunnel *before,
 bool
 DesiredState::may_have_troubled_siblings(const Tunnel &tunnel) const
 {
-    const std::set<Uuid> *siblings = value_of(by_source_, tunnel.source);
+    const FlatSet<Uuid> *siblings = value_of(by_source_, tunnel.source);
     const size_t *alike = value_of(alike_, likeness(tunnel));
     return (siblings && siblings->size() > Limits{}.tunnels_per_source) ||
            (alike && *alike > 1);
@@ -142,7 +140,7 @@ DesiredState::check_end(const Uuid &id, const std::string &path,
     check_resource_itself(model_, resource, path, problems);
     Table<Resource> sharing;
     for (const std::string &name : target_names(resource)) {
-        const std::set<Uuid> &resources = by_target_[name];
+        const FlatSet<Uuid> &resources = by_target_[name];
         if (resources.size() > 1) { /* Not itself alone, as mostly. */
             for (const Uuid &other : resources) {
                 sharing[other] = model_.resources.at(other);
@@ -165,9 +163,8 @@ DesiredState::apply(const ModelDelta &delta)
         }
     });
     auto dirty_between = [&](const Uuid &from, const Uuid &to) {
-        auto i = by_vpcs_.find({from, to});
-        if (i != by_vpcs_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_vpcs_, {from, to})) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     };
     for (const auto &[id, peering] : delta.peerings) {
@@ -198,8 +195,12 @@ DesiredState::apply(const ModelDelta &delta)
         }
     }
     for (const auto &[id, tunnel] : delta.tunnels) {
+        const Tunnel *before = find(model_.tunnels, id);
+        if (before && tunnel && *before == *tunnel) {
+            continue; /* All are sent again after some losses of connection. */
+        }
         dirty_.insert(id);
-        index_source(id, find(model_.tunnels, id), tunnel);
+        index_source(id, before, tunnel);
     }
     for (const auto &[id, filter] : delta.filters) {
         filter_problems_.erase(id);
@@ -212,6 +213,13 @@ DesiredState::apply(const ModelDelta &delta)
     apply_statuses(delta);
     note_guarded(delta);
     pm::apply(&model_, delta);
+    for (const auto &[id, status] : delta.tunnel_statuses) {
+        if (status) {
+            TunnelStatus &kept = model_.tunnel_statuses.at(id);
+            conditions_.share(&kept.conditions);
+            counter_bases_.share(&kept.counters.bases); /* Zero, mostly. */
+        }
+    }
 }
 
 namespace {
@@ -318,9 +326,8 @@ DesiredState::set_switch(const SwitchFacts &facts)
     rows_dirty_ = guards_dirty_ = true;
 
     auto dirty_nic = [&](const std::string &iface_id) {
-        auto i = by_iface_id_.find(iface_id);
-        if (i != by_iface_id_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_iface_id_, iface_id)) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     };
     if (facts.settings != before.settings) {
@@ -409,9 +416,8 @@ DesiredState::set_paths(const std::map<PathKey, Path> &changed)
     for (const auto &[key, path] : changed) {
         rows_dirty_ |= paths_[key].port_taken != path.port_taken;
         paths_[key] = path;
-        auto i = by_path_.find(key);
-        if (i != by_path_.end()) {
-            dirty_.insert(i->second.begin(), i->second.end());
+        if (const auto *tunnels = value_of(by_path_, key)) {
+            dirty_.insert(tunnels->begin(), tunnels->end());
         }
     }
 }
@@ -447,6 +453,7 @@ DesiredState::update()
             if (!node.empty()) {
                 unlink(id, node.mapped());
             }
+            conditions_.share(&after.conditions);
             TunnelDesire &before = tunnels_[id];
             if (!(before == after)) {
                 place(id, before, after);

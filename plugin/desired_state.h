@@ -25,9 +25,11 @@
 #include "flows/delivery.h"
 #include "flows/pipeline.h"
 #include "plugin/check.h"
+#include "plugin/flat_set.h"
 #include "plugin/model.h"
 #include "plugin/next_hops.h"
 #include "plugin/path.h"
+#include "plugin/pool.h"
 #include "plugin/slots.h"
 #include "plugin/switch_rows.h"
 
@@ -93,9 +95,9 @@ struct TunnelDesire {
 
     /* For the status. */
     Health health = Health::Ok;
-    std::map<std::string, std::string> reasons; /* Code -> message. */
+    SharedMap<std::string, std::string> reasons; /* Code -> message. */
     std::string sharing; /* What it means that the NIC shares its Mirrors. */
-    std::map<std::string, Condition> conditions; /* By type. */
+    SharedMap<std::string, Condition> conditions; /* By type. */
     std::optional<Delivery> delivery;
     std::optional<int> effective_packet_length;
 
@@ -236,7 +238,7 @@ private:
                       const std::optional<Tunnel> &after);
     void check_end(const Uuid &resource, const std::string &path, Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
-    void unlink(const Uuid &tunnel, const std::set<Uuid> &before);
+    void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
 
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);
@@ -350,23 +352,25 @@ private:
     Model model_;
     bool complete_ = false, keeps_handles_ = true;
     SwitchFacts facts_;
+    Pool<SharedMap<std::string, Condition>> conditions_;
+    Pool<SharedMap<std::string, int64_t>> counter_bases_;
     bool vswitchd_alive_ = true;
     std::map<PathKey, Path> paths_;
 
     std::set<Uuid> dirty_;
     std::set<Uuid> held_; /* Kept as they were while rows are missing. */
-    std::map<Uuid, std::set<Uuid>> dependents_;   /* On -> tunnels. */
-    std::map<Uuid, std::set<Uuid>> dependencies_; /* Tunnel -> on. */
-    std::map<std::string, std::set<Uuid>> by_iface_id_;
-    std::map<PathKey, std::set<Uuid>> by_path_;
-    std::map<std::pair<Uuid, Uuid>, std::set<Uuid>> by_vpcs_;
-    std::map<Uuid, std::set<Uuid>> by_source_; /* Resource -> tunnels. */
-    std::map<Likeness, size_t> alike_;         /* How many tunnels have it. */
+    std::map<Uuid, FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
+    std::map<Uuid, FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */
+    std::map<std::string, FlatSet<Uuid>> by_iface_id_;
+    std::map<PathKey, FlatSet<Uuid>> by_path_;
+    std::map<std::pair<Uuid, Uuid>, FlatSet<Uuid>> by_vpcs_;
+    std::map<Uuid, FlatSet<Uuid>> by_source_; /* Resource -> tunnels. */
+    std::map<Likeness, size_t> alike_;        /* How many tunnels have it. */
     /* What names a target -> resources. */
-    std::map<std::string, std::set<Uuid>> by_target_;
+    std::map<std::string, FlatSet<Uuid>> by_target_;
     std::map<Uuid, Uuid> own_statuses_;        /* Tunnel -> status row. */
     std::map<Uuid, Uuid> own_filter_statuses_; /* Filter -> status row. */
-    std::map<Uuid, std::set<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
+    std::map<Uuid, FlatSet<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
     std::map<Uuid, Problems> filter_problems_;
     std::set<Uuid> maybe_idle_filters_;
     Numbers<Uuid> tunnel_numbers_, filter_numbers_;
@@ -381,16 +385,16 @@ private:
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
     std::map<NextHopKey, NextHopState> next_hops_;
-    std::map<NextHopKey, std::set<Uuid>> by_next_hop_;
-    std::map<DeliverySite, std::set<Uuid>> site_users_;
+    std::map<NextHopKey, FlatSet<Uuid>> by_next_hop_;
+    std::map<DeliverySite, FlatSet<Uuid>> site_users_;
     std::map<DeliverySite, int64_t> site_numbers_;
     std::map<OwnerKey, Uuid> delivery_owners_; /* Flows -> tunnel. */
     std::set<Uuid> dirty_deliveries_;
 
     std::map<Uuid, TunnelDesire> tunnels_;
-    std::map<std::string, std::set<Uuid>> wanting_;   /* NIC -> tunnels. */
-    std::map<std::string, std::set<Uuid>> on_bridge_; /* NIC bridge ->. */
-    std::map<std::string, SeatPlan> seats_;           /* By NIC bridge. */
+    std::map<std::string, FlatSet<Uuid>> wanting_;   /* NIC -> tunnels. */
+    std::map<std::string, FlatSet<Uuid>> on_bridge_; /* NIC bridge ->. */
+    std::map<std::string, SeatPlan> seats_;          /* By NIC bridge. */
     /* Tunnels that get what is flooded, by NIC bridge. */
     std::map<std::string, std::set<int64_t>> flooded_;
     /* Those that might: by NIC bridge and number, the resubmits of each. */
@@ -402,11 +406,11 @@ private:
     std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* (mirror bridge, filter) -> tunnels that copy through it. */
-    std::map<std::pair<std::string, Uuid>, std::set<Uuid>> filter_users_;
+    std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
     std::map<std::pair<std::string, Uuid>, OwnerKey> filter_keys_;
     /* (mirror bridge, guard flow) -> tunnels that need it, and the zero uuid
      * if it stands whatever tunnels there are. */
-    std::map<std::pair<std::string, Flow>, std::set<Uuid>> guard_users_;
+    std::map<std::pair<std::string, Flow>, FlatSet<Uuid>> guard_users_;
     std::set<std::pair<std::string, Flow>> standing_guards_;
     std::set<Uuid> destination_nics_; /* Resources. */
     bool guards_dirty_ = true;

@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plugin/shared_map.h"
+
 namespace pm {
 
 /* A row's identity in OVSDB. */
@@ -302,9 +304,9 @@ struct Condition {
 };
 
 struct Counters {
-    std::map<std::string, int64_t> values; /* "inbound_packets" ... */
+    SharedMap<std::string, int64_t> values; /* "inbound_packets" ... */
     /* What to add to the switch's own count to get 'values'. */
-    std::map<std::string, int64_t> bases;
+    SharedMap<std::string, int64_t> bases;
 
     bool operator==(const Counters &) const = default;
 };
@@ -324,12 +326,12 @@ struct TunnelStatus {
     int64_t observed_generation = 0;            /* 0: never installed. */
     int64_t observed_filter_generation = 0;
     Health health = Health::Ok;
-    std::map<std::string, std::string> reasons;  /* Code -> message. */
-    std::map<std::string, Condition> conditions; /* By type. */
+    SharedMap<std::string, std::string> reasons;  /* Code -> message. */
+    SharedMap<std::string, Condition> conditions; /* By type. */
     Counters counters;
     /* Of delivery in a VPC: what the copies become there -> the handle that
      * stands for it (flows/delivery.h). */
-    std::map<std::string, int64_t> handles;
+    SharedMap<std::string, int64_t> handles;
     std::vector<std::string> events; /* Bounded, oldest first. */
     int64_t created_ms = 0, updated_ms = 0;
 

@@ -113,6 +113,7 @@ Actual::take_read(const std::string &bridge,
     meters[bridge] = std::move(read_meters);
     for (auto &[owner, now] : read) {
         std::sort(now.begin(), now.end());
+        now.shrink_to_fit(); /* There are thousands of them. */
     }
     auto known = flows.find(bridge);
     std::optional<FlowLoss> lost;

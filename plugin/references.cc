@@ -5,6 +5,21 @@
 
 namespace pm {
 
+namespace {
+
+template <typename Value>
+std::set<Uuid>
+keys_of(const std::map<Uuid, Value> &map)
+{
+    std::set<Uuid> keys;
+    for (const auto &[id, value] : map) {
+        keys.insert(keys.end(), id);
+    }
+    return keys;
+}
+
+} // namespace
+
 void
 References::count(std::map<Uuid, int> *counts, const Uuid &id, int more)
 {
@@ -17,26 +32,37 @@ References::count(std::map<Uuid, int> *counts, const Uuid &id, int more)
 }
 
 void
-References::take(const Uuid &id, const Tunnel *before, const Tunnel *after)
+References::count(const std::optional<Ends> &ends, int more)
 {
-    /* First what comes: what stays is not missed in between. */
-    for (const auto &[tunnel, more] :
-         {std::pair(after, 1), std::pair(before, -1)}) {
-        if (tunnel) {
-            count(&sources_, tunnel->source, more);
-            count(&destinations_, tunnel->destination, more);
-            if (tunnel->filter) {
-                count(&filters_, *tunnel->filter, more);
-            }
+    if (ends) {
+        count(&sources_, ends->source, more);
+        count(&destinations_, ends->destination, more);
+        if (ends->filter) {
+            count(&filters_, *ends->filter, more);
         }
     }
+}
+
+void
+References::take(const Uuid &id, const Tunnel *now)
+{
+    auto known = tunnels_.find(id);
+    std::optional<Ends> before, after;
+    if (known != tunnels_.end()) {
+        before = known->second;
+    }
+    if (now) {
+        after = Ends{now->source, now->destination, now->filter};
+    }
+    /* First what comes: what stays is not missed in between. */
+    count(after, 1);
+    count(before, -1);
     if (after) {
-        source_of_[id] = after->source;
+        tunnels_[id] = *after;
         gone_.erase(id);
-    } else {
-        source_of_.erase(id);
-        if (before && statuses_.count(id) &&
-            asked_sources_.count(before->source)) {
+    } else if (before) {
+        tunnels_.erase(known);
+        if (own_by_tunnel_.count(id) && asked_sources_.count(before->source)) {
             gone_.insert(id);
         }
     }
@@ -44,26 +70,36 @@ References::take(const Uuid &id, const Tunnel *before, const Tunnel *after)
 }
 
 void
-References::take(const Uuid &id, const TunnelStatus *before,
-                 const TunnelStatus *after, const std::string &own_chassis)
+References::take(const Uuid &id, const TunnelStatus *now,
+                 const std::string &own_chassis)
 {
-    if (before && before->chassis == own_chassis) {
-        auto of = statuses_.find(before->tunnel);
-        of->second.erase(id);
-        if (of->second.empty()) {
-            statuses_.erase(of);
-        }
-    }
-    if (after && after->chassis == own_chassis) {
-        statuses_[after->tunnel][id] = after->bound;
-    }
-    for (const TunnelStatus *status : {before, after}) {
-        if (status) {
-            if (!statuses_.count(status->tunnel)) {
-                gone_.erase(status->tunnel);
+    std::set<Uuid> concerned;
+    auto known = statuses_.find(id);
+    if (known != statuses_.end()) {
+        const Uuid &tunnel = known->second.tunnel;
+        concerned.insert(tunnel);
+        if (known->second.own) {
+            auto of = own_by_tunnel_.find(tunnel);
+            of->second.erase(id);
+            if (of->second.empty()) {
+                own_by_tunnel_.erase(of);
             }
-            judge(status->tunnel);
         }
+        statuses_.erase(known);
+    }
+    if (now) {
+        bool own = now->chassis == own_chassis;
+        concerned.insert(now->tunnel);
+        statuses_[id] = {now->tunnel, own, now->bound};
+        if (own) {
+            own_by_tunnel_[now->tunnel].insert(id);
+        }
+    }
+    for (const Uuid &tunnel : concerned) {
+        if (!own_by_tunnel_.count(tunnel)) {
+            gone_.erase(tunnel);
+        }
+        judge(tunnel);
     }
 }
 
@@ -71,19 +107,20 @@ References::take(const Uuid &id, const TunnelStatus *before,
 void
 References::judge(const Uuid &tunnel)
 {
-    auto statuses = statuses_.find(tunnel);
-    auto source = source_of_.find(tunnel);
-    bool ours = statuses != statuses_.end();
+    auto rows = own_by_tunnel_.find(tunnel);
+    auto ends = tunnels_.find(tunnel);
+    bool ours = rows != own_by_tunnel_.end();
     /* Most are found by their source: a clause less for each.  One that went
      * although it was asked for is deleted, or some row writer gave it another
      * source: either way it is not ours to serve, and each change of a
      * condition sends all of its clauses. */
     bool single =
         ours && !gone_.count(tunnel) &&
-        (source == source_of_.end() || !asked_sources_.count(source->second));
+        (ends == tunnels_.end() || !asked_sources_.count(ends->second.source));
     bool unbound =
-        ours && std::any_of(statuses->second.begin(), statuses->second.end(),
-                            [](const auto &s) { return !s.second; });
+        ours &&
+        std::any_of(rows->second.begin(), rows->second.end(),
+                    [&](const Uuid &id) { return !statuses_.at(id).bound; });
     changed_ |=
         single ? singles_.insert(tunnel).second : singles_.erase(tunnel) > 0;
     changed_ |=
@@ -95,10 +132,22 @@ References::set_sources(std::set<Uuid> sources)
 {
     if (sources != asked_sources_) {
         asked_sources_ = std::move(sources);
-        for (const auto &[tunnel, rows] : statuses_) {
+        for (const auto &[tunnel, rows] : own_by_tunnel_) {
             judge(tunnel);
         }
     }
+}
+
+std::set<Uuid>
+References::tunnels() const
+{
+    return keys_of(tunnels_);
+}
+
+std::set<Uuid>
+References::statuses() const
+{
+    return keys_of(statuses_);
 }
 
 bool

@@ -3,9 +3,11 @@
 #define PLUGIN_REFERENCES_H 1
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
+#include "plugin/flat_set.h"
 #include "plugin/model.h"
 
 namespace pm {
@@ -14,14 +16,19 @@ namespace pm {
  * they refer to few rows, so this is kept as they come and go. */
 class References {
 public:
-    /* Row 'id' of the model was 'before' and is 'after'; null: not there. */
-    void take(const Uuid &id, const Tunnel *before, const Tunnel *after);
-    void take(const Uuid &id, const TunnelStatus *before,
-              const TunnelStatus *after, const std::string &own_chassis);
+    /* Row 'id' is 'now'; null: not there. */
+    void take(const Uuid &id, const Tunnel *now);
+    void take(const Uuid &id, const TunnelStatus *now,
+              const std::string &own_chassis);
     /* Resources whose tunnels are asked for; others' are, one by one, where
      * there is a status row of ours. */
     void set_sources(std::set<Uuid> sources);
 
+    /* Rows that are there. */
+    bool has_tunnel(const Uuid &id) const { return tunnels_.count(id) > 0; }
+    bool has_status(const Uuid &id) const { return statuses_.count(id) > 0; }
+    std::set<Uuid> tunnels() const;
+    std::set<Uuid> statuses() const;
     /* How many tunnels refer to each. */
     const std::map<Uuid, int> &sources() const { return sources_; }
     const std::map<Uuid, int> &destinations() const { return destinations_; }
@@ -34,13 +41,24 @@ public:
     bool take_changed();
 
 private:
+    struct Ends { /* Of a tunnel. */
+        Uuid source, destination;
+        std::optional<Uuid> filter;
+    };
+    struct Word { /* Of a status row. */
+        Uuid tunnel;
+        bool own, bound;
+    };
+
     void count(std::map<Uuid, int> *counts, const Uuid &id, int more);
+    void count(const std::optional<Ends> &, int more);
     void judge(const Uuid &tunnel);
 
     std::map<Uuid, int> sources_, destinations_, filters_;
-    std::map<Uuid, Uuid> source_of_; /* Of each tunnel. */
-    /* Own status rows by tunnel, and whether they say that it is bound. */
-    std::map<Uuid, std::map<Uuid, bool>> statuses_;
+    /* There are thousands of both: what follows from them and no more. */
+    std::map<Uuid, Ends> tunnels_;
+    std::map<Uuid, Word> statuses_;
+    std::map<Uuid, FlatSet<Uuid>> own_by_tunnel_; /* Tunnel -> status rows. */
     std::set<Uuid> asked_sources_, singles_, unbound_;
     std::set<Uuid> gone_; /* Tunnels that went while they were asked for. */
     bool changed_ = false;

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "plugin/lifecycle.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -408,10 +409,14 @@ desire_status(const Uuid &id, const DesiredState &desired,
 void
 count(Counters *counters, const std::string &name, int64_t value)
 {
-    int64_t &base = counters->bases[name];
     int64_t &total = counters->values[name];
+    const int64_t *before = value_of(counters->bases, name);
+    int64_t base = before ? *before : 0;
     if (sum_of_counts(base, value) < total) {
         base = total;
+    }
+    if (!before || *before != base) {
+        counters->bases[name] = base; /* Else all tunnels' are shared. */
     }
     total = sum_of_counts(base, value);
 }

@@ -102,7 +102,7 @@ as_told_to(const std::string &viewer, TunnelStatus status)
     if (reads_all(viewer, status)) {
         return status;
     }
-    tell_plainly(&status.reasons, &status.conditions);
+    tell_plainly(&status.reasons.edit(), &status.conditions.edit());
     for (std::string &event : status.events) {
         /* TIME HEALTH CODE: words */
         event = event.substr(0, event.find(": "));

@@ -32,6 +32,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_edit.cc \
 	tests/unit/test_edit_conflict.cc \
 	tests/unit/test_explain.cc \
+	tests/unit/test_flat_set.cc \
 	tests/unit/test_guards.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
@@ -52,6 +53,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
 	tests/unit/test_settings.cc \
+	tests/unit/test_shared_map.cc \
 	tests/unit/test_sharing.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \

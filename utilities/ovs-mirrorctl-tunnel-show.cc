@@ -74,9 +74,9 @@ status_json(const Attempt &a, const TunnelStatus &s)
                  ? ordered_json(*s.effective_packet_length)
                  : ordered_json()},
             {"peering", crossing_text(a, s)},
-            {"reasons", s.reasons},
+            {"reasons", s.reasons.map()},
             {"conditions", conditions},
-            {"counters", s.counters.values},
+            {"counters", s.counters.values.map()},
             {"events", s.events},
             {"created", time_json(s.created_ms)},
             {"updated", time_json(s.updated_ms)},

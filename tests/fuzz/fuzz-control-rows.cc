@@ -301,20 +301,20 @@ ask_for_rows(const Model &model)
     /* In one order, and in another with a change of mind. */
     References once, again;
     for (const auto &[id, tunnel] : model.tunnels) {
-        once.take(id, nullptr, &tunnel);
+        once.take(id, &tunnel);
     }
     for (const auto &[id, status] : model.tunnel_statuses) {
-        once.take(id, nullptr, &status, inputs.chassis);
-        again.take(id, nullptr, &status, inputs.chassis);
+        once.take(id, &status, inputs.chassis);
+        again.take(id, &status, inputs.chassis);
     }
     for (const auto &[id, tunnel] : model.tunnels) {
         const Tunnel &other = model.tunnels.begin()->second;
-        again.take(id, nullptr, &other);
-        again.take(id, &other, &tunnel);
+        again.take(id, &other);
+        again.take(id, &tunnel);
     }
     for (const auto &[id, status] : model.tunnel_statuses) {
-        again.take(id, &status, nullptr, inputs.chassis);
-        again.take(id, nullptr, &status, inputs.chassis);
+        again.take(id, nullptr, inputs.chassis);
+        again.take(id, &status, inputs.chassis);
     }
     hold(desire_conditions(model, inputs, &once) ==
              desire_conditions(model, inputs, &again),

@@ -430,7 +430,7 @@ TEST_F(Tenant, AHandleThatTwoRowsClaimServesOne)
     for (auto &[id, status] : model.tunnel_statuses) {
         rows[status.tunnel == first ? 0 : 1] = &status;
     }
-    rows[1]->handles.begin()->second = rows[0]->handles.begin()->second;
+    rows[1]->handles.edit().begin()->second = rows[0]->handles.begin()->second;
     ASSERT_TRUE(host.settle());
     std::set<int64_t> handles;
     for (const auto &[id, desire] : host.desired.tunnels()) {
@@ -470,9 +470,9 @@ protected:
         host.add_tunnel(1, 0, 6);
         ASSERT_TRUE(host.settle());
         for (int64_t n = 1; n <= HANDLE_MAX - free; n++) {
-            other().handles.emplace("way " + std::to_string(n), n);
+            other().handles.edit().emplace("way " + std::to_string(n), n);
         }
-        for (auto &[way, handle] : other().handles) {
+        for (auto &[way, handle] : other().handles.edit()) {
             if (!way.starts_with("way")) { /* Its own: beyond those. */
                 handle = HANDLE_MAX - handle + 1;
             }
@@ -553,7 +553,7 @@ TEST_F(Crowded, AHandleThatIsOnItsWayToTheRowIsNotMissing)
     /* The old way is silent, and its handle goes to the new one. */
     for (auto &[id, status] : model.tunnel_statuses) {
         if (status.tunnel == tunnel) {
-            status.handles.clear();
+            status.handles = {};
         }
     }
     host.feed();
@@ -579,7 +579,7 @@ TEST_F(Crowded, WhoseDestinationMovedDoesNotGoOnToWhereItWas)
     EXPECT_FALSE(desire().egress);
     EXPECT_FALSE(desire().undecided);
     /* Once nothing goes there any more its old handle is free for it. */
-    own->handles.clear();
+    own->handles = {};
     ASSERT_TRUE(host.settle());
     EXPECT_FALSE(exhausted());
     ASSERT_EQ(desire().deliveries.size(), 1u);

@@ -39,14 +39,14 @@ TEST(References, ChangeWithTheFirstAndTheLastTunnelThatHasThem)
 {
     References r;
     Tunnel first = tunnel_of(1, 2, 3), second = tunnel_of(1, 2, 3);
-    r.take(id_of(10), nullptr, &first);
+    r.take(id_of(10), &first);
     EXPECT_TRUE(r.take_changed());
-    r.take(id_of(11), nullptr, &second);
+    r.take(id_of(11), &second);
     EXPECT_FALSE(r.take_changed()) << "nothing new is referred to";
     EXPECT_EQ(r.sources(), (std::map<Uuid, int>{{id_of(1), 2}}));
-    r.take(id_of(10), &first, nullptr);
+    r.take(id_of(10), nullptr);
     EXPECT_FALSE(r.take_changed());
-    r.take(id_of(11), &second, nullptr);
+    r.take(id_of(11), nullptr);
     EXPECT_TRUE(r.take_changed());
     EXPECT_TRUE(r.sources().empty());
     EXPECT_TRUE(r.destinations().empty());
@@ -57,13 +57,13 @@ TEST(References, DoNotChangeWhenATunnelKeepsThem)
 {
     References r;
     Tunnel before = tunnel_of(1, 2), after = before;
-    r.take(id_of(10), nullptr, &before);
+    r.take(id_of(10), &before);
     r.take_changed();
     after.vni = 77;
-    r.take(id_of(10), &before, &after);
+    r.take(id_of(10), &after);
     EXPECT_FALSE(r.take_changed());
     after.destination = id_of(4);
-    r.take(id_of(10), &before, &after);
+    r.take(id_of(10), &after);
     EXPECT_TRUE(r.take_changed());
     EXPECT_EQ(r.destinations(), (std::map<Uuid, int>{{id_of(4), 1}}));
 }
@@ -72,17 +72,17 @@ TEST(References, AskOneByOneForTunnelsThatNoSourceBrings)
 {
     References r;
     TunnelStatus status = status_of(10);
-    r.take(id_of(20), nullptr, &status, "hv1");
+    r.take(id_of(20), &status, "hv1");
     EXPECT_EQ(r.singles(), std::set<Uuid>{id_of(10)}) << "not seen yet";
     Tunnel tunnel = tunnel_of(1, 2);
-    r.take(id_of(10), nullptr, &tunnel);
+    r.take(id_of(10), &tunnel);
     EXPECT_EQ(r.singles(), std::set<Uuid>{id_of(10)})
         << "of a source that is elsewhere";
     r.set_sources({id_of(1)});
     EXPECT_TRUE(r.singles().empty());
     r.set_sources({});
     EXPECT_EQ(r.singles(), std::set<Uuid>{id_of(10)}) << "its NIC left";
-    r.take(id_of(20), &status, nullptr, "hv1");
+    r.take(id_of(20), nullptr, "hv1");
     EXPECT_TRUE(r.singles().empty());
 }
 
@@ -92,16 +92,16 @@ TEST(References, DoNotAskForATunnelThatWasDeleted)
     Tunnel tunnel = tunnel_of(1, 2), other = tunnel_of(1, 2);
     TunnelStatus status = status_of(10);
     r.set_sources({id_of(1)});
-    r.take(id_of(10), nullptr, &tunnel);
-    r.take(id_of(11), nullptr, &other);
-    r.take(id_of(20), nullptr, &status, "hv1");
+    r.take(id_of(10), &tunnel);
+    r.take(id_of(11), &other);
+    r.take(id_of(20), &status, "hv1");
     r.take_changed();
-    r.take(id_of(10), &tunnel, nullptr);
+    r.take(id_of(10), nullptr);
     EXPECT_FALSE(r.take_changed()) << "no condition need be sent";
     EXPECT_TRUE(r.singles().empty());
-    r.take(id_of(20), &status, nullptr, "hv1");
+    r.take(id_of(20), nullptr, "hv1");
     EXPECT_FALSE(r.take_changed());
-    r.take(id_of(20), nullptr, &status, "hv1");
+    r.take(id_of(20), &status, "hv1");
     EXPECT_EQ(r.singles(), std::set<Uuid>{id_of(10)})
         << "a row that came anew, of a tunnel that may be there";
 }
@@ -110,12 +110,12 @@ TEST(References, AskForOthersStatusOfWhatIsNotBoundHereAnyMore)
 {
     References r;
     TunnelStatus bound = status_of(10), unbound = status_of(10, false);
-    r.take(id_of(20), nullptr, &bound, "hv1");
+    r.take(id_of(20), &bound, "hv1");
     EXPECT_TRUE(r.unbound().empty());
-    r.take(id_of(20), &bound, &unbound, "hv1");
+    r.take(id_of(20), &unbound, "hv1");
     EXPECT_EQ(r.unbound(), std::set<Uuid>{id_of(10)});
     TunnelStatus others = status_of(11, false, "hv2");
-    r.take(id_of(21), nullptr, &others, "hv1");
+    r.take(id_of(21), &others, "hv1");
     EXPECT_EQ(r.unbound(), std::set<Uuid>{id_of(10)}) << "hv2's own affair";
 }
 
@@ -131,20 +131,18 @@ TEST(References, DependOnWhatIsThereAlone)
         for (int step = 0; step < 40; step++) {
             Uuid id = id_of(10 + random() % 5), row = id_of(20 + random() % 5);
             auto t = tunnels.find(id);
-            auto s = statuses.find(row);
             switch (random() % 5) {
             case 0:
             case 1: {
                 Tunnel now = tunnel_of(1 + random() % 3, 4 + random() % 2,
                                        random() % 3);
-                lived.take(id, t == tunnels.end() ? nullptr : &t->second,
-                           &now);
+                lived.take(id, &now);
                 tunnels[id] = now;
                 break;
             }
             case 2:
                 if (t != tunnels.end()) {
-                    lived.take(id, &t->second, nullptr);
+                    lived.take(id, nullptr);
                     tunnels.erase(t);
                 }
                 break;
@@ -153,8 +151,7 @@ TEST(References, DependOnWhatIsThereAlone)
                     status_of(10 + random() % 5, random() % 2 == 0,
                               random() % 4 ? "hv1" : "hv2");
                 bool gone = random() % 3 == 0;
-                lived.take(row, s == statuses.end() ? nullptr : &s->second,
-                           gone ? nullptr : &now, "hv1");
+                lived.take(row, gone ? nullptr : &now, "hv1");
                 if (gone) {
                     statuses.erase(row);
                 } else {
@@ -170,10 +167,10 @@ TEST(References, DependOnWhatIsThereAlone)
         References fresh;
         fresh.set_sources(sources);
         for (const auto &[row, status] : statuses) {
-            fresh.take(row, nullptr, &status, "hv1");
+            fresh.take(row, &status, "hv1");
         }
         for (const auto &[id, tunnel] : tunnels) {
-            fresh.take(id, nullptr, &tunnel);
+            fresh.take(id, &tunnel);
         }
         ASSERT_EQ(lived.sources(), fresh.sources()) << round;
         ASSERT_EQ(lived.destinations(), fresh.destinations()) << round;

@@ -5,7 +5,9 @@
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
+#include "ovsdb/turn.h"
 #include "plugin/nic_links.h"
+#include "plugin/pace.h"
 
 namespace pm {
 
@@ -15,7 +17,16 @@ struct ControlDb::Impl {
     std::string refused;     /* What the server said, until one succeeds. */
     long long pause_ms = 0;  /* The last one after a refusal. */
     long long resume_ms = 0; /* When it ends. */
+    Pace pace;
+    Turn turn;
+    size_t turn_rows = 0; /* Of the turn that the server is busy with. */
+    long long turn_began_ms = 0;
+
     std::string remote;
+    Comeback comeback;
+    long long connect_ms = 0; /* When to try again; 0: it is being tried. */
+    long long tried_ms = 0;   /* Since when. */
+    bool patient = false;     /* The server is given time to answer. */
     ConditionInputs inputs;
     Conditions asked;
     unsigned int asked_seqno = 0;
@@ -34,7 +45,12 @@ struct ControlDb::Impl {
 
     void open();
     void close();
+    void connect();
+    void come_back();
+    void wait_to_connect() const;
+    void be_patient(bool);
     void commit();
+    void end_turn();
     void collect();
     bool sent_again() const;
     void forget_children();

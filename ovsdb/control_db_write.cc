@@ -44,6 +44,19 @@ ControlDb::Impl::commit()
     }
     ovsdb_idl_txn_destroy(txn);
     txn = nullptr;
+    if (turn_rows) {
+        turn.want(false);
+    }
+}
+
+/* What a turn cost others is known when the server answers again. */
+void
+ControlDb::Impl::end_turn()
+{
+    if (turn_rows && !txn && turn.ended()) {
+        pace.took(turn_rows, time_msec() - turn_began_ms);
+        turn_rows = 0;
+    }
 }
 
 void
@@ -131,6 +144,26 @@ ControlDb::busy() const
     return impl_->txn || time_msec() < impl_->resume_ms;
 }
 
+size_t
+ControlDb::room() const
+{
+    return impl_->pace.rows(in_turn());
+}
+
+bool
+ControlDb::in_turn() const
+{
+    return impl_->idl && impl_->turn.held();
+}
+
+void
+ControlDb::want_turn(bool wanted)
+{
+    if (impl_->idl) {
+        impl_->turn.want(wanted);
+    }
+}
+
 const std::string &
 ControlDb::refused() const
 {
@@ -143,6 +176,10 @@ ControlDb::start(const ControlWrite &w)
     Impl &i = *impl_;
     if (!i.idl || busy() || w.empty()) {
         return;
+    }
+    if (w.rows() > Pace::FEW && in_turn()) {
+        i.turn_rows = w.rows();
+        i.turn_began_ms = time_msec();
     }
     i.txn = ovsdb_idl_txn_create(i.idl);
     ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",

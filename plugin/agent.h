@@ -113,6 +113,7 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
+    void await_turn(ControlWrite *);
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
     void report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
@@ -141,6 +142,8 @@ private:
     int64_t next_underway_ms_ = 0;
     /* In the transaction under way. */
     std::set<Uuid> reporting_, reporting_filters_;
+    /* More than may be written among others: they wait for our turn. */
+    std::set<Uuid> backlog_, backlog_filters_;
     std::map<Uuid, Counters> counters_; /* By tunnel; as last read. */
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */

@@ -11,8 +11,6 @@ namespace pm {
 namespace {
 
 constexpr int64_t HEARTBEAT_MS = 60000;
-/* Status writes in one transaction; the rest follows in the next. */
-constexpr size_t WRITES_MAX = 2000;
 /* How long what is under way may go untold. */
 constexpr int64_t UNDERWAY_MS = 500;
 
@@ -345,6 +343,7 @@ Agent::report_chassis(ControlWrite *write)
      * came with it is in force and said. */
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
                    underway_since_ms_.empty() && write->empty() &&
+                   backlog_.empty() && backlog_filters_.empty() &&
                    !switch_.busy() && desired_.facts().settled &&
                    actual_.unproven.empty();
     if (control_.cfg() != chassis.cfg && settled &&
@@ -370,11 +369,39 @@ Agent::may_report() const
            switch_read_ && (started_ || cleanup_ || vswitchd_away_);
 }
 
+/* What is too much to be written among others' rows waits for our turn. */
+void
+Agent::await_turn(ControlWrite *write)
+{
+    for (auto [from, to] : {std::pair{&unreported_, &backlog_},
+                            {&reporting_, &backlog_},
+                            {&unreported_filters_, &backlog_filters_},
+                            {&reporting_filters_, &backlog_filters_}}) {
+        to->merge(*from);
+        from->clear();
+    }
+    write->put_tunnels.clear();
+    write->delete_tunnels.clear();
+    write->put_filters.clear();
+    write->delete_filters.clear();
+}
+
 void
 Agent::report()
 {
+    bool in_turn = cleanup_ || control_.in_turn();
     if (!may_report()) {
+        if (in_turn && !control_.busy()) {
+            control_.want_turn(false);
+        }
         return;
+    }
+    size_t room = cleanup_ ? Pace::MOST : control_.room();
+    if (in_turn) {
+        unreported_.merge(backlog_);
+        backlog_.clear();
+        unreported_filters_.merge(backlog_filters_);
+        backlog_filters_.clear();
     }
     bool early = !started_ && !cleanup_;
     actual_.changing = is_changing();
@@ -392,8 +419,7 @@ Agent::report()
     ControlWrite write;
     std::set<Uuid> later;
     while (!unreported_.empty() &&
-           write.put_tunnels.size() + write.delete_tunnels.size() <
-               WRITES_MAX) {
+           write.rows() < (in_turn ? room : room + 1)) {
         Uuid id = *unreported_.begin();
         unreported_.erase(unreported_.begin());
         if (early && !desired_.status_of(id)) {
@@ -411,7 +437,6 @@ Agent::report()
             }
         }
     }
-    unreported_.merge(later);
     if (early) {
         /* Nor whether anything has stopped. */
         write.delete_tunnels.clear();
@@ -419,6 +444,15 @@ Agent::report()
         report_filters(&write);
     }
     concerned_ |= !write.empty();
+    if (!in_turn) {
+        if (write.rows() > room) {
+            await_turn(&write);
+        }
+        control_.want_turn(!backlog_.empty() || !backlog_filters_.empty());
+    } else if (write.rows() <= Pace::FEW) {
+        control_.want_turn(false);
+    }
+    unreported_.merge(later);
     write.put_reports = prober_.reports(control_.reports());
     if (!cleanup_) {
         report_chassis(&write);

@@ -329,6 +329,7 @@ ControlDb::run()
     bool connected = ovsdb_idl_is_connected(i.idl);
     if (connected && !i.was_connected) {
         i.asked_seqno = ask_again(i.idl, i.asked);
+        i.connected_seqno = ovsdb_idl_get_seqno(i.idl);
     }
     i.was_connected = connected;
     unsigned int seqno = ovsdb_idl_get_seqno(i.idl);
@@ -345,7 +346,10 @@ ControlDb::run()
             i.idl, desire_conditions(i.seen, i.inputs, &i.references),
             &i.asked, i.asked_seqno);
     }
+    /* Of conditions that are what they were nothing is to be acknowledged on
+     * a new connection: it is its first answer that is waited for. */
     i.complete = ovsdb_idl_has_ever_connected(i.idl) &&
+                 seqno != i.connected_seqno &&
                  ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
     if (connected && i.complete) {
         i.comeback.stood();

@@ -53,7 +53,7 @@ ControlDb::Impl::open()
     was_connected = false;
     asked.clear();
     asked_seqno = ask_conditions(idl, nothing, &asked, 0);
-    idl_seqno = ovsdb_idl_get_seqno(idl);
+    idl_seqno = connected_seqno = ovsdb_idl_get_seqno(idl);
     comeback.stood();
     connect();
 }

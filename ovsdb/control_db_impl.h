@@ -32,6 +32,7 @@ struct ControlDb::Impl {
     unsigned int asked_seqno = 0;
     bool was_connected = false;
     unsigned int idl_seqno = 0;
+    unsigned int connected_seqno = 0; /* The IDL's, when it was connected. */
     bool complete = false;
     bool inputs_changed = false; /* Or rows other than tunnels did. */
     References references;

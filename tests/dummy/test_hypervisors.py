@@ -143,6 +143,19 @@ class Hypervisors(unittest.TestCase):
         # As any twenty moments of a second are.
         self.assertGreater(at[-1] - at[0], 0.3)
 
+    def test_who_is_connected_again_is_complete_when_it_was_answered(self):
+        sessions = self.sessions()
+        self.control.kill()
+        sessions.wait(lambda: not sessions.up, "all down", 20)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+            deaf.bind(self.control.socket)
+            deaf.listen(self.world.hypervisors)
+            with self.assertRaises(TimeoutError):
+                sessions.wait(lambda: sessions.up, "one up", 3)
+        os.unlink(self.control.socket)
+        self.control.restart()
+        sessions.wait_up(20)
+
     def test_who_waits_for_a_busy_server_does_not_hang_up(self):
         self.control.signal(signal.SIGSTOP)
         sessions = self.sessions(f"tcp:127.0.0.1:{self.port}")

@@ -20,7 +20,7 @@ struct ControlDb::Impl {
     Pace pace;
     Turn turn;
     size_t turn_rows = 0; /* Of the turn that the server is busy with. */
-    long long turn_began_ms = 0;
+    long long turn_ended_ms = 0; /* For us. */
 
     std::string remote;
     Comeback comeback;

@@ -46,15 +46,17 @@ ControlDb::Impl::commit()
     txn = nullptr;
     if (turn_rows) {
         turn.want(false);
+        turn_ended_ms = time_msec();
     }
 }
 
-/* What a turn cost others is known when the server answers again. */
+/* What a turn cost others is known when the server answers again: not from how
+ * long the transaction took, most of which may have been ours. */
 void
 ControlDb::Impl::end_turn()
 {
     if (turn_rows && !txn && turn.ended()) {
-        pace.took(turn_rows, time_msec() - turn_began_ms);
+        pace.took(turn_rows, time_msec() - turn_ended_ms);
         turn_rows = 0;
     }
 }
@@ -179,7 +181,6 @@ ControlDb::start(const ControlWrite &w)
     }
     if (w.rows() > Pace::FEW && in_turn()) {
         i.turn_rows = w.rows();
-        i.turn_began_ms = time_msec();
     }
     i.txn = ovsdb_idl_txn_create(i.idl);
     ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",

@@ -24,8 +24,8 @@ public:
 
     /* Rows that may be written now, in this hypervisor's turn or without. */
     size_t rows(bool in_turn) const { return in_turn ? turn_rows_ : FEW; }
-    /* The server needed so long for a turn's rows, until it had told all of
-     * its sessions. */
+    /* After a turn's rows it took the server so long to answer again: by
+     * then it has told its other sessions of them. */
     void took(size_t rows, int64_t ms);
 
 private:

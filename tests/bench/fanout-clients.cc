@@ -130,7 +130,7 @@ private:
             rows[status.tunnel] = row;
         }
         ControlWrite write;
-        int64_t number = 0;
+        auto number = static_cast<int64_t>(rows.size()); /* Each has one. */
         for (const Uuid &id : unwritten_) {
             const Tunnel *known = find(model_.tunnels, id);
             if (!known || writing_.size() >= room) {

@@ -321,6 +321,7 @@ ControlDb::run()
     if (!i.idl) {
         return;
     }
+    unsigned int seqno_before = ovsdb_idl_get_seqno(i.idl);
     ovsdb_idl_run(i.idl);
     i.turn.run();
     i.commit();
@@ -329,7 +330,8 @@ ControlDb::run()
     bool connected = ovsdb_idl_is_connected(i.idl);
     if (connected && !i.was_connected) {
         i.asked_seqno = ask_again(i.idl, i.asked);
-        i.connected_seqno = ovsdb_idl_get_seqno(i.idl);
+        /* The answer may have come in the same moment. */
+        i.connected_seqno = seqno_before;
     }
     i.was_connected = connected;
     unsigned int seqno = ovsdb_idl_get_seqno(i.idl);

@@ -332,6 +332,7 @@ ControlDb::run()
         i.asked_seqno = ask_again(i.idl, i.asked);
         /* The answer may have come in the same moment. */
         i.connected_seqno = seqno_before;
+        i.known = false;
     }
     i.was_connected = connected;
     unsigned int seqno = ovsdb_idl_get_seqno(i.idl);
@@ -353,7 +354,9 @@ ControlDb::run()
     i.complete = ovsdb_idl_has_ever_connected(i.idl) &&
                  seqno != i.connected_seqno &&
                  ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
-    if (connected && i.complete) {
+    if (connected && i.complete && !i.known) {
+        i.known = true;
+        i.calm_ms = Comeback::calm_ms(i.tried_ms, time_msec());
         i.comeback.stood();
     }
 }

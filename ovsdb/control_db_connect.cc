@@ -100,7 +100,7 @@ ControlDb::Impl::come_back()
         ovsdb_idl_set_remote(idl, nullptr, true);
         connect_ms = now + comeback.delay_ms(random_uint32());
     } else if (connected) {
-        be_patient(!complete);
+        be_patient(!complete || now < calm_ms);
     }
 }
 

@@ -27,6 +27,8 @@ struct ControlDb::Impl {
     long long connect_ms = 0; /* When to try again; 0: it is being tried. */
     long long tried_ms = 0;   /* Since when. */
     bool patient = false;     /* The server is given time to answer. */
+    bool known = false;       /* All has come, on this connection. */
+    long long calm_ms = 0;    /* Until when it is given time after that. */
     ConditionInputs inputs;
     Conditions asked;
     unsigned int asked_seqno = 0;

@@ -44,6 +44,12 @@ public:
     int64_t delay_ms(uint32_t random);
     /* A connection stands, and all that was asked for has come. */
     void stood() { most_ms_ = FIRST_MS; }
+    /* Until when a server that was asked for all rows, and has sent them, is
+     * given time: as long again, since it has others to send them to. */
+    static int64_t calm_ms(int64_t asked_ms, int64_t sent_ms)
+    {
+        return sent_ms + (sent_ms - asked_ms);
+    }
 
 private:
     int64_t most_ms_ = FIRST_MS; /* Of the next delay. */

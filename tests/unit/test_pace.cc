@@ -108,6 +108,12 @@ TEST(Comeback, BeginsAnewOnceAConnectionStood)
     EXPECT_LT(comeback.delay_ms(7999), Comeback::FIRST_MS);
 }
 
+TEST(Comeback, WhoWaitedForLongIsPatientForAsLongAgain)
+{
+    EXPECT_EQ(Comeback::calm_ms(1000, 1050), 1100);
+    EXPECT_EQ(Comeback::calm_ms(1000, 501000), 1001000);
+}
+
 TEST(Patience, IsOverAfterMinutesAndNotForAllAtOnce)
 {
     Patience first, second;

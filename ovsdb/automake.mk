@@ -6,6 +6,7 @@ libpmovs_la_SOURCES = \
 	ovsdb/conditions.h \
 	ovsdb/control_db.cc \
 	ovsdb/control_db.h \
+	ovsdb/control_db_connect.cc \
 	ovsdb/control_db_impl.h \
 	ovsdb/control_db_read.cc \
 	ovsdb/control_db_write.cc \
@@ -20,6 +21,8 @@ libpmovs_la_SOURCES = \
 	ovsdb/switch_db.h \
 	ovsdb/switch_db_impl.h \
 	ovsdb/switch_db_write.cc \
+	ovsdb/turn.cc \
+	ovsdb/turn.h \
 	ovsdb/unixctl_client.cc \
 	ovsdb/unixctl_client.h
 nodist_libpmovs_la_SOURCES = \

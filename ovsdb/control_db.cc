@@ -16,94 +16,6 @@ ControlDb::~ControlDb()
 }
 
 void
-ControlDb::Impl::open()
-{
-    idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
-    /* Followers and relays do: what we write waits for the commit anyway. */
-    ovsdb_idl_set_leader_only(idl, false);
-    static const struct ovsdb_idl_table_class *const tables[] = {
-        &pmrec_table_mirror_global, &pmrec_table_vpc,
-        &pmrec_table_vpc_peering,   &pmrec_table_transit_vpc_connect,
-        &pmrec_table_subnet,        &pmrec_table_network_interface,
-        &pmrec_table_load_balancer, &pmrec_table_load_balancer_member,
-        &pmrec_table_collector,     &pmrec_table_mirror_resource,
-        &pmrec_table_mirror_filter, &pmrec_table_mirror_rule,
-        &pmrec_table_mirror_tunnel, &pmrec_table_chassis,
-        &pmrec_table_tunnel_status, &pmrec_table_filter_status,
-        &pmrec_table_probe,         &pmrec_table_probe_report,
-    };
-    /* What nobody here reads, of rows of which there are thousands. */
-    static const struct ovsdb_idl_column *const unread[] = {
-        &pmrec_mirror_tunnel_col_accepted_at,
-        &pmrec_mirror_tunnel_col_external_ids,
-        &pmrec_mirror_tunnel_col_updated,
-    };
-    Conditions nothing;
-    for (const struct ovsdb_idl_table_class *table : tables) {
-        ovsdb_idl_add_table(idl, table);
-        bool global = table == &pmrec_table_mirror_global;
-        for (size_t i = 0; i < table->n_columns; i++) {
-            const struct ovsdb_idl_column *column = &table->columns[i];
-            if (global ? column == &pmrec_mirror_global_col_cfg
-                       : std::find(std::begin(unread), std::end(unread),
-                                   column) == std::end(unread)) {
-                /* Not ovsdb_idl_track_add_all(), by which we would be told of
-                 * all other tables too, with each event of each console. */
-                ovsdb_idl_track_add_column(idl, column);
-            }
-        }
-        if (!global) {
-            nothing[table] = {};
-        }
-    }
-    /* No row until a condition asks for it. */
-    was_connected = false;
-    asked.clear();
-    asked_seqno = ask_conditions(idl, nothing, &asked, 0);
-    idl_seqno = ovsdb_idl_get_seqno(idl);
-    ovsdb_idl_set_remote(idl, remote.c_str(), true);
-}
-
-void
-ControlDb::Impl::close()
-{
-    for (const auto &[number, transaction] : sent) {
-        ovsdb_idl_txn_destroy(transaction);
-        ended.insert(number);
-    }
-    sent.clear();
-    if (idl) {
-        ovsdb_idl_destroy(idl);
-        idl = nullptr;
-    }
-}
-
-void
-ControlDb::configure(const std::string &remote, const std::string &chassis)
-{
-    Impl &i = *impl_;
-    if (remote == i.remote && chassis == i.inputs.chassis) {
-        return;
-    }
-    if (chassis == i.inputs.chassis && i.idl && !remote.empty()) {
-        /* Another way to the same database. */
-        i.remote = remote;
-        ovsdb_idl_set_remote(i.idl, remote.c_str(), true);
-        return;
-    }
-    i.close();
-    i.refused.clear();
-    i.pause_ms = i.resume_ms = 0;
-    i.remote = remote;
-    i.inputs.chassis = chassis;
-    i.complete = false;
-    i.forget_seen();
-    if (!remote.empty() && !chassis.empty()) {
-        i.open();
-    }
-}
-
-void
 ControlDb::set_local_nics(const std::set<std::string> &nics)
 {
     if (nics != impl_->inputs.local_nics) {
@@ -119,11 +31,18 @@ ControlDb::run()
     if (!i.idl) {
         return;
     }
+    unsigned int seqno_before = ovsdb_idl_get_seqno(i.idl);
     ovsdb_idl_run(i.idl);
+    i.turn.run();
     i.see_ended();
+    i.end_turn();
+    i.come_back();
     bool connected = ovsdb_idl_is_connected(i.idl);
     if (connected && !i.was_connected) {
         i.asked_seqno = ask_again(i.idl, i.asked);
+        /* The answer may have come in the same moment. */
+        i.connected_seqno = seqno_before;
+        i.known = false;
     }
     i.was_connected = connected;
     unsigned int seqno = ovsdb_idl_get_seqno(i.idl);
@@ -140,8 +59,16 @@ ControlDb::run()
             i.idl, desire_conditions(i.seen, i.inputs, &i.references),
             &i.asked, i.asked_seqno);
     }
+    /* Of conditions that are what they were nothing is to be acknowledged on
+     * a new connection: it is its first answer that is waited for. */
     i.complete = ovsdb_idl_has_ever_connected(i.idl) &&
+                 seqno != i.connected_seqno &&
                  ovsdb_idl_get_condition_seqno(i.idl) == i.asked_seqno;
+    if (connected && i.complete && !i.known) {
+        i.known = true;
+        i.calm_ms = Comeback::calm_ms(i.tried_ms, time_msec());
+        i.comeback.stood();
+    }
 }
 
 void
@@ -149,6 +76,8 @@ ControlDb::wait()
 {
     if (impl_->idl) {
         ovsdb_idl_wait(impl_->idl);
+        impl_->turn.wait();
+        impl_->wait_to_connect();
         for (const auto &[number, transaction] : impl_->sent) {
             ovsdb_idl_txn_wait(transaction);
         }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "plugin/model.h"
+#include "plugin/pace.h"
 #include "plugin/probe.h"
 
 namespace pm {
@@ -34,6 +35,12 @@ struct ControlWrite {
     std::vector<ProbeReport> put_reports;
     std::optional<Chassis> chassis;
 
+    /* Of tunnels and filters: what there may be many of. */
+    size_t rows() const
+    {
+        return put_tunnels.size() + put_filters.size() +
+               delete_tunnels.size() + delete_filters.size();
+    }
     bool empty() const
     {
         return put_tunnels.empty() && delete_tunnels.empty() &&
@@ -68,6 +75,13 @@ public:
     std::map<Uuid, ProbeReport> reports() const;
     /* What changed since the last call; rows gone only when complete. */
     ModelDelta take_changes();
+
+    /* How many rows a transaction may have now: Pace::FEW but in this
+     * hypervisor's turn at the server. */
+    size_t room() const;
+    bool in_turn() const;
+    /* There are more rows to write than a few. */
+    void want_turn(bool);
 
     /* Starts a transaction, and returns its number.  Where it creates a
      * tunnel's status row it checks that the tunnel still exists.

@@ -5,7 +5,9 @@
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
+#include "ovsdb/turn.h"
 #include "plugin/nic_links.h"
+#include "plugin/pace.h"
 
 namespace pm {
 
@@ -18,12 +20,27 @@ struct ControlDb::Impl {
     std::string refused;     /* What the server said, until one succeeds. */
     long long pause_ms = 0;  /* The last one after a refusal. */
     long long resume_ms = 0; /* When it ends. */
+    Pace pace;
+    Turn turn;
+    size_t turn_rows = 0;   /* Of the turn, and until it is known how long it
+                             * took. */
+    bool turn_done = false; /* It is to be given back. */
+    bool turn_over = false; /* It has been. */
+    long long turn_ended_ms = 0; /* For us. */
+
     std::string remote;
+    Comeback comeback;
+    long long connect_ms = 0; /* When to try again; 0: it is being tried. */
+    long long tried_ms = 0;   /* Since when. */
+    bool patient = false;     /* The server is given time to answer. */
+    bool known = false;       /* All has come, on this connection. */
+    long long calm_ms = 0;    /* Until when it is given time after that. */
     ConditionInputs inputs;
     Conditions asked;
     unsigned int asked_seqno = 0;
     bool was_connected = false;
     unsigned int idl_seqno = 0;
+    unsigned int connected_seqno = 0; /* The IDL's, when it was connected. */
     bool complete = false;
     bool inputs_changed = false; /* Or rows other than tunnels did. */
     References references;
@@ -42,6 +59,11 @@ struct ControlDb::Impl {
     uint64_t send();
     bool has_ended(struct ovsdb_idl_txn *);
     void see_ended();
+    void connect();
+    void come_back();
+    void wait_to_connect() const;
+    void be_patient(bool);
+    void end_turn();
     void collect();
     bool sent_again() const;
     void forget_children();

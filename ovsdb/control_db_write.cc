@@ -17,6 +17,9 @@ constexpr long long FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 8000;
 /* Transactions under way: one that the server works on, one that waits there,
  * and those on their way. */
 constexpr size_t UNDER_WAY_MAX = 4;
+/* Rows of a transaction, of many.  Ten times as many take a server two to
+ * three times as long for each (docs/performance/control.md). */
+constexpr size_t TRANSACTION_MAX = 250;
 
 } // namespace
 
@@ -59,6 +62,26 @@ ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
     }
     ovsdb_idl_txn_destroy(transaction);
     return true;
+}
+
+/* Gives the turn back when what was written in it has been answered.  What it
+ * cost others is known when the server answers again: not from how long the
+ * transactions took, most of which may have been ours. */
+void
+ControlDb::Impl::end_turn()
+{
+    long long now = time_msec();
+    if (turn_rows && !turn_over && sent.empty() &&
+        (turn_done || turn_rows >= pace.rows(true))) {
+        turn.want(false);
+        turn_over = true;
+        turn_ended_ms = now;
+    }
+    if (turn_over && turn.ended()) {
+        pace.took(turn_rows, now - turn_ended_ms);
+        turn_rows = 0;
+        turn_over = turn_done = false;
+    }
 }
 
 void
@@ -171,6 +194,34 @@ ControlDb::take_ended()
     return std::exchange(impl_->ended, {});
 }
 
+size_t
+ControlDb::room() const
+{
+    return in_turn() ? std::min(TRANSACTION_MAX,
+                                impl_->pace.rows(true) - impl_->turn_rows)
+                     : impl_->pace.rows(false);
+}
+
+bool
+ControlDb::in_turn() const
+{
+    return impl_->idl && !impl_->turn_over && impl_->turn.held() &&
+           impl_->turn_rows < impl_->pace.rows(true);
+}
+
+void
+ControlDb::want_turn(bool wanted)
+{
+    if (!impl_->idl) {
+        return;
+    }
+    if (!wanted && impl_->turn_rows && !impl_->turn_over) {
+        impl_->turn_done = true; /* Until there is an answer. */
+    } else {
+        impl_->turn.want(wanted);
+    }
+}
+
 const std::string &
 ControlDb::refused() const
 {
@@ -184,6 +235,9 @@ ControlDb::start(const ControlWrite &w)
     if (!i.idl || busy() || w.empty()) {
         i.ended.insert(++i.transactions);
         return i.transactions;
+    }
+    if (w.rows() > Pace::FEW && in_turn()) {
+        i.turn_rows += w.rows();
     }
     i.txn = ovsdb_idl_txn_create(i.idl);
     ovsdb_idl_txn_add_comment(i.txn, "ovs-mirrord %s",

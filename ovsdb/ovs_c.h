@@ -74,11 +74,13 @@ extern "C" {
 #include <memory.h>
 #include <ovsdb-data.h>
 #include <ovsdb-error.h>
+#include <ovsdb-session.h>
 #include <random.h>
 #include <simap.h>
 #include <sset.h>
 #include <stream-ssl.h>
 #include <stream.h>
+#include <svec.h>
 #include <table.h>
 #include <timeval.h>
 #include <unixctl.h>

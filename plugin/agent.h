@@ -129,10 +129,13 @@ private:
     void count_when_due();
     bool may_report() const;
     void report();
+    void await_turn(ControlWrite *, Subjects *);
+    bool has_more_to_say() const;
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
-    void report_tunnels(StatusContext &, ControlWrite *, Subjects *);
+    void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
+                        Subjects *);
     bool report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
     void report_filters(ControlWrite *, Subjects *);
     void report_chassis(ControlWrite *);
@@ -161,6 +164,8 @@ private:
      * are silent. */
     std::set<Uuid> unjudged_;
     std::map<uint64_t, Subjects> reporting_; /* Under way, by number. */
+    /* More than may be written among others: they wait for our turn. */
+    std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
     std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */

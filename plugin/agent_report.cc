@@ -11,11 +11,8 @@ namespace pm {
 namespace {
 
 constexpr int64_t HEARTBEAT_MS = 60000;
-/* Tunnels looked at in a pass, and status writes in one transaction; the rest
- * follows in the next.  Ten times as many rows in a transaction take a server
- * two to three times as long for each (docs/performance/control.md). */
+/* Tunnels looked at in a pass. */
 constexpr size_t LOOKS_MAX = 2000;
-constexpr size_t WRITES_MAX = 250;
 /* How long what is under way may go untold. */
 constexpr int64_t UNDERWAY_MS = 500;
 
@@ -233,8 +230,8 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
  * row, without which nothing of it is made, before any of them is told about
  * a second time. */
 void
-Agent::report_tunnels(StatusContext &context, ControlWrite *write,
-                      Subjects *subjects)
+Agent::report_tunnels(StatusContext &context, size_t rows_max,
+                      ControlWrite *write, Subjects *subjects)
 {
     bool early = !started_ && !cleanup_;
     bool uncertain = actual_.changing || !actual_.flows_known();
@@ -275,12 +272,18 @@ Agent::report_tunnels(StatusContext &context, ControlWrite *write,
              * flows have been read, or their bridge is gone. */
             unjudged_.insert(id);
         }
-        if (subjects->tunnels.size() >= WRITES_MAX) {
+        if (subjects->tunnels.size() >= rows_max) {
             more_to_report_ |= looks > 0;
             break;
         }
     }
     unreported_.merge(later);
+}
+
+bool
+Agent::has_more_to_say() const
+{
+    return more_to_report_ || !backlog_.empty();
 }
 
 /* Whether all that there is to say of a tunnel is that the switch is being
@@ -300,7 +303,7 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status)
     }
     int64_t now = time_msec();
     int64_t since = underway_since_ms_.try_emplace(id, now).first->second;
-    return now < since + UNDERWAY_MS || more_to_report_;
+    return now < since + UNDERWAY_MS || has_more_to_say();
 }
 
 /* What has been under way for long is told. */
@@ -308,7 +311,7 @@ void
 Agent::run_underway()
 {
     int64_t now = time_msec();
-    if (now < next_underway_ms_ || more_to_report_) {
+    if (now < next_underway_ms_ || has_more_to_say()) {
         return; /* Others have more to say. */
     }
     next_underway_ms_ = now + UNDERWAY_MS / 5;
@@ -418,6 +421,7 @@ Agent::report_chassis(ControlWrite *write)
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
                    unjudged_.empty() && reporting_.empty() &&
                    underway_since_ms_.empty() && write->empty() &&
+                   backlog_.empty() && backlog_filters_.empty() &&
                    !switch_.busy() && desired_.facts().settled &&
                    actual_.unproven.empty();
     if (control_.cfg() != chassis.cfg && settled &&
@@ -443,11 +447,38 @@ Agent::may_report() const
            switch_read_ && (started_ || cleanup_ || vswitchd_away_);
 }
 
+/* What is too much to be written among others' rows waits for our turn. */
+void
+Agent::await_turn(ControlWrite *write, Subjects *subjects)
+{
+    for (std::set<Uuid> *tunnels : {&unreported_, &subjects->tunnels}) {
+        backlog_.merge(*tunnels);
+        tunnels->clear();
+    }
+    for (std::set<Uuid> *filters :
+         {&unreported_filters_, &subjects->filters}) {
+        backlog_filters_.merge(*filters);
+        filters->clear();
+    }
+    *write = ControlWrite{};
+    more_to_report_ = false;
+}
+
 void
 Agent::report()
 {
+    bool in_turn = cleanup_ || control_.in_turn();
     if (!may_report()) {
+        if (in_turn && !control_.busy()) {
+            control_.want_turn(false);
+        }
         return;
+    }
+    if (in_turn) {
+        unreported_.merge(backlog_);
+        backlog_.clear();
+        unreported_filters_.merge(backlog_filters_);
+        backlog_filters_.clear();
     }
     bool early = !started_ && !cleanup_;
     actual_.changing = is_changing();
@@ -464,21 +495,31 @@ Agent::report()
     run_underway();
     ControlWrite write;
     Subjects subjects;
-    report_tunnels(context, &write, &subjects);
+    size_t room = cleanup_ ? LOOKS_MAX : control_.room();
+    /* One more than there is room for tells that a turn is needed. */
+    report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    subjects.others = std::none_of(
+    bool others = std::none_of(
         reporting_.begin(), reporting_.end(),
         [](const auto &transaction) { return transaction.second.others; });
-    if (subjects.others && !early) {
+    if (others && !early) {
         report_filters(&write, &subjects);
     }
     concerned_ |= !write.empty();
-    if (subjects.others) {
+    if (!in_turn) {
+        if (write.rows() > room) {
+            await_turn(&write, &subjects);
+        }
+        control_.want_turn(!backlog_.empty() || !backlog_filters_.empty());
+    } else if (write.rows() <= Pace::FEW && !more_to_report_) {
+        control_.want_turn(false);
+    }
+    if (others) {
         write.put_reports = prober_.reports(control_.reports());
     }
     if (!cleanup_) {
-        if (subjects.others) {
+        if (others) {
             report_chassis(&write);
         }
     } else if (!control_.writing() && write.empty() &&

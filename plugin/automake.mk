@@ -53,6 +53,8 @@ libpmcore_la_SOURCES = \
 	plugin/next_hops.h \
 	plugin/nic_links.cc \
 	plugin/nic_links.h \
+	plugin/pace.cc \
+	plugin/pace.h \
 	plugin/parse.h \
 	plugin/parse_customer.cc \
 	plugin/parse_inventory.cc \

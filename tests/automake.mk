@@ -43,6 +43,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_nic_links.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_network_edit.cc \
+	tests/unit/test_pace.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
@@ -141,6 +142,7 @@ LAB_FILES = \
 	tests/cases/revocation.py \
 	tests/cases/security.py \
 	tests/cases/sharing.py \
+	tests/cases/turns.py \
 	tests/cases/updates.py \
 	tests/cases/vpc.py \
 	tests/cases/vpc_faults.py \
@@ -208,6 +210,7 @@ LAB_FILES = \
 	tests/lab/tls.py \
 	tests/lab/traffic.py \
 	tests/lab/tshark.py \
+	tests/lab/turn.py \
 	tests/lab/unixctl.py \
 	tests/lab/vxlan.py \
 	tests/lab/waiting.py \

@@ -66,7 +66,7 @@ public:
     void wait()
     {
         db_.wait();
-        if (write_at_ms_ && up_ && !db_.busy()) {
+        if (write_at_ms_ && !db_.busy()) {
             poll_timer_wait_until(write_at_ms_);
         }
     }
@@ -92,30 +92,52 @@ private:
 
     void run_write()
     {
-        if (writing_ && !db_.busy()) {
-            writing_ = false;
-            if (db_.refused().empty()) {
-                write_at_ms_ = 0;
-            }
-            say((write_at_ms_ ? "refused " : "written ") + name_);
+        if (db_.writing() || db_.busy()) {
+            return;
         }
-        if (write_at_ms_ && time_msec() >= write_at_ms_ && up_ &&
-            !db_.busy()) {
-            db_.start(statuses());
-            writing_ = true;
+        if (!writing_.empty()) {
+            if (db_.refused().empty()) {
+                for (const Uuid &id : writing_) {
+                    unwritten_.erase(id);
+                }
+            }
+            writing_.clear();
+            if (unwritten_.empty() || !db_.refused().empty()) {
+                say((unwritten_.empty() ? "written " : "refused ") + name_);
+            }
+        }
+        if (write_at_ms_ && time_msec() >= write_at_ms_) {
+            write_at_ms_ = 0;
+            for (const auto &[id, tunnel] : model_.tunnels) {
+                unwritten_.insert(id);
+            }
+        }
+        /* As Agent::report(). */
+        bool wait = unwritten_.size() > Pace::FEW && !db_.in_turn();
+        if (up_) {
+            db_.want_turn(unwritten_.size() > Pace::FEW);
+        }
+        if (up_ && !wait && !unwritten_.empty()) {
+            db_.start(statuses(db_.room()));
         }
     }
 
     /* As report_tunnel() in plugin/agent_report.cc would have them. */
-    ControlWrite statuses()
+    ControlWrite statuses(size_t room)
     {
         std::map<Uuid, Uuid> rows;
         for (const auto &[row, status] : model_.tunnel_statuses) {
             rows[status.tunnel] = row;
         }
         ControlWrite write;
-        int64_t number = 0;
-        for (const auto &[id, tunnel] : model_.tunnels) {
+        auto number = static_cast<int64_t>(rows.size()); /* Each has one. */
+        for (const Uuid &id : unwritten_) {
+            const Tunnel *known = find(model_.tunnels, id);
+            if (!known || writing_.size() >= room) {
+                continue;
+            }
+            const Tunnel &tunnel = *known;
+            writing_.insert(id);
             auto row = rows.find(id);
             TunnelStatus status = row == rows.end()
                                       ? first_status(id, tunnel, ++number)
@@ -130,7 +152,7 @@ private:
             if (row != rows.end()) {
                 over = row->second;
             }
-            write.put_tunnels.emplace_back(over, status);
+            write.put_tunnels.push_back({over, status, nullptr});
         }
         return write;
     }
@@ -169,7 +191,7 @@ private:
     Model model_;
     bool up_ = false, was_up_ = false;
     long long write_at_ms_ = 0; /* When to begin; 0: nothing to write. */
-    bool writing_ = false;
+    std::set<Uuid> unwritten_, writing_; /* Tunnels. */
 };
 
 } // namespace

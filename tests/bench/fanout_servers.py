@@ -12,6 +12,8 @@ from lab.waiting import wait_until
 
 NAME = "Packet_Mirroring"
 START_S = 120       # Reading the file takes its time.
+# An allocator that servers may be started with, where it is installed.
+JEMALLOC = "libjemalloc.so.2"
 # Of address space, for each server: one that wants all there is must not take
 # the machine down.
 LIMIT_MB = 6144
@@ -32,6 +34,8 @@ class Server:
         kind = self.kind
         env = dict(os.environ, OVS_RUNDIR=self.rundir,
                    OVS_LOGDIR=self.rundir, OVS_DBDIR=self.rundir)
+        if kind.preload:
+            env["LD_PRELOAD"] = kind.preload
         self._process = kind.lab.process(
             ["prlimit", f"--as={LIMIT_MB << 20}", "ovsdb-server",
              self.database, f"--remote=punix:{self.socket}",
@@ -72,8 +76,9 @@ class Servers:
     """Base of the ways; 'servers' hold the database, 'fronts' are what
     hypervisors connect to."""
 
-    def __init__(self, lab, namespace, template):
+    def __init__(self, lab, namespace, template, preload=None):
         self.lab, self.namespace, self.template = lab, namespace, template
+        self.preload = preload
         self.servers, self.fronts = [], []
 
     def start(self):

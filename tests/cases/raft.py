@@ -183,6 +183,10 @@ class RaftCases(ProductCases):
             wait_until(lambda: "control database unreachable"
                        in self.daemon.appctl("mirror/list"),
                        "the daemon to notice", 20)
+            # Before it knows, it takes an edit, which comes with the quorum.
+            wait_until(lambda: "Leader: unknown"
+                       in self.control.servers[2].status(),
+                       "the one that is left to notice", 20)
             result = self.control.ctl("--timeout=5", "tunnel-set", "steady",
                                       "vni=7002", check=False)
             print(f"     without a quorum: {result.stderr.strip()}",

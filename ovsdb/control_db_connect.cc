@@ -1,0 +1,170 @@
+/* ControlDb, its connection: which database it is, and coming back to a server
+ * that was lost. */
+#include <algorithm>
+#include <iterator>
+
+#include "ovsdb/control_db_impl.h"
+
+namespace pm {
+
+namespace {
+
+/* How long servers are tried one after another, as the IDL does it, before
+ * there is a pause: less than the pause of its own. */
+constexpr long long ATTEMPT_MS = 900;
+/* Of silence, until the server is asked whether it is there, and the same
+ * again until it is given up.  While it has much to send it may have many
+ * others to send it to, and who hangs up makes it begin anew. */
+constexpr int PROBE_MS = 5000, PATIENT_PROBE_MS = 60000;
+
+} // namespace
+
+void
+ControlDb::Impl::open()
+{
+    idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
+    /* Followers and relays do: what we write waits for the commit anyway. */
+    ovsdb_idl_set_leader_only(idl, false);
+    static const struct ovsdb_idl_table_class *const tables[] = {
+        &pmrec_table_mirror_global, &pmrec_table_vpc,
+        &pmrec_table_vpc_peering,   &pmrec_table_transit_vpc_connect,
+        &pmrec_table_subnet,        &pmrec_table_network_interface,
+        &pmrec_table_load_balancer, &pmrec_table_load_balancer_member,
+        &pmrec_table_collector,     &pmrec_table_mirror_resource,
+        &pmrec_table_mirror_filter, &pmrec_table_mirror_rule,
+        &pmrec_table_mirror_tunnel, &pmrec_table_chassis,
+        &pmrec_table_tunnel_status, &pmrec_table_filter_status,
+        &pmrec_table_probe,         &pmrec_table_probe_report,
+    };
+    /* What nobody here reads, of rows of which there are thousands. */
+    static const struct ovsdb_idl_column *const unread[] = {
+        &pmrec_mirror_tunnel_col_accepted_at,
+        &pmrec_mirror_tunnel_col_external_ids,
+        &pmrec_mirror_tunnel_col_updated,
+    };
+    Conditions nothing;
+    for (const struct ovsdb_idl_table_class *table : tables) {
+        ovsdb_idl_add_table(idl, table);
+        bool global = table == &pmrec_table_mirror_global;
+        for (size_t i = 0; i < table->n_columns; i++) {
+            const struct ovsdb_idl_column *column = &table->columns[i];
+            if (global ? column == &pmrec_mirror_global_col_cfg
+                       : std::find(std::begin(unread), std::end(unread),
+                                   column) == std::end(unread)) {
+                /* Not ovsdb_idl_track_add_all(), by which we would be told of
+                 * all other tables too, with each event of each console. */
+                ovsdb_idl_track_add_column(idl, column);
+            }
+        }
+        if (!global) {
+            nothing[table] = {};
+        }
+    }
+    /* No row until a condition asks for it. */
+    was_connected = false;
+    asked.clear();
+    asked_seqno = ask_conditions(idl, nothing, &asked, 0);
+    idl_seqno = connected_seqno = ovsdb_idl_get_seqno(idl);
+    comeback.stood();
+    connect();
+}
+
+/* Tries all servers, from now on. */
+void
+ControlDb::Impl::connect()
+{
+    connect_ms = 0;
+    tried_ms = time_msec();
+    ovsdb_idl_set_remote(idl, remote.c_str(), true);
+    turn.set_remote(remote);
+    patient = false;
+    be_patient(true);
+}
+
+void
+ControlDb::Impl::be_patient(bool now_patient)
+{
+    /* As the IDL decides whether to probe at all. */
+    if (now_patient != patient &&
+        stream_or_pstream_needs_probes(remote.c_str())) {
+        ovsdb_idl_set_probe_interval(idl, now_patient ? PATIENT_PROBE_MS
+                                                      : PROBE_MS);
+    }
+    patient = now_patient;
+}
+
+/* Keeps the IDL, which would do so in step with that of each other
+ * hypervisor, from connecting again before its time. */
+void
+ControlDb::Impl::come_back()
+{
+    long long now = time_msec();
+    bool connected = ovsdb_idl_is_connected(idl);
+    if (connect_ms) {
+        if (now >= connect_ms) {
+            connect();
+        }
+        return;
+    }
+    bool failed = was_connected || ovsdb_idl_get_last_error(idl);
+    if (!connected && failed && now >= tried_ms + ATTEMPT_MS) {
+        ovsdb_idl_set_remote(idl, nullptr, true);
+        connect_ms = now + comeback.delay_ms(random_uint32());
+    } else if (connected) {
+        be_patient(!complete || now < calm_ms);
+    }
+}
+
+void
+ControlDb::Impl::close()
+{
+    for (const auto &[number, transaction] : sent) {
+        ovsdb_idl_txn_destroy(transaction);
+        ended.insert(number);
+    }
+    sent.clear();
+    turn.want(false);
+    turn.set_remote("");
+    turn_rows = 0;
+    turn_over = turn_done = false;
+    if (idl) {
+        ovsdb_idl_destroy(idl);
+        idl = nullptr;
+    }
+}
+
+void
+ControlDb::configure(const std::string &remote, const std::string &chassis)
+{
+    Impl &i = *impl_;
+    if (remote == i.remote && chassis == i.inputs.chassis) {
+        return;
+    }
+    if (chassis == i.inputs.chassis && i.idl && !remote.empty()) {
+        /* Another way to the same database. */
+        i.remote = remote;
+        i.connect();
+        return;
+    }
+    i.close();
+    i.refused.clear();
+    i.pause_ms = i.resume_ms = 0;
+    i.remote = remote;
+    i.inputs.chassis = chassis;
+    i.complete = false;
+    i.forget_seen();
+    if (!remote.empty() && !chassis.empty()) {
+        i.open();
+    }
+}
+
+void
+ControlDb::Impl::wait_to_connect() const
+{
+    long long at = connect_ms ? connect_ms : tried_ms + ATTEMPT_MS;
+    if (connect_ms || (!ovsdb_idl_is_connected(idl) && time_msec() < at)) {
+        poll_timer_wait_until(at);
+    }
+}
+
+} // namespace pm

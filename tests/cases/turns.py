@@ -1,0 +1,56 @@
+"""What a hypervisor writes among others, and what waits for its turn."""
+
+from cases.product import ProductCases
+from lab.turn import Turn
+from lab.waiting import wait_until
+
+NAMES = [f"many-{number}" for number in range(8)]
+SOURCES = ("web1", "db1", "other1")
+
+
+class TurnCases(ProductCases):
+    def reported(self, generation):
+        """Tunnels whose filter is told to be in force as of a generation."""
+        return [row["name"] for row in self.control.rows("Tunnel_Status")
+                if row["observed_filter_generation"] == generation]
+
+    def put_filter(self, port):
+        """All tunnels' filter; returns its generation."""
+        self.filter("web", inbound=[{"action": "accept", "protocol": "tcp",
+                                     "source_port": port}])
+        return self.control.rows("Mirror_Filter")[0]["generation"]
+
+    def put_tunnel(self, number, vni):
+        """Each of a source and a destination that no other has."""
+        boxes = (self.ids4, self.ids6, self.other4)
+        self.wish(NAMES[number], boxes[number // 3], vni,
+                  source=SOURCES[number % 3], filter="web")
+
+    def run_many(self):
+        self.put_filter(80)
+        for number in range(len(NAMES)):
+            self.put_tunnel(number, 7001 + number)
+        self.control.wait_running(*NAMES)
+
+    def test_one_change_is_told_while_the_statuses_of_many_wait(self):
+        self.run_many()
+        self.daemon.wait_settled()
+        with Turn(self.control.socket) as turn:
+            self.assertTrue(turn.held)
+            generation = self.put_filter(81)
+            wait_until(lambda: any("tp_src=81" in flow for flow in
+                                   self.switch.flows("br-mirror")),
+                       "the filter in force")
+            self.put_tunnel(0, 7101)
+            self.control.wait_running(NAMES[0])
+            self.assertEqual(self.reported(generation), NAMES[:1])
+        wait_until(lambda: sorted(self.reported(generation)) == NAMES,
+                   "all told")
+        self.control.ctl("--wait=hv", "sync")
+
+    def test_the_end_of_many_waits_for_nobody_in_a_clean_up(self):
+        self.run_many()
+        with Turn(self.control.socket):
+            self.daemon.appctl("exit", "--cleanup")
+            wait_until(lambda: not self.control.rows("Tunnel_Status"),
+                       "no status", 20)

@@ -216,7 +216,8 @@ ControlDb::want_turn(bool wanted)
         return;
     }
     if (!wanted && impl_->turn_rows && !impl_->turn_over) {
-        impl_->turn_done = true; /* Until there is an answer. */
+        impl_->turn_done = true;
+        impl_->end_turn(); /* Or later, when all has been answered. */
     } else {
         impl_->turn.want(wanted);
     }

@@ -137,7 +137,7 @@ ovs_mirrord_SOURCES = \
 	plugin/prober.h \
 	plugin/prover.cc \
 	plugin/prover.h
-ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
+ovs_mirrord_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS) $(JEMALLOC_CPPFLAGS)
 ovs_mirrord_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 ovs_mirrord_LDADD = libpmunderlay.la libpmovs.la libpmcore.la \
 	$(LIBOPENVSWITCH) $(JEMALLOC_LIBS)

@@ -12,6 +12,15 @@
 
 VLOG_DEFINE_THIS_MODULE(mirrord);
 
+#ifdef HAVE_JEMALLOC
+/* jemalloc(3), TUNING.  One thread allocates, and what a start with thousands
+ * of tunnels took for the moment goes back to the system at once. */
+extern "C" {
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0";
+}
+#endif
+
 namespace {
 
 struct Exit {

@@ -21,10 +21,12 @@ STATUS = ["tunnel", "observed_generation", "health"]
 
 class Scene:
     """Tunnels of one hypervisor: 'nics' NICs with 'each' of them; a filter
-    of 50 rules a direction for each tunnel, or 10 that are shared."""
+    of 50 rules a direction for each tunnel, or 10 that are shared.  'ports'
+    is how many NICs are plugged in, mirrored or not."""
 
-    def __init__(self, nics, each, own_filters=False):
+    def __init__(self, nics, each, own_filters=False, ports=0):
         self.nics, self.each, self.count = nics, each, nics * each
+        self.ports = max(ports, nics)
         self.own_filters = own_filters
         self.lab = RealLab()
         self.switch = self.lab.switch
@@ -65,9 +67,9 @@ class Scene:
 
     def _add_ports(self):
         """NICs as tap devices: more of them than namespaces would bear."""
-        for first in range(0, self.nics, PORTS_AT_ONCE):
+        for first in range(0, self.ports, PORTS_AT_ONCE):
             words = []
-            for i in range(first, min(first + PORTS_AT_ONCE, self.nics)):
+            for i in range(first, min(first + PORTS_AT_ONCE, self.ports)):
                 words += ["--", "add-port", "br-int", f"vm{i}", "--", "set",
                           "Interface", f"vm{i}", "type=internal",
                           f"external_ids:iface-id=vm{i}",

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <utility>
 
 #include "flows/flow_codec.h"
 #include "ovsdb/ovs_c.h"
@@ -33,6 +34,7 @@ struct FloodQuestion::Impl {
     struct vconn *vconn = nullptr;
     bool reused = false;     /* It has answered an earlier question. */
     int64_t deadline_ms = 0; /* 0: nothing is under way. */
+    bool late = false;       /* It has been looked at once after that. */
     bool encoded = false;
     std::deque<Message> unsent;
     std::map<ovs_be32, uint64_t *> awaited; /* By xid: where it goes. */
@@ -162,6 +164,11 @@ FloodQuestion::take()
         if (time_msec() < impl.deadline_ms) {
             return std::nullopt;
         }
+        if (!std::exchange(impl.late, true)) {
+            /* It may have been us who did not look: once more. */
+            poll_immediate_wake();
+            return std::nullopt;
+        }
         error = ETIMEDOUT;
     }
     FloodCount count = impl.count;
@@ -170,6 +177,7 @@ FloodQuestion::take()
         impl.close();
     }
     impl.deadline_ms = 0;
+    impl.late = false;
     impl.encoded = false;
     impl.reused = !error;
     return count;

@@ -74,6 +74,9 @@ ControlDb::run()
 void
 ControlDb::wait()
 {
+    if (!impl_->ended.empty()) {
+        poll_immediate_wake();
+    }
     if (impl_->idl) {
         ovsdb_idl_wait(impl_->idl);
         impl_->turn.wait();

@@ -78,7 +78,9 @@ ControlDb::Impl::end_turn()
         turn_ended_ms = now;
     }
     if (turn_over && turn.ended()) {
-        pace.took(turn_rows, now - turn_ended_ms);
+        if (turn.connected()) { /* Else it is not known. */
+            pace.took(turn_rows, now - turn_ended_ms);
+        }
         turn_rows = 0;
         turn_over = turn_done = false;
     }
@@ -237,7 +239,7 @@ ControlDb::start(const ControlWrite &w)
         i.ended.insert(++i.transactions);
         return i.transactions;
     }
-    if (w.rows() > Pace::FEW && in_turn()) {
+    if (in_turn()) {
         i.turn_rows += w.rows();
     }
     i.txn = ovsdb_idl_txn_create(i.idl);

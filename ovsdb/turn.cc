@@ -207,6 +207,12 @@ Turn::ended() const
     return !impl_->session || impl_->unlock_id < 0;
 }
 
+bool
+Turn::connected() const
+{
+    return impl_->session;
+}
+
 void
 Turn::run()
 {

@@ -34,6 +34,7 @@ public:
     /* The server has gone on: it has answered that the turn was given back,
      * and before it all its sessions' news.  True until the next turn. */
     bool ended() const;
+    bool connected() const;
 
     void run();
     void wait();

@@ -110,14 +110,14 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
-    if (!underway_since_ms_.empty() && may_report()) {
+    if (!underway_since_ms_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);
     }
     guard_.wait(!vswitchd_away_ && switch_.ready());
     if (!actual_.rows.mirrors.empty() && switch_.ready()) {
         poll_timer_wait_until(next_mirror_check_ms_);
     }
-    if (may_report() && !cleanup_) {
+    if (may_report() && !cleanup_ && !is_reporting_others()) {
         poll_timer_wait_until(
             time_msec() +
             std::max<int64_t>(0, heartbeat_due_ms_ - time_wall_msec()));

@@ -131,6 +131,7 @@ private:
     void report();
     void await_turn(ControlWrite *, Subjects *);
     bool has_more_to_say() const;
+    bool is_reporting_others() const;
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;

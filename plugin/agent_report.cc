@@ -15,6 +15,8 @@ constexpr int64_t HEARTBEAT_MS = 60000;
 constexpr size_t LOOKS_MAX = 2000;
 /* How long what is under way may go untold. */
 constexpr int64_t UNDERWAY_MS = 500;
+/* The same where others have more to say. */
+constexpr int64_t UNDERWAY_MOST_MS = 5000;
 
 } // namespace
 
@@ -151,7 +153,7 @@ Agent::count_when_due()
     }
     if (due || !count_waiters_.empty()) {
         for (auto &[name, link] : links_) {
-            if (link->idle() && (due || !counting_[name].under_way())) {
+            if (link->idle() && !counting_[name].under_way()) {
                 begin_count(name);
             }
         }
@@ -237,6 +239,7 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
     bool uncertain = actual_.changing || !actual_.flows_known();
     if (!uncertain) {
         unreported_.merge(unjudged_);
+        unjudged_.clear();
     }
     std::set<Uuid> later;
     auto next = unreported_.upper_bound(reported_last_);
@@ -278,6 +281,7 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
         }
     }
     unreported_.merge(later);
+    more_to_report_ &= !early; /* Those wait for something else. */
 }
 
 bool
@@ -296,14 +300,15 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status)
     const TunnelStatus *before = desired_.status_of(id);
     auto installed = status.conditions.find("Installed");
     if (!before || before->health != status.health ||
-        status.health != Health::Ok || before->bound != status.bound ||
+        before->handles != status.handles || status.health != Health::Ok ||
+        before->bound != status.bound ||
         installed == status.conditions.end() ||
         installed->second.status != ConditionStatus::False) {
         return false;
     }
     int64_t now = time_msec();
     int64_t since = underway_since_ms_.try_emplace(id, now).first->second;
-    return now < since + UNDERWAY_MS || has_more_to_say();
+    return now < since + (has_more_to_say() ? UNDERWAY_MOST_MS : UNDERWAY_MS);
 }
 
 /* What has been under way for long is told. */
@@ -367,6 +372,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         if (actual_.flows_known() && !actual_.changing &&
             !actual_.has(owner)) {
             hits_.forget(id, desired_.filter_status_of(id)->number);
+            subjects->filters.insert(id);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
         }
@@ -447,10 +453,20 @@ Agent::may_report() const
            switch_read_ && (started_ || cleanup_ || vswitchd_away_);
 }
 
-/* What is too much to be written among others' rows waits for our turn. */
+/* What is too much to be written among others' rows waits for our turn, but
+ * for first rows, without which nothing of a tunnel is made. */
 void
 Agent::await_turn(ControlWrite *write, Subjects *subjects)
 {
+    ControlWrite first;
+    Subjects of_first;
+    for (ControlWrite::PutTunnel &put : write->put_tunnels) {
+        if (!put.row && first.put_tunnels.size() < Pace::FEW) {
+            subjects->tunnels.erase(put.status.tunnel);
+            of_first.tunnels.insert(put.status.tunnel);
+            first.put_tunnels.push_back(std::move(put));
+        }
+    }
     for (std::set<Uuid> *tunnels : {&unreported_, &subjects->tunnels}) {
         backlog_.merge(*tunnels);
         tunnels->clear();
@@ -460,8 +476,17 @@ Agent::await_turn(ControlWrite *write, Subjects *subjects)
         backlog_filters_.merge(*filters);
         filters->clear();
     }
-    *write = ControlWrite{};
+    *write = std::move(first);
+    *subjects = std::move(of_first);
     more_to_report_ = false;
+}
+
+bool
+Agent::is_reporting_others() const
+{
+    return std::any_of(
+        reporting_.begin(), reporting_.end(),
+        [](const auto &transaction) { return transaction.second.others; });
 }
 
 void
@@ -469,8 +494,8 @@ Agent::report()
 {
     bool in_turn = cleanup_ || control_.in_turn();
     if (!may_report()) {
-        if (in_turn && !control_.busy()) {
-            control_.want_turn(false);
+        if (in_turn && !control_.writing()) {
+            control_.want_turn(false); /* Nor during a pause. */
         }
         return;
     }
@@ -500,9 +525,7 @@ Agent::report()
     report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    bool others = std::none_of(
-        reporting_.begin(), reporting_.end(),
-        [](const auto &transaction) { return transaction.second.others; });
+    bool others = !is_reporting_others();
     if (others && !early) {
         report_filters(&write, &subjects);
     }

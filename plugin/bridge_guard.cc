@@ -142,7 +142,9 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
         bridge->look = true;
         return;
     }
-    int64_t pause_ms = (now - bridge->asked_ms) * PAUSE_FACTOR;
+    /* Part of it may have been our own loop's. */
+    int64_t pause_ms = std::min<int64_t>(
+        (now - bridge->asked_ms) * PAUSE_FACTOR, PAUSE_MOST_MS);
     bridge->next_check_ms =
         beat_after(now + std::max<int64_t>(0, pause_ms - CHECK_MS));
     bridge->count = count;

@@ -63,6 +63,7 @@ private:
      * last answer took, since vswitchd does nothing else meanwhile. */
     static constexpr int64_t CHECK_MS = BEAT_MS;
     static constexpr int64_t PAUSE_FACTOR = 200;
+    static constexpr int64_t PAUSE_MOST_MS = 30000;
     static constexpr int64_t LIFE_MS = 500;
 
     struct Bridge {

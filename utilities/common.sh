@@ -71,7 +71,7 @@ need_suricata() {
 
 BUILD_PACKAGES="g++ make autoconf automake libtool pkg-config python3
     openvswitch-source libssl-dev libnl-3-dev libnl-route-3-dev
-    nlohmann-json3-dev libjemalloc-dev"
+    nlohmann-json3-dev libcap-ng-dev libjemalloc-dev"
 RUN_PACKAGES="openvswitch-switch tcpdump"
 # Namespaces, links and guests that talk.
 ROOT_PACKAGES="iproute2 ethtool procps iputils-ping nftables"

@@ -92,6 +92,7 @@ private:
 
     void run_write()
     {
+        db_.take_ended();
         if (db_.writing() || db_.busy()) {
             return;
         }

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from dummy_switch import DummySwitch, main  # noqa: E402
 from openflow_tester import COOKIE, Tester, flow_words  # noqa: E402
+from lab import wait_until                           # noqa: E402
 
 BRIDGE = "br-mirror"
 
@@ -349,11 +350,11 @@ class AskTest(unittest.TestCase):
         self.switch.stop_vswitchd()
         self.assertNotEqual(self.count().split()[0], "0")
         self.switch.start_vswitchd()
-        self.assertEqual(self.count(), "0 0 0")
+        wait_until(lambda: self.count() == "0 0 0", "none to be counted")
         self.switch.ofctl("add-flow", "br-int", "actions=all")
         self.switch.stop_vswitchd()
         self.switch.start_vswitchd()
-        self.assertEqual(self.count(), "0 0 0")
+        wait_until(lambda: self.count() == "0 0 0", "none to be counted")
 
     def test_no_flood_is_set_on_one_port_only(self):
         self.assertEqual(self.tester.ask("no-flood %s 2" % self.target),

@@ -230,8 +230,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kind == 1) {
             corrupt(&bytes, message);
         }
-        std::vector<pm::FlowStats> flows;
-        if (decode_dump_reply(message, &flows)) {
+        std::vector<pm::FlowStats> flows, counts;
+        decode_dump_reply(message, true, &counts);
+        if (decode_dump_reply(message, false, &flows)) {
             take(host, flows);
         }
         return 0;

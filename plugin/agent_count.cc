@@ -1,5 +1,6 @@
-/* Agent, how flows of ours are counted: the sum of all and, where that is not
- * as it was, chunks of them one after the other, with other work between. */
+/* Agent, counters.  How flows of ours are counted: the sum of all and, where
+ * that is not as it was, chunks of them one after the other, with other work
+ * between; and what it comes to, of tunnels, rules and the budget. */
 #include <algorithm>
 #include <utility>
 
@@ -156,6 +157,169 @@ Agent::counted_flows_on(const std::string &bridge) const
         }
     }
     return n;
+}
+
+void
+Agent::note_flows(const std::string &bridge, const LinkEvent &event,
+                  const CookieMask &which)
+{
+    count_hits(bridge, event.flows, which);
+    for (const FlowStats &stats : event.flows) {
+        auto cookie = Cookie::decode(stats.flow.cookie);
+        if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
+            !cookie->direction) {
+            continue;
+        }
+        std::string direction = to_string(*cookie->direction);
+        note_counter(cookie->owner.number, direction + "_packets",
+                     stats.n_packets);
+        note_counter(cookie->owner.number, direction + "_bytes",
+                     stats.n_bytes);
+    }
+}
+
+void
+Agent::note_meters(const std::string &bridge, const LinkEvent &event)
+{
+    over_budget_.erase(bridge);
+    for (const auto &[meter, stats] : event.meters) {
+        FlowOwner owner = owner_of_meter(meter);
+        if (owner.kind == FlowOwner::Egress) {
+            note_counter(owner.number, "dropped_packets", stats.n_dropped);
+        } else if (owner.kind == FlowOwner::Base) {
+            over_budget_[bridge] = stats.n_dropped;
+        }
+    }
+}
+
+void
+Agent::note_counter(int64_t tunnel_number, const std::string &name,
+                    uint64_t value)
+{
+    auto id = desired_.tunnel_of_number(tunnel_number);
+    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+    if (!status) {
+        return;
+    }
+    auto [counters, fresh] = counters_.try_emplace(*id);
+    if (fresh) {
+        counters->second = status->counters;
+    }
+    Counters before = counters->second;
+    count(&counters->second, name, count_of(value));
+    if (before == counters->second) {
+        counters->second = before; /* Which its row shares, mostly. */
+    } else {
+        unreported_.insert(*id);
+    }
+}
+
+/* Whether the budget had no room since the last time, as far as has been
+ * read. */
+void
+Agent::judge_budgets()
+{
+    std::set<std::string> exceeded;
+    for (const auto &[bridge, dropped] : over_budget_) {
+        if (dropped > over_budget_before_[bridge]) {
+            exceeded.insert(bridge);
+        }
+    }
+    over_budget_before_ = over_budget_;
+    if (exceeded == exceeded_) {
+        return;
+    }
+    exceeded_ = std::move(exceeded);
+    for (const auto &[id, desire] : desired_.tunnels()) {
+        unreported_.insert(id);
+    }
+}
+
+void
+Agent::count_hits(const std::string &bridge,
+                  const std::vector<FlowStats> &flows, const CookieMask &which)
+{
+    std::vector<RuleCount> counts;
+    counts.reserve(flows.size());
+    for (const FlowStats &stats : flows) {
+        counts.push_back(
+            {stats.flow.key, stats.flow.cookie, count_of(stats.n_packets)});
+    }
+    for (int64_t number : hits_.counted(bridge, counts, which)) {
+        if (auto filter = desired_.filter_of_number(number)) {
+            unreported_filters_.insert(*filter);
+        }
+    }
+}
+
+std::optional<FilterStatus>
+Agent::hits_of(const Uuid &id)
+{
+    const Filter *filter = find(desired_.model().filters, id);
+    const FilterStatus *row = desired_.filter_status_of(id);
+    const auto &bridges = actual_.rows.bridges;
+    bool counted =
+        !bridges.empty() &&
+        std::all_of(bridges.begin(), bridges.end(), [&](const auto &bridge) {
+            return hits_.has_counted(bridge.first);
+        });
+    if (!filter || !row || !counted) {
+        return std::nullopt;
+    }
+    FilterStatus status = *row;
+    hits_.fold(id, *filter, &status);
+    return status;
+}
+
+void
+Agent::count_when_due()
+{
+    int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
+    if (next_count_ms_) {
+        /* A shorter interval counts at once. */
+        next_count_ms_ =
+            std::min<int64_t>(next_count_ms_, time_msec() + interval * 5 / 4);
+    }
+    bool due = next_count_ms_ && time_msec() >= next_count_ms_;
+    if (!due && next_count_ms_ && count_waiters_.empty()) {
+        return;
+    }
+    if (due) {
+        judge_budgets();
+    }
+    if (due || !count_waiters_.empty()) {
+        for (auto &[name, link] : links_) {
+            if (link->idle() && !counting_[name].under_way()) {
+                begin_count(name);
+            }
+        }
+    }
+    if (due || !next_count_ms_) {
+        /* Jittered, so that ten thousand hypervisors do not write at once. */
+        next_count_ms_ =
+            time_msec() + interval * 3 / 4 + random_range(interval / 2 + 1);
+    }
+}
+
+void
+Agent::with_fresh_counters(std::function<void()> done)
+{
+    for (auto &[name, link] : links_) {
+        if (link->idle()) {
+            count_waiters_.push_back(std::move(done));
+            begin_count(name);
+            poll_immediate_wake();
+            return;
+        }
+    }
+    done();
+}
+
+const Counters *
+Agent::counters_of(const Uuid &tunnel) const
+{
+    auto i = counters_.find(tunnel);
+    return i == counters_.end() ? nullptr : &i->second;
 }
 
 } // namespace pm

@@ -182,6 +182,7 @@ class DaemonCases(ProductCases):
             stream.wait_sent(100)
             end(self.daemon)
             stream.wait_sent(100)
+            ended = self.daemon.log_end()
             self.lab.daemon = MirrorDaemon(self.lab, self.switch,
                                            self.control).start()
             self.control.ctl("--wait=hv", "sync")
@@ -194,6 +195,12 @@ class DaemonCases(ProductCases):
         self.assertEqual(self.switch.flows("br-mirror"), flows)
         self.assertEqual(self.switch.rows("Mirror", "_uuid", "name",
                                           "output_port"), rows)
+        sent = [line for line in self.daemon.log(since=ended)
+                if "sent (Success): OFPT_" in line]
+        self.assertTrue(sent)
+        self.assertEqual([line for line in sent if any(
+            f"OFPT_{kind}" in line for kind in ("FLOW_MOD", "PORT_MOD",
+                                                "BUNDLE"))], [])
         self.control.wait_running("first")
 
     def test_a_restart_changes_nothing(self):

@@ -54,3 +54,21 @@ class TurnCases(ProductCases):
             self.daemon.appctl("exit", "--cleanup")
             wait_until(lambda: not self.control.rows("Tunnel_Status"),
                        "no status", 20)
+
+    def test_filters_that_end_together_leave_no_row(self):
+        for number in range(len(NAMES)):
+            self.filter(f"of-{number}", inbound=[{
+                "action": "accept", "protocol": "tcp",
+                "destination_port": 80 + number}])
+            self.wish(NAMES[number], (self.ids4, self.ids6,
+                                      self.other4)[number // 3],
+                      7001 + number, source=SOURCES[number % 3],
+                      filter=f"of-{number}")
+        self.control.wait_running(*NAMES)
+        self.assertEqual(len(self.control.rows("Filter_Status")), len(NAMES))
+        words = []
+        for name in NAMES:
+            words += ["--", "tunnel-del", name]
+        self.control.ctl(*words[1:])
+        wait_until(lambda: not self.control.rows("Filter_Status"),
+                   "no row of a filter")

@@ -211,8 +211,17 @@ void
 Prober::look(const Agent &agent, Task *task)
 {
     const SwitchFacts &facts = agent.desired().facts();
-    bool ended = time_msec() >= task->deadline_ms;
+    int64_t now = time_msec();
+    bool ended = now >= task->deadline_ms;
+    size_t seen = task->seen.size();
     task->seen.merge(task->watch->take());
+    if (task->seen.size() > seen) {
+        task->tell_ms = now + MORE_MS;
+    }
+    if (!ended && now < task->tell_ms) {
+        return;
+    }
+    task->tell_ms = 0;
     judge_sightings(task->seen, task->devices,
                     task->probe.chassis == facts.settings.chassis, ended,
                     !facts.has_dpdk, &task->report.stations);
@@ -276,6 +285,9 @@ Prober::wait() const
         if (task.deadline_ms && task.watch) {
             task.watch->wait();
             poll_timer_wait_until(task.deadline_ms);
+            if (task.tell_ms) {
+                poll_timer_wait_until(task.tell_ms);
+            }
         }
     }
 }

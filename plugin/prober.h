@@ -35,6 +35,9 @@ private:
     static constexpr int64_t TOO_OLD_MS = 60000;
     /* For how long what was sent may take. */
     static constexpr int64_t FLIGHT_MS = 1000;
+    /* After a sighting, before it is told: a copy that a router sends on is
+     * seen again. */
+    static constexpr int64_t MORE_MS = 50;
     /* How often a switch that has to look for a next hop first is given the
      * time for it. */
     static constexpr int LOOKS_MAX = 7, PATIENT_LOOKS = 3;
@@ -47,7 +50,8 @@ private:
         std::string blind; /* Why there is no watch. */
         std::map<std::string, std::string> devices; /* -> iface-id. */
         std::set<Sighting> seen;
-        bool begun = false; /* "send" has been acted on. */
+        int64_t tell_ms = 0; /* Something new, then; 0: nothing. */
+        bool begun = false;  /* "send" has been acted on. */
         std::optional<ProbeEntry> entry;
         uint64_t ticket = 0;     /* Of what the switch is asked; 0: nothing. */
         int64_t number = 0;      /* The tunnel's, when it was asked. */

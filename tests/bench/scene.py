@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import time
 
@@ -183,47 +184,51 @@ class Scene:
         return next((uuid, row) for uuid, row in tunnels.items()
                     if row["name"] == wanted)
 
-    def _status(self, tunnel):
-        return next((row for row in self.watch.rows["Tunnel_Status"].values()
-                     if row["tunnel"][1] == tunnel), None)
+    def _status_id(self, tunnel):
+        return next(i for i, row in self.watch.rows["Tunnel_Status"].items()
+                    if row["tunnel"][1] == tunnel)
+
+    # What an edit is awaited by costs the same among many rows as among few:
+    # it is part of the time that is measured.
 
     def change_one(self, n):
         """Seconds until the status says that another VNI is in force."""
         uuid, row = self._some_tunnel(n)
         wanted = row["generation"] + 1
-        status = self._status(uuid)
-        status_id = next(
-            i for i, r in self.watch.rows["Tunnel_Status"].items()
-            if r is status)
+        status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
             {"op": "update", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]],
              "row": {"vni": 20000 + row["generation"] * 1000 + n,
                      "generation": wanted}},
-            lambda: statuses[status_id]["observed_generation"] >= wanted)
+            lambda: statuses[status]["observed_generation"] >= wanted)
 
     def delete_one(self, n):
         """Seconds until the status is gone, which takes the proof that
         nothing copies."""
         uuid, row = self._some_tunnel(n)
         self._deleted = dict(row)
-        status = self._status(uuid)
+        status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
             {"op": "delete", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]]},
-            lambda: status not in statuses.values())
+            lambda: status not in statuses)
 
     def add_one(self, n):
         """Seconds until the tunnel that was deleted is Running again."""
         statuses = self.watch.rows["Tunnel_Status"]
-        before = set(statuses)
+        before = len(statuses)
+
+        def runs():
+            if len(statuses) <= before:
+                return False
+            latest = next(reversed(statuses))   # Dictionaries keep order.
+            return statuses[latest]["observed_generation"] > 0
         return self._edit(
             {"op": "insert", "table": "Mirror_Tunnel", "row": {
-                **self._deleted, "vni": 30000 + n, "generation": 1}},
-            lambda: any(statuses[i]["observed_generation"] > 0
-                        for i in set(statuses) - before))
+                **self._deleted, "vni": 30000 + n, "generation": 1}}, runs)
 
     def settle(self):
         wait_until(lambda: not self.daemon.appctl("mirror/plan").strip(),
@@ -231,19 +236,46 @@ class Scene:
         self.watch.take_in()
         self.switch_watch.take_in()
 
+    def plug(self, nics):
+        """Some NICs' links come up."""
+        for i in range(nics):
+            self.switch.namespace.ip("link", "set", f"vm{i}", "up")
+
+    def talk(self, nics, seconds):
+        """Has each of some NICs, whose links are up, send the next a frame a
+        second."""
+        sockets = []
+        for i in range(nics):
+            sockets.append(self.switch.namespace.socket(
+                socket.AF_PACKET, socket.SOCK_RAW))
+            sockets[-1].bind((f"vm{i}", 0))
+        began = time.monotonic()
+        for due in range(seconds):
+            time.sleep(max(0, began + due - time.monotonic()))
+            for i, nic in enumerate(sockets):
+                nic.send(frame(i, (i + 1) % nics))
+        time.sleep(max(0, began + seconds - time.monotonic()))
+        for nic in sockets:
+            nic.close()
+
     def restart(self):
         """Returns the seconds from the daemon's start until it has settled,
-        and what the switch was given: changes of tables and of rows."""
+        what the switch was given, changes of tables and of rows, and how
+        many statuses told of another health meanwhile."""
         if self.daemon.alive():
             self.daemon.stop()
         self.switch_watch.take_in()
+        self.watch.take_in()
+        told = self.watch.updates
         before = self.changes_of_switch()
         began = time.monotonic()
         self.daemon.start("-vfile:info")
         wait_until(lambda: not self.daemon.appctl("mirror/plan").strip(),
                    "mirror/plan to be empty", 120, 0.01)
         seconds = time.monotonic() - began
-        return seconds, self.changes_of_switch() - before
+        changes = self.changes_of_switch() - before
+        self.watch.take_in()
+        return seconds, changes, self.watch.updates - told
 
     def changes_of_switch(self):
         """Of rows and of flow tables, so far; vswitchd's threads tell of
@@ -347,6 +379,19 @@ class Scene:
 
 def listed(value):
     return value if isinstance(value, list) else [value]
+
+
+def frame(source, destination):
+    """TCP to a port that the filters admit; nobody looks at checksums."""
+    def octets(i):
+        return bytes.fromhex(mac(i).replace(":", ""))
+
+    def address(i):
+        return bytes([10, i >> 8, i & 255, 2])
+    ip = (bytes.fromhex("4500002800004000 40060000")
+          + address(source) + address(destination))
+    tcp = bytes.fromhex("c00003e80000000000000000 5010ffff00000000")
+    return octets(destination) + octets(source) + b"\x08\x00" + ip + tcp
 
 
 def mac(i):

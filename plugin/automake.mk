@@ -53,6 +53,7 @@ libpmcore_la_SOURCES = \
 	plugin/next_hops.h \
 	plugin/nic_links.cc \
 	plugin/nic_links.h \
+	plugin/owner_index.h \
 	plugin/pace.cc \
 	plugin/pace.h \
 	plugin/parse.h \

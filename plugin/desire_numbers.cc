@@ -12,14 +12,24 @@ DesiredState::Numbers<Id>::allocate(const Id &id, const Busy &busy)
 {
     auto known = by_id.find(id);
     if (known != by_id.end()) {
-        return known->second;
+        auto owner = by_number.find(known->second);
+        if (owner != by_number.end() && owner->second == id) {
+            return known->second;
+        }
     }
-    while (by_number.count(first_free)) {
-        first_free++;
-    }
-    int64_t number = first_free;
-    while (by_number.count(number) || busy(number)) {
-        number++;
+    auto may_have = [&](int64_t number) {
+        return !by_number.count(number) && !busy(number);
+    };
+    auto freed = std::find_if(gaps.begin(), gaps.end(), may_have);
+    int64_t number = freed == gaps.end() ? 0 : *freed;
+    if (!number) {
+        while (!may_have(first_fresh)) {
+            if (!by_number.count(first_fresh)) {
+                gaps.insert(first_fresh); /* It will be free. */
+            }
+            first_fresh++;
+        }
+        number = first_fresh;
     }
     assign(id, number);
     return number;
@@ -32,6 +42,7 @@ DesiredState::Numbers<Id>::assign(const Id &id, int64_t number)
     release(id);
     by_id[id] = number;
     by_number[number] = id;
+    gaps.erase(number);
 }
 
 template <typename Id>
@@ -42,8 +53,9 @@ DesiredState::Numbers<Id>::release(const Id &id)
     if (known != by_id.end()) {
         auto owner = by_number.find(known->second);
         if (owner != by_number.end() && owner->second == id) {
-            if (owner->first > 0) { /* Rows may have anything. */
-                first_free = std::min(first_free, owner->first);
+            /* Rows may have anything. */
+            if (owner->first > 0 && owner->first < first_fresh) {
+                gaps.insert(owner->first);
             }
             by_number.erase(owner);
         }

@@ -85,7 +85,7 @@ DesiredState::foreign_statuses_of(const Uuid &tunnel) const
 std::optional<OwnerKey>
 DesiredState::tap_of(const std::string &iface_id) const
 {
-    const OwnerKey *key = value_of(tap_keys_, iface_id);
+    const OwnerKey *key = tap_keys_.of(iface_id);
     return key ? std::optional(*key) : std::nullopt;
 }
 
@@ -107,7 +107,7 @@ DesiredState::shared_tap_of(const std::string &iface_id) const
     const Seat *seat = seat_of(iface_id);
     const OwnerKey *key =
         seat && seat->shared
-            ? value_of(shared_tap_keys_, facts_.nics.at(iface_id).bridge)
+            ? shared_tap_keys_.of(facts_.nics.at(iface_id).bridge)
             : nullptr;
     return key ? std::optional(*key) : std::nullopt;
 }
@@ -205,15 +205,11 @@ DesiredState::tunnels_of(const OwnerKey &key) const
         }
         break;
     case FlowOwner::Tap:
-        for (const auto &[iface_id, tap] : tap_keys_) {
-            if (tap == key) {
-                add(value_of(by_iface_id_, iface_id));
-            }
+        for (const std::string &iface_id : tap_keys_.users(key)) {
+            add(value_of(by_iface_id_, iface_id));
         }
-        for (const auto &[bridge, tap] : shared_tap_keys_) {
-            if (tap == key) {
-                add(value_of(on_bridge_, bridge));
-            }
+        for (const std::string &bridge : shared_tap_keys_.users(key)) {
+            add(value_of(on_bridge_, bridge));
         }
         break;
     case FlowOwner::Deliver:

@@ -209,7 +209,7 @@ DesiredState::desire_rows()
         dirty_shared_taps_.insert(nic_bridge);
     }
     desire_sites(&rows);
-    for (const auto &[nic_bridge, key] : shared_tap_keys_) {
+    for (const auto &[nic_bridge, key] : shared_tap_keys_.all()) {
         dirty_shared_taps_.insert(nic_bridge);
     }
     nic_numbers_ = std::move(numbers.by_nic);

@@ -87,11 +87,10 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     /* One more tunnel, or one less, changes nothing. */
     for (const auto &user : {filter_before, filter_after}) {
         auto users = user ? filter_users_.find(*user) : filter_users_.end();
-        auto key = user ? filter_keys_.find(*user) : filter_keys_.end();
+        const OwnerKey *key = user ? filter_keys_.of(*user) : nullptr;
         if (user &&
-            (users == filter_users_.end() || key == filter_keys_.end() ||
-             (user == filter_after &&
-              key->second.owner.number != after.tap.filter) ||
+            (users == filter_users_.end() || !key ||
+             (user == filter_after && key->owner.number != after.tap.filter) ||
              (filter_before == filter_after &&
               before.tap.filter != after.tap.filter))) {
             dirty_filters_.insert(*user);
@@ -197,12 +196,9 @@ DesiredState::set_meter(const OwnerKey &key, std::optional<int64_t> rate_kbps)
 void
 DesiredState::release_flows(const OwnerKey &owner)
 {
-    auto has = [&](const auto &keys) {
-        return std::any_of(keys.begin(), keys.end(), [&](const auto &key) {
-            return key.second == owner;
-        });
-    };
-    if (!has(tap_keys_) && !has(shared_tap_keys_) && !has(filter_keys_)) {
+    if (tap_keys_.users(owner).empty() &&
+        shared_tap_keys_.users(owner).empty() &&
+        filter_keys_.users(owner).empty()) {
         set_flows(owner, {});
     }
 }
@@ -229,7 +225,7 @@ DesiredState::desire_filters()
             dirty_filters_.insert(user);
             continue;
         }
-        auto key = filter_keys_.find(user);
+        const OwnerKey *key = filter_keys_.of(user);
         std::vector<Flow> flows;
         OwnerKey now;
         if (users != filter_users_.end()) {
@@ -239,14 +235,14 @@ DesiredState::desire_filters()
                 flows = filter_flows(number, *f);
             }
         }
-        if (key != filter_keys_.end() && key->second != now) {
-            OwnerKey was = key->second;
-            filter_keys_.erase(key);
+        if (key && *key != now) {
+            OwnerKey was = *key;
+            filter_keys_.erase(user);
             release_flows(was);
         }
         if (users != filter_users_.end()) {
             set_flows(now, flows);
-            filter_keys_[user] = now;
+            filter_keys_.set(user, now);
         }
     }
 }

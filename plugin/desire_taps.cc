@@ -146,7 +146,7 @@ DesiredState::desire_tap(const std::string &iface_id)
 {
     std::vector<TapTunnel> tunnels = copying(iface_id);
     const Seat *seat = seat_of(iface_id);
-    auto key = tap_keys_.find(iface_id);
+    const OwnerKey *key = tap_keys_.of(iface_id);
     std::vector<Flow> flows;
     OwnerKey now;
     if (seat && !tunnels.empty() && nic_numbers_.count(iface_id) &&
@@ -157,7 +157,7 @@ DesiredState::desire_tap(const std::string &iface_id)
                {FlowOwner::Tap, static_cast<uint32_t>(number)}};
         /* Once live, a change elsewhere that vswitchd has yet to put in
          * force does not matter. */
-        if (facts_.settled || (key != tap_keys_.end() && key->second == now)) {
+        if (facts_.settled || (key && *key == now)) {
             for (Direction direction : DIRECTIONS) {
                 TapPort port;
                 port.ofport = facts_.ofports.at(
@@ -171,14 +171,14 @@ DesiredState::desire_tap(const std::string &iface_id)
             }
         }
     }
-    if (key != tap_keys_.end() && (flows.empty() || key->second != now)) {
-        OwnerKey was = key->second;
-        tap_keys_.erase(key);
+    if (key && (flows.empty() || *key != now)) {
+        OwnerKey was = *key;
+        tap_keys_.erase(iface_id);
         release_flows(was);
     }
     if (!flows.empty()) {
         set_flows(now, flows);
-        tap_keys_[iface_id] = now;
+        tap_keys_.set(iface_id, now);
     }
     std::optional<TapShare> share;
     if (seat && seat->shared && !flows.empty()) {
@@ -216,7 +216,7 @@ void
 DesiredState::desire_shared_tap(const std::string &nic_bridge)
 {
     auto pair = pair_numbers_.find(nic_bridge);
-    auto key = shared_tap_keys_.find(nic_bridge);
+    const OwnerKey *key = shared_tap_keys_.of(nic_bridge);
     std::vector<Flow> flows;
     OwnerKey now;
     const SeatPlan *seats = value_of(seats_, nic_bridge);
@@ -225,8 +225,7 @@ DesiredState::desire_shared_tap(const std::string &nic_bridge)
                {FlowOwner::Tap, static_cast<uint32_t>(pair->second)}};
         /* While it is in force more NICs of the segment may join. */
         auto had = flows_.find(now);
-        bool was_flooding = key != shared_tap_keys_.end() &&
-                            key->second == now && had != flows_.end() &&
+        bool was_flooding = key && *key == now && had != flows_.end() &&
                             std::any_of(had->second.begin(), had->second.end(),
                                         [](const Flow &flow) {
                                             return flow.actions != "drop";
@@ -259,15 +258,14 @@ DesiredState::desire_shared_tap(const std::string &nic_bridge)
             flows.insert(flows.end(), some.begin(), some.end());
         }
     }
-    if (key != shared_tap_keys_.end() &&
-        (flows.empty() || key->second != now)) {
-        OwnerKey was = key->second;
-        shared_tap_keys_.erase(key);
+    if (key && (flows.empty() || *key != now)) {
+        OwnerKey was = *key;
+        shared_tap_keys_.erase(nic_bridge);
         release_flows(was);
     }
     if (!flows.empty()) {
         set_flows(now, flows);
-        shared_tap_keys_[nic_bridge] = now;
+        shared_tap_keys_.set(nic_bridge, now);
     }
 }
 

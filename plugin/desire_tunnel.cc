@@ -307,6 +307,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
     if (!bridge.checked) {
+        knows_path(*destination, &desire); /* It is looked up meanwhile. */
         desire.undecided = true;
         return desire;
     }

@@ -315,6 +315,24 @@ DesiredState::set_keeps_handles(bool keeps)
     }
 }
 
+namespace {
+
+/* Those of our VXLAN ports, which tunnels go by. */
+std::map<std::string, int>
+vxlan_ofports(const SwitchFacts &facts)
+{
+    std::map<std::string, int> ofports;
+    for (const auto &[name, port] : facts.rows.ports) {
+        auto ofport = facts.ofports.find(name);
+        if (port.mark.purpose == "vxlan" && ofport != facts.ofports.end()) {
+            ofports.insert(*ofport);
+        }
+    }
+    return ofports;
+}
+
+} // namespace
+
 void
 DesiredState::set_switch(const SwitchFacts &facts)
 {
@@ -390,7 +408,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
         bridges_came_or_went |= !before.bridges.count(name);
     }
     if (bridges_came_or_went || facts.taken_names != before.taken_names ||
-        facts.ofports != before.ofports ||
+        vxlan_ofports(facts) != vxlan_ofports(before) ||
         facts.port_errors != before.port_errors ||
         facts.rows.bridges != before.rows.bridges) {
         for (const auto &[iface_id, tunnels] : by_iface_id_) {

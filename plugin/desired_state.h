@@ -28,20 +28,13 @@
 #include "plugin/flat_set.h"
 #include "plugin/model.h"
 #include "plugin/next_hops.h"
+#include "plugin/owner_index.h"
 #include "plugin/path.h"
 #include "plugin/pool.h"
 #include "plugin/slots.h"
 #include "plugin/switch_rows.h"
 
 namespace pm {
-
-/* One owner's flows on one of our bridges. */
-struct OwnerKey {
-    std::string bridge;
-    FlowOwner owner;
-
-    auto operator<=>(const OwnerKey &) const = default;
-};
 
 /* Where copies enter a tenant's network: a port of ours on the NIC's bridge,
  * in the NIC's own VLAN, or bound as a logical port of the NIC's subnet. */
@@ -216,7 +209,9 @@ private:
     template <typename Id> struct Numbers { /* Handed out, and in rows. */
         std::map<Id, int64_t> by_id;
         std::map<int64_t, Id> by_number;
-        int64_t first_free = 1; /* All below are in 'by_number'. */
+        /* All below are in 'by_number' or among the gaps. */
+        int64_t first_fresh = 1;
+        std::set<int64_t> gaps;
         int64_t allocate(const Id &, const Busy &);
         void assign(const Id &, int64_t);
         void release(const Id &);
@@ -379,9 +374,9 @@ private:
     size_t handles_used_ = 0;   /* When that was last looked at. */
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
-    std::map<std::string, OwnerKey> tap_keys_;        /* Flows, by iface-id. */
+    OwnerIndex<std::string> tap_keys_;                /* Flows, by iface-id. */
     std::map<std::string, TapShare> tap_shares_;      /* By iface-id. */
-    std::map<std::string, OwnerKey> shared_tap_keys_; /* By NIC bridge. */
+    OwnerIndex<std::string> shared_tap_keys_;         /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */
     std::map<std::string, std::string> bridge_names_; /* By type. */
     std::map<NextHopKey, NextHopState> next_hops_;
@@ -407,7 +402,7 @@ private:
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
-    std::map<std::pair<std::string, Uuid>, OwnerKey> filter_keys_;
+    OwnerIndex<std::pair<std::string, Uuid>> filter_keys_;
     /* (mirror bridge, guard flow) -> tunnels that need it, and the zero uuid
      * if it stands whatever tunnels there are. */
     std::map<std::pair<std::string, Flow>, FlatSet<Uuid>> guard_users_;

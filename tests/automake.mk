@@ -43,6 +43,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_nic_links.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_network_edit.cc \
+	tests/unit/test_owner_index.cc \
 	tests/unit/test_pace.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \

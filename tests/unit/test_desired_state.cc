@@ -282,6 +282,33 @@ TEST_F(OneTunnel, KeepsItsFlowsWhenItTakesTheNumberOfOneThatGoes)
     EXPECT_TRUE(host.desire(other).egress);
 }
 
+TEST_F(OneTunnel, NumbersAreTheLeastThatAreFreeAndNotSeenOnTheSwitch)
+{
+    std::vector<Uuid> tunnels = {tunnel};
+    for (int n = 1; n < 4; n++) {
+        host.plug("nic" + std::to_string(n), "br-int");
+        host.add_source(n);
+        tunnels.push_back(host.add_tunnel(n, n, 0));
+    }
+    ASSERT_TRUE(host.settle());
+    for (const Uuid &id : tunnels) {
+        ASSERT_TRUE(host.desired.status_of(id));
+    }
+    int64_t second = host.desired.status_of(tunnels[1])->number;
+    ASSERT_LT(second, 4);
+    host.model.tunnel_statuses.erase(*host.desired.status_row_of(tunnels[1]));
+    host.model.tunnels.erase(tunnels[1]);
+    host.feed();
+    auto is_second = [&](int64_t n) { return n == second; };
+    auto is_none = [](int64_t) { return false; };
+    Uuid a = row_id(Row::Tunnel, 50), b = row_id(Row::Tunnel, 51),
+         c = row_id(Row::Tunnel, 52);
+    EXPECT_EQ(host.desired.number_for_tunnel(a, is_second), 5);
+    EXPECT_EQ(host.desired.number_for_tunnel(a, is_none), 5) << "it has one";
+    EXPECT_EQ(host.desired.number_for_tunnel(b, is_none), second);
+    EXPECT_EQ(host.desired.number_for_tunnel(c, is_none), 6);
+}
+
 TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
 {
     PathKey key{"system", ip_of("192.0.2.2")};

@@ -34,4 +34,6 @@ libpmovs_la_SOURCES += \
 	flows/openflow.h \
 	flows/openflow_ask.cc \
 	flows/packet_codec.cc \
-	flows/packet_codec.h
+	flows/packet_codec.h \
+	flows/spelling.cc \
+	flows/spelling.h

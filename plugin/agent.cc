@@ -31,7 +31,11 @@ Agent::run()
     read_switch();
     read_control();
     read_underlay();
-    desired_.update();
+    if (may_desire()) {
+        desired_.update();
+    }
+    watch_paths();
+    prove_inherited();
     compare_rows();
     for (const Uuid &id : desired_.take_changed_tunnels()) {
         unreported_.insert(id);
@@ -81,7 +85,7 @@ Agent::run()
 void
 Agent::wait()
 {
-    if (desired_.outdated() || desired_.paths() != watched_) {
+    if (desired_.outdated() && may_desire()) {
         poll_immediate_wake();
     }
     switch_.wait();
@@ -312,6 +316,9 @@ Agent::start_cleanup()
 {
     if (cleanup_) {
         return;
+    }
+    if (!started_) {
+        register_inherited();
     }
     cleanup_ = true;
     cleanup_deadline_ms_ = time_msec() + CLEANUP_MS;

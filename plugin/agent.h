@@ -89,7 +89,11 @@ private:
     void read_control();
     void share_counters(const ModelDelta &);
     void read_underlay();
+    void watch_paths();
     void run_links();
+    std::map<FlowOwner, std::vector<Flow>>
+    by_owner(const std::string &bridge,
+             const std::vector<FlowStats> &read) const;
     void on_read(const std::string &bridge, const LinkEvent &);
     void on_metered(const std::string &bridge, const LinkEvent &);
     void on_applied(const std::string &bridge, const LinkEvent &);
@@ -123,6 +127,9 @@ private:
     void retry_ports(int64_t now_ms);
     bool is_connected() const;
     bool is_changing() const;
+    bool may_desire() const;
+    void register_inherited();
+    void prove_inherited();
     bool may_act();
     void compare_rows();
     void apply_plan();
@@ -135,6 +142,7 @@ private:
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
+    std::vector<Uuid> take_unreported(const Uuid &, size_t most);
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
                         Subjects *);
     bool report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
@@ -182,6 +190,7 @@ private:
     Contest contest_;
 
     bool started_ = false; /* Every input has been known at once. */
+    std::string heir_of_;  /* Whose status rows were found at the start. */
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false;      /* Our Chassis row is gone. */

@@ -149,6 +149,20 @@ void
 Agent::read_underlay()
 {
     underlay_.run();
+    std::set<std::string> delivery_bridges;
+    for (const auto &[name, bridge] : actual_.rows.bridges) {
+        if (bridge.mark.purpose == "delivery") {
+            delivery_bridges.insert(name);
+        }
+    }
+    underlay_.keep_legs(delivery_bridges);
+    desired_.set_paths(underlay_.take_changes());
+}
+
+/* Asks for the ways that are wanted by now. */
+void
+Agent::watch_paths()
+{
     std::set<PathKey> paths = desired_.paths();
     if (paths != watched_) {
         /* What was true of a path when it was last looked at says nothing
@@ -161,14 +175,6 @@ Agent::read_underlay()
         watched_ = paths;
         underlay_.watch(paths);
     }
-    std::set<std::string> delivery_bridges;
-    for (const auto &[name, bridge] : actual_.rows.bridges) {
-        if (bridge.mark.purpose == "delivery") {
-            delivery_bridges.insert(name);
-        }
-    }
-    underlay_.keep_legs(delivery_bridges);
-    desired_.set_paths(underlay_.take_changes());
 }
 
 /* vswitchd is away when the rows that we wrote, or the connections to our
@@ -229,6 +235,47 @@ Agent::retry_ports(int64_t now_ms)
     }
 }
 
+/* Nothing is made of half of what there is to know at a start. */
+bool
+Agent::may_desire() const
+{
+    return started_ || cleanup_ || control_.complete();
+}
+
+/* The daemon before us may have stopped any tunnel of ours without proof, and
+ * that it is to copy again proves nothing. */
+void
+Agent::register_inherited()
+{
+    const std::string &chassis = desired_.facts().settings.chassis;
+    for (const auto &[id, status] : desired_.model().tunnel_statuses) {
+        if (status.chassis == chassis) {
+            actual_.stopped(status.number, {}, "");
+        }
+    }
+}
+
+/* Since we change no flow before all else is known, the proof of what was
+ * stopped before us need not wait for that. */
+void
+Agent::prove_inherited()
+{
+    if (started_ || cleanup_) {
+        return;
+    }
+    if (!switch_.ready() || !control_.complete()) {
+        heir_of_.clear(); /* Another may act meanwhile. */
+        return;
+    }
+    const std::string &chassis = desired_.facts().settings.chassis;
+    if (std::exchange(heir_of_, chassis) != chassis) {
+        register_inherited();
+    }
+    if (!actual_.unproven.empty() && !prover_.busy() && !vswitchd_away_) {
+        prover_.start(actual_.unproven);
+    }
+}
+
 /* Nothing is touched before everything that says what should be there has
  * been known at once: a restart must change nothing. */
 bool
@@ -243,17 +290,22 @@ Agent::may_act()
             VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
                       desired_.tunnels().size());
             for (const auto &[id, status] : desired_.model().tunnel_statuses) {
-                if (status.chassis == desired_.facts().settings.chassis) {
-                    unreported_.insert(status.tunnel);
-                    /* The daemon before us may have stopped any of them
-                     * without proof, and that it is to copy again proves
-                     * nothing. */
+                if (status.chassis != desired_.facts().settings.chassis) {
+                    continue;
+                }
+                unreported_.insert(status.tunnel);
+                auto desire = desired_.tunnels().find(status.tunnel);
+                if (desire == desired_.tunnels().end() ||
+                    !desire->second.egress) {
+                    /* What the daemon before us sent last may have come
+                     * after that proof began. */
                     actual_.stopped(status.number, {}, "");
-                    if (!find(desired_.model().tunnels, status.tunnel)) {
-                        /* Its flows may be gone already. */
-                        for (const auto &[name, row] : actual_.rows.bridges) {
-                            actual_.disturbed.insert(name);
-                        }
+                }
+                if (!find(desired_.model().tunnels, status.tunnel)) {
+                    /* Its flows may be gone already, and what is cached of
+                     * them may have to be renewed before the proof. */
+                    for (const auto &[name, row] : actual_.rows.bridges) {
+                        actual_.disturbed.insert(name);
                     }
                 }
             }

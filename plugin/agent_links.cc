@@ -1,5 +1,6 @@
 /* Agent, what comes from the bridges of ours: their flows, what became of
  * edits, and the answers of next hops. */
+#include "flows/spelling.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 
@@ -81,30 +82,15 @@ Agent::on_lost(const std::string &bridge)
     next_hops_.doubt(time_msec());
 }
 
-/* Takes in all flows of a bridge of ours.  A flow that is as desired, or as
- * known, is kept under the text that we have of it, though the switch spells
- * it its own way. */
-void
-Agent::on_read(const std::string &bridge, const LinkEvent &event)
+/* Flows of a bridge by owner.  One that is as desired, or as known, is kept
+ * under the text that we have of it, though the switch spells it its own
+ * way. */
+std::map<FlowOwner, std::vector<Flow>>
+Agent::by_owner(const std::string &bridge,
+                const std::vector<FlowStats> &read) const
 {
-    std::vector<FlowStats> read = event.flows;
-    for (const Flow &group : event.groups) {
-        FlowStats &flow = read.emplace_back();
-        flow.flow = group;
-        flow.flow.cookie = cookie_of_group(group);
-    }
     std::map<FlowOwner, std::vector<Flow>> owners;
-    /* By owner: what the switch makes of our flows -> our flows. */
-    std::map<FlowOwner, std::map<FlowKey, std::map<Flow, Flow>>> known;
-    auto know = [](const std::vector<Flow> &flows,
-                   std::map<FlowKey, std::map<Flow, Flow>> *spellings) {
-        for (const Flow &flow : flows) {
-            std::string error;
-            if (auto n = normalise(flow, &error)) {
-                (*spellings)[n->key][*n] = flow;
-            }
-        }
-    };
+    std::map<FlowOwner, Spelling> known;
     for (const FlowStats &stats : read) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie) {
@@ -116,31 +102,34 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
             owners[cookie->owner].push_back(stray);
             continue;
         }
-        auto [spellings, fresh] = known.try_emplace(cookie->owner);
+        auto [spelling, fresh] = known.try_emplace(cookie->owner);
         if (fresh) {
             auto before = actual_.flows.find(bridge);
             if (before != actual_.flows.end() &&
                 before->second.count(cookie->owner)) {
-                know(before->second.at(cookie->owner), &spellings->second);
+                spelling->second.know(before->second.at(cookie->owner));
             }
             auto desired = desired_.flows().find({bridge, cookie->owner});
             if (desired != desired_.flows().end()) {
-                know(desired->second, &spellings->second);
+                spelling->second.know(desired->second);
             }
         }
-        Flow flow = stats.flow;
-        auto match = spellings->second.find(flow.key);
-        if (match != spellings->second.end()) {
-            auto same = match->second.find(flow);
-            if (same != match->second.end()) {
-                flow = same->second;
-            } else {
-                /* The same match: the key is ours either way. */
-                flow.key = match->second.begin()->second.key;
-            }
-        }
-        owners[cookie->owner].push_back(flow);
+        owners[cookie->owner].push_back(spelling->second.ours(stats.flow));
     }
+    return owners;
+}
+
+/* Takes in all flows of a bridge of ours. */
+void
+Agent::on_read(const std::string &bridge, const LinkEvent &event)
+{
+    std::vector<FlowStats> read = event.flows;
+    for (const Flow &group : event.groups) {
+        FlowStats &flow = read.emplace_back();
+        flow.flow = group;
+        flow.flow.cookie = cookie_of_group(group);
+    }
+    std::map<FlowOwner, std::vector<Flow>> owners = by_owner(bridge, read);
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
     auto row = actual_.rows.bridges.find(bridge);
     if (!actual_.flows.count(bridge) && row != actual_.rows.bridges.end() &&

@@ -57,6 +57,26 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     return edit.op != StatusEdit::Op::Keep;
 }
 
+/* Takes a tunnel out of those to be reported, and after it those of the same
+ * NIC, 'most' in all: their rows are written together, so that the NIC's tap
+ * is given many of them at once and their numbers lie side by side. */
+std::vector<Uuid>
+Agent::take_unreported(const Uuid &id, size_t most)
+{
+    std::vector<Uuid> tunnels = {id};
+    unreported_.erase(id);
+    auto desire = desired_.tunnels().find(id);
+    if (desire != desired_.tunnels().end()) {
+        for (const Uuid &other :
+             desired_.tunnels_of_nic(desire->second.iface_id)) {
+            if (tunnels.size() < most && unreported_.erase(other)) {
+                tunnels.push_back(other);
+            }
+        }
+    }
+    return tunnels;
+}
+
 /* Some of the tunnels whose status may have changed, by turns: so each has its
  * row, without which nothing of it is made, before any of them is told about
  * a second time. */
@@ -66,28 +86,25 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
 {
     bool early = !started_ && !cleanup_;
     bool uncertain = actual_.changing || !actual_.flows_known();
+    /* Until it is known what the switch has, a row stays as it was. */
+    bool reading = !vswitchd_away_ && !cleanup_ && !actual_.flows_known();
     if (!uncertain) {
         unreported_.merge(unjudged_);
         unjudged_.clear();
     }
     std::set<Uuid> later;
-    auto next = unreported_.upper_bound(reported_last_);
-    size_t looks = std::min(unreported_.size(), LOOKS_MAX);
-    more_to_report_ = looks < unreported_.size();
-    while (looks-- > 0) {
-        if (next == unreported_.end()) {
-            next = unreported_.begin();
-        }
-        Uuid id = *next;
-        next = unreported_.erase(next);
-        reported_last_ = id;
+    auto look_at = [&](const Uuid &id) {
         if (is_reporting(id)) {
-            continue; /* Looked at again when that has ended. */
+            return; /* Looked at again when that has ended. */
         }
         if (early && !desired_.status_of(id)) {
             /* Which numbers are free on the switch is not known. */
             later.insert(id);
-            continue;
+            return;
+        }
+        if (reading && desired_.status_of(id)) {
+            unjudged_.insert(id);
+            return;
         }
         bool told = report_tunnel(id, context, write);
         if (early && !write->delete_tunnels.empty()) {
@@ -104,13 +121,23 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
              * flows have been read, or their bridge is gone. */
             unjudged_.insert(id);
         }
-        if (subjects->tunnels.size() >= rows_max) {
-            more_to_report_ |= looks > 0;
-            break;
+    };
+    size_t looks = 0;
+    while (!unreported_.empty() && looks < LOOKS_MAX &&
+           subjects->tunnels.size() < rows_max) {
+        auto next = unreported_.upper_bound(reported_last_);
+        reported_last_ =
+            next == unreported_.end() ? *unreported_.begin() : *next;
+        for (const Uuid &id : take_unreported(
+                 reported_last_, std::min(rows_max - subjects->tunnels.size(),
+                                          LOOKS_MAX - looks))) {
+            look_at(id);
+            looks++;
         }
     }
+    /* Those that wait for something else are no more to say. */
+    more_to_report_ = !unreported_.empty() && !early;
     unreported_.merge(later);
-    more_to_report_ &= !early; /* Those wait for something else. */
 }
 
 bool

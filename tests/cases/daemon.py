@@ -178,6 +178,7 @@ class DaemonCases(ProductCases):
         self.warm(packet_length=100)
         flows = self.switch.flows("br-mirror")
         rows = self.switch.rows("Mirror", "_uuid", "name", "output_port")
+        told = self.control.rows("Tunnel_Status", "health", "events")
         with Stream(self.lab.talk("web1", "db1")) as stream:
             stream.wait_sent(100)
             end(self.daemon)
@@ -202,6 +203,8 @@ class DaemonCases(ProductCases):
             f"OFPT_{kind}" in line for kind in ("FLOW_MOD", "PORT_MOD",
                                                 "BUNDLE"))], [])
         self.control.wait_running("first")
+        self.assertEqual(self.control.rows("Tunnel_Status", "health",
+                                           "events"), told)
 
     def test_a_restart_changes_nothing(self):
         self.restart(MirrorDaemon.stop)

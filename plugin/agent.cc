@@ -61,8 +61,14 @@ Agent::run()
         }
     }
     unreported_filters_.merge(desired_.take_changed_filters());
+    int64_t now = time_msec();
     for (const OwnerKey &key : desired_.take_changed_flows()) {
-        mark(key);
+        outstanding_.insert(key);
+        /* Whom it serves besides those that changed is looked at when it is
+         * there, or has not come for long. */
+        for (const Uuid &id : desired_.tunnels_of(key)) {
+            underway_since_ms_.try_emplace(id, now);
+        }
     }
     run_links();
     run_next_hops();

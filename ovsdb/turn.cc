@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char *LOCK = "ovs_mirrord_turn";
 /* A server may be busy with others for long. */
-constexpr int PROBE_MS = 60000, CONNECT_MS = 10000;
+constexpr int PROBE_MS = 60000;
 /* How long a connection stays that nobody needs. */
 constexpr int IDLE_MS = 5000;
 
@@ -36,6 +36,7 @@ struct Turn::Impl {
     void open();
     void connect();
     void close();
+    bool is_unanswered() const;
     void lose();
     int64_t ask(const char *method);
     void leave();
@@ -48,7 +49,7 @@ void
 Turn::Impl::open()
 {
     const char *name = remotes.names[next_remote % remotes.n];
-    open_ms = time_msec() + CONNECT_MS;
+    open_ms = time_msec() + comeback.attempt_ms();
     if (jsonrpc_stream_open(name, &stream, 0)) {
         stream = nullptr;
         lose();
@@ -66,7 +67,6 @@ Turn::Impl::connect()
         jsonrpc_session_set_probe_interval(
             session, stream_or_pstream_needs_probes(name) ? PROBE_MS : 0);
         stream = nullptr;
-        comeback.stood();
     } else if (error != EAGAIN || time_msec() >= open_ms) {
         lose();
     }
@@ -81,6 +81,12 @@ Turn::Impl::close()
     session = nullptr;
     place = Place::None;
     lock_id = unlock_id = -1;
+}
+
+bool
+Turn::Impl::is_unanswered() const
+{
+    return place == Place::Asked && time_msec() >= open_ms;
 }
 
 /* The next server is tried, after a while. */
@@ -135,6 +141,7 @@ Turn::Impl::take(const struct jsonrpc_msg &msg)
         unlock_id = -1;
     } else if (id == lock_id && place == Place::Asked) {
         lock_id = -1;
+        comeback.stood();
         const struct json *locked = nullptr;
         if (msg.type == JSONRPC_REPLY && msg.result &&
             msg.result->type == JSON_OBJECT) {
@@ -234,12 +241,13 @@ Turn::run()
         i.take(*msg);
         jsonrpc_msg_destroy(msg);
     }
-    if (!jsonrpc_session_is_alive(i.session)) {
-        /* The server has forgotten us. */
+    if (!jsonrpc_session_is_alive(i.session) || i.is_unanswered()) {
+        /* The server has forgotten us, or does not know us yet. */
         i.lose();
     } else if (i.wanted && i.place == Impl::Place::None) {
         i.place = Impl::Place::Asked;
         i.lock_id = i.ask("lock");
+        i.open_ms = time_msec() + i.comeback.attempt_ms();
     } else if (!i.wanted && time_msec() >= i.idle_ends_ms) {
         i.close();
         i.open_ms = 0;
@@ -257,6 +265,9 @@ Turn::wait()
     } else if (i.session) {
         jsonrpc_session_wait(i.session);
         jsonrpc_session_recv_wait(i.session);
+        if (i.place == Impl::Place::Asked) {
+            poll_timer_wait_until(i.open_ms);
+        }
         if (!i.wanted) {
             poll_timer_wait_until(i.idle_ends_ms);
         }

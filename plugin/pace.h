@@ -38,12 +38,20 @@ private:
 class Comeback {
 public:
     static constexpr int64_t FIRST_MS = 1000, LONGEST_MS = 8000;
+    static constexpr int64_t FIRST_ATTEMPT_MS = 2000,
+                             LONGEST_ATTEMPT_MS = 60000;
 
     /* How long to wait, from now, after a connection that stood or an
      * attempt that failed; 'random' is any number. */
     int64_t delay_ms(uint32_t random);
+    /* How long an attempt may take until the server answers: longer with
+     * each that failed, since a server may be slow.  But where more connect
+     * than it takes in, the kernel drops what ends a handshake, and who
+     * believes to be connected would wait a minute for his words to be sent
+     * again (listen(2), tcp(7)). */
+    int64_t attempt_ms() const { return attempt_ms_; }
     /* A connection stands, and all that was asked for has come. */
-    void stood() { most_ms_ = FIRST_MS; }
+    void stood() { *this = Comeback(); }
     /* Until when a server that was asked for all rows, and has sent them, is
      * given time: as long again, since it has others to send them to. */
     static int64_t calm_ms(int64_t asked_ms, int64_t sent_ms)
@@ -53,6 +61,7 @@ public:
 
 private:
     int64_t most_ms_ = FIRST_MS; /* Of the next delay. */
+    int64_t attempt_ms_ = FIRST_ATTEMPT_MS;
 };
 
 /* How long a hypervisor keeps its place in the queue: order is good, but what

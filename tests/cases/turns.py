@@ -1,7 +1,7 @@
 """What a hypervisor writes among others, and what waits for its turn."""
 
 from cases.product import ProductCases
-from lab.turn import Turn
+from lab.turn import DeafToLocks, Turn
 from lab.waiting import wait_until
 
 NAMES = [f"many-{number}" for number in range(8)]
@@ -47,6 +47,18 @@ class TurnCases(ProductCases):
         wait_until(lambda: sorted(self.reported(generation)) == NAMES,
                    "all told")
         self.control.ctl("--wait=hv", "sync")
+
+    def test_a_server_that_does_not_answer_is_asked_again(self):
+        path = f"{self.control.rundir}/deaf.sock"
+        with DeafToLocks(path, self.control.socket) as deaf:
+            self.switch.vsctl("set", "Open_vSwitch", ".",
+                              f'external_ids:mirror-remote="unix:{path}"')
+            self.run_many()
+            generation = self.put_filter(81)
+            wait_until(lambda: sorted(self.reported(generation)) == NAMES,
+                       "all told", 30)
+            self.assertTrue(deaf.left)
+            self.daemon.stop()
 
     def test_the_end_of_many_waits_for_nobody_in_a_clean_up(self):
         self.run_many()

@@ -108,6 +108,18 @@ TEST(Comeback, BeginsAnewOnceAConnectionStood)
     EXPECT_LT(comeback.delay_ms(7999), Comeback::FIRST_MS);
 }
 
+TEST(Comeback, AnAttemptIsGivenLongerWithEachThatFailedAndAMinuteAtMost)
+{
+    Comeback comeback;
+    EXPECT_EQ(comeback.attempt_ms(), 2000);
+    for (int64_t longer : {4000, 8000, 16000, 32000, 60000, 60000}) {
+        comeback.delay_ms(1);
+        EXPECT_EQ(comeback.attempt_ms(), longer);
+    }
+    comeback.stood();
+    EXPECT_EQ(comeback.attempt_ms(), 2000);
+}
+
 TEST(Comeback, WhoWaitedForLongIsPatientForAsLongAgain)
 {
     EXPECT_EQ(Comeback::calm_ms(1000, 1050), 1100);

@@ -123,9 +123,21 @@ class Scene:
 
     # What is done with it.
 
-    def running(self):
-        return sum(row["observed_generation"] > 0
-                   for row in self.watch.rows["Tunnel_Status"].values())
+    def _all_run(self):
+        """Whether all do, as a condition to wait with: it looks at each row
+        once or twice, not at all of them whenever some come, since it is one
+        of those who want the processors."""
+        statuses, waiting = self.watch.rows["Tunnel_Status"], []
+
+        def condition():
+            if len(statuses) < self.count:
+                return False
+            if not waiting:
+                waiting.extend(statuses)
+            while waiting and statuses[waiting[-1]]["observed_generation"]:
+                waiting.pop()
+            return not waiting
+        return condition
 
     def start_all(self):
         """Creates all tunnels; returns the seconds from their commit until
@@ -139,7 +151,7 @@ class Scene:
             console.stdin.close()
             committed = self.watch.wait(lambda: len(tunnels) == self.count,
                                         300)
-            done = self.watch.wait(lambda: self.running() == self.count, 300)
+            done = self.watch.wait(self._all_run(), 300)
         if console.returncode:
             raise RuntimeError("ovs-mirrorctl apply failed")
         self.settle()

@@ -67,7 +67,7 @@ Agent::run()
         /* Whom it serves besides those that changed is looked at when it is
          * there, or has not come for long. */
         for (const Uuid &id : desired_.tunnels_of(key)) {
-            underway_since_ms_.try_emplace(id, now);
+            underway_.try_emplace(id, Underway{now});
         }
     }
     run_links();
@@ -120,7 +120,7 @@ Agent::wait()
             poll_timer_wait_until(at);
         }
     }
-    if (!underway_since_ms_.empty() && may_report() && !has_more_to_say()) {
+    if (!underway_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);
     }
     guard_.wait(!vswitchd_away_ && switch_.ready());

@@ -142,6 +142,7 @@ private:
     bool is_underway(const Uuid &, const TunnelStatus &);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
+    void take_neighbours();
     std::vector<Uuid> take_unreported(const Uuid &, size_t most);
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
                         Subjects *);
@@ -166,8 +167,15 @@ private:
     std::set<OwnerKey> outstanding_;
     std::set<Uuid> unreported_; /* Tunnels whose status may have changed. */
     std::set<Uuid> unreported_filters_;
+    /* Tunnels of whom only the tap's flows may have changed, since another
+     * tunnel of the NIC did. */
+    std::set<Uuid> neighbours_;
     /* Tunnels of which nothing is told yet but that they are under way. */
-    std::map<Uuid, int64_t> underway_since_ms_;
+    struct Underway {
+        int64_t since_ms;
+        bool differs = false; /* Has something to say when it is there. */
+    };
+    std::map<Uuid, Underway> underway_;
     int64_t next_underway_ms_ = 0;
     /* Those that were looked at where it cannot be judged yet whether they
      * are silent. */

@@ -163,18 +163,19 @@ Agent::read_underlay()
 void
 Agent::watch_paths()
 {
-    std::set<PathKey> paths = desired_.paths();
-    if (paths != watched_) {
-        /* What was true of a path when it was last looked at says nothing
-         * when it is wanted again. */
-        for (const PathKey &key : watched_) {
-            if (!paths.count(key)) {
-                desired_.forget_path(key);
-            }
-        }
-        watched_ = paths;
-        underlay_.watch(paths);
+    if (!desired_.take_changed_paths()) {
+        return;
     }
+    std::set<PathKey> paths = desired_.paths();
+    /* What was true of a path when it was last looked at says nothing when it
+     * is wanted again. */
+    for (const PathKey &key : watched_) {
+        if (!paths.count(key)) {
+            desired_.forget_path(key);
+        }
+    }
+    watched_ = paths;
+    underlay_.watch(paths);
 }
 
 /* vswitchd is away when the rows that we wrote, or the connections to our

@@ -13,9 +13,9 @@ void
 Agent::mark(const OwnerKey &key)
 {
     outstanding_.insert(key);
-    for (const Uuid &id : desired_.tunnels_of(key)) {
-        unreported_.insert(id);
-    }
+    std::set<Uuid> tunnels = desired_.tunnels_of(key);
+    (key.owner.kind == FlowOwner::Tap ? neighbours_ : unreported_)
+        .merge(tunnels);
 }
 
 void

@@ -74,24 +74,19 @@ DesiredState::claim_of(const TunnelDesire &d)
                         : std::nullopt;
 }
 
-/* Whether the NIC's other tunnels, of which there are some, all say the same,
- * so that it changes nothing whether 'id' says it too. */
+/* Whether the NIC is served the same whether or not 'id' says so, too: of its
+ * tunnels it is the first that plan_seats() asks. */
 bool
 DesiredState::is_claimed_by_others(const Uuid &id, const Claim &claim) const
 {
-    const FlatSet<Uuid> *wanting = value_of(wanting_, claim.iface_id);
-    bool others = false;
-    if (wanting) {
+    if (const FlatSet<Uuid> *wanting = value_of(wanting_, claim.iface_id)) {
         for (const Uuid &other : *wanting) {
             if (other != id) {
-                if (claim_of(tunnels_.at(other)) != claim) {
-                    return false;
-                }
-                others = true;
+                return claim_of(tunnels_.at(other)) == claim;
             }
         }
     }
-    return others;
+    return false;
 }
 
 /* Whether the tunnel is to have what is flooded, as far as its seat goes. */

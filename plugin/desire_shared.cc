@@ -57,8 +57,10 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     if (before.path != after.path) { /* Whose port may be taken. */
         const FlatSet<Uuid> *users =
             after.path ? value_of(by_path_, *after.path) : nullptr;
-        rows_dirty_ |= (before.path && !by_path_.count(*before.path)) ||
+        bool changed = (before.path && !by_path_.count(*before.path)) ||
                        (users && users->size() == 1);
+        rows_dirty_ |= changed;
+        paths_changed_ |= changed;
     }
     move_in(&on_bridge_, id,
             only_if(!before.nic_bridge.empty(), before.nic_bridge),

@@ -20,6 +20,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "flows/delivery.h"
@@ -139,10 +140,12 @@ public:
     const SwitchRows &rows() const { return rows_; }
     /* Rises when rows() may have changed. */
     uint64_t rows_revision() const { return rows_revision_; }
-    const std::map<Uuid, TunnelDesire> &tunnels() const { return tunnels_; }
+    const UuidMap<TunnelDesire> &tunnels() const { return tunnels_; }
     /* Filters with a status row of ours that no tunnel here names. */
     std::set<Uuid> idle_filters();
     std::set<PathKey> paths() const;
+    /* Whether paths() may have changed since the last call. */
+    bool take_changed_paths() { return std::exchange(paths_changed_, false); }
     /* Next hops whose site has its port. */
     std::set<NextHopKey> next_hops() const;
     /* The delivery bridge of a site, and its port there, once it is. */
@@ -354,8 +357,8 @@ private:
 
     std::set<Uuid> dirty_;
     std::set<Uuid> held_; /* Kept as they were while rows are missing. */
-    std::map<Uuid, FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
-    std::map<Uuid, FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */
+    UuidMap<FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
+    UuidMap<FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */
     std::map<std::string, FlatSet<Uuid>> by_iface_id_;
     std::map<PathKey, FlatSet<Uuid>> by_path_;
     std::map<std::pair<Uuid, Uuid>, FlatSet<Uuid>> by_vpcs_;
@@ -363,7 +366,7 @@ private:
     std::map<Likeness, size_t> alike_;        /* How many tunnels have it. */
     /* What names a target -> resources. */
     std::map<std::string, FlatSet<Uuid>> by_target_;
-    std::map<Uuid, Uuid> own_statuses_;        /* Tunnel -> status row. */
+    UuidMap<Uuid> own_statuses_;               /* Tunnel -> status row. */
     std::map<Uuid, Uuid> own_filter_statuses_; /* Filter -> status row. */
     std::map<Uuid, FlatSet<Uuid>> foreign_statuses_; /* Tunnel -> rows. */
     std::map<Uuid, Problems> filter_problems_;
@@ -386,7 +389,7 @@ private:
     std::map<OwnerKey, Uuid> delivery_owners_; /* Flows -> tunnel. */
     std::set<Uuid> dirty_deliveries_;
 
-    std::map<Uuid, TunnelDesire> tunnels_;
+    UuidMap<TunnelDesire> tunnels_;
     std::map<std::string, FlatSet<Uuid>> wanting_;   /* NIC -> tunnels. */
     std::map<std::string, FlatSet<Uuid>> on_bridge_; /* NIC bridge ->. */
     std::map<std::string, SeatPlan> seats_;          /* By NIC bridge. */
@@ -414,7 +417,7 @@ private:
     std::set<std::string> delivery_bases_;
     SwitchRows rows_;
     uint64_t rows_revision_ = 0;
-    bool rows_dirty_ = true;
+    bool rows_dirty_ = true, paths_changed_ = false;
     std::map<OwnerKey, std::vector<Flow>> flows_;
     std::map<OwnerKey, int64_t> meters_;
     std::set<OwnerKey> changed_flows_;

@@ -9,11 +9,11 @@ namespace {
 
 template <typename Value>
 std::set<Uuid>
-keys_of(const std::map<Uuid, Value> &map)
+keys_of(const UuidMap<Value> &map)
 {
     std::set<Uuid> keys;
     for (const auto &[id, value] : map) {
-        keys.insert(keys.end(), id);
+        keys.insert(id);
     }
     return keys;
 }

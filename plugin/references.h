@@ -56,9 +56,9 @@ private:
 
     std::map<Uuid, int> sources_, destinations_, filters_;
     /* There are thousands of both: what follows from them and no more. */
-    std::map<Uuid, Ends> tunnels_;
-    std::map<Uuid, Word> statuses_;
-    std::map<Uuid, FlatSet<Uuid>> own_by_tunnel_; /* Tunnel -> status rows. */
+    UuidMap<Ends> tunnels_;
+    UuidMap<Word> statuses_;
+    UuidMap<FlatSet<Uuid>> own_by_tunnel_; /* Tunnel -> status rows. */
     std::set<Uuid> asked_sources_, singles_, unbound_;
     std::set<Uuid> gone_; /* Tunnels that went while they were asked for. */
     bool changed_ = false;

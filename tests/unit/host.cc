@@ -257,8 +257,10 @@ Host::write_statuses()
     const std::string &chassis = facts.settings.chassis;
     bool written = false;
     auto nobodys = [](int64_t) { return false; };
-    for (const auto &[id, desire] : desired.tunnels()) {
-        if (desire.active && desire.bound && !desired.status_of(id)) {
+    for (const auto &[id, tunnel] : model.tunnels) { /* In order. */
+        auto desire = desired.tunnels().find(id);
+        if (desire != desired.tunnels().end() && desire->second.active &&
+            desire->second.bound && !desired.status_of(id)) {
             TunnelStatus status;
             status.tunnel = id;
             status.chassis = chassis;

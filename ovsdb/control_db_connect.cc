@@ -17,11 +17,27 @@ constexpr long long ATTEMPT_MS = 900;
  * others to send it to, and who hangs up makes it begin anew. */
 constexpr int PROBE_MS = 5000, PATIENT_PROBE_MS = 60000;
 
+/* Has the IDL keep a table's columns and nothing besides.  What the generated
+ * structs hold is the same again, and nobody here reads it of these tables
+ * (columns.h): of thousands of rows it is a kilobyte each.  Nor need a row be
+ * parsed again when one that it refers to comes. */
+template <size_t N>
+void keep_columns_only(struct ovsdb_idl_column (&columns)[N])
+{
+    for (struct ovsdb_idl_column &column : columns) {
+        column.parse = [](struct ovsdb_idl_row *, const struct ovsdb_datum *) {
+        };
+        column.unparse = [](struct ovsdb_idl_row *) {};
+    }
+}
+
 } // namespace
 
 void
 ControlDb::Impl::open()
 {
+    keep_columns_only(pmrec_mirror_tunnel_columns);
+    keep_columns_only(pmrec_tunnel_status_columns);
     idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
     /* Followers and relays do: what we write waits for the commit anyway. */
     ovsdb_idl_set_leader_only(idl, false);

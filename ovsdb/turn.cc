@@ -27,6 +27,7 @@ struct Turn::Impl {
     long long open_ms = 0; /* When to try, or to give up an attempt. */
     struct stream *stream = nullptr; /* Being connected. */
     struct jsonrpc_session *session = nullptr;
+    bool answered = false; /* On this connection, whatever it was. */
     Place place = Place::None;
     int64_t lock_id = -1, unlock_id = -1; /* Of requests not yet answered. */
     bool wanted = false;
@@ -67,7 +68,10 @@ Turn::Impl::connect()
         jsonrpc_session_set_probe_interval(
             session, stream_or_pstream_needs_probes(name) ? PROBE_MS : 0);
         stream = nullptr;
-    } else if (error != EAGAIN || time_msec() >= open_ms) {
+    } else if (error != EAGAIN) {
+        lose();
+    } else if (time_msec() >= open_ms) {
+        comeback.ran_out();
         lose();
     }
 }
@@ -79,6 +83,7 @@ Turn::Impl::close()
     stream = nullptr;
     jsonrpc_session_close(session);
     session = nullptr;
+    answered = false;
     place = Place::None;
     lock_id = unlock_id = -1;
 }
@@ -86,7 +91,7 @@ Turn::Impl::close()
 bool
 Turn::Impl::is_unanswered() const
 {
-    return place == Place::Asked && time_msec() >= open_ms;
+    return place == Place::Asked && !answered && time_msec() >= open_ms;
 }
 
 /* The next server is tried, after a while. */
@@ -136,12 +141,13 @@ Turn::Impl::take(const struct jsonrpc_msg &msg)
     if (!msg.id || msg.id->type != JSON_INTEGER) {
         return;
     }
+    answered = true;
+    comeback.stood();
     int64_t id = json_integer(msg.id);
     if (id == unlock_id) {
         unlock_id = -1;
     } else if (id == lock_id && place == Place::Asked) {
         lock_id = -1;
-        comeback.stood();
         const struct json *locked = nullptr;
         if (msg.type == JSONRPC_REPLY && msg.result &&
             msg.result->type == JSON_OBJECT) {
@@ -170,6 +176,7 @@ Turn::set_remote(const std::string &remote)
     }
     i.close();
     i.remote = remote;
+    i.comeback = Comeback();
     i.open_ms = 0;
     svec_destroy(&i.remotes);
     svec_init(&i.remotes);
@@ -241,8 +248,12 @@ Turn::run()
         i.take(*msg);
         jsonrpc_msg_destroy(msg);
     }
-    if (!jsonrpc_session_is_alive(i.session) || i.is_unanswered()) {
-        /* The server has forgotten us, or does not know us yet. */
+    if (!jsonrpc_session_is_alive(i.session)) {
+        /* The server has forgotten us. */
+        i.lose();
+    } else if (i.is_unanswered()) {
+        /* Or does not know us yet. */
+        i.comeback.ran_out();
         i.lose();
     } else if (i.wanted && i.place == Impl::Place::None) {
         i.place = Impl::Place::Asked;
@@ -265,7 +276,7 @@ Turn::wait()
     } else if (i.session) {
         jsonrpc_session_wait(i.session);
         jsonrpc_session_recv_wait(i.session);
-        if (i.place == Impl::Place::Asked) {
+        if (i.place == Impl::Place::Asked && !i.answered) {
             poll_timer_wait_until(i.open_ms);
         }
         if (!i.wanted) {

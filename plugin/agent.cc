@@ -215,6 +215,10 @@ Agent::apply_plan()
         }
     }
     Plan plan = make_plan(actual_, desired_, &outstanding_, busy);
+    for (const OwnerKey &key : plan.settled) {
+        /* As desired again, perhaps without an edit. */
+        neighbours_.merge(desired_.tunnels_of(key));
+    }
     int64_t now = time_msec();
     bool waiting = false; /* Some bundle is not on its way yet. */
     for (const auto &[bridge, link] : links_) {

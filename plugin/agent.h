@@ -167,8 +167,8 @@ private:
     std::set<OwnerKey> outstanding_;
     std::set<Uuid> unreported_; /* Tunnels whose status may have changed. */
     std::set<Uuid> unreported_filters_;
-    /* Tunnels of whom only the tap's flows may have changed, since another
-     * tunnel of the NIC did. */
+    /* Tunnels of whom flows may have changed and nothing else: the tap's,
+     * mostly, since another tunnel of the NIC did. */
     std::set<Uuid> neighbours_;
     /* Tunnels of which nothing is told yet but that they are under way. */
     struct Underway {

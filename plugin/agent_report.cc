@@ -236,7 +236,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         }
         status.name = filter->name;
         status.account = filter->account;
-        bool in_force = true;
+        bool in_force = !desired_.is_put_off(id);
         for (const OwnerKey &key : outstanding_) {
             in_force &= key.owner.kind != FlowOwner::Filter ||
                         key.owner.number != status.number;

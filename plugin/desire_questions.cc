@@ -178,6 +178,14 @@ DesiredState::is_filter_needed(const Uuid &filter) const
 }
 
 bool
+DesiredState::is_put_off(const Uuid &filter) const
+{
+    return std::any_of(
+        put_off_filters_.begin(), put_off_filters_.end(),
+        [&](const auto &user) { return user.second == filter; });
+}
+
+bool
 DesiredState::decided() const
 {
     return std::none_of(tunnels_.begin(), tunnels_.end(),

@@ -225,7 +225,13 @@ DesiredState::desire_filters()
             /* Edited together with a tunnel that goes on as it was for the
              * moment: its new rules are not for where the copies go now. */
             dirty_filters_.insert(user);
+            put_off_filters_.insert(user);
             continue;
+        }
+        if (put_off_filters_.erase(user) && users != filter_users_.end()) {
+            /* What is in force is told now. */
+            changed_tunnels_.insert(users->second.begin(),
+                                    users->second.end());
         }
         const OwnerKey *key = filter_keys_.of(user);
         std::vector<Flow> flows;

@@ -196,6 +196,8 @@ public:
     std::set<Uuid> tunnels_of_nic(const std::string &iface_id) const;
     /* Some tunnel that is active and bound here names the filter. */
     bool is_filter_needed(const Uuid &filter) const;
+    /* The filter's new rules wait for a tunnel that goes on as it was. */
+    bool is_put_off(const Uuid &filter) const;
     /* No tunnel is undecided. */
     bool decided() const;
     /* Filter that is installed under a number. */
@@ -403,6 +405,8 @@ private:
     std::set<std::string> dirty_taps_;        /* By iface-id. */
     std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
+    /* Of these, those that wait: see is_put_off(). */
+    std::set<std::pair<std::string, Uuid>> put_off_filters_;
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
     OwnerIndex<std::pair<std::string, Uuid>> filter_keys_;

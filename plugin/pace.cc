@@ -23,8 +23,13 @@ Comeback::delay_ms(uint32_t random)
     /* Thrice what it was now, and not less than at first: so one that was
      * lucky does not hurry for long, and nobody keeps step with another. */
     most_ms_ = std::clamp(3 * delay, FIRST_MS, LONGEST_MS);
-    attempt_ms_ = std::min(2 * attempt_ms_, LONGEST_ATTEMPT_MS);
     return delay;
+}
+
+void
+Comeback::ran_out()
+{
+    attempt_ms_ = std::min(2 * attempt_ms_, LONGEST_ATTEMPT_MS);
 }
 
 void

@@ -44,12 +44,13 @@ public:
     /* How long to wait, from now, after a connection that stood or an
      * attempt that failed; 'random' is any number. */
     int64_t delay_ms(uint32_t random);
-    /* How long an attempt may take until the server answers: longer with
-     * each that failed, since a server may be slow.  But where more connect
-     * than it takes in, the kernel drops what ends a handshake, and who
-     * believes to be connected would wait a minute for his words to be sent
-     * again (listen(2), tcp(7)). */
+    /* How long an attempt may take until the server answers for the first
+     * time.  Where more connect than it takes in, the kernel drops what ends
+     * a handshake, and who believes to be connected would wait a minute for
+     * his words to be sent again (listen(2), tcp(7)). */
     int64_t attempt_ms() const { return attempt_ms_; }
+    /* An attempt took so long: the server may be slow, and is given longer. */
+    void ran_out();
     /* A connection stands, and all that was asked for has come. */
     void stood() { *this = Comeback(); }
     /* Until when a server that was asked for all rows, and has sent them, is

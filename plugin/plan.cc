@@ -307,6 +307,10 @@ make_plan(const Actual &actual, const DesiredState &desired,
           std::set<OwnerKey> *outstanding, const std::set<std::string> &busy)
 {
     Plan plan;
+    auto settle = [&](std::set<OwnerKey>::iterator i) {
+        plan.settled.push_back(*i);
+        return outstanding->erase(i);
+    };
     bool deletions_outstanding = false, sends_change = false;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
@@ -318,7 +322,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
         if (key.owner.kind == FlowOwner::Renewal &&
             needs_renewal(desired, key.bridge)) {
             /* It is as it is; see renew(). */
-            i = outstanding->erase(i);
+            i = settle(i);
             continue;
         }
         auto want = desired.flows().find(key);
@@ -327,7 +331,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
         if (!actual.flows.count(key.bridge)) {
             if (!actual.rows.bridges.count(key.bridge) && wanted.empty()) {
                 /* The bridge is gone and its flows with it. */
-                i = outstanding->erase(i);
+                i = settle(i);
                 continue;
             }
             /* Not yet there, or not yet read. */
@@ -338,7 +342,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
             diff_flows(actual_flows(actual, key), wanted);
         bool settled = plan_meter(actual, desired, key, !edits.empty(), &plan);
         if (edits.empty()) {
-            i = settled ? outstanding->erase(i) : std::next(i);
+            i = settled ? settle(i) : std::next(i);
             continue;
         }
         bool delivers = key.owner.kind == FlowOwner::Deliver;

@@ -104,6 +104,8 @@ struct Plan {
     std::set<std::string> renew;
     bool prove = false;
     std::vector<RowEdit> rows;
+    /* Owners that were found to be as desired. */
+    std::vector<OwnerKey> settled;
     /* What waits, and for what. */
     std::vector<std::string> waiting;
 

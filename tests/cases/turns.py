@@ -53,12 +53,14 @@ class TurnCases(ProductCases):
         with DeafToLocks(path, self.control.socket) as deaf:
             self.switch.vsctl("set", "Open_vSwitch", ".",
                               f'external_ids:mirror-remote="unix:{path}"')
-            self.run_many()
-            generation = self.put_filter(81)
-            wait_until(lambda: sorted(self.reported(generation)) == NAMES,
-                       "all told", 30)
-            self.assertTrue(deaf.left)
-            self.daemon.stop()
+            try:
+                self.run_many()
+                generation = self.put_filter(81)
+                wait_until(lambda: sorted(self.reported(generation)) == NAMES,
+                           "all told", 30)
+                self.assertTrue(deaf.left)
+            finally:
+                self.daemon.stop()  # It is started with the lab's own way.
 
     def test_the_end_of_many_waits_for_nobody_in_a_clean_up(self):
         self.run_many()

@@ -52,7 +52,9 @@ class DeafToLocks:
         return self
 
     def __exit__(self, *_):
-        for one in (self._listener, *self._sockets):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
+        for one in self._sockets:
             try:
                 one.shutdown(socket.SHUT_RDWR)
             except OSError:

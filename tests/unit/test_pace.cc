@@ -108,12 +108,13 @@ TEST(Comeback, BeginsAnewOnceAConnectionStood)
     EXPECT_LT(comeback.delay_ms(7999), Comeback::FIRST_MS);
 }
 
-TEST(Comeback, AnAttemptIsGivenLongerWithEachThatFailedAndAMinuteAtMost)
+TEST(Comeback, AnAttemptIsGivenLongerWithEachThatRanOutAndAMinuteAtMost)
 {
     Comeback comeback;
+    comeback.delay_ms(1); /* After one that was refused. */
     EXPECT_EQ(comeback.attempt_ms(), 2000);
     for (int64_t longer : {4000, 8000, 16000, 32000, 60000, 60000}) {
-        comeback.delay_ms(1);
+        comeback.ran_out();
         EXPECT_EQ(comeback.attempt_ms(), longer);
     }
     comeback.stood();

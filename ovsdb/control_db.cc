@@ -34,6 +34,7 @@ ControlDb::run()
     unsigned int seqno_before = ovsdb_idl_get_seqno(i.idl);
     ovsdb_idl_run(i.idl);
     i.turn.run();
+    i.reading.run();
     i.see_ended();
     i.end_turn();
     i.come_back();
@@ -68,6 +69,7 @@ ControlDb::run()
         i.known = true;
         i.calm_ms = Comeback::calm_ms(i.tried_ms, time_msec());
         i.comeback.stood();
+        i.reading.want(false);
     }
 }
 
@@ -80,6 +82,7 @@ ControlDb::wait()
     if (impl_->idl) {
         ovsdb_idl_wait(impl_->idl);
         impl_->turn.wait();
+        impl_->reading.wait();
         impl_->wait_to_connect();
         for (const auto &[number, transaction] : impl_->sent) {
             ovsdb_idl_txn_wait(transaction);

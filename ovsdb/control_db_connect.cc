@@ -5,6 +5,8 @@
 
 #include "ovsdb/control_db_impl.h"
 
+VLOG_DEFINE_THIS_MODULE(control_db_connect);
+
 namespace pm {
 
 namespace {
@@ -82,17 +84,37 @@ ControlDb::Impl::open()
     asked_seqno = ask_conditions(idl, nothing, &asked, 0);
     idl_seqno = connected_seqno = ovsdb_idl_get_seqno(idl);
     comeback.stood();
-    connect();
+    turn.set_remote(remote);
+    reading.set_remote(remote);
+    queue();
+}
+
+/* A server that has lost all of its sessions has all their rows to send to
+ * each: to one after another, the first knows all when it has been sent them;
+ * to all at the same time, the first when the last does, and meanwhile no
+ * change reaches anybody. */
+void
+ControlDb::Impl::queue()
+{
+    stage = Stage::Queued;
+    reading.want(true);
+}
+
+void
+ControlDb::Impl::pause()
+{
+    stage = Stage::Pausing;
+    reading.want(false);
+    queue_ms = time_msec() + comeback.delay_ms(random_uint32());
 }
 
 /* Tries all servers, from now on. */
 void
 ControlDb::Impl::connect()
 {
-    connect_ms = 0;
+    stage = Stage::Trying;
     tried_ms = time_msec();
     ovsdb_idl_set_remote(idl, remote.c_str(), true);
-    turn.set_remote(remote);
     patient = false;
     be_patient(true);
 }
@@ -114,20 +136,33 @@ ControlDb::Impl::be_patient(bool now_patient)
 void
 ControlDb::Impl::come_back()
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
     long long now = time_msec();
     bool connected = ovsdb_idl_is_connected(idl);
-    if (connect_ms) {
-        if (now >= connect_ms) {
-            connect();
-        }
-        return;
-    }
     bool failed = was_connected || ovsdb_idl_get_last_error(idl);
-    if (!connected && failed && now >= tried_ms + ATTEMPT_MS) {
-        ovsdb_idl_set_remote(idl, nullptr, true);
-        connect_ms = now + comeback.delay_ms(random_uint32());
-    } else if (connected) {
-        be_patient(!complete || now < calm_ms);
+    switch (stage) {
+    case Stage::Pausing:
+        if (now >= queue_ms) {
+            queue();
+        }
+        break;
+    case Stage::Queued:
+        if (reading.held()) {
+            connect();
+        } else if (reading.fails()) {
+            pause();
+            VLOG_INFO_RL(&rl, "%s: no answer; next attempt in %lld ms",
+                         remote.c_str(), queue_ms - now);
+        }
+        break;
+    case Stage::Trying:
+        if (connected) {
+            be_patient(!complete || now < calm_ms);
+        } else if (failed && now >= tried_ms + ATTEMPT_MS) {
+            ovsdb_idl_set_remote(idl, nullptr, true);
+            pause();
+        }
+        break;
     }
 }
 
@@ -139,8 +174,10 @@ ControlDb::Impl::close()
         ended.insert(number);
     }
     sent.clear();
-    turn.want(false);
-    turn.set_remote("");
+    for (Turn *queue : {&turn, &reading}) {
+        queue->want(false);
+        queue->set_remote("");
+    }
     turn_rows = 0;
     turn_over = turn_done = false;
     if (idl) {
@@ -159,6 +196,8 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
     if (chassis == i.inputs.chassis && i.idl && !remote.empty()) {
         /* Another way to the same database. */
         i.remote = remote;
+        i.turn.set_remote(remote);
+        i.reading.set_remote(remote);
         i.connect();
         return;
     }
@@ -177,9 +216,11 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
 void
 ControlDb::Impl::wait_to_connect() const
 {
-    long long at = connect_ms ? connect_ms : tried_ms + ATTEMPT_MS;
-    if (connect_ms || (!ovsdb_idl_is_connected(idl) && time_msec() < at)) {
-        poll_timer_wait_until(at);
+    if (stage == Stage::Pausing) {
+        poll_timer_wait_until(queue_ms);
+    } else if (stage == Stage::Trying && !ovsdb_idl_is_connected(idl) &&
+               time_msec() < tried_ms + ATTEMPT_MS) {
+        poll_timer_wait_until(tried_ms + ATTEMPT_MS);
     }
 }
 

@@ -21,7 +21,7 @@ struct ControlDb::Impl {
     long long pause_ms = 0;  /* The last one after a refusal. */
     long long resume_ms = 0; /* When it ends. */
     Pace pace;
-    Turn turn;
+    Turn turn{"ovs_mirrord_turn"}; /* To write. */
     size_t turn_rows = 0;   /* Of the turn, and until it is known how long it
                              * took. */
     bool turn_done = false; /* It is to be given back. */
@@ -29,9 +29,14 @@ struct ControlDb::Impl {
     long long turn_ended_ms = 0; /* For us. */
 
     std::string remote;
+    /* On its way to a server: a pause, the queue of those who are to be sent
+     * all their rows, and attempts until it is lost again. */
+    enum class Stage { Pausing, Queued, Trying };
+    Stage stage = Stage::Pausing;
+    Turn reading{"ovs_mirrord_reading"}; /* That queue. */
     Comeback comeback;
-    long long connect_ms = 0; /* When to try again; 0: it is being tried. */
-    long long tried_ms = 0;   /* Since when. */
+    long long queue_ms = 0; /* When the pause is over. */
+    long long tried_ms = 0; /* Since when it is being tried. */
     bool patient = false;     /* The server is given time to answer. */
     bool known = false;       /* All has come, on this connection. */
     long long calm_ms = 0;    /* Until when it is given time after that. */
@@ -59,6 +64,8 @@ struct ControlDb::Impl {
     uint64_t send();
     bool has_ended(struct ovsdb_idl_txn *);
     void see_ended();
+    void queue();
+    void pause();
     void connect();
     void come_back();
     void wait_to_connect() const;

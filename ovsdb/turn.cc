@@ -9,7 +9,6 @@ namespace pm {
 
 namespace {
 
-constexpr const char *LOCK = "ovs_mirrord_turn";
 /* A server may be busy with others for long. */
 constexpr int PROBE_MS = 60000;
 /* How long a connection stays that nobody needs. */
@@ -20,6 +19,9 @@ constexpr int IDLE_MS = 5000;
 struct Turn::Impl {
     enum class Place { None, Asked, Queued, First };
 
+    explicit Impl(const char *its_lock) : lock(its_lock) {}
+
+    const char *lock;
     std::string remote;
     struct svec remotes = SVEC_EMPTY_INITIALIZER;
     size_t next_remote = 0;
@@ -30,7 +32,7 @@ struct Turn::Impl {
     bool answered = false; /* On this connection, whatever it was. */
     Place place = Place::None;
     int64_t lock_id = -1, unlock_id = -1; /* Of requests not yet answered. */
-    bool wanted = false;
+    bool wanted = false, failed = false;
     Patience patience;
     long long idle_ends_ms = 0;
 
@@ -99,6 +101,7 @@ void
 Turn::Impl::lose()
 {
     close();
+    failed = true;
     next_remote++;
     open_ms = time_msec() + comeback.delay_ms(random_uint32());
 }
@@ -108,7 +111,7 @@ Turn::Impl::ask(const char *method)
 {
     struct json *id;
     struct jsonrpc_msg *msg = jsonrpc_create_request(
-        method, json_array_create_1(json_string_create(LOCK)), &id);
+        method, json_array_create_1(json_string_create(lock)), &id);
     int64_t number = json_integer(id);
     json_destroy(id);
     jsonrpc_session_send(session, msg);
@@ -142,6 +145,7 @@ Turn::Impl::take(const struct jsonrpc_msg &msg)
         return;
     }
     answered = true;
+    failed = false;
     comeback.stood();
     int64_t id = json_integer(msg.id);
     if (id == unlock_id) {
@@ -160,7 +164,7 @@ Turn::Impl::take(const struct jsonrpc_msg &msg)
     }
 }
 
-Turn::Turn() : impl_(std::make_unique<Impl>()) {}
+Turn::Turn(const char *lock) : impl_(std::make_unique<Impl>(lock)) {}
 
 Turn::~Turn()
 {
@@ -198,6 +202,10 @@ Turn::want(bool wanted)
     long long now = time_msec();
     if (wanted) {
         i.patience.begin(now, random_uint32());
+        i.failed = false;
+        if (!i.stream) {
+            i.open_ms = now;
+        }
         poll_immediate_wake();
     } else {
         i.patience.end(now, i.place == Impl::Place::First);
@@ -225,6 +233,12 @@ bool
 Turn::connected() const
 {
     return impl_->session;
+}
+
+bool
+Turn::fails() const
+{
+    return impl_->failed;
 }
 
 void

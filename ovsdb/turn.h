@@ -1,10 +1,10 @@
 /* A hypervisor's turn at the control database's server (adapter).
  *
- * Whoever has many rows to write takes a lock first, which the server gives
- * to one session at a time and in the order of asking: so a thousand
- * hypervisors that all have much to write are a queue, and one that is alone
- * has waited for an answer.  Each server has a queue of its own, a relay and
- * each of a cluster too.
+ * Whoever has many rows to write, or is to be sent all of its rows, takes a
+ * lock first, which the server gives to one session at a time and in the order
+ * of asking: so a thousand hypervisors that all have much to write are a
+ * queue, and one that is alone has waited for an answer.  Each server has
+ * queues of its own, a relay and each of a cluster too.
  *
  * The lock is asked for on a connection of its own, since by the IDL's
  * nothing could be written while the lock is somebody else's.  The connection
@@ -19,7 +19,8 @@ namespace pm {
 
 class Turn {
 public:
-    Turn();
+    /* In the queue that is called 'lock'. */
+    explicit Turn(const char *lock);
     ~Turn();
 
     /* The servers, as for the IDL; empty for none. */
@@ -35,6 +36,8 @@ public:
      * and before it all its sessions' news.  True until the next turn. */
     bool ended() const;
     bool connected() const;
+    /* It could not be asked for since it was wanted. */
+    bool fails() const;
 
     void run();
     void wait();

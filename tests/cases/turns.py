@@ -1,7 +1,8 @@
 """What a hypervisor writes among others, and what waits for its turn."""
 
 from cases.product import ProductCases
-from lab.turn import DeafToLocks, Turn
+from lab import connections
+from lab.turn import READING, DeafToLocks, Turn
 from lab.waiting import wait_until
 
 NAMES = [f"many-{number}" for number in range(8)]
@@ -13,6 +14,11 @@ class TurnCases(ProductCases):
         """Tunnels whose filter is told to be in force as of a generation."""
         return [row["name"] for row in self.control.rows("Tunnel_Status")
                 if row["observed_filter_generation"] == generation]
+
+    def reported_generation(self, name):
+        return next(row["observed_generation"]
+                    for row in self.control.rows("Tunnel_Status")
+                    if row["name"] == name)
 
     def put_filter(self, port):
         """All tunnels' filter; returns its generation."""
@@ -61,6 +67,20 @@ class TurnCases(ProductCases):
                 self.assertTrue(deaf.left)
             finally:
                 self.daemon.stop()  # It is started with the lab's own way.
+
+    def test_who_lost_the_server_is_told_what_changed_in_his_turn(self):
+        self.put_filter(80)
+        self.put_tunnel(0, 7001)
+        self.control.wait_running(NAMES[0])
+        with Turn(self.control.socket, READING) as turn:
+            self.assertTrue(turn.held)
+            connections.cut(self.daemon.pid, self.control.socket)
+            self.put_tunnel(0, 7101)
+            with self.assertRaises(TimeoutError):
+                wait_until(lambda: self.reported_generation(NAMES[0]) == 2,
+                           "what nobody can have read", 2)
+        self.control.wait_running(NAMES[0])
+        self.assertEqual(self.reported_generation(NAMES[0]), 2)
 
     def test_the_end_of_many_waits_for_nobody_in_a_clean_up(self):
         self.run_many()

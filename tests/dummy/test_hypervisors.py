@@ -17,7 +17,7 @@ from bench.fanout_sessions import Sessions, now # noqa: E402
 from bench.fanout_world import World            # noqa: E402
 from lab.base import Lab                        # noqa: E402
 from lab.control import ControlDatabase         # noqa: E402
-from lab.turn import LOCK, Turn                 # noqa: E402
+from lab.turn import WRITING, Turn              # noqa: E402
 
 NOT_FOR_HYPERVISORS = {"Event", "Connection", "SSL", "RBAC_Role",
                        "RBAC_Permission"}
@@ -119,15 +119,17 @@ class Hypervisors(unittest.TestCase):
                 peer = re.search(r"jsonrpc\|DBG\|(\S+): (send|received)", line)
                 if not peer:
                     continue
-                if "received request" in line and 'method="lock"' in line:
+                if "received request" in line and \
+                        f'method="lock", params=["{WRITING}"]' in line:
                     began[peer[1]] = None
-                elif "send" in line and (
-                        f'method="locked", params=["{LOCK}"]' in line
+                elif peer[1] in began and "send" in line and (
+                        f'method="locked", params=["{WRITING}"]' in line
                         or '{"locked":true}' in line):
                     self.assertFalse([p for p, at in began.items() if at],
                                      line)
                     began[peer[1]] = number
-                elif "received request" in line and 'method="unlock"' in line:
+                elif peer[1] in began and "received request" in line and \
+                        'method="unlock"' in line:
                     began[peer[1]] = None
         self.assertEqual(len(began), self.world.hypervisors)
 
@@ -166,8 +168,8 @@ class Hypervisors(unittest.TestCase):
         sessions.wait_up(20)
         with open(f"{self.control.rundir}/ovsdb-server.log",
                   encoding="utf-8") as log:
-            peers = set(re.findall(r"jsonrpc\|DBG\|(tcp:\S+): received",
-                                   log.read()))
+            peers = set(re.findall(r"jsonrpc\|DBG\|(tcp:\S+): received request,"
+                                   ' method="monitor', log.read()))
         self.assertEqual(len(peers), self.world.hypervisors)
 
 

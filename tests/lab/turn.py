@@ -1,20 +1,20 @@
-"""The lock by which hypervisors take turns at a control database's server."""
+"""The locks by which hypervisors take turns at a control database's server."""
 
 import json
 import socket
 import threading
 
-LOCK = "ovs_mirrord_turn"
+WRITING, READING = "ovs_mirrord_turn", "ovs_mirrord_reading"
 
 
 class Turn:
     """Held by the test from here on; a context manager."""
 
-    def __init__(self, path):
+    def __init__(self, path, lock=WRITING):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(60)
         self._socket.connect(path)
-        self.held = self._call("lock", LOCK)["locked"]
+        self.held = self._call("lock", lock)["locked"]
 
     def __enter__(self):
         return self

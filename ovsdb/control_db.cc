@@ -70,6 +70,7 @@ ControlDb::run()
         i.calm_ms = Comeback::calm_ms(i.tried_ms, time_msec());
         i.comeback.stood();
         i.reading.want(false);
+        i.reading.forgive();
     }
 }
 
@@ -97,6 +98,21 @@ bool
 ControlDb::connected() const
 {
     return impl_->idl && ovsdb_idl_is_connected(impl_->idl);
+}
+
+bool
+ControlDb::connecting() const
+{
+    return impl_->idl && !connected() &&
+           (!impl_->last_attempt || impl_->stage == Impl::Stage::Trying);
+}
+
+void
+ControlDb::leave()
+{
+    impl_->leaving = true;
+    impl_->queue_ms = 0;
+    poll_immediate_wake();
 }
 
 bool

@@ -64,6 +64,8 @@ public:
     void wait();
 
     bool connected() const;
+    /* Whether it may be connected soon; after leave(), once more. */
+    bool connecting() const;
     bool complete() const;
     /* The server's schema has a place for handles, as from 1.1.0 on; false
      * before it is known. */
@@ -96,6 +98,9 @@ public:
     std::set<uint64_t> take_ended();
     /* Why the server refused the last one; empty if it did not. */
     const std::string &refused() const;
+    /* A clean-up has begun: if it is not connected it tries once more, and
+     * waits for no turn. */
+    void leave();
     /* Removes our Chassis row: the last thing of a clean-up. */
     void start_leaving();
 

@@ -18,6 +18,9 @@ constexpr long long ATTEMPT_MS = 900;
  * again until it is given up.  While it has much to send it may have many
  * others to send it to, and who hangs up makes it begin anew. */
 constexpr int PROBE_MS = 5000, PATIENT_PROBE_MS = 60000;
+/* How long the others wait for one who is being sent his rows: it takes less
+ * than a second, but something may be wrong with him or on the way. */
+constexpr long long READING_MS = 20000;
 
 /* Has the IDL keep a table's columns and nothing besides.  What the generated
  * structs hold is the same again, and nobody here reads it of these tables
@@ -100,12 +103,29 @@ ControlDb::Impl::queue()
     reading.want(true);
 }
 
+/* What is under way will not be answered, and nobody is to wait for it. */
+void
+ControlDb::Impl::forget_writes()
+{
+    for (const auto &[number, transaction] : sent) {
+        ovsdb_idl_txn_destroy(transaction);
+        ended.insert(number);
+    }
+    sent.clear();
+    turn.want(false);
+    turn_rows = 0;
+    turn_over = turn_done = false;
+}
+
 void
 ControlDb::Impl::pause()
 {
+    forget_writes();
     stage = Stage::Pausing;
     reading.want(false);
-    queue_ms = time_msec() + comeback.delay_ms(random_uint32());
+    queue_ms = leaving && !last_attempt
+                   ? 0
+                   : time_msec() + comeback.delay_ms(random_uint32());
 }
 
 /* Tries all servers, from now on. */
@@ -113,6 +133,7 @@ void
 ControlDb::Impl::connect()
 {
     stage = Stage::Trying;
+    last_attempt = leaving;
     tried_ms = time_msec();
     ovsdb_idl_set_remote(idl, remote.c_str(), true);
     patient = false;
@@ -147,7 +168,7 @@ ControlDb::Impl::come_back()
         }
         break;
     case Stage::Queued:
-        if (reading.held()) {
+        if (reading.held() || leaving) {
             connect();
         } else if (reading.fails()) {
             pause();
@@ -156,6 +177,9 @@ ControlDb::Impl::come_back()
         }
         break;
     case Stage::Trying:
+        if (now >= tried_ms + READING_MS) {
+            reading.want(false);
+        }
         if (connected) {
             be_patient(!complete || now < calm_ms);
         } else if (failed && now >= tried_ms + ATTEMPT_MS) {
@@ -169,17 +193,10 @@ ControlDb::Impl::come_back()
 void
 ControlDb::Impl::close()
 {
-    for (const auto &[number, transaction] : sent) {
-        ovsdb_idl_txn_destroy(transaction);
-        ended.insert(number);
-    }
-    sent.clear();
-    for (Turn *queue : {&turn, &reading}) {
-        queue->want(false);
-        queue->set_remote("");
-    }
-    turn_rows = 0;
-    turn_over = turn_done = false;
+    forget_writes();
+    reading.want(false);
+    turn.set_remote("");
+    reading.set_remote("");
     if (idl) {
         ovsdb_idl_destroy(idl);
         idl = nullptr;
@@ -198,7 +215,9 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
         i.remote = remote;
         i.turn.set_remote(remote);
         i.reading.set_remote(remote);
-        i.connect();
+        if (i.stage == Impl::Stage::Trying) {
+            i.connect();
+        }
         return;
     }
     i.close();
@@ -221,6 +240,9 @@ ControlDb::Impl::wait_to_connect() const
     } else if (stage == Stage::Trying && !ovsdb_idl_is_connected(idl) &&
                time_msec() < tried_ms + ATTEMPT_MS) {
         poll_timer_wait_until(tried_ms + ATTEMPT_MS);
+    }
+    if (stage == Stage::Trying && reading.held()) {
+        poll_timer_wait_until(tried_ms + READING_MS);
     }
 }
 

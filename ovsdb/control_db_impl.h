@@ -35,11 +35,13 @@ struct ControlDb::Impl {
     Stage stage = Stage::Pausing;
     Turn reading{"ovs_mirrord_reading"}; /* That queue. */
     Comeback comeback;
+    /* A clean-up has begun: one attempt more, that waits for nothing. */
+    bool leaving = false, last_attempt = false;
     long long queue_ms = 0; /* When the pause is over. */
     long long tried_ms = 0; /* Since when it is being tried. */
-    bool patient = false;     /* The server is given time to answer. */
-    bool known = false;       /* All has come, on this connection. */
-    long long calm_ms = 0;    /* Until when it is given time after that. */
+    bool patient = false;   /* The server is given time to answer. */
+    bool known = false;     /* All has come, on this connection. */
+    long long calm_ms = 0;  /* Until when it is given time after that. */
     ConditionInputs inputs;
     Conditions asked;
     unsigned int asked_seqno = 0;
@@ -66,6 +68,7 @@ struct ControlDb::Impl {
     void see_ended();
     void queue();
     void pause();
+    void forget_writes();
     void connect();
     void come_back();
     void wait_to_connect() const;

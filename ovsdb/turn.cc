@@ -235,6 +235,12 @@ Turn::connected() const
     return impl_->session;
 }
 
+void
+Turn::forgive()
+{
+    impl_->patience = Patience();
+}
+
 bool
 Turn::fails() const
 {

@@ -38,6 +38,8 @@ public:
     bool connected() const;
     /* It could not be asked for since it was wanted. */
     bool fails() const;
+    /* A turn that never came is not held against the queue. */
+    void forgive();
 
     void run();
     void wait();

@@ -331,6 +331,7 @@ Agent::start_cleanup()
         register_inherited();
     }
     cleanup_ = true;
+    control_.leave();
     cleanup_deadline_ms_ = time_msec() + CLEANUP_MS;
     Model statuses;
     statuses.tunnel_statuses = desired_.model().tunnel_statuses;
@@ -347,7 +348,8 @@ Agent::cleaned() const
     }
     bool switch_clean =
         switch_.ready() && actual_.rows == SwitchRows{} && !switch_.busy();
-    bool control_clean = !control_.connected() || left_;
+    bool control_clean =
+        left_ || (!control_.connected() && !control_.connecting());
     return (switch_clean && control_clean) ||
            time_msec() >= cleanup_deadline_ms_;
 }

@@ -228,10 +228,13 @@ DesiredState::desire_filters()
             put_off_filters_.insert(user);
             continue;
         }
-        if (put_off_filters_.erase(user) && users != filter_users_.end()) {
+        if (put_off_filters_.erase(user)) {
             /* What is in force is told now. */
-            changed_tunnels_.insert(users->second.begin(),
-                                    users->second.end());
+            changed_filters_.insert(filter);
+            if (users != filter_users_.end()) {
+                changed_tunnels_.insert(users->second.begin(),
+                                        users->second.end());
+            }
         }
         const OwnerKey *key = filter_keys_.of(user);
         std::vector<Flow> flows;

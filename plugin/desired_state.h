@@ -197,7 +197,11 @@ public:
     /* Some tunnel that is active and bound here names the filter. */
     bool is_filter_needed(const Uuid &filter) const;
     /* The filter's new rules wait for a tunnel that goes on as it was. */
-    bool is_put_off(const Uuid &filter) const;
+    bool is_put_off(const std::string &bridge, const Uuid &filter) const
+    {
+        return put_off_filters_.count({bridge, filter}) > 0;
+    }
+    bool is_put_off(const Uuid &filter) const; /* On some bridge. */
     /* No tunnel is undecided. */
     bool decided() const;
     /* Filter that is installed under a number. */

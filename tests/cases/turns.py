@@ -89,6 +89,17 @@ class TurnCases(ProductCases):
             wait_until(lambda: not self.control.rows("Tunnel_Status"),
                        "no status", 20)
 
+    def test_a_clean_up_waits_for_no_turn_to_read(self):
+        self.put_filter(80)
+        self.put_tunnel(0, 7001)
+        self.control.wait_running(NAMES[0])
+        with Turn(self.control.socket, READING) as turn:
+            self.assertTrue(turn.held)
+            connections.cut(self.daemon.pid, self.control.socket)
+            self.daemon.appctl("exit", "--cleanup")
+            wait_until(lambda: not self.control.rows("Tunnel_Status"),
+                       "no status", 20)
+
     def test_filters_that_end_together_leave_no_row(self):
         for number in range(len(NAMES)):
             self.filter(f"of-{number}", inbound=[{

@@ -32,6 +32,11 @@ class TurnCases(ProductCases):
         self.wish(NAMES[number], boxes[number // 3], vni,
                   source=SOURCES[number % 3], filter="web")
 
+    def run_one(self):
+        self.put_filter(80)
+        self.put_tunnel(0, 7001)
+        self.control.wait_running(NAMES[0])
+
     def run_many(self):
         self.put_filter(80)
         for number in range(len(NAMES)):
@@ -69,9 +74,7 @@ class TurnCases(ProductCases):
                 self.daemon.stop()  # It is started with the lab's own way.
 
     def test_who_lost_the_server_is_told_what_changed_in_his_turn(self):
-        self.put_filter(80)
-        self.put_tunnel(0, 7001)
-        self.control.wait_running(NAMES[0])
+        self.run_one()
         with Turn(self.control.socket, READING) as turn:
             self.assertTrue(turn.held)
             connections.cut(self.daemon.pid, self.control.socket)
@@ -90,9 +93,7 @@ class TurnCases(ProductCases):
                        "no status", 20)
 
     def test_a_clean_up_waits_for_no_turn_to_read(self):
-        self.put_filter(80)
-        self.put_tunnel(0, 7001)
-        self.control.wait_running(NAMES[0])
+        self.run_one()
         with Turn(self.control.socket, READING) as turn:
             self.assertTrue(turn.held)
             connections.cut(self.daemon.pid, self.control.socket)

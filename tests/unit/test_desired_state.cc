@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <iterator>
+
 #include <gtest/gtest.h>
 
+#include "plugin/plan.h"
 #include "plugin/slots.h"
+#include "plugin/status.h"
 #include "tests/unit/random_host.h"
 
 namespace pm {
@@ -266,6 +271,56 @@ TEST_F(OneTunnel, OfASecondDatapathTypeKeepsItsBridgeOverARestart)
     ASSERT_TRUE(host.settle());
     EXPECT_EQ(host.desire(other).mirror_bridge, "br-mirror-netdev");
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST_F(OneTunnel, IsNotInstalledWhileItsFiltersNewRulesWaitForAnother)
+{
+    host.plug("nic1", "br-int");
+    host.add_source(1);
+    host.add_collector(1);
+    Uuid other = host.add_tunnel(1, 1, 1, filter);
+    ASSERT_TRUE(host.settle());
+    Actual actual;
+    actual.rows = host.facts.rows;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+    }
+    auto runs = [&] { return is_installed(tunnel, host.desired, actual, {}); };
+    EXPECT_TRUE(runs());
+    Model before = host.model;
+    host.model.filters.at(filter).generation++;
+    host.model.collectors.at(row_id(Row::Collector, 1)).address =
+        *IpAddress::parse("203.0.113.77");
+    host.desired.apply(diff(before, host.model));
+    host.desired.update();
+    ASSERT_TRUE(host.desire(other).undecided);
+    EXPECT_TRUE(host.desired.is_put_off(filter));
+    EXPECT_FALSE(runs());
+    host.desired.take_changed_tunnels();
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(host.desired.is_put_off(filter));
+    EXPECT_TRUE(host.desired.take_changed_tunnels().count(tunnel));
+}
+
+TEST_F(OneTunnel, WhatIsAsDesiredAgainWithoutAnEditIsSaidByThePlan)
+{
+    Actual actual;
+    actual.rows = host.facts.rows;
+    std::set<OwnerKey> outstanding;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+        outstanding.insert(key);
+    }
+    std::set<OwnerKey> all = outstanding;
+    ASSERT_FALSE(all.empty());
+    Plan plan = make_plan(actual, host.desired, &outstanding);
+    EXPECT_TRUE(plan.flows.empty());
+    std::set<OwnerKey> left;
+    std::set_difference(all.begin(), all.end(), outstanding.begin(),
+                        outstanding.end(), std::inserter(left, left.end()));
+    EXPECT_FALSE(left.empty());
+    EXPECT_EQ(std::set<OwnerKey>(plan.settled.begin(), plan.settled.end()),
+              left);
 }
 
 TEST_F(OneTunnel, KeepsItsFlowsWhenItTakesTheNumberOfOneThatGoes)

@@ -144,10 +144,12 @@ Agent::wait()
 void
 Agent::hurry()
 {
-    bool stopped_here = std::any_of(
-        actual_.unproven.begin(), actual_.unproven.end(),
-        [](const auto &stopped) { return !stopped.second.specs.empty(); });
-    if (!stopped_here) {
+    bool ours = !actual_.unfollowed.empty() ||
+                std::any_of(actual_.unproven.begin(), actual_.unproven.end(),
+                            [](const auto &stopped) {
+                                return !stopped.second.specs.empty();
+                            });
+    if (!ours) {
         return;
     }
     for (auto &[name, link] : links_) {
@@ -166,9 +168,18 @@ Agent::run_prover()
     prover_.run();
     if (auto proven = prover_.take()) {
         actual_.proven(*proven);
-        for (const auto &[number, stopped] : *proven) {
+        for (const auto &[number, stopped] : proven->stopped) {
             if (auto id = desired_.tunnel_of_number(number)) {
                 unreported_.insert(*id);
+            }
+        }
+        for (const auto &[key, step] : proven->changed) {
+            neighbours_.merge(desired_.tunnels_of(key));
+            if (key.owner.kind == FlowOwner::Filter) {
+                auto filter = desired_.filter_of_number(key.owner.number);
+                if (filter) {
+                    unreported_filters_.insert(*filter);
+                }
             }
         }
     }
@@ -220,7 +231,6 @@ Agent::apply_plan()
         neighbours_.merge(desired_.tunnels_of(key));
     }
     int64_t now = time_msec();
-    bool waiting = false; /* Some bundle is not on its way yet. */
     for (const auto &[bridge, link] : links_) {
         std::vector<MeterEdit> &meters = plan.meters[bridge];
         refusals_.select(bridge, &meters, now);
@@ -232,15 +242,14 @@ Agent::apply_plan()
         refusals_.select(bridge, &edits, now);
         bool renewal =
             plan.renew.count(bridge) && !contest_.waits(bridge, now);
-        waiting |= !edits.empty();
         if ((!edits.empty() || renewal) && link->idle()) {
             renew(actual_, desired_, bridge, &edits);
             VLOG_DBG("%s: bundle of %zu edits", bridge.c_str(), edits.size());
             link->apply(edits);
         }
     }
-    if (plan.prove && !prover_.busy() && !waiting && !actual_.changing) {
-        prover_.start(actual_.unproven);
+    if (plan.prove && !prover_.busy()) {
+        prover_.start(actual_.to_prove());
     }
     if (!plan.rows.empty() && !switch_.busy()) {
         contest_.restrain(&plan.rows, desired_.rows(), now);

@@ -273,7 +273,7 @@ Agent::prove_inherited()
         register_inherited();
     }
     if (!actual_.unproven.empty() && !prover_.busy() && !vswitchd_away_) {
-        prover_.start(actual_.unproven);
+        prover_.start(actual_.to_prove());
     }
 }
 

@@ -1,6 +1,8 @@
 /* Agent, what it tells: status rows, the Chassis row. */
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 
@@ -15,14 +17,6 @@ constexpr size_t LOOKS_MAX = 2000;
 constexpr int64_t UNDERWAY_MS = 500;
 /* The same where others have more to say. */
 constexpr int64_t UNDERWAY_MOST_MS = 5000;
-
-bool
-is_told_installed(const TunnelStatus &status)
-{
-    auto installed = status.conditions.find("Installed");
-    return installed != status.conditions.end() &&
-           installed->second.status == ConditionStatus::True;
-}
 
 } // namespace
 
@@ -237,9 +231,13 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         status.name = filter->name;
         status.account = filter->account;
         bool in_force = !desired_.is_put_off(id);
-        for (const OwnerKey &key : outstanding_) {
+        auto judge = [&](const OwnerKey &key) {
             in_force &= key.owner.kind != FlowOwner::Filter ||
                         key.owner.number != status.number;
+        };
+        std::for_each(outstanding_.begin(), outstanding_.end(), judge);
+        for (const auto &[key, step] : actual_.unfollowed) {
+            judge(key);
         }
         if (in_force && before) {
             status.observed_generation = filter->generation;
@@ -315,7 +313,7 @@ Agent::report_chassis(ControlWrite *write)
                    unjudged_.empty() && reporting_.empty() &&
                    underway_.empty() && write->empty() && backlog_.empty() &&
                    backlog_filters_.empty() && !switch_.busy() &&
-                   desired_.facts().settled && actual_.unproven.empty();
+                   desired_.facts().settled && actual_.all_proven();
     if (control_.cfg() != chassis.cfg && settled &&
         (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = control_.cfg();

@@ -61,7 +61,7 @@ Actual::stopped(int64_t number, const std::vector<EgressSpec> &specs,
         }
     }
     stop.bridge = bridge;
-    stop.stop = ++stops;
+    stop.stop = ++steps;
 }
 
 void
@@ -78,12 +78,18 @@ Actual::resumed(int64_t number, const EgressSpec &spec,
 }
 
 void
-Actual::proven(const std::map<int64_t, Stopped> &silent)
+Actual::proven(const Unproven &proof)
 {
-    for (const auto &[number, stopped] : silent) {
+    for (const auto &[number, stopped] : proof.stopped) {
         auto i = unproven.find(number);
         if (i != unproven.end() && i->second.stop == stopped.stop) {
             unproven.erase(i);
+        }
+    }
+    for (const auto &[key, step] : proof.changed) {
+        auto i = unfollowed.find(key);
+        if (i != unfollowed.end() && i->second == step) {
+            unfollowed.erase(i);
         }
     }
 }
@@ -149,6 +155,9 @@ Actual::take_read(const std::string &bridge,
     if (lost ||
         (before != before_loss.end() && before->second != flows[bridge])) {
         disturbed.insert(bridge);
+        for (const auto &[owner, now] : flows[bridge]) {
+            unfollowed[{bridge, owner}] = ++steps;
+        }
     }
     before_loss.erase(bridge);
     return lost;
@@ -204,7 +213,7 @@ Plan::describe() const
         lines.push_back(bridge + ": have its datapath flows made anew");
     }
     if (prove) {
-        lines.push_back("prove that no datapath flow copies for what stopped");
+        lines.push_back("prove that the datapath does as the flows say");
     }
     for (const RowEdit &edit : rows) {
         lines.push_back(edit.why);
@@ -376,8 +385,10 @@ make_plan(const Actual &actual, const DesiredState &desired,
             plan.renew.insert(bridge);
         }
     }
-    plan.prove = !actual.unproven.empty() && !deletions_outstanding &&
-                 plan.renew.empty();
+    /* What stops is proven at once; who waits to be told that it is in force
+     * does not wait for others. */
+    bool stopped = !actual.unproven.empty() && !deletions_outstanding;
+    plan.prove = (stopped || !actual.unfollowed.empty()) && plan.renew.empty();
     bool may_delete = actual.unproven.empty() && !deletions_outstanding &&
                       !kept && !actual.changing && actual.flows_known();
     if (!actual.rows_as_desired) {
@@ -437,6 +448,14 @@ apply_bundle(Actual *actual, const std::string &bridge,
         }
         if (flows.empty()) {
             owners.erase(owner);
+        }
+        OwnerKey key{bridge, owner};
+        if (owner.kind == FlowOwner::Tap || owners.count(owner)) {
+            /* A NIC that is no longer mirrored may be that of a tunnel that
+             * goes on elsewhere. */
+            actual->unfollowed[key] = ++actual->steps;
+        } else {
+            actual->unfollowed.erase(key);
         }
     }
 }

@@ -9,7 +9,8 @@
  *               what starts with its rows already in force.  What delivers
  *               in a VPC comes before the flows that send to it, and goes
  *               after the proof that nothing does;
- *   4. prove    that no datapath flow still copies for what stopped;
+ *   4. prove    that the datapath does as the flows say: that it copies no
+ *               more for what stopped, and follows what changed;
  *   5. meters   that go: deleting one deletes the flows that name it, so
  *               only after them, and after the proof;
  *   6. rows     one transaction; deletions only when nothing is unproven, a
@@ -46,6 +47,14 @@ struct Stopped {
     bool operator==(const Stopped &) const = default;
 };
 
+/* What one proof covers. */
+struct Unproven {
+    std::map<int64_t, Stopped> stopped; /* Tunnels, by number. */
+    /* Owners whose flows changed, each with what tells this change from a
+     * later one. */
+    std::map<OwnerKey, uint64_t> changed;
+};
+
 /* What is in place, as far as it is ours. */
 struct Actual {
     SwitchRows rows;
@@ -59,7 +68,11 @@ struct Actual {
     std::map<std::string, std::map<FlowOwner, int64_t>> meters;
     /* Tunnels that stopped copying without proof yet, by number. */
     std::map<int64_t, Stopped> unproven;
-    uint64_t stops = 0; /* So many stops there have been. */
+    /* Owners whose flows changed, of which it is not proven that the datapath
+     * follows: with thousands of connections it does some time after the
+     * switch has taken the bundle. */
+    std::map<OwnerKey, uint64_t> unfollowed;
+    uint64_t steps = 0; /* So many stops and changes there have been. */
     /* Bridges of which somebody else may have changed flows since the last
      * bundle of ours. */
     std::set<std::string> disturbed;
@@ -81,8 +94,10 @@ struct Actual {
     /* It copies so again, and rightly. */
     void resumed(int64_t number, const EgressSpec &,
                  const std::string &bridge);
-    /* A proof that covers these stops, and no later ones, has ended well. */
-    void proven(const std::map<int64_t, Stopped> &);
+    Unproven to_prove() const { return {unproven, unfollowed}; }
+    bool all_proven() const { return unproven.empty() && unfollowed.empty(); }
+    /* A proof that covers these, and nothing later, has ended well. */
+    void proven(const Unproven &);
     /* A bridge's flows and meters have been read.  If the flows differ from
      * what they were known to be, which somebody else must have done, returns
      * those that are not as they were any more. */

@@ -21,15 +21,15 @@ Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry)
 }
 
 void
-Prover::start(const std::map<int64_t, Stopped> &stopped)
+Prover::start(const Unproven &subject)
 {
-    stopped_ = stopped;
+    subject_ = subject;
     proven_.reset();
     rounds_left_ = ROUNDS;
     ask_wait();
 }
 
-std::optional<std::map<int64_t, Stopped>>
+std::optional<Unproven>
 Prover::take()
 {
     return std::exchange(proven_, std::nullopt);
@@ -95,7 +95,7 @@ Prover::copies_left(const std::string &dump) const
     std::istringstream lines(dump);
     std::string line;
     while (std::getline(lines, line)) {
-        for (const auto &[number, stopped] : stopped_) {
+        for (const auto &[number, stopped] : subject_.stopped) {
             for (const EgressSpec &spec : stopped.specs) {
                 if (is_sent_by(line, spec)) {
                     return true;
@@ -177,7 +177,7 @@ Prover::run()
         return;
     }
     step_ = Step::Idle;
-    proven_ = stopped_;
+    proven_ = std::exchange(subject_, {});
 }
 
 } // namespace pm

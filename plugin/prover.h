@@ -1,11 +1,12 @@
-/* Proves that the datapath no longer copies for tunnels that stopped
- * (adapter).
+/* Proves that the datapath does as the flows say: that it no longer copies for
+ * tunnels that stopped, and follows what changed (adapter).
  *
- * After the flows are gone and their barrier answered, datapath flows made
- * from them live on until vswitchd's revalidators have been over them twice
- * ("revalidator/wait").  With two datapath types vswitchd refuses to wait for
- * both; then two dumps of every datapath must show no flow that sends to the
- * stopped tunnels. */
+ * After the flows are gone, or are others, and their barrier answered,
+ * datapath flows made from the former live on until vswitchd's revalidators
+ * have been over them twice ("revalidator/wait").  With two datapath types
+ * vswitchd refuses to wait for both; then two dumps of every datapath must
+ * show no flow that sends to the stopped tunnels, which is all that a dump can
+ * show. */
 #ifndef PLUGIN_PROVER_H
 #define PLUGIN_PROVER_H 1
 
@@ -30,13 +31,13 @@ public:
     /* Under way, or just failed. */
     bool busy() const;
     /* Requires !busy(). */
-    void start(const std::map<int64_t, Stopped> &);
+    void start(const Unproven &);
     void run();
     void wait();
-    /* What was proven silent, once, when a proof has ended well.  One that
+    /* What was proven, once, when a proof has ended well.  One that
      * failed (vswitchd gone, a flow still there) gives none and is simply
      * started again, a little later. */
-    std::optional<std::map<int64_t, Stopped>> take();
+    std::optional<Unproven> take();
 
 private:
     enum class Step { Idle, Wait, ListDatapaths, Dump };
@@ -56,8 +57,8 @@ private:
     int64_t retry_ms_ = 0; /* Not before, after a failure. */
     std::vector<uint64_t> tickets_;
     std::vector<std::string> datapaths_;
-    std::map<int64_t, Stopped> stopped_;
-    std::optional<std::map<int64_t, Stopped>> proven_;
+    Unproven subject_;
+    std::optional<Unproven> proven_;
 };
 
 } // namespace pm

@@ -211,6 +211,14 @@ tell_budget(TunnelStatus *status, const TunnelDesire &desire,
 } // namespace
 
 bool
+is_told_installed(const TunnelStatus &status)
+{
+    auto installed = status.conditions.find("Installed");
+    return installed != status.conditions.end() &&
+           installed->second.status == ConditionStatus::True;
+}
+
+bool
 is_installed(const Uuid &tunnel, const DesiredState &desired,
              const Actual &actual, const std::set<OwnerKey> &outstanding)
 {
@@ -230,6 +238,26 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
                        !desired.flows().count(owner));
            });
 }
+
+namespace {
+
+/* Whether the datapath is proven to follow what makes the tunnel's copies,
+ * and to do nothing for it any more that it did before. */
+bool
+is_followed(const TunnelDesire &desire, const TunnelStatus *before,
+            const DesiredState &desired, const Actual &actual)
+{
+    if (before && before->iface_id != desire.iface_id &&
+        !actual.unfollowed.empty()) {
+        return false; /* The tap that it had may be among them. */
+    }
+    return !actual.unproven.count(desire.tap.tunnel) &&
+           !any_owner(desire, desired, [&](const OwnerKey &owner) {
+               return actual.unfollowed.count(owner);
+           });
+}
+
+} // namespace
 
 std::map<std::string, int64_t>
 new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
@@ -355,18 +383,26 @@ desire_status(const Uuid &id, const DesiredState &desired,
         status.reasons["PAUSED"] =
             "the daemon is paused; ovs-appctl -t ovs-mirrord mirror/resume";
     }
-    bool installed = is_installed(id, desired, actual, outstanding);
+    const Filter *filter = tunnel->filter
+                               ? find(desired.model().filters, *tunnel->filter)
+                               : nullptr;
+    int64_t generation = std::max<int64_t>(tunnel->generation, 1);
+    int64_t filter_generation = filter ? filter->generation : 0;
+    /* What is told already is not taken back for as long as the datapath
+     * follows what changed for others: a NIC's tunnels share its tap. */
+    bool told = before && is_told_installed(*before) &&
+                status.observed_generation == generation &&
+                status.observed_filter_generation == filter_generation;
+    bool installed = is_installed(id, desired, actual, outstanding) &&
+                     (told || is_followed(desire, before, desired, actual));
     set_installed(&status, installed, is_copying(desire, desired, actual),
                   context, desired, desire);
     tell_budget(&status, desire, desired.facts().settings, context);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||
         (status.observed_generation > 0 && !desire.egress && silent)) {
-        status.observed_generation = std::max<int64_t>(tunnel->generation, 1);
-        const Filter *filter =
-            tunnel->filter ? find(desired.model().filters, *tunnel->filter)
-                           : nullptr;
-        status.observed_filter_generation = filter ? filter->generation : 0;
+        status.observed_generation = generation;
+        status.observed_filter_generation = filter_generation;
     }
 
     bool was_away = before && context.away_until_ms > 0 &&

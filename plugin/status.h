@@ -31,9 +31,13 @@ struct StatusContext {
     const std::map<Uuid, Counters> *counters = nullptr;
 };
 
-/* Whether all that makes the tunnel copy is on the switch. */
+/* Whether all that makes the tunnel copy is on the switch, be it that the
+ * datapath does not follow yet. */
 bool is_installed(const Uuid &tunnel, const DesiredState &, const Actual &,
                   const std::set<OwnerKey> &outstanding);
+
+/* Whether the row says so. */
+bool is_told_installed(const TunnelStatus &);
 
 /* Hands out handles for those of the tunnel's ways that have none, none of
  * which the switch still knows from another way.  Each by the way's words. */

@@ -1,6 +1,7 @@
 """A tunnel that is gone copies nothing, however many datapath flows there
 were and however hot they are."""
 
+import json
 import os
 import re
 import statistics
@@ -15,6 +16,7 @@ from lab.waiting import wait_until
 
 FLOWS = 10000
 VNI = 7009
+UDP_9 = {"action": "accept", "protocol": "udp", "destination_port": 9}
 
 
 class Rush(threading.Thread):
@@ -171,8 +173,8 @@ class RevocationCases(ConstantCases):
                                 f"a new turn: {told}", 10))
         self.assertEqual(len(seen), 3)
 
-    def test_ten_thousand_datapath_flows_at_rate(self):
-        """What is hashed on ports has a datapath flow each."""
+    def many_flows(self):
+        """Traffic that has a datapath flow each: it is hashed on ports."""
         self.switch.ofctl(
             "add-flow", "br-int", "priority=9,udp,tp_dst=9,actions="
             "multipath(symmetric_l3l4+udp,0,modulo_n,4,0,reg0[0..1]),"
@@ -182,18 +184,57 @@ class RevocationCases(ConstantCases):
         self.warm_up()
         rush = self.rush([Talk(self.web1, self.db1, sport=1024 + i, dport=9)
                           for i in range(FLOWS)], self.rate)
-
-        def flows():
-            shown = self.switch.appctl("upcall/show")
-            return int(shown.split("flows         : (current ")[1]
-                       .split(")")[0])
-        wait_until(lambda: flows() >= FLOWS, lambda: "10,000 datapath "
-                   f"flows; there are {flows()}", 60, 0.2)
-        start, then = rush.sent, time.monotonic()
+        self.wait_flows()
 
         def passes():
             goal = rush.sent + 2 * FLOWS
             wait_until(lambda: rush.sent >= goal, "every flow twice", 60)
+        return rush, passes
+
+    def wait_flows(self):
+        wait_until(lambda: self.datapath_flows() >= FLOWS,
+                   lambda: f"{FLOWS} datapath flows; there are "
+                   f"{self.datapath_flows()}", 60, 0.2)
+
+    def datapath_flows(self):
+        shown = self.switch.appctl("upcall/show")
+        return int(shown.split("flows         : (current ")[1].split(")")[0])
+
+    def test_ten_thousand_datapath_flows_at_rate(self):
+        rush, passes = self.many_flows()
+        start, then = rush.sent, time.monotonic()
         self.run_trials(f"{FLOWS} datapath flows", passes)
         self.say(f"{(rush.sent - start) / (time.monotonic() - then):.0f} "
-                 f"frames a second, {flows()} datapath flows")
+                 f"frames a second, {self.datapath_flows()} datapath flows")
+
+    def test_a_filter_that_is_said_to_be_in_force_is(self):
+        """What it refuses from now on is no longer copied by then, however
+        many datapath flows there are."""
+        _, passes = self.many_flows()
+        late, told_ms = 0, []
+        for _ in range(self.trials):
+            self.filter("ports", outbound=[UDP_9])
+            self.tunnel("revoked", self.ids4, VNI, filter="ports")
+            passes()
+            self.wait_flows()
+            with RowWatch(self.control.socket, "Packet_Mirroring",
+                          "Filter_Status") as watch:
+                asked = time.time()
+                self.control.ctl("rule-add", "ports", "outbound", "1",
+                                 "reject")
+                wanted = json.loads(self.control.ctl(
+                    "--format=json", "filter-show", "ports"))["generation"]
+                told = wait_until(lambda: next(
+                    (at for at, row in watch.changed
+                     if row["observed_generation"] == wanted), None),
+                    "the filter to be in force", 30)
+            passes()
+            last = next((at for at, frame in reversed(self.ids4.timed())
+                         if decode(frame)), asked)
+            late += last > told
+            told_ms.append(1000 * (told - asked))
+            self.say(f"told {told_ms[-1]:.0f} ms after, last copy "
+                     f"{1000 * (last - told):.0f} ms after that")
+            self.remove("revoked")
+            self.ids4.clear()
+        self.assertEqual(late, 0, "trials with copies after that")

@@ -1,4 +1,4 @@
-"""When rows of a table come and go, as the database server tells it."""
+"""When rows of a table change and go, as the database server tells it."""
 
 import json
 import socket
@@ -9,7 +9,8 @@ import time
 class RowWatch:
     """Monitors one table from a thread of its own; a context manager.
 
-    'gone' has (time.time(), former row) of each row that was deleted.
+    'gone' has (time.time(), former row) of each row that was deleted,
+    'changed' (time.time(), row) of each that came or was modified.
     """
 
     def __init__(self, path, database, table):
@@ -17,9 +18,9 @@ class RowWatch:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         self._send("monitor", [database, None, {table: {
-            "select": {"delete": True, "insert": False, "modify": False,
+            "select": {"delete": True, "insert": True, "modify": True,
                        "initial": False}}}])
-        self.gone = []
+        self.gone, self.changed = [], []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -59,5 +60,7 @@ class RowWatch:
         elif message.get("method") == "update":
             for change in message["params"][1].get(self._table,
                                                    {}).values():
-                if "new" not in change:
+                if "new" in change:
+                    self.changed.append((now, change["new"]))
+                else:
                     self.gone.append((now, change["old"]))

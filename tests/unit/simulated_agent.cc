@@ -42,6 +42,7 @@ SimulatedAgent::restart_vswitchd()
 {
     tables.clear();
     hot.clear();
+    lagging.clear();
     in_flight_.clear();
     meters_in_flight_.clear();
     actual.flows.clear();
@@ -192,7 +193,7 @@ SimulatedAgent::pass(bool hurry)
             }
         }
         if (todo.prove && !proof_ && todo.flows.empty()) {
-            proof_ = Proof{now_, actual.unproven};
+            proof_ = Proof{now_, actual.to_prove()};
         }
         if (!todo.rows.empty() && (hurry || host.chance(80))) {
             write_rows(todo.rows);
@@ -228,6 +229,9 @@ SimulatedAgent::report()
         StatusEdit edit = desire_status(id, host.desired, actual, outstanding,
                                         number, context);
         auto row = host.desired.status_row_of(id);
+        if (edit.op == StatusEdit::Op::Put && row) {
+            judge_told(rows[*row], edit.status);
+        }
         if (edit.op == StatusEdit::Op::Put &&
             (row || host.model.tunnels.count(id))) {
             rows[row ? *row : row_id(Row::Status, next_status_++)] =
@@ -281,6 +285,7 @@ SimulatedAgent::run_bundle(const std::string &bridge,
 {
     auto &table = tables[bridge];
     for (const FlowEdit &edit : edits) {
+        lagging[{bridge, Cookie::decode(edit.flow.cookie)->owner}] = now_;
         auto was = table.find(edit.flow.key);
         if (was != table.end()) {
             auto cookie = Cookie::decode(was->second.cookie);
@@ -436,10 +441,12 @@ SimulatedAgent::answer(bool hurry)
         meters_in_flight_.clear();
     }
     if (proof_ && (hurry || host.chance(50))) {
-        actual.proven(proof_->stopped);
-        std::erase_if(hot, [&](const auto &entry) {
+        actual.proven(proof_->subject);
+        auto covered = [&](const auto &entry) {
             return entry.second <= proof_->since;
-        });
+        };
+        std::erase_if(hot, covered);
+        std::erase_if(lagging, covered);
         proof_.reset();
         proofs++;
     }
@@ -473,7 +480,7 @@ SimulatedAgent::settled() const
 {
     return started_ && in_flight_.empty() && meters_in_flight_.empty() &&
            !proof_ && host.facts.settled && outstanding.empty() &&
-           hot.empty() && actual.unproven.empty() &&
+           hot.empty() && actual.all_proven() &&
            host.facts.rows == host.desired.rows() &&
            host.facts == host.desired.facts() && host.seen == host.model;
 }

@@ -26,10 +26,14 @@ public:
     /* Tunnel numbers for which the datapath may go on copying, and when
      * their flows went. */
     std::map<int64_t, int> hot;
+    /* Owners whose former flows the datapath may follow still, and since
+     * when it has had others to follow. */
+    std::map<OwnerKey, int> lagging;
     /* Broken laws, in words. */
     std::vector<std::string> faults;
     int meters_written = 0;
     int flows_written = 0, rows_deleted = 0, statuses_deleted = 0, proofs = 0;
+    int generations_told = 0;
 
     /* One pass of the daemon, then some of what it asked for happens. */
     void pass(bool hurry);
@@ -65,6 +69,7 @@ private:
     void fault(const std::string &what);
     void judge_plan(const Plan &);
     void judge_tables();
+    void judge_told(const TunnelStatus &before, const TunnelStatus &);
     void judge_limits(const std::string &bridge);
     std::optional<EgressSpec> arriving(const std::string &bridge,
                                        const Flow &);
@@ -81,7 +86,7 @@ private:
     std::map<std::string, std::vector<MeterEdit>> meters_in_flight_;
     struct Proof {
         int since;
-        std::map<int64_t, Stopped> stopped;
+        Unproven subject;
     };
     std::optional<Proof> proof_;
     std::map<Uuid, Policy> policies_;

@@ -195,6 +195,39 @@ SimulatedAgent::arriving(const std::string &bridge, const Flow &flow)
     return std::nullopt; /* Dropped. */
 }
 
+/* A generation is told when the datapath does as it says. */
+void
+SimulatedAgent::judge_told(const TunnelStatus &before,
+                           const TunnelStatus &status)
+{
+    auto desire = host.desired.tunnels().find(status.tunnel);
+    if ((status.observed_generation == before.observed_generation &&
+         status.observed_filter_generation ==
+             before.observed_filter_generation) ||
+        desire == host.desired.tunnels().end()) {
+        return;
+    }
+    generations_told++;
+    auto tap = host.desired.tap_of(status.iface_id);
+    for (const auto &[key, since] : lagging) {
+        int64_t number = key.owner.number;
+        bool ours =
+            key.owner.kind == FlowOwner::Egress && number == status.number;
+        if (desire->second.egress) {
+            ours |= tap && key == *tap;
+            ours |= key.owner.kind == FlowOwner::Filter &&
+                    key.bridge == desire->second.mirror_bridge &&
+                    number == desire->second.tap.filter;
+        }
+        if (ours) {
+            fault("generation " + std::to_string(status.observed_generation) +
+                  " of tunnel " + std::to_string(status.number) +
+                  " told while the datapath may not follow " +
+                  key.owner.to_string());
+        }
+    }
+}
+
 void
 SimulatedAgent::judge_tables()
 {

@@ -409,7 +409,7 @@ TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
     ASSERT_EQ(actual.unproven.size(), 1u);
     EXPECT_EQ(actual.unproven.begin()->second.specs.at(0).destination,
               handle_address(old, false));
-    actual.proven(std::map(actual.unproven));
+    actual.proven(actual.to_prove());
     Plan last = plan();
     ASSERT_TRUE(last.flows.count("br-mirror-dlv"));
     EXPECT_EQ(last.flows.at("br-mirror-dlv").size(), 1u);

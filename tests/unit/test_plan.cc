@@ -165,13 +165,45 @@ TEST(Actual, AProofCoversNoStopThatCameAfterItBegan)
 {
     Actual actual;
     actual.stopped(4, {}, "br-mirror");
-    auto proof = actual.unproven;
+    Unproven proof = actual.to_prove();
     actual.stopped(4, {}, "br-mirror");
     actual.proven(proof);
     EXPECT_TRUE(actual.unproven.count(4));
-    proof = actual.unproven;
+    actual.proven(actual.to_prove());
+    EXPECT_TRUE(actual.all_proven());
+}
+
+TEST(Actual, AProofCoversNoChangeThatCameAfterItBegan)
+{
+    Actual actual = one_copying();
+    OwnerKey key{"br-mirror", {FlowOwner::Egress, 4}};
+    ASSERT_TRUE(actual.unfollowed.count(key));
+    Unproven proof = actual.to_prove();
+    EgressSpec spec =
+        *parse_egress(actual.flows["br-mirror"][key.owner].front().actions);
+    spec.max_len = 100;
+    for (const Flow &flow : egress_flows(4, spec)) {
+        apply_bundle(&actual, "br-mirror", {{FlowEdit::Op::Add, flow}});
+    }
     actual.proven(proof);
-    EXPECT_TRUE(actual.unproven.empty());
+    EXPECT_TRUE(actual.unfollowed.count(key));
+    actual.proven(actual.to_prove());
+    EXPECT_TRUE(actual.all_proven());
+}
+
+TEST(Actual, WhatSomebodyElseChangedIsProvenAnew)
+{
+    Actual actual = one_copying();
+    auto flows = actual.flows["br-mirror"];
+    actual.proven(actual.to_prove());
+    actual.lose("br-mirror");
+    actual.take_read("br-mirror", flows, {});
+    EXPECT_TRUE(actual.unfollowed.empty()) << "they are as they were";
+    actual.lose("br-mirror");
+    flows[{FlowOwner::Egress, 4}].front().actions = "drop";
+    actual.take_read("br-mirror", flows, {});
+    EXPECT_TRUE(
+        actual.unfollowed.count({"br-mirror", {FlowOwner::Egress, 4}}));
 }
 
 TEST(Actual, WhatCopiedOnALostConnectionIsUnproven)
@@ -203,7 +235,7 @@ TEST(Actual, AFirstReadingIsNoChange)
 /* The whole loop, step by step, against a slow switch. */
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {
-    int flows = 0, meters = 0, deleted = 0, statuses = 0, proofs = 0;
+    int flows = 0, meters = 0, deleted = 0, statuses = 0, proofs = 0, told = 0;
     for (uint32_t seed = 1; seed <= 70; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
@@ -259,18 +291,21 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
         deleted += agent.rows_deleted;
         statuses += agent.statuses_deleted;
         proofs += agent.proofs;
+        told += agent.generations_told;
     }
     RecordProperty("bundles", flows);
     RecordProperty("meters", meters);
     RecordProperty("rows deleted", deleted);
     RecordProperty("statuses deleted", statuses);
     RecordProperty("proofs", proofs);
+    RecordProperty("generations told", told);
     /* Where nothing happened nothing is proven. */
     EXPECT_GT(flows, 500);
     EXPECT_GT(meters, 300);
     EXPECT_GT(deleted, 200);
     EXPECT_GT(statuses, 40);
     EXPECT_GT(proofs, 100);
+    EXPECT_GT(told, 100);
 }
 
 } // namespace

@@ -266,7 +266,7 @@ TEST_F(SharedRows, ShrinkOnceNothingCopiesForTheNicThatLeaves)
     run_bundles(first);
     EXPECT_TRUE(plan().prove);
     EXPECT_TRUE(mirrors_written(plan()).empty());
-    actual.proven(std::map<int64_t, Stopped>(actual.unproven));
+    actual.proven(actual.to_prove());
     EXPECT_EQ(mirrors_written(plan()).size(), 2u);
 }
 

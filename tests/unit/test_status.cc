@@ -149,6 +149,54 @@ TEST_F(Status, LagsUntilTheChangeIsOnTheSwitch)
     EXPECT_EQ(edit().status.observed_generation, 1) << "flows not read";
 }
 
+TEST_F(Status, LagsUntilTheDatapathFollowsTheChange)
+{
+    run_it();
+    host.model.tunnels[tunnel].generation = 2;
+    host.model.filters[filter].generation = 2;
+    host.feed();
+    for (FlowOwner owner : {egress_key().owner, FlowOwner{FlowOwner::Base, 0},
+                            host.desired.tap_of("nic0")->owner,
+                            FlowOwner{FlowOwner::Filter, 1}}) {
+        actual.unfollowed = {{{"br-mirror", owner}, 1}};
+        EXPECT_EQ(edit().status.observed_generation, 1) << owner.to_string();
+        EXPECT_EQ(edit().status.observed_filter_generation, 1)
+            << owner.to_string();
+        EXPECT_EQ(edit().status.health, Health::Ok);
+    }
+    actual.unfollowed = {{{"br-mirror", {FlowOwner::Egress, 99}}, 1}};
+    EXPECT_EQ(edit().status.observed_generation, 2) << "another tunnel's";
+    actual.unfollowed.clear();
+    actual.unproven[row().number];
+    EXPECT_EQ(edit().status.observed_generation, 1)
+        << "what it sent before may go on";
+    actual.unproven.clear();
+    EXPECT_EQ(edit().status.observed_generation, 2);
+}
+
+TEST_F(Status, OfATunnelThatDidNotChangeStaysWhileTheDatapathFollowsOthers)
+{
+    run_it();
+    actual.unfollowed = {
+        {{"br-mirror", host.desired.tap_of("nic0")->owner}, 1}};
+    EXPECT_EQ(edit().op, Op::Keep);
+}
+
+TEST_F(Status, LagsUntilTheNicThatItHadIsLeftAlone)
+{
+    run_it();
+    host.plug("nic1", "br-int");
+    host.add_source(1);
+    host.model.tunnels[tunnel].source = row_id(Row::Source, 1);
+    host.model.tunnels[tunnel].generation = 2;
+    host.settle();
+    install();
+    actual.unfollowed = {{{"br-mirror", {FlowOwner::Tap, 99}}, 1}};
+    EXPECT_EQ(edit().status.observed_generation, 1);
+    actual.unfollowed.clear();
+    EXPECT_EQ(edit().status.observed_generation, 2);
+}
+
 TEST_F(Status, ObservesThatItIsDisabledOnceNothingCopies)
 {
     run_it();

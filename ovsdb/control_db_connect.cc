@@ -27,13 +27,16 @@ constexpr long long READING_MS = 20000;
  * (columns.h): of thousands of rows it is a kilobyte each.  Nor need a row be
  * parsed again when one that it refers to comes. */
 template <size_t N>
-void keep_columns_only(struct ovsdb_idl_column (&columns)[N])
+void keep_columns_only(struct ovsdb_idl_table_class *table,
+                       struct ovsdb_idl_column (&columns)[N])
 {
     for (struct ovsdb_idl_column &column : columns) {
         column.parse = [](struct ovsdb_idl_row *, const struct ovsdb_datum *) {
         };
         column.unparse = [](struct ovsdb_idl_row *) {};
     }
+    table->allocation_size = sizeof(struct ovsdb_idl_row);
+    table->row_init = [](struct ovsdb_idl_row *) {};
 }
 
 } // namespace
@@ -41,8 +44,8 @@ void keep_columns_only(struct ovsdb_idl_column (&columns)[N])
 void
 ControlDb::Impl::open()
 {
-    keep_columns_only(pmrec_mirror_tunnel_columns);
-    keep_columns_only(pmrec_tunnel_status_columns);
+    keep_columns_only(&pmrec_table_mirror_tunnel, pmrec_mirror_tunnel_columns);
+    keep_columns_only(&pmrec_table_tunnel_status, pmrec_tunnel_status_columns);
     idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
     /* Followers and relays do: what we write waits for the commit anyway. */
     ovsdb_idl_set_leader_only(idl, false);

@@ -168,6 +168,10 @@ Agent::run_prover()
     prover_.run();
     if (auto proven = prover_.take()) {
         actual_.proven(*proven);
+        if (inheritance_ == Inheritance::Proving) {
+            inheritance_ = Inheritance::Proven;
+            actual_.proven(inherited_);
+        }
         for (const auto &[number, stopped] : proven->stopped) {
             if (auto id = desired_.tunnel_of_number(number)) {
                 unreported_.insert(*id);

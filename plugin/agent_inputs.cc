@@ -248,32 +248,40 @@ Agent::may_desire() const
 void
 Agent::register_inherited()
 {
+    if (inheritance_ == Inheritance::Proven) {
+        return;
+    }
     const std::string &chassis = desired_.facts().settings.chassis;
     for (const auto &[id, status] : desired_.model().tunnel_statuses) {
         if (status.chassis == chassis) {
             actual_.stopped(status.number, {}, "");
         }
     }
+    inherited_ = actual_.to_prove();
 }
 
 /* Since we change no flow before all else is known, the proof of what was
- * stopped before us need not wait for that. */
+ * stopped before us need not wait for that, nor for what it was. */
 void
 Agent::prove_inherited()
 {
     if (started_ || cleanup_) {
         return;
     }
+    if (!switch_.ready()) {
+        inheritance_ = Inheritance::Unproven; /* Another may act meanwhile. */
+    } else if (inheritance_ != Inheritance::Proven && !prover_.busy() &&
+               !vswitchd_away_) {
+        inheritance_ = Inheritance::Proving;
+        prover_.start({});
+    }
     if (!switch_.ready() || !control_.complete()) {
-        heir_of_.clear(); /* Another may act meanwhile. */
+        heir_of_.clear();
         return;
     }
     const std::string &chassis = desired_.facts().settings.chassis;
     if (std::exchange(heir_of_, chassis) != chassis) {
         register_inherited();
-    }
-    if (!actual_.unproven.empty() && !prover_.busy() && !vswitchd_away_) {
-        prover_.start(actual_.to_prove());
     }
 }
 

@@ -202,6 +202,12 @@ class RevocationCases(ConstantCases):
 
     def test_ten_thousand_datapath_flows_at_rate(self):
         rush, passes = self.many_flows()
+
+        def create():
+            self.tunnel("revoked", self.ids4, VNI)
+            passes()
+            self.wait_flows()
+        self.create = create
         start, then = rush.sent, time.monotonic()
         self.run_trials(f"{FLOWS} datapath flows", passes)
         self.say(f"{(rush.sent - start) / (time.monotonic() - then):.0f} "

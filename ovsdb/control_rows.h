@@ -48,7 +48,9 @@ std::optional<Event> read(const pmrec_event *, std::string *error);
 
 /* Reads every row of an IDL that monitors everything, as the open
  * transaction (if any) has it.  Rows that cannot be read are left out, and
- * described in '*unreadable' unless that is null. */
+ * described in '*unreadable' unless that is null.  Not where there is a
+ * ControlDb: of some tables it has the IDL keep no structs, which this
+ * reads. */
 Model read_model(struct ovsdb_idl *,
                  std::map<Uuid, UnreadableRow> *unreadable);
 

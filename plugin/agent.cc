@@ -171,6 +171,7 @@ Agent::run_prover()
         if (inheritance_ == Inheritance::Proving) {
             inheritance_ = Inheritance::Proven;
             actual_.proven(inherited_);
+            proven->stopped.merge(inherited_.stopped);
         }
         for (const auto &[number, stopped] : proven->stopped) {
             if (auto id = desired_.tunnel_of_number(number)) {

@@ -201,9 +201,12 @@ private:
     std::string heir_of_;  /* Whose status rows were found at the start. */
     /* What the daemon before us may have stopped, and whether a proof that
      * began when we alone act on the switch has ended. */
-    Unproven inherited_;
-    enum class Inheritance { Unproven, Proving, Proven } inheritance_ =
-        Inheritance::Unproven;
+    ProofSubject inherited_;
+    enum class Inheritance {
+        Unproven,
+        Proving,
+        Proven
+    } inheritance_ = Inheritance::Unproven;
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false;      /* Our Chassis row is gone. */

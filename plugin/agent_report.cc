@@ -188,8 +188,12 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status)
     Underway &underway =
         underway_.try_emplace(id, Underway{now}).first->second;
     underway.differs = true;
-    return now < underway.since_ms +
-                     (has_more_to_say() ? UNDERWAY_MOST_MS : UNDERWAY_MS);
+    /* Only the datapath is yet to follow: how soon it does depends on how many
+     * flows it has. */
+    bool lags = is_installed(id, desired_, actual_, outstanding_);
+    return now <
+           underway.since_ms +
+               (lags || has_more_to_say() ? UNDERWAY_MOST_MS : UNDERWAY_MS);
 }
 
 /* What has been under way for long is told. */

@@ -149,6 +149,7 @@ DesiredState::desire_tap(const std::string &iface_id)
     const OwnerKey *key = tap_keys_.of(iface_id);
     std::vector<Flow> flows;
     OwnerKey now;
+    bool idle = false, was_idle = idle_taps_.count(iface_id);
     if (seat && !tunnels.empty() && nic_numbers_.count(iface_id) &&
         is_tap_live(iface_id, *seat)) {
         const NicPort &nic = facts_.nics.at(iface_id);
@@ -157,7 +158,7 @@ DesiredState::desire_tap(const std::string &iface_id)
                {FlowOwner::Tap, static_cast<uint32_t>(number)}};
         /* Once live, a change elsewhere that vswitchd has yet to put in
          * force does not matter. */
-        if (facts_.settled || (key && *key == now)) {
+        if (facts_.settled || was_idle || (key && *key == now)) {
             for (Direction direction : DIRECTIONS) {
                 TapPort port;
                 port.ofport = facts_.ofports.at(
@@ -169,6 +170,17 @@ DesiredState::desire_tap(const std::string &iface_id)
                 auto some = tap_flows(number, direction, port, tunnels);
                 flows.insert(flows.end(), some.begin(), some.end());
             }
+            idle = flows.empty();
+        }
+    }
+    if (idle != was_idle) {
+        if (idle) {
+            idle_taps_.insert(iface_id);
+        } else {
+            idle_taps_.erase(iface_id);
+        }
+        if (const FlatSet<Uuid> *ids = value_of(by_iface_id_, iface_id)) {
+            changed_tunnels_.insert(ids->begin(), ids->end());
         }
     }
     if (key && (flows.empty() || *key != now)) {

@@ -166,6 +166,12 @@ public:
     std::set<Uuid> foreign_statuses_of(const Uuid &tunnel) const;
     /* Where the NIC's tap flows are desired, if they are. */
     std::optional<OwnerKey> tap_of(const std::string &iface_id) const;
+    /* Its rows are in force, and none of its tunnels admits a frame: of a NIC
+     * that shares its pair that takes no flow. */
+    bool needs_no_tap(const std::string &iface_id) const
+    {
+        return idle_taps_.count(iface_id) > 0;
+    }
     /* What the NIC's tap has in common with others', if it does. */
     std::optional<OwnerKey> shared_tap_of(const std::string &iface_id) const;
     /* The number of the pair of rows that serves the NIC, if any. */
@@ -384,6 +390,7 @@ private:
     std::map<std::string, int64_t> nic_numbers_;      /* By iface-id. */
     std::map<std::string, int64_t> pair_numbers_;     /* Shared, by bridge. */
     OwnerIndex<std::string> tap_keys_;                /* Flows, by iface-id. */
+    std::set<std::string> idle_taps_;                 /* NICs. */
     std::map<std::string, TapShare> tap_shares_;      /* By iface-id. */
     OwnerIndex<std::string> shared_tap_keys_;         /* By NIC bridge. */
     std::map<OwnerKey, Uuid> egress_owners_;          /* Flows -> tunnel. */

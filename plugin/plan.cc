@@ -78,7 +78,7 @@ Actual::resumed(int64_t number, const EgressSpec &spec,
 }
 
 void
-Actual::proven(const Unproven &proof)
+Actual::proven(const ProofSubject &proof)
 {
     for (const auto &[number, stopped] : proof.stopped) {
         auto i = unproven.find(number);
@@ -450,9 +450,10 @@ apply_bundle(Actual *actual, const std::string &bridge,
             owners.erase(owner);
         }
         OwnerKey key{bridge, owner};
-        if (owner.kind == FlowOwner::Tap || owners.count(owner)) {
+        if (owner.kind == FlowOwner::Tap || owner.kind == FlowOwner::Filter ||
+            owners.count(owner)) {
             /* A NIC that is no longer mirrored may be that of a tunnel that
-             * goes on elsewhere. */
+             * goes on elsewhere; a filter may have lost its last rule. */
             actual->unfollowed[key] = ++actual->steps;
         } else {
             actual->unfollowed.erase(key);

@@ -48,7 +48,7 @@ struct Stopped {
 };
 
 /* What one proof covers. */
-struct Unproven {
+struct ProofSubject {
     std::map<int64_t, Stopped> stopped; /* Tunnels, by number. */
     /* Owners whose flows changed, each with what tells this change from a
      * later one. */
@@ -94,10 +94,10 @@ struct Actual {
     /* It copies so again, and rightly. */
     void resumed(int64_t number, const EgressSpec &,
                  const std::string &bridge);
-    Unproven to_prove() const { return {unproven, unfollowed}; }
+    ProofSubject to_prove() const { return {unproven, unfollowed}; }
     bool all_proven() const { return unproven.empty() && unfollowed.empty(); }
     /* A proof that covers these, and nothing later, has ended well. */
-    void proven(const Unproven &);
+    void proven(const ProofSubject &);
     /* A bridge's flows and meters have been read.  If the flows differ from
      * what they were known to be, which somebody else must have done, returns
      * those that are not as they were any more. */
@@ -150,7 +150,8 @@ void renew(const Actual &actual, const DesiredState &desired,
            const std::string &bridge, std::vector<FlowEdit> *edits);
 
 /* Puts a bundle that the switch accepted in place: 'actual' as it is then.
- * Tunnels whose egress flows went are unproven from there on. */
+ * Tunnels whose egress flows went are unproven from there on, owners whose
+ * flows changed unfollowed. */
 void apply_bundle(Actual *actual, const std::string &bridge,
                   const std::vector<FlowEdit> &edits);
 /* The same of a meter. */

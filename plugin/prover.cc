@@ -5,6 +5,8 @@
 
 #include "ovsdb/ovs_c.h"
 
+VLOG_DEFINE_THIS_MODULE(prover);
+
 namespace pm {
 
 namespace {
@@ -13,6 +15,8 @@ constexpr int ROUNDS = 2;
 /* After a proof that failed. */
 constexpr int64_t RETRY_MS = 100;
 constexpr int64_t FIRST_HURRY_MS = 10;
+/* Vswitchd may be starting anew, which is told elsewhere. */
+constexpr int64_t WARN_AFTER_MS = 5000;
 } // namespace
 
 Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry)
@@ -21,7 +25,7 @@ Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry)
 }
 
 void
-Prover::start(const Unproven &subject)
+Prover::start(const ProofSubject &subject)
 {
     subject_ = subject;
     proven_.reset();
@@ -29,7 +33,7 @@ Prover::start(const Unproven &subject)
     ask_wait();
 }
 
-std::optional<Unproven>
+std::optional<ProofSubject>
 Prover::take()
 {
     return std::exchange(proven_, std::nullopt);
@@ -139,9 +143,15 @@ Prover::run()
             refused && reply->text.find("multiple") == std::string::npos;
         if (reply->lost || failed_ || unknown) {
             failed_ = true;
+            why_ = reply->text;
             continue;
         }
         if (refused) {
+            proven_ = ProofSubject{{}, std::exchange(subject_.changed, {})};
+            if (subject_.stopped.empty()) {
+                step_ = Step::Idle;
+                return;
+            }
             step_ = Step::ListDatapaths;
             tickets_ = {vswitchd_->call("dpctl/dump-dps", {})};
         } else if (step_ == Step::ListDatapaths) {
@@ -163,9 +173,7 @@ Prover::run()
         return;
     }
     if (failed_) {
-        failed_ = false;
-        step_ = Step::Idle;
-        retry_ms_ = time_msec() + RETRY_MS;
+        fail();
         return;
     }
     if (--rounds_left_ > 0) {
@@ -177,7 +185,31 @@ Prover::run()
         return;
     }
     step_ = Step::Idle;
+    failing_since_ms_ = 0;
     proven_ = std::exchange(subject_, {});
+}
+
+/* Nothing is told to run or to have ended meanwhile, so an operator must be
+ * able to find out why. */
+void
+Prover::fail()
+{
+    int64_t now = time_msec();
+    failed_ = false;
+    step_ = Step::Idle;
+    retry_ms_ = now + RETRY_MS;
+    if (!failing_since_ms_) {
+        failing_since_ms_ = now;
+    }
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+    if (!why_.empty() && now >= failing_since_ms_ + WARN_AFTER_MS) {
+        VLOG_WARN_RL(&rl,
+                     "ovs-vswitchd does not say whether its datapath follows "
+                     "our flows (%s): nothing is told to run, or to have "
+                     "ended, until it does",
+                     why_.c_str());
+    }
+    why_.clear();
 }
 
 } // namespace pm

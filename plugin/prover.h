@@ -5,8 +5,8 @@
  * datapath flows made from the former live on until vswitchd's revalidators
  * have been over them twice ("revalidator/wait").  With two datapath types
  * vswitchd refuses to wait for both; then two dumps of every datapath must
- * show no flow that sends to the stopped tunnels, which is all that a dump can
- * show. */
+ * show no flow that sends to the stopped tunnels.  Of a change a dump shows
+ * nothing, and it is taken to be followed. */
 #ifndef PLUGIN_PROVER_H
 #define PLUGIN_PROVER_H 1
 
@@ -31,13 +31,13 @@ public:
     /* Under way, or just failed. */
     bool busy() const;
     /* Requires !busy(). */
-    void start(const Unproven &);
+    void start(const ProofSubject &);
     void run();
     void wait();
-    /* What was proven, once, when a proof has ended well.  One that
-     * failed (vswitchd gone, a flow still there) gives none and is simply
-     * started again, a little later. */
-    std::optional<Unproven> take();
+    /* What was proven, once, when a proof has ended well, or a part of it
+     * has.  One that failed (vswitchd gone, silent or refusing, a flow still
+     * there) gives none and is simply started again, a little later. */
+    std::optional<ProofSubject> take();
 
 private:
     enum class Step { Idle, Wait, ListDatapaths, Dump };
@@ -45,6 +45,7 @@ private:
     void ask_wait();
     void hurry_on();
     void ask_dumps();
+    void fail();
     bool copies_left(const std::string &dump) const;
 
     UnixctlClient *vswitchd_;
@@ -54,11 +55,13 @@ private:
     Step step_ = Step::Idle;
     int rounds_left_ = 0;
     bool failed_ = false;
-    int64_t retry_ms_ = 0; /* Not before, after a failure. */
+    std::string why_; /* Vswitchd's word, where it failed by that. */
+    int64_t failing_since_ms_ = 0; /* 0: the last one ended well. */
+    int64_t retry_ms_ = 0;         /* Not before, after a failure. */
     std::vector<uint64_t> tickets_;
     std::vector<std::string> datapaths_;
-    Unproven subject_;
-    std::optional<Unproven> proven_;
+    ProofSubject subject_;
+    std::optional<ProofSubject> proven_;
 };
 
 } // namespace pm

@@ -134,9 +134,10 @@ contested_of(const TunnelDesire &desire, const StatusContext &context)
     return "";
 }
 
-/* Says whether the tunnel is installed, and why not. */
+/* Says whether the tunnel is installed, and why not: 'lagging' if that is only
+ * since the datapath is yet to follow. */
 void
-set_installed(TunnelStatus *status, bool installed, bool copying,
+set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
               const StatusContext &context, const DesiredState &desired,
               const TunnelDesire &desire)
 {
@@ -184,6 +185,9 @@ set_installed(TunnelStatus *status, bool installed, bool copying,
                            status->reasons.begin()->second;
     } else if (status->health == Health::Disabled) {
         condition.reason = "DISABLED: set enabled=true to start it";
+    } else if (lagging) {
+        condition.reason = "INSTALLING: the switch has it, but its datapath "
+                           "is not known to follow yet; wait";
     } else {
         condition.reason =
             "INSTALLING: the switch is being brought to it; wait";
@@ -231,7 +235,8 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
     return actual.flows.count(desire.mirror_bridge) &&
            !(desire.filter &&
              desired.is_put_off(desire.mirror_bridge, *desire.filter)) &&
-           desired.tap_of(desire.iface_id) &&
+           (desired.tap_of(desire.iface_id) ||
+            desired.needs_no_tap(desire.iface_id)) &&
            !any_owner(desire, desired, [&](const OwnerKey &owner) {
                return outstanding.count(owner) ||
                       (owner.owner.kind == FlowOwner::Deliver &&
@@ -393,10 +398,12 @@ desire_status(const Uuid &id, const DesiredState &desired,
     bool told = before && is_told_installed(*before) &&
                 status.observed_generation == generation &&
                 status.observed_filter_generation == filter_generation;
-    bool installed = is_installed(id, desired, actual, outstanding) &&
-                     (told || is_followed(desire, before, desired, actual));
-    set_installed(&status, installed, is_copying(desire, desired, actual),
-                  context, desired, desire);
+    bool in_place = is_installed(id, desired, actual, outstanding);
+    bool installed =
+        in_place && (told || is_followed(desire, before, desired, actual));
+    set_installed(&status, installed, in_place,
+                  is_copying(desire, desired, actual), context, desired,
+                  desire);
     tell_budget(&status, desire, desired.facts().settings, context);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||

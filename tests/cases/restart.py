@@ -24,6 +24,13 @@ class RestartCases(ConstantCases):
         self.assert_no_gap(lanes, self.first, self.second)
         self.control.wait_running("first", "second")
 
+    def test_an_edit_that_takes_no_flow_is_told_after_a_restart(self):
+        self.tunnel("first", self.ids4, 7001)
+        self.daemon.kill()
+        self.control.ctl("tunnel-set", "first", "note=meanwhile")
+        self.start_daemon()
+        self.control.wait_running("first")
+
     def test_no_tunnel_goes_before_the_control_database_has_answered(self):
         self.mirror()
         self.addCleanup(self.control.signal, signal.SIGCONT)

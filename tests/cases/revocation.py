@@ -218,7 +218,9 @@ class RevocationCases(ConstantCases):
         many datapath flows there are."""
         _, passes = self.many_flows()
         late, told_ms = 0, []
-        for _ in range(self.trials):
+        edits = [["rule-add", "ports", "outbound", "1", "reject"],
+                 ["rule-del", "ports", "outbound", "100"]]
+        for edit in edits[:self.trials] + edits[:1] * (self.trials - 2):
             self.filter("ports", outbound=[UDP_9])
             self.tunnel("revoked", self.ids4, VNI, filter="ports")
             passes()
@@ -226,8 +228,7 @@ class RevocationCases(ConstantCases):
             with RowWatch(self.control.socket, "Packet_Mirroring",
                           "Filter_Status") as watch:
                 asked = time.time()
-                self.control.ctl("rule-add", "ports", "outbound", "1",
-                                 "reject")
+                self.control.ctl(*edit)
                 wanted = json.loads(self.control.ctl(
                     "--format=json", "filter-show", "ports"))["generation"]
                 told = wait_until(lambda: next(
@@ -239,7 +240,7 @@ class RevocationCases(ConstantCases):
                          if decode(frame)), asked)
             late += last > told
             told_ms.append(1000 * (told - asked))
-            self.say(f"told {told_ms[-1]:.0f} ms after, last copy "
+            self.say(f"{edit[0]}: told {told_ms[-1]:.0f} ms after, last copy "
                      f"{1000 * (last - told):.0f} ms after that")
             self.remove("revoked")
             self.ids4.clear()

@@ -192,7 +192,7 @@ SimulatedAgent::pass(bool hurry)
                 in_flight_[bridge] = edits;
             }
         }
-        if (todo.prove && !proof_ && todo.flows.empty()) {
+        if (todo.prove && !proof_) {
             proof_ = Proof{now_, actual.to_prove()};
         }
         if (!todo.rows.empty() && (hurry || host.chance(80))) {

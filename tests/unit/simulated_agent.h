@@ -86,7 +86,7 @@ private:
     std::map<std::string, std::vector<MeterEdit>> meters_in_flight_;
     struct Proof {
         int since;
-        Unproven subject;
+        ProofSubject subject;
     };
     std::optional<Proof> proof_;
     std::map<Uuid, Policy> policies_;

@@ -165,7 +165,7 @@ TEST(Actual, AProofCoversNoStopThatCameAfterItBegan)
 {
     Actual actual;
     actual.stopped(4, {}, "br-mirror");
-    Unproven proof = actual.to_prove();
+    ProofSubject proof = actual.to_prove();
     actual.stopped(4, {}, "br-mirror");
     actual.proven(proof);
     EXPECT_TRUE(actual.unproven.count(4));
@@ -178,7 +178,7 @@ TEST(Actual, AProofCoversNoChangeThatCameAfterItBegan)
     Actual actual = one_copying();
     OwnerKey key{"br-mirror", {FlowOwner::Egress, 4}};
     ASSERT_TRUE(actual.unfollowed.count(key));
-    Unproven proof = actual.to_prove();
+    ProofSubject proof = actual.to_prove();
     EgressSpec spec =
         *parse_egress(actual.flows["br-mirror"][key.owner].front().actions);
     spec.max_len = 100;

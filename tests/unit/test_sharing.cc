@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "plugin/plan.h"
+#include "plugin/status.h"
 #include "tests/unit/host.h"
 
 namespace pm {
@@ -254,6 +255,23 @@ TEST_F(SharedRows, GrowByANicOfAnotherSubnetOnceWhatIsForAllIsNotHandedOn)
     EXPECT_FALSE(first.flows.empty());
     run_bundles(first);
     EXPECT_EQ(mirrors_written(plan()).size(), 2u);
+}
+
+TEST_F(SharedRows, NeedNoFlowsOfANicOfWhichNothingIsAdmitted)
+{
+    Filter none;
+    none.name = "none";
+    none.account = "acme";
+    host.model.filters[row_id(Row::Filter, 0)] = none;
+    Uuid tunnel = row_id(Row::Tunnel, 2);
+    host.model.tunnels[tunnel].filter = row_id(Row::Filter, 0);
+    ASSERT_TRUE(host.settle());
+    actual = in_place(host);
+    EXPECT_FALSE(copies(2));
+    EXPECT_TRUE(is_installed(tunnel, host.desired, actual, {}));
+    host.facts.nics.erase("nic2");
+    host.feed();
+    EXPECT_FALSE(is_installed(tunnel, host.desired, actual, {}));
 }
 
 TEST_F(SharedRows, ShrinkOnceNothingCopiesForTheNicThatLeaves)

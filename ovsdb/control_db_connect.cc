@@ -27,8 +27,9 @@ constexpr long long READING_MS = 20000;
  * (columns.h): of thousands of rows it is a kilobyte each.  Nor need a row be
  * parsed again when one that it refers to comes. */
 template <size_t N>
-void keep_columns_only(struct ovsdb_idl_table_class *table,
-                       struct ovsdb_idl_column (&columns)[N])
+void
+keep_columns_only(struct ovsdb_idl_table_class *table,
+                  struct ovsdb_idl_column (&columns)[N])
 {
     for (struct ovsdb_idl_column &column : columns) {
         column.parse = [](struct ovsdb_idl_row *, const struct ovsdb_datum *) {

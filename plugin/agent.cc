@@ -178,8 +178,9 @@ Agent::run_prover()
                 unreported_.insert(*id);
             }
         }
+        unreported_.merge(lagging_);
+        lagging_.clear();
         for (const auto &[key, step] : proven->changed) {
-            neighbours_.merge(desired_.tunnels_of(key));
             if (key.owner.kind == FlowOwner::Filter) {
                 auto filter = desired_.filter_of_number(key.owner.number);
                 if (filter) {

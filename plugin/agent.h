@@ -139,7 +139,7 @@ private:
     void await_turn(ControlWrite *, Subjects *);
     bool has_more_to_say() const;
     bool is_reporting_others() const;
-    bool is_underway(const Uuid &, const TunnelStatus &);
+    bool is_underway(const Uuid &, const TunnelStatus &, bool lags);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
     void take_neighbours();
@@ -177,6 +177,8 @@ private:
     };
     std::map<Uuid, Underway> underway_;
     int64_t next_underway_ms_ = 0;
+    /* Those that wait for the datapath to follow. */
+    std::set<Uuid> lagging_;
     /* Those that were looked at where it cannot be judged yet whether they
      * are silent. */
     std::set<Uuid> unjudged_;

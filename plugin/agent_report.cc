@@ -45,7 +45,11 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     context.handles = new_handles(id, actual_, &desired_);
     StatusEdit edit =
         desire_status(id, desired_, actual_, outstanding_, number, context);
-    if (edit.op == StatusEdit::Op::Put && is_underway(id, edit.status)) {
+    if (edit.lags) {
+        lagging_.insert(id);
+    }
+    if (edit.op == StatusEdit::Op::Put &&
+        is_underway(id, edit.status, edit.lags)) {
         return false;
     }
     underway_.erase(id);
@@ -173,7 +177,7 @@ Agent::has_more_to_say() const
  * one row is written where there were three.  As long as others have more to
  * say it goes on being so. */
 bool
-Agent::is_underway(const Uuid &id, const TunnelStatus &status)
+Agent::is_underway(const Uuid &id, const TunnelStatus &status, bool lags)
 {
     const TunnelStatus *before = desired_.status_of(id);
     auto installed = status.conditions.find("Installed");
@@ -190,7 +194,6 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status)
     underway.differs = true;
     /* Only the datapath is yet to follow: how soon it does depends on how many
      * flows it has. */
-    bool lags = is_installed(id, desired_, actual_, outstanding_);
     return now <
            underway.since_ms +
                (lags || has_more_to_say() ? UNDERWAY_MOST_MS : UNDERWAY_MS);

@@ -344,7 +344,8 @@ desire_status(const Uuid &id, const DesiredState &desired,
     if (!tunnel || (!desire.active && !desire.pending)) {
         /* Deleted, or never accepted: gone once that is proven. */
         bool gone = before && silent;
-        return {gone ? StatusEdit::Op::Delete : StatusEdit::Op::Keep, {}};
+        return {
+            gone ? StatusEdit::Op::Delete : StatusEdit::Op::Keep, {}, false};
     }
     if (desire.pending) {
         return {};
@@ -354,7 +355,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
             return {};
         }
         if (silent && runs_elsewhere(id, desired)) {
-            return {StatusEdit::Op::Delete, {}};
+            return {StatusEdit::Op::Delete, {}, false};
         }
     }
 
@@ -401,7 +402,8 @@ desire_status(const Uuid &id, const DesiredState &desired,
     bool in_place = is_installed(id, desired, actual, outstanding);
     bool installed =
         in_place && (told || is_followed(desire, before, desired, actual));
-    set_installed(&status, installed, in_place,
+    bool lags = in_place && !installed;
+    set_installed(&status, installed, lags,
                   is_copying(desire, desired, actual), context, desired,
                   desire);
     tell_budget(&status, desire, desired.facts().settings, context);
@@ -415,7 +417,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
     bool was_away = before && context.away_until_ms > 0 &&
                     before->updated_ms <= context.away_from_ms;
     if (before && status == *before && !was_away) {
-        return {};
+        return {StatusEdit::Op::Keep, {}, lags};
     }
     bool news = !before || before->health != status.health;
     auto tell = [&](const std::string &what) {
@@ -448,7 +450,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
                             status.events.end() - EVENTS_MAX);
     }
     status.updated_ms = context.now_ms;
-    return {StatusEdit::Op::Put, status};
+    return {StatusEdit::Op::Put, status, lags};
 }
 
 void

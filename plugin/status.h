@@ -48,6 +48,8 @@ std::map<std::string, int64_t> new_handles(const Uuid &tunnel, const Actual &,
 struct StatusEdit {
     enum class Op { Keep, Put, Delete } op = Op::Keep;
     TunnelStatus status; /* For Put. */
+    /* All is on the switch, and to be told when the datapath follows. */
+    bool lags = false;
 };
 
 /* Returns the edit that makes the tunnel's row true.  A row comes with the

@@ -336,6 +336,9 @@ class ReasonCases(ProductCases):
         self.control.wait_tunnel(
             "first", lambda t: t and t["state"] == "Shutting down",
             "to go")
+        # Else it would put the bridge back, and nobody knew its flows.
+        wait_until(lambda: "Shutting down" in self.daemon.appctl(
+            "mirror/list"), "the daemon to hear of it")
         ours = [row["name"] for row in self.switch.rows(
             "Port", "name", "external_ids")
                 if "ovs-mirrord" in row["external_ids"]]

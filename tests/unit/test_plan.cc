@@ -191,6 +191,17 @@ TEST(Actual, AProofCoversNoChangeThatCameAfterItBegan)
     EXPECT_TRUE(actual.all_proven());
 }
 
+TEST(Actual, AFilterThatLostItsLastRuleIsProvenAsOneThatChanged)
+{
+    Cookie cookie{{FlowOwner::Filter, 1}, Direction::Outbound, 0};
+    Flow rule{{TABLE_FILTER, 100, "udp"}, cookie.encode(), "drop"};
+    Actual actual;
+    apply_bundle(&actual, "br-mirror", {{FlowEdit::Op::Add, rule}});
+    actual.proven(actual.to_prove());
+    apply_bundle(&actual, "br-mirror", {{FlowEdit::Op::Delete, rule}});
+    EXPECT_TRUE(actual.unfollowed.count({"br-mirror", cookie.owner}));
+}
+
 TEST(Actual, WhatSomebodyElseChangedIsProvenAnew)
 {
     Actual actual = one_copying();

@@ -95,11 +95,12 @@ def add(cloud, name, iface_id, address, port):
             purpose="destination", type="collector", target=box.name,
             collector=box, **times)
         rule = {"number": 100, "action": "accept", "protocol": "udp"}
-        web = insert(
-            "Mirror_Filter", name=f"{name}-filter", account=ACCOUNT,
-            non_ip="drop", generation=1, **times,
-            inbound=[insert("Mirror_Rule", source_port=port, **rule)],
-            outbound=[insert("Mirror_Rule", destination_port=port, **rule)])
+        web = insert("Mirror_Filter", name=f"{name}-filter", account=ACCOUNT,
+                     non_ip="drop", generation=1, **times)
+        # Rules name their filter: hypervisors ask for them by it.
+        rule["filter"] = web.uuid
+        web.inbound = [insert("Mirror_Rule", source_port=port, **rule)]
+        web.outbound = [insert("Mirror_Rule", destination_port=port, **rule)]
         insert("Mirror_Tunnel", name=name, account=ACCOUNT, source=source,
                destination=destination, filter=web, vni=7001, mode="mirror",
                delivery="auto", enabled=True, generation=1, **times)

@@ -1,8 +1,10 @@
 #include "ovsdb/conditions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ovsdb/control_rows.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -147,9 +149,12 @@ private:
     void follow_filter(const Uuid &id)
     {
         by_uuid(&pmrec_table_mirror_filter, id);
-        auto rules = inputs_.rules.find(id);
-        if (rules != inputs_.rules.end()) {
-            for (const Uuid &rule : rules->second) {
+        if (inputs_.rules_name_filters) {
+            by_reference(&pmrec_table_mirror_rule,
+                         pmrec_mirror_rule_col_filter, id);
+        }
+        if (const FlatSet<Uuid> *rules = value_of(inputs_.rules, id)) {
+            for (const Uuid &rule : *rules) {
                 by_uuid(&pmrec_table_mirror_rule, rule);
             }
         }
@@ -209,11 +214,8 @@ private:
         }
         case ResourceType::LoadBalancer: {
             by_uuid(&pmrec_table_load_balancer, target);
-            auto members = inputs_.members.find(target);
-            if (members != inputs_.members.end()) {
-                for (const Uuid &member : members->second) {
-                    by_uuid(&pmrec_table_load_balancer_member, member);
-                }
+            for (const Uuid &member : inputs_.members.of(target)) {
+                by_uuid(&pmrec_table_load_balancer_member, member);
             }
             const LoadBalancer *lb = find(seen_.load_balancers, target);
             if (!lb) {
@@ -270,12 +272,22 @@ add_clause(struct ovsdb_idl_condition *condition, const Clause &clause)
 /* A server whose schema is older refuses conditions on tables that it has
  * not; false before the schema is known. */
 bool
-has_table(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table)
+has_table(const struct ovsdb_idl *idl,
+          const struct ovsdb_idl_table_class *table)
 {
     return table == &pmrec_table_probe ? pmrec_server_has_probe_table(idl)
            : table == &pmrec_table_probe_report
                ? pmrec_server_has_probe_report_table(idl)
                : true;
+}
+
+/* Whether rules are asked for by their filter.  These clauses sort behind
+ * those by uuid, whose column is null. */
+bool
+names_filters(const Conditions &asked)
+{
+    const auto *rules = value_of(asked, &pmrec_table_mirror_rule);
+    return rules && !rules->empty() && rules->rbegin()->column;
 }
 
 /* Returns the IDL's condition sequence number as of which it holds. */
@@ -298,6 +310,17 @@ set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
 }
 
 } // namespace
+
+bool
+can_ask(const struct ovsdb_idl *idl, const Conditions &asked)
+{
+    return std::all_of(asked.begin(), asked.end(),
+                       [&](const auto &table) {
+                           return has_table(idl, table.first);
+                       }) &&
+           (pmrec_server_has_mirror_rule_table_col_filter(idl) ||
+            !names_filters(asked));
+}
 
 unsigned int
 ask_again(struct ovsdb_idl *idl, const Conditions &asked)

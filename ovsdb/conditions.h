@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "ovsdb/children.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/model.h"
 #include "plugin/references.h"
@@ -30,8 +31,13 @@ using Conditions =
 struct ConditionInputs {
     std::string chassis;
     std::set<std::string> local_nics; /* iface-ids. */
-    /* Child rows by parent, as far as parents have arrived. */
-    std::map<Uuid, std::set<Uuid>> rules, members;
+    Children members;                 /* Of load balancers. */
+    /* The server's schema has Mirror_Rule's column 'filter', by which all of a
+     * filter's rules are asked for at once: thousands of rules are few clauses
+     * then.  The IDL sends all of a table's whenever one comes or goes. */
+    bool rules_name_filters = false;
+    /* By filter, its rules that do not name it: to be asked for one by one. */
+    std::map<Uuid, FlatSet<Uuid>> rules;
 };
 
 /* Returns the conditions that follow from what has arrived in 'seen'.  Calling
@@ -44,6 +50,12 @@ Conditions desire_conditions(const Model &seen, const ConditionInputs &,
  * nothing changed. */
 unsigned int ask_conditions(struct ovsdb_idl *, const Conditions &,
                             Conditions *asked, unsigned int seqno);
+
+/* Whether the server's schema has all tables and columns that 'asked' names.
+ * One that has not refuses the whole request, again and again: what the IDL
+ * has once been told it sends with each new connection, whatever the schema
+ * there. */
+bool can_ask(const struct ovsdb_idl *, const Conditions &asked);
 
 /* Asks once more for what was asked, which costs no message, and returns the
  * sequence number as of which it holds now.  The one that was given before a

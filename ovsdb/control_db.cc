@@ -39,6 +39,10 @@ ControlDb::run()
     i.end_turn();
     i.come_back();
     bool connected = ovsdb_idl_is_connected(i.idl);
+    if (!can_ask(i.idl, i.asked)) {
+        i.begin_again();
+        return;
+    }
     if (connected && !i.was_connected) {
         i.asked_seqno = ask_again(i.idl, i.asked);
         /* The answer may have come in the same moment. */
@@ -54,6 +58,10 @@ ControlDb::run()
     }
     /* Whether the server has them all is known with its schema. */
     i.inputs_changed |= changed && !i.asked.count(&pmrec_table_probe);
+    bool rules_name_filters =
+        pmrec_server_has_mirror_rule_table_col_filter(i.idl);
+    i.inputs_changed |= rules_name_filters != i.inputs.rules_name_filters;
+    i.inputs.rules_name_filters = rules_name_filters;
     if (i.references.take_changed() || i.inputs_changed) {
         i.inputs_changed = false;
         i.asked_seqno = ask_conditions(

@@ -207,6 +207,18 @@ ControlDb::Impl::close()
     }
 }
 
+/* What is taken back meanwhile counts when all has come again. */
+void
+ControlDb::Impl::begin_again()
+{
+    VLOG_INFO("%s: its schema is an earlier one now; reading all anew",
+              remote.c_str());
+    close();
+    complete = false;
+    forget_seen();
+    open();
+}
+
 void
 ControlDb::configure(const std::string &remote, const std::string &chassis)
 {

@@ -43,13 +43,14 @@ struct ControlDb::Impl {
     bool known = false;     /* All has come, on this connection. */
     long long calm_ms = 0;  /* Until when it is given time after that. */
     ConditionInputs inputs;
+    Children rules; /* Of filters. */
     Conditions asked;
     unsigned int asked_seqno = 0;
     bool was_connected = false;
     unsigned int idl_seqno = 0;
     unsigned int connected_seqno = 0; /* The IDL's, when it was connected. */
     bool complete = false;
-    bool inputs_changed = false; /* Or rows other than tunnels did. */
+    bool inputs_changed = false; /* Or rows that conditions follow from. */
     References references;
 
     /* What the IDL holds, but for tunnels and their status rows: there are
@@ -63,6 +64,7 @@ struct ControlDb::Impl {
 
     void open();
     void close();
+    void begin_again();
     uint64_t send();
     bool has_ended(struct ovsdb_idl_txn *);
     void see_ended();
@@ -86,7 +88,10 @@ struct ControlDb::Impl {
                        const std::set<Uuid> &also);
     /* Parents of child rows that changed, to be read again. */
     std::set<Uuid> changed_parents(const struct ovsdb_idl_table_class *,
-                                   const std::map<Uuid, std::set<Uuid>> &);
+                                   const Children &) const;
+    std::map<const struct ovsdb_idl_table_class *, std::set<Uuid>>
+    collect_children();
+    void see_rules(const Uuid &filter);
     std::set<Uuid> seen_rows(const Table<Tunnel> Model::*) const;
     std::set<Uuid> seen_rows(const Table<TunnelStatus> Model::*) const;
     template <typename Value>

@@ -3,6 +3,7 @@
 
 #include "ovsdb/control_db_impl.h"
 #include "ovsdb/control_rows.h"
+#include "plugin/value_of.h"
 
 VLOG_DEFINE_THIS_MODULE(control_db);
 
@@ -136,7 +137,9 @@ ControlDb::Impl::see(Table<Value> Model::*rows, const Uuid &id,
     if constexpr (std::is_same_v<Value, FilterStatus>) {
         inputs_changed |= !was || !now || was->filter != now->filter;
     } else {
-        inputs_changed |= !std::is_same_v<Value, Chassis>;
+        /* A filter's rules are seen to by see_rules(). */
+        inputs_changed |=
+            !std::is_same_v<Value, Chassis> && !std::is_same_v<Value, Filter>;
     }
     if (now) {
         (seen.*rows)[id] = *now;
@@ -198,28 +201,18 @@ ControlDb::Impl::collect_table(const struct ovsdb_idl_table_class *table,
 }
 
 std::set<Uuid>
-ControlDb::Impl::changed_parents(
-    const struct ovsdb_idl_table_class *table,
-    const std::map<Uuid, std::set<Uuid>> &children_of)
+ControlDb::Impl::changed_parents(const struct ovsdb_idl_table_class *table,
+                                 const Children &children) const
 {
-    std::set<Uuid> children, parents;
+    std::set<Uuid> found;
     for (const struct ovsdb_idl_row *row =
              ovsdb_idl_track_get_first(idl, table);
          row; row = ovsdb_idl_track_get_next(row)) {
-        children.insert(to_uuid(row->uuid));
-    }
-    if (children.empty()) {
-        return parents;
-    }
-    for (const auto &[parent, ids] : children_of) {
-        for (const Uuid &id : ids) {
-            if (children.count(id)) {
-                parents.insert(parent);
-                break;
-            }
+        for (const Uuid &parent : children.parents_of(to_uuid(row->uuid))) {
+            found.insert(parent);
         }
     }
-    return parents;
+    return found;
 }
 
 /* Tables whose rows are values of Model, and Model's member for them. */
@@ -273,6 +266,7 @@ ControlDb::Impl::sent_again() const
 void
 ControlDb::Impl::forget_children()
 {
+    rules.clear();
     inputs.rules.clear();
     inputs.members.clear();
     inputs_changed = true;
@@ -286,7 +280,9 @@ ControlDb::Impl::forget_children()
 void
 ControlDb::Impl::forget_seen()
 {
-    gone = diff(seen, Model{});
+    /* Beside what went before and does not count yet. */
+    ModelDelta all = diff(seen, Model{});
+    for_each_table(gone, all, [](auto &to, auto &from) { to.merge(from); });
     for (const Uuid &id : references.tunnels()) {
         gone.tunnels[id] = std::nullopt;
     }
@@ -295,32 +291,61 @@ ControlDb::Impl::forget_seen()
     }
     seen = Model{};
     references = References{};
+    rules.clear();
     inputs.rules.clear();
     inputs.members.clear();
     waiting_for_children.clear();
     fresh = ModelDelta{};
 }
 
+/* Which rules of 'filter' the condition that asks for all of them at once does
+ * not bring: they name no filter, as those that an earlier version wrote, or
+ * another one. */
 void
-ControlDb::Impl::collect()
+ControlDb::Impl::see_rules(const Uuid &filter)
 {
-    bool again = sent_again();
-    if (again) {
-        forget_children();
+    FlatSet<Uuid> others;
+    for (const Uuid &id : rules.of(filter)) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct pmrec_mirror_rule *row =
+            pmrec_mirror_rule_get_for_uuid(idl, &uuid);
+        if (!row || !row->header_.new_datum ||
+            !raw_references(row->header_, pmrec_mirror_rule_col_filter)
+                 .count(filter)) {
+            others.insert(id);
+        }
     }
-    /* Which children each parent has, present or not. */
+    const FlatSet<Uuid> *had = value_of(inputs.rules, filter);
+    if (had ? *had == others : others.empty()) {
+        return;
+    }
+    inputs_changed = true;
+    if (others.empty()) {
+        inputs.rules.erase(filter);
+    } else {
+        inputs.rules[filter] = std::move(others);
+    }
+}
+
+/* Which children each parent has, present or not.  Returns, by table, parents
+ * whose children changed: to be read again. */
+std::map<const struct ovsdb_idl_table_class *, std::set<Uuid>>
+ControlDb::Impl::collect_children()
+{
+    std::set<Uuid> filters;
     const struct pmrec_mirror_filter *filter;
     PMREC_MIRROR_FILTER_FOR_EACH_TRACKED(filter, idl)
     {
         Uuid id = to_uuid(filter->header_.uuid);
-        inputs_changed = true;
+        filters.insert(id);
         if (pmrec_mirror_filter_is_deleted(filter)) {
-            inputs.rules.erase(id);
+            rules.erase(id);
         } else {
-            inputs.rules[id] = raw_references(filter->header_,
-                                              pmrec_mirror_filter_col_inbound);
-            inputs.rules[id].merge(raw_references(
-                filter->header_, pmrec_mirror_filter_col_outbound));
+            std::set<Uuid> ids = raw_references(
+                filter->header_, pmrec_mirror_filter_col_inbound);
+            ids.merge(raw_references(filter->header_,
+                                     pmrec_mirror_filter_col_outbound));
+            rules.set(id, ids);
         }
     }
     const struct pmrec_load_balancer *lb;
@@ -331,15 +356,32 @@ ControlDb::Impl::collect()
         if (pmrec_load_balancer_is_deleted(lb)) {
             inputs.members.erase(id);
         } else {
-            inputs.members[id] =
-                raw_references(lb->header_, pmrec_load_balancer_col_members);
+            inputs.members.set(
+                id,
+                raw_references(lb->header_, pmrec_load_balancer_col_members));
         }
     }
     std::map<const struct ovsdb_idl_table_class *, std::set<Uuid>> parents;
     parents[&pmrec_table_mirror_filter] =
-        changed_parents(&pmrec_table_mirror_rule, inputs.rules);
+        changed_parents(&pmrec_table_mirror_rule, rules);
     parents[&pmrec_table_load_balancer] =
         changed_parents(&pmrec_table_load_balancer_member, inputs.members);
+    filters.insert(parents[&pmrec_table_mirror_filter].begin(),
+                   parents[&pmrec_table_mirror_filter].end());
+    for (const Uuid &id : filters) {
+        see_rules(id);
+    }
+    return parents;
+}
+
+void
+ControlDb::Impl::collect()
+{
+    bool again = sent_again();
+    if (again) {
+        forget_children();
+    }
+    auto parents = collect_children();
 
 #define COLLECT(RECORD, MEMBER)                                               \
     {                                                                         \

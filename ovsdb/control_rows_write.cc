@@ -200,21 +200,44 @@ write_columns(const RowWriter &w, ovsdb_idl_txn *,
     w.set(pmrec_mirror_resource_col_updated, v.updated_ms);
 }
 
+/* Has rules say whose they are: hypervisors ask for them by it (ovsdb/
+ * conditions.h).  Rules that are kept, too: an earlier version wrote them. */
+void
+name_filter(ovsdb_idl *idl, const std::vector<Uuid> &rules,
+            const pmrec_mirror_filter *filter)
+{
+    if (!pmrec_server_has_mirror_rule_table_col_filter(idl)) {
+        return;
+    }
+    for (const Uuid &id : rules) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const pmrec_mirror_rule *row =
+            pmrec_mirror_rule_get_for_uuid(idl, &uuid);
+        RowWriter(&row->header_, Verify::No)
+            .set(pmrec_mirror_rule_col_filter, to_uuid(filter->header_.uuid));
+    }
+}
+
 void
 write_columns(const RowWriter &w, ovsdb_idl_txn *txn,
               const pmrec_mirror_filter *row, const Filter &v)
 {
+    auto write_rules = [&](pmrec_mirror_rule *const *rows, size_t n,
+                           const std::vector<Rule> &rules) {
+        auto ids = write_children(txn, rows, n, rules,
+                                  pmrec_mirror_rule_insert, write_rule);
+        name_filter(ovsdb_idl_txn_get_idl(txn), ids, row);
+        return ids;
+    };
     w.verify(pmrec_mirror_filter_col_generation);
     w.set(pmrec_mirror_filter_col_name, v.name);
     w.set(pmrec_mirror_filter_col_account, v.account);
     w.set(pmrec_mirror_filter_col_note, v.note);
     w.set(pmrec_mirror_filter_col_non_ip, v.mirror_non_ip ? "mirror" : "drop");
     w.set(pmrec_mirror_filter_col_inbound,
-          write_children(txn, row->inbound, row->n_inbound, v.inbound,
-                         pmrec_mirror_rule_insert, write_rule));
+          write_rules(row->inbound, row->n_inbound, v.inbound));
     w.set(pmrec_mirror_filter_col_outbound,
-          write_children(txn, row->outbound, row->n_outbound, v.outbound,
-                         pmrec_mirror_rule_insert, write_rule));
+          write_rules(row->outbound, row->n_outbound, v.outbound));
     w.set(pmrec_mirror_filter_col_generation, v.generation);
     w.set(pmrec_mirror_filter_col_created, v.created_ms);
     w.set(pmrec_mirror_filter_col_updated, v.updated_ms);

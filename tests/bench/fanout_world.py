@@ -116,7 +116,8 @@ class World:
             "cidr": "10.0.0.0/16", "gateway": "10.0.0.1"}
         for i in range(RULES):
             yield "Mirror_Rule", uuid(RULE, n * RULES + i), {
-                "number": 100 + i, "action": "accept", "protocol": "tcp",
+                "filter": _reference(FILTER, n), "number": 100 + i,
+                "action": "accept", "protocol": "tcp",
                 "source": f"10.{i}.0.0/16"}
         yield "Mirror_Filter", uuid(FILTER, n), {
             "name": f"filter-{n}", "account": f"account{n}",

@@ -3,6 +3,8 @@ Python's ovs.db.idl, right ones and such as the checks must refuse."""
 
 import json
 import os
+import re
+import uuid
 
 from cases.product import ProductCases
 from lab.process import run
@@ -120,6 +122,10 @@ class ControlPlaneCases(ProductCases):
                          (0, "watch: ok on hv1\n"), said.stderr)
         self.assertEqual(self.control.tunnel("watch")["state"], "Running")
         self.assert_mirrors()
+        web, = self.control.select("Mirror_Filter")
+        self.assertEqual([rule["filter"] for rule in
+                          self.control.select("Mirror_Rule")],
+                         [web["_uuid"]] * 2)
         said = self.example("delete", "watch")
         self.assertEqual((said.returncode, said.stdout),
                          (0, "watch: gone\n"), said.stderr)
@@ -138,6 +144,56 @@ class ControlPlaneCases(ProductCases):
 
     def test_rows_by_pythons_idl_run(self):
         self.by_idl(self.good_rows())
+        self.control.wait_running("watch")
+        self.assert_mirrors()
+
+    def test_a_rule_counts_whatever_filter_it_names(self):
+        """Its own, by which hypervisors ask for it, none, as rows of others
+        and of an earlier version, another one, or one that there is not."""
+        rows = self.good_rows()
+        rows[4][2]["filter"] = "@web"
+        self.transact(rows)
+        self.control.wait_running("watch")
+        self.assert_mirrors()
+        web, = self.control.select("Mirror_Filter")
+        for n, named in enumerate((["set", []], web["_uuid"],
+                                   ["uuid", str(uuid.uuid4())])):
+            self.control.transact(
+                {"op": "update", "table": "Mirror_Rule", "where": [],
+                 "row": {"filter": named}})
+            self.control.ctl("--account=acme", "--wait=hv", "tunnel-set",
+                             "watch", f"note={n}")
+            self.assert_mirrors()
+        status, = self.control.rows("Tunnel_Status")
+        self.assertRegex(status["events"], "^[^ ]+ ok$")    # And no other.
+
+    def test_rules_that_name_their_filter_are_asked_for_by_it(self):
+        """However many there are: all conditions of a table are sent whenever
+        one of them comes or goes."""
+        rows = self.good_rows()
+        rows[4][2]["filter"] = rows[5][2]["filter"] = "@web"
+        begun = self.daemon.log_end()
+        self.transact(rows)
+        self.control.wait_running("watch")
+        web, = self.control.select("Mirror_Filter")
+        asked = [json.loads(found.group(1))[2]["Mirror_Rule"]
+                 for line in self.daemon.log(since=begun)
+                 if (found := re.search(r'"monitor_cond_change", params=(.*), '
+                                        r'id=\d+$', line.strip()))
+                 and '"Mirror_Rule"' in line]
+        self.assertTrue(asked)
+        for change, in asked:
+            self.assertEqual(change["where"], [
+                ["_uuid", "==", ["uuid", str(uuid.UUID(int=0))]],
+                ["filter", "==", web["_uuid"]]])
+
+    def test_a_rule_that_two_filters_have_counts_in_both(self):
+        rows = self.good_rows()
+        both = ["other", "Mirror_Filter", {
+            "name": "other", "account": "acme", "non_ip": "drop",
+            "inbound": ["@in"], "outbound": ["@out"], "generation": 1}]
+        rows[4][2]["filter"] = rows[5][2]["filter"] = "@other"
+        self.transact([*rows[:-1], both, rows[-1]])
         self.control.wait_running("watch")
         self.assert_mirrors()
 

@@ -169,6 +169,35 @@ class Upgrade(FirstVersion, unittest.TestCase):
         self.fill()
         self.assert_survives(SCHEMA)
 
+    def test_rules_of_the_first_version_name_their_filter_once_edited(self):
+        """By which hypervisors ask for all of them at once."""
+        self.fill()
+        self.convert(SCHEMA)
+        self.control.kill()
+        self.control.restart()
+        self.control.wait_running("first")
+        self.control.ctl("rule-add", "web", "inbound", "300", "accept",
+                         "protocol=tcp")
+        web, = self.control.select("Mirror_Filter")
+        rules = self.control.select("Mirror_Rule")
+        self.assertEqual([rule["filter"] for rule in rules],
+                         [web["_uuid"]] * 3)
+
+    def test_programs_of_today_go_back_to_the_first_version(self):
+        """Which lacks what their conditions name."""
+        self.fill()
+        for schema, number, protocol in ((SCHEMA, "300", "tcp"),
+                                         (FIRST, "400", "icmp")):
+            self.convert(schema)
+            self.control.kill()
+            self.control.restart()
+            self.control.wait_running("first")
+            self.assert_copies()
+            self.control.ctl("--wait=hv", "rule-add", "web", "inbound",
+                             number, "accept", f"protocol={protocol}")
+            self.assertIn(f"inbound rule {number},",
+                          self.daemon.appctl("mirror/flows", "first"))
+
     def test_a_version_to_come_serves_programs_of_today(self):
         """A table and columns that they do not know."""
         self.fill()

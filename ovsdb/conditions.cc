@@ -132,7 +132,7 @@ private:
                          pmrec_tunnel_status_col_tunnel, tunnel);
         }
         for (const auto &[id, status] : seen_.filter_statuses) {
-            by_uuid(&pmrec_table_mirror_filter, status.filter);
+            follow_filter(status.filter);
         }
     }
 
@@ -281,15 +281,6 @@ has_table(const struct ovsdb_idl *idl,
                : true;
 }
 
-/* Whether rules are asked for by their filter.  These clauses sort behind
- * those by uuid, whose column is null. */
-bool
-names_filters(const Conditions &asked)
-{
-    const auto *rules = value_of(asked, &pmrec_table_mirror_rule);
-    return rules && !rules->empty() && rules->rbegin()->column;
-}
-
 /* Returns the IDL's condition sequence number as of which it holds. */
 unsigned int
 set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
@@ -312,14 +303,15 @@ set_condition(struct ovsdb_idl *idl, const struct ovsdb_idl_table_class *table,
 } // namespace
 
 bool
-can_ask(const struct ovsdb_idl *idl, const Conditions &asked)
+can_ask(const struct ovsdb_idl *idl, const Conditions &asked,
+        const ConditionInputs &inputs)
 {
     return std::all_of(asked.begin(), asked.end(),
                        [&](const auto &table) {
                            return has_table(idl, table.first);
                        }) &&
-           (pmrec_server_has_mirror_rule_table_col_filter(idl) ||
-            !names_filters(asked));
+           (!inputs.rules_name_filters ||
+            pmrec_server_has_mirror_rule_table_col_filter(idl));
 }
 
 unsigned int
@@ -327,9 +319,7 @@ ask_again(struct ovsdb_idl *idl, const Conditions &asked)
 {
     unsigned int seqno = 0;
     for (const auto &[table, clauses] : asked) {
-        if (has_table(idl, table)) {
-            seqno = std::max(seqno, set_condition(idl, table, clauses));
-        }
+        seqno = std::max(seqno, set_condition(idl, table, clauses));
     }
     return seqno;
 }
@@ -355,7 +345,6 @@ ask_conditions(struct ovsdb_idl *idl, const Conditions &conditions,
     }
     for (const struct ovsdb_idl_table_class *table : tables) {
         if (!has_table(idl, table)) {
-            asked->erase(table);
             continue;
         }
         auto want = conditions.find(table);

@@ -36,7 +36,8 @@ struct ConditionInputs {
      * filter's rules are asked for at once: thousands of rules are few clauses
      * then.  The IDL sends all of a table's whenever one comes or goes. */
     bool rules_name_filters = false;
-    /* By filter, its rules that do not name it: to be asked for one by one. */
+    /* By filter, its rules that are not here by that, since they do not name
+     * it: to be asked for one by one. */
     std::map<Uuid, FlatSet<Uuid>> rules;
 };
 
@@ -51,11 +52,11 @@ Conditions desire_conditions(const Model &seen, const ConditionInputs &,
 unsigned int ask_conditions(struct ovsdb_idl *, const Conditions &,
                             Conditions *asked, unsigned int seqno);
 
-/* Whether the server's schema has all tables and columns that 'asked' names.
- * One that has not refuses the whole request, again and again: what the IDL
- * has once been told it sends with each new connection, whatever the schema
- * there. */
-bool can_ask(const struct ovsdb_idl *, const Conditions &asked);
+/* Whether the server's schema has all tables and columns that the IDL may have
+ * been told to ask for: 'asked', by 'inputs'.  It would send them with each
+ * new connection, whatever the schema there (docs/switch-notes.md, 33). */
+bool can_ask(const struct ovsdb_idl *, const Conditions &asked,
+             const ConditionInputs &inputs);
 
 /* Asks once more for what was asked, which costs no message, and returns the
  * sequence number as of which it holds now.  The one that was given before a

@@ -39,7 +39,7 @@ ControlDb::run()
     i.end_turn();
     i.come_back();
     bool connected = ovsdb_idl_is_connected(i.idl);
-    if (!can_ask(i.idl, i.asked)) {
+    if (!can_ask(i.idl, i.asked, i.inputs)) {
         i.begin_again();
         return;
     }
@@ -56,12 +56,15 @@ ControlDb::run()
         i.idl_seqno = seqno;
         i.collect();
     }
-    /* Whether the server has them all is known with its schema. */
+    /* What the server can be asked for is known with its schema.  Asked sooner
+     * than with the first answer the IDL (3.1.0) would send it whenever
+     * something else wakes us. */
+    if (changed && !i.inputs.rules_name_filters) {
+        i.inputs.rules_name_filters =
+            pmrec_server_has_mirror_rule_table_col_filter(i.idl);
+        i.inputs_changed |= i.inputs.rules_name_filters;
+    }
     i.inputs_changed |= changed && !i.asked.count(&pmrec_table_probe);
-    bool rules_name_filters =
-        pmrec_server_has_mirror_rule_table_col_filter(i.idl);
-    i.inputs_changed |= rules_name_filters != i.inputs.rules_name_filters;
-    i.inputs.rules_name_filters = rules_name_filters;
     if (i.references.take_changed() || i.inputs_changed) {
         i.inputs_changed = false;
         i.asked_seqno = ask_conditions(

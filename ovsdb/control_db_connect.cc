@@ -87,6 +87,7 @@ ControlDb::Impl::open()
     }
     /* No row until a condition asks for it. */
     was_connected = false;
+    inputs.rules_name_filters = false;
     asked.clear();
     asked_seqno = ask_conditions(idl, nothing, &asked, 0);
     idl_seqno = connected_seqno = ovsdb_idl_get_seqno(idl);
@@ -215,6 +216,7 @@ ControlDb::Impl::begin_again()
               remote.c_str());
     close();
     complete = false;
+    last_attempt = false; /* Of a clean-up: it was answered. */
     forget_seen();
     open();
 }

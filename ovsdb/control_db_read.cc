@@ -62,6 +62,7 @@ ControlDb::Impl::set_broken(const Uuid &id, std::optional<Problem> problem)
         seen.broken.erase(id);
     }
     fresh.broken[id] = problem;
+    gone.broken.erase(id);
 }
 
 std::set<Uuid>
@@ -298,9 +299,9 @@ ControlDb::Impl::forget_seen()
     fresh = ModelDelta{};
 }
 
-/* Which rules of 'filter' the condition that asks for all of them at once does
- * not bring: they name no filter, as those that an earlier version wrote, or
- * another one. */
+/* Which rules of 'filter' the condition that asks for all of them at once has
+ * not brought with it: they name no filter, as those that an earlier version
+ * wrote, or another one. */
 void
 ControlDb::Impl::see_rules(const Uuid &filter)
 {

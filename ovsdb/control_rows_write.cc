@@ -201,7 +201,9 @@ write_columns(const RowWriter &w, ovsdb_idl_txn *,
 }
 
 /* Has rules say whose they are: hypervisors ask for them by it (ovsdb/
- * conditions.h).  Rules that are kept, too: an earlier version wrote them. */
+ * conditions.h).  Rules that are kept, too: an earlier version wrote them.
+ * What such a row says of frames stays as it is; one that two filters have
+ * counts in both, whichever it names. */
 void
 name_filter(ovsdb_idl *idl, const std::vector<Uuid> &rules,
             const pmrec_mirror_filter *filter)

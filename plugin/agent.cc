@@ -172,6 +172,7 @@ Agent::run_prover()
             inheritance_ = Inheritance::Proven;
             actual_.proven(inherited_);
             proven->stopped.merge(inherited_.stopped);
+            proven->changed.merge(inherited_.changed);
         }
         for (const auto &[number, stopped] : proven->stopped) {
             if (auto id = desired_.tunnel_of_number(number)) {

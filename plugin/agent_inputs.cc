@@ -243,20 +243,15 @@ Agent::may_desire() const
     return started_ || cleanup_ || control_.complete();
 }
 
-/* The daemon before us may have stopped any tunnel of ours without proof, and
- * that it is to copy again proves nothing. */
+/* What the daemon before us did is unproven, and that a tunnel is to copy
+ * again proves nothing. */
 void
 Agent::register_inherited()
 {
     if (inheritance_ == Inheritance::Proven) {
         return;
     }
-    const std::string &chassis = desired_.facts().settings.chassis;
-    for (const auto &[id, status] : desired_.model().tunnel_statuses) {
-        if (status.chassis == chassis) {
-            actual_.stopped(status.number, {}, "");
-        }
-    }
+    actual_.inherit(desired_.model(), desired_.facts().settings.chassis);
     inherited_ = actual_.to_prove();
 }
 

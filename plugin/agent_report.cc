@@ -5,6 +5,7 @@
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
+#include "plugin/filter_status.h"
 
 namespace pm {
 
@@ -218,52 +219,32 @@ Agent::run_underway()
 void
 Agent::report_filters(ControlWrite *write, Subjects *subjects)
 {
+    std::set<Uuid> later;
     for (const Uuid &id : unreported_filters_) {
-        const Filter *filter = find(desired_.model().filters, id);
-        if (!filter || !desired_.is_filter_needed(id)) {
+        if (actual_.changing && desired_.filter_status_of(id)) {
+            later.insert(id); /* Whether it is in force is not known. */
             continue;
         }
-        const FilterStatus *before = desired_.filter_status_of(id);
-        auto counted = hits_of(id);
-        FilterStatus status = counted  ? *counted
-                              : before ? *before
-                                       : FilterStatus{};
-        if (!before) {
-            status.filter = id;
-            status.chassis = desired_.facts().settings.chassis;
-            status.number = desired_.number_for_filter(id, [&](int64_t n) {
+        int64_t number = 0;
+        if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
+            number = desired_.number_for_filter(id, [&](int64_t n) {
                 return actual_.is_busy(FlowOwner::Filter, n);
             });
         }
-        status.name = filter->name;
-        status.account = filter->account;
-        bool in_force = !desired_.is_put_off(id);
-        auto judge = [&](const OwnerKey &key) {
-            in_force &= key.owner.kind != FlowOwner::Filter ||
-                        key.owner.number != status.number;
-        };
-        std::for_each(outstanding_.begin(), outstanding_.end(), judge);
-        for (const auto &[key, step] : actual_.unfollowed) {
-            judge(key);
-        }
-        if (in_force && before) {
-            status.observed_generation = filter->generation;
-        }
-        if (!before || !(status == *before)) {
-            status.updated_ms = time_wall_msec();
+        auto status =
+            desire_filter_status(id, desired_, actual_, outstanding_, number,
+                                 hits_of(id), time_wall_msec());
+        if (status) {
             subjects->filters.insert(id);
             write->put_filters.emplace_back(desired_.filter_status_row_of(id),
-                                            status);
+                                            *status);
         }
     }
-    unreported_filters_.clear();
+    unreported_filters_ = std::move(later);
     for (const Uuid &id : desired_.idle_filters()) {
-        FlowOwner owner{
-            FlowOwner::Filter,
-            static_cast<uint32_t>(desired_.filter_status_of(id)->number)};
-        if (actual_.flows_known() && !actual_.changing &&
-            !actual_.has(owner)) {
-            hits_.forget(id, desired_.filter_status_of(id)->number);
+        const FilterStatus &status = *desired_.filter_status_of(id);
+        if (is_filter_gone(status, actual_)) {
+            hits_.forget(id, status.number);
             subjects->filters.insert(id);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
@@ -317,6 +298,7 @@ Agent::report_chassis(ControlWrite *write)
     /* The latest cfg is answered by those whom it concerns, once all that
      * came with it is in force and said. */
     bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
+                   unreported_filters_.empty() && !actual_.changing &&
                    unjudged_.empty() && reporting_.empty() &&
                    underway_.empty() && write->empty() && backlog_.empty() &&
                    backlog_filters_.empty() && !switch_.busy() &&

@@ -34,6 +34,8 @@ libpmcore_la_SOURCES = \
 	plugin/export.cc \
 	plugin/filter_cost.cc \
 	plugin/filter_cost.h \
+	plugin/filter_status.cc \
+	plugin/filter_status.h \
 	plugin/finish.cc \
 	plugin/flat_set.h \
 	plugin/hits.cc \

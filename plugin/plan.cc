@@ -78,6 +78,23 @@ Actual::resumed(int64_t number, const EgressSpec &spec,
 }
 
 void
+Actual::inherit(const Model &model, const std::string &chassis)
+{
+    for (const auto &[id, status] : model.tunnel_statuses) {
+        if (status.chassis == chassis) {
+            stopped(status.number, {}, "");
+        }
+    }
+    for (const auto &[id, status] : model.filter_statuses) {
+        if (status.chassis == chassis) {
+            FlowOwner owner{FlowOwner::Filter,
+                            static_cast<uint32_t>(status.number)};
+            unfollowed[{"", owner}] = ++steps;
+        }
+    }
+}
+
+void
 Actual::proven(const ProofSubject &proof)
 {
     for (const auto &[number, stopped] : proof.stopped) {

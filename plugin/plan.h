@@ -70,7 +70,7 @@ struct Actual {
     std::map<int64_t, Stopped> unproven;
     /* Owners whose flows changed, of which it is not proven that the datapath
      * follows: with thousands of connections it does some time after the
-     * switch has taken the bundle. */
+     * switch has taken the bundle.  Their bridge is "" if it is not known. */
     std::map<OwnerKey, uint64_t> unfollowed;
     uint64_t steps = 0; /* So many stops and changes there have been. */
     /* Bridges of which somebody else may have changed flows since the last
@@ -94,6 +94,9 @@ struct Actual {
     /* It copies so again, and rightly. */
     void resumed(int64_t number, const EgressSpec &,
                  const std::string &bridge);
+    /* The daemon before us, which had these status rows, may have stopped any
+     * tunnel and changed any filter without proof, whatever is there now. */
+    void inherit(const Model &, const std::string &chassis);
     ProofSubject to_prove() const { return {unproven, unfollowed}; }
     bool all_proven() const { return unproven.empty() && unfollowed.empty(); }
     /* A proof that covers these, and nothing later, has ended well. */

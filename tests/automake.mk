@@ -32,6 +32,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_edit.cc \
 	tests/unit/test_edit_conflict.cc \
 	tests/unit/test_explain.cc \
+	tests/unit/test_filter_status.cc \
 	tests/unit/test_flat_set.cc \
 	tests/unit/test_guards.cc \
 	tests/unit/test_hits.cc \

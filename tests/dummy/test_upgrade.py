@@ -3,6 +3,7 @@ of today's."""
 
 import json
 import os
+import signal
 import unittest
 
 from cases.product import ProductCases
@@ -148,6 +149,12 @@ class Upgrade(FirstVersion, unittest.TestCase):
         self.lab.exchange((self.web1, frames))
         self.assert_copied(self.ids6, 7001, frames, 100)
 
+    def assert_silent(self):
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(30, 60))))
+        self.assertEqual(self.ids6.copies(), [])
+
     def flows(self):
         """But the one that turns with each change."""
         return [f for f in self.switch.flows("br-mirror")
@@ -183,20 +190,72 @@ class Upgrade(FirstVersion, unittest.TestCase):
         self.assertEqual([rule["filter"] for rule in rules],
                          [web["_uuid"]] * 3)
 
+    def go_to(self, schema, meanwhile=None):
+        """As docs/upgrade.md has it, servers restarted."""
+        self.convert(schema)
+        self.control.kill()
+        if meanwhile:
+            meanwhile()
+        self.control.restart()
+
+    def fill_today(self):
+        """And the daemon has asked for all that today's schema has."""
+        self.fill()
+        self.go_to(SCHEMA)
+        self.control.ctl("--wait=hv", "tunnel-set", "first", "vni=7001",
+                         "note=today")
+
     def test_programs_of_today_go_back_to_the_first_version(self):
         """Which lacks what their conditions name."""
         self.fill()
         for schema, number, protocol in ((SCHEMA, "300", "tcp"),
                                          (FIRST, "400", "icmp")):
-            self.convert(schema)
-            self.control.kill()
-            self.control.restart()
+            self.go_to(schema)
             self.control.wait_running("first")
             self.assert_copies()
             self.control.ctl("--wait=hv", "rule-add", "web", "inbound",
                              number, "accept", f"protocol={protocol}")
             self.assertIn(f"inbound rule {number},",
                           self.daemon.appctl("mirror/flows", "first"))
+        self.control.ctl("tunnel-del", "first")
+        self.control.wait_gone("first")
+        self.assert_silent()
+
+    def test_what_was_revoked_before_the_way_back_is_known_ends_with_it(self):
+        self.fill_today()
+        self.go_to(FIRST, lambda: run([
+            "ovsdb-tool", "transact",
+            os.path.join(self.control.rundir, "mirror.db"),
+            json.dumps([DATABASE, {"op": "delete", "table": "Mirror_Tunnel",
+                                   "where": []}])]))
+        self.control.wait_gone("first")
+        self.assert_silent()
+
+    def test_why_a_row_cannot_be_read_is_known_on_the_way_back(self):
+        self.fill_today()
+        self.control.transact({"op": "update", "table": "Collector",
+                               "where": [], "row": {"address": "there"}})
+
+        def is_told(tunnel):
+            return "SYNTAX" in {r["code"] for r in tunnel["reasons"]}
+        self.control.wait_tunnel("first", is_told, "to say what is wrong")
+        self.go_to(FIRST)
+        self.control.ctl("tunnel-add", "second", "source=web1-src",
+                         "destination=ids6", "vni=7003")
+        for name in ("first", "second"):
+            self.control.wait_tunnel(name, is_told, "to say what is wrong")
+
+    def test_a_clean_up_on_the_way_back_leaves_no_row(self):
+        self.fill_today()
+        self.daemon.signal(signal.SIGSTOP)
+
+        def meanwhile():
+            self.go_to(FIRST)
+            self.daemon.signal(signal.SIGCONT)
+        self.daemon.appctl("exit", "--cleanup", meanwhile=meanwhile)
+        self.daemon.wait()
+        for table in ("Tunnel_Status", "Filter_Status", "Chassis"):
+            self.assertEqual(self.control.rows(table), [])
 
     def test_a_version_to_come_serves_programs_of_today(self):
         """A table and columns that they do not know."""

@@ -183,11 +183,13 @@ class MirrorDaemon:
         wait_until(answers, "ovs-mirrord to answer")
         return self
 
-    def appctl(self, command, *args):
+    def appctl(self, command, *args, **options):
+        """'options' are those of unixctl.call_at()."""
         if self._rundir == self.switch.rundir:
-            return unixctl.call(self._rundir, "ovs-mirrord", command, *args)
+            return unixctl.call(self._rundir, "ovs-mirrord", command, *args,
+                                **options)
         return unixctl.call_at(f"{self._rundir}/ovs-mirrord.ctl", command,
-                               *args)
+                               *args, **options)
 
     def alive(self):
         return self._process is not None and self._process.alive()

@@ -161,11 +161,7 @@ SimulatedAgent::pass(bool hurry)
     }
     if (!started_ && host.desired.decided()) {
         started_ = true;
-        for (const auto &[id, status] : host.model.tunnel_statuses) {
-            if (status.chassis == "hv1") {
-                actual.stopped(status.number, {}, "");
-            }
-        }
+        actual.inherit(host.model, "hv1");
     }
     read_flows();
     if (started_) {
@@ -256,22 +252,26 @@ SimulatedAgent::report_filters()
         return actual.is_busy(FlowOwner::Filter, number);
     };
     DesiredState &desired = host.desired;
+    auto &rows = host.model.filter_statuses;
     for (const auto &[id, filter] : host.model.filters) {
-        if (desired.is_filter_needed(id) && !desired.filter_status_of(id)) {
-            FilterStatus &status = host.model.filter_statuses[row_id(
-                Row::FilterStatus, next_status_++)];
-            status.filter = id;
-            status.chassis = "hv1";
-            status.number = desired.number_for_filter(id, busy);
+        bool coming =
+            desired.is_filter_needed(id) && !desired.filter_status_of(id);
+        auto status = desire_filter_status(
+            id, desired, actual, outstanding,
+            coming ? desired.number_for_filter(id, busy) : 0, std::nullopt,
+            now_ * 1000);
+        if (status) {
+            auto row = desired.filter_status_row_of(id);
+            if (row) {
+                judge_told(rows[*row], *status);
+            }
+            rows[row ? *row : row_id(Row::FilterStatus, next_status_++)] =
+                *status;
         }
     }
     for (const Uuid &id : desired.idle_filters()) {
-        FlowOwner owner{
-            FlowOwner::Filter,
-            static_cast<uint32_t>(desired.filter_status_of(id)->number)};
-        if (actual.flows_known() && !actual.changing && !actual.has(owner)) {
-            host.model.filter_statuses.erase(
-                *desired.filter_status_row_of(id));
+        if (is_filter_gone(*desired.filter_status_of(id), actual)) {
+            rows.erase(*desired.filter_status_row_of(id));
         }
     }
 }

@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_SIMULATED_AGENT_H
 #define TESTS_UNIT_SIMULATED_AGENT_H 1
 
+#include "plugin/filter_status.h"
 #include "plugin/plan.h"
 #include "plugin/status.h"
 #include "tests/unit/random_host.h"
@@ -70,6 +71,7 @@ private:
     void judge_plan(const Plan &);
     void judge_tables();
     void judge_told(const TunnelStatus &before, const TunnelStatus &);
+    void judge_told(const FilterStatus &before, const FilterStatus &);
     void judge_limits(const std::string &bridge);
     std::optional<EgressSpec> arriving(const std::string &bridge,
                                        const Flow &);

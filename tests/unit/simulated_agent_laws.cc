@@ -228,6 +228,36 @@ SimulatedAgent::judge_told(const TunnelStatus &before,
     }
 }
 
+/* A filter is told to be in force when on every bridge the datapath decides by
+ * what it says now, and by nothing that it said. */
+void
+SimulatedAgent::judge_told(const FilterStatus &before,
+                           const FilterStatus &status)
+{
+    if (status.observed_generation == before.observed_generation) {
+        return;
+    }
+    generations_told++;
+    FlowOwner owner{FlowOwner::Filter, static_cast<uint32_t>(status.number)};
+    auto expected = filter_flows(
+        status.number, host.desired.model().filters.at(status.filter));
+    std::sort(expected.begin(), expected.end());
+    for (const auto &[bridge, table] : tables) {
+        std::vector<Flow> flows;
+        for (const auto &[key, flow] : table) {
+            if (Cookie::decode(flow.cookie)->owner == owner) {
+                flows.push_back(flow);
+            }
+        }
+        if (lagging.count({bridge, owner}) ||
+            (!flows.empty() && flows != expected)) {
+            fault("generation " + std::to_string(status.observed_generation) +
+                  " of filter " + std::to_string(status.number) +
+                  " told while " + bridge + " may decide otherwise");
+        }
+    }
+}
+
 void
 SimulatedAgent::judge_tables()
 {

@@ -1,0 +1,36 @@
+/* What this hypervisor says of a filter (core). */
+#ifndef PLUGIN_FILTER_STATUS_H
+#define PLUGIN_FILTER_STATUS_H 1
+
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include "plugin/desired_state.h"
+#include "plugin/plan.h"
+
+namespace pm {
+
+/* Whether what the filter says now decides on every frame: its flows are as
+ * they should be on each bridge that has it, and the datapath is proven to
+ * follow them.  'number' is that of its status row. */
+bool is_in_force(const Uuid &filter, int64_t number, const DesiredState &,
+                 const Actual &, const std::set<OwnerKey> &outstanding);
+
+/* Returns what the filter's status row is to become, or nullopt where it is to
+ * stay as it is, or is not needed.  A row comes, as a tunnel's does, before
+ * the switch is touched: its flows bear 'number', which is used for a row that
+ * is new.  'counted' is the row with hits as last read, if they are known. */
+std::optional<FilterStatus>
+desire_filter_status(const Uuid &filter, const DesiredState &, const Actual &,
+                     const std::set<OwnerKey> &outstanding, int64_t number,
+                     const std::optional<FilterStatus> &counted,
+                     int64_t now_ms);
+
+/* Whether no flow of the filter's is left, so that its row, of a filter that
+ * is not needed any more, may go. */
+bool is_filter_gone(const FilterStatus &, const Actual &);
+
+} // namespace pm
+
+#endif /* PLUGIN_FILTER_STATUS_H */

@@ -1,5 +1,8 @@
 #include "ovsdb/switch_db.h"
 
+#include <algorithm>
+#include <span>
+
 #include "ovsdb/control_rows.h"
 #include "ovsdb/switch_db_impl.h"
 #include "plugin/switch_names.h"
@@ -55,7 +58,8 @@ read_bridge(const struct ovsrec_bridge *bridge, const Mark &mark)
     row.mark = mark;
     row.tampered =
         !bridge->fail_mode || std::string(bridge->fail_mode) != "secure" ||
-        bridge->n_controller > 0 ||
+        bridge->n_controller > 0 || !admits_openflow_15(bridge) ||
+        bridge->stp_enable || bridge->rstp_enable ||
         !smap_get_bool(&bridge->other_config, "disable-in-band", false);
     return row;
 }
@@ -106,6 +110,17 @@ read_mirror(const struct ovsrec_bridge *bridge,
 }
 
 } // namespace
+
+bool
+admits_openflow_15(const struct ovsrec_bridge *bridge)
+{
+    const auto protocols = std::span(bridge->protocols, bridge->n_protocols);
+    return protocols.empty() ||
+           std::any_of(protocols.begin(), protocols.end(),
+                       [](const std::string &protocol) {
+                           return protocol == "OpenFlow15";
+                       });
+}
 
 std::optional<Mark>
 read_mark(const struct smap *external_ids)
@@ -158,6 +173,9 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_bridge_col_datapath_type,
           &ovsrec_bridge_col_fail_mode,
           &ovsrec_bridge_col_controller,
+          &ovsrec_bridge_col_protocols,
+          &ovsrec_bridge_col_stp_enable,
+          &ovsrec_bridge_col_rstp_enable,
           &ovsrec_bridge_col_external_ids,
           &ovsrec_bridge_col_other_config,
           &ovsrec_port_col_name,

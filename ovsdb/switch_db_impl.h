@@ -18,6 +18,9 @@ inline constexpr char MARK_MEMBER[] = "ovs-mirrord-nic-";
 /* The mark of a row, or nullopt if it is not ours. */
 std::optional<Mark> read_mark(const struct smap *external_ids);
 
+/* Whether a bridge admits the version by which our flows are written. */
+bool admits_openflow_15(const struct ovsrec_bridge *);
+
 /* All that rows say; not whether vswitchd follows them. */
 SwitchFacts read_switch_rows(const struct ovsrec_open_vswitch *);
 

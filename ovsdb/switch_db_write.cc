@@ -116,6 +116,11 @@ SwitchDb::Impl::put_bridge(const std::string &name, const BridgeRow &desired)
     ovsrec_bridge_set_datapath_type(bridge, desired.datapath_type.c_str());
     ovsrec_bridge_set_fail_mode(bridge, "secure");
     ovsrec_bridge_set_controller(bridge, nullptr, 0);
+    if (!admits_openflow_15(bridge)) {
+        ovsrec_bridge_set_protocols(bridge, nullptr, 0); /* All of them. */
+    }
+    ovsrec_bridge_set_stp_enable(bridge, false);
+    ovsrec_bridge_set_rstp_enable(bridge, false);
     ovsrec_bridge_update_other_config_setkey(bridge, "disable-in-band",
                                              "true");
     ovsrec_bridge_set_external_ids(bridge, ids.get());

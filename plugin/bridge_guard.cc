@@ -95,6 +95,9 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
             if (bridge.look && time_msec() >= bridge.next_check_ms) {
                 bridge.asked_ms = time_msec();
                 take_in(name, bridge.question.ask_now(), &bridge);
+                if (bridge.count.flood) {
+                    keep_from_flooding(name, *facts, &bridge);
+                }
             }
         }
         auto facts_of = facts->bridges.find(name);
@@ -121,9 +124,12 @@ BridgeGuard::keep_from_flooding(const std::string &name,
             ofports.insert(ofport->second);
         }
     }
-    bridge->refused = !ofports.empty() &&
-                      (set_no_flood(management_socket(name), ofports, &done) ||
-                       done != ofports);
+    /* The verdict has our ports taken away, and stands without them as long as
+     * OpenFlow 1.0 is not admitted: that is asked with no port, too. */
+    bool ask = !ofports.empty() || bridge->refused || bridge->count.flood;
+    bridge->refused =
+        ask && (set_no_flood(management_socket(name), ofports, &done) ||
+                done != ofports);
     for (uint32_t ofport : done) {
         bridge->no_flood.insert({wanted[ofport], ofport});
     }

@@ -95,6 +95,13 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
                     "this host has no address to reach " + to +
                         " from; set external_ids:mirror-encap-ip");
     }
+    if (!desire->site && own && path.absent_sources.count(*own)) {
+        return fail("NO_SOURCE_ADDRESS",
+                    own->to_string() +
+                        " is no address of this host, and nothing is sent "
+                        "from it; correct external_ids:mirror-encap-ip, or "
+                        "give the host that address");
+    }
     if (path.neighbour == Neighbour::Failed) {
         /* Copies go on: the switch asks again with each of them. */
         desire->fail_condition(

@@ -277,6 +277,7 @@ parse_route(struct nlmsghdr *hdr)
         return route;
     }
     route.routed = true;
+    route.local = rtm->rtm_type == RTN_LOCAL;
     route.ifindex = static_cast<int>(*oif);
     route.source = to_ip(rtm->rtm_family, attrs.at[RTA_PREFSRC]);
     route.gateway = to_ip(rtm->rtm_family, attrs.at[RTA_GATEWAY]);

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "plugin/model.h"
@@ -33,6 +34,9 @@ struct Path {
     /* Why the VXLAN port cannot be had on this host's userspace datapath:
      * another socket or kernel device has UDP 4789; empty when it can. */
     std::string port_taken;
+    /* Of the outer sources that are set by hand, those that are no address of
+     * this host: nothing leaves from them. */
+    std::set<IpAddress> absent_sources = {};
 
     auto operator<=>(const Path &) const = default;
 };

@@ -55,6 +55,7 @@ struct Underlay::Impl {
     std::map<std::string, int> switch_mtus;
     std::map<PathKey, KernelRoute> kernel_routes; /* Of "system" paths. */
     std::string port_taken;
+    std::set<IpAddress> sources, absent_sources;
 
     /* As last returned, and what differs from that now. */
     std::map<PathKey, Path> returned, changed;
@@ -86,6 +87,7 @@ struct Underlay::Impl {
     std::optional<NextHop> next_hop(const PathKey &) const;
     void tick();
     void check_port();
+    void check_sources();
     void keep_legs();
     std::string leg_trouble(const PathKey &) const;
     void look_up_stale();
@@ -135,6 +137,7 @@ Underlay::Impl::accept(const NetlinkNews &news)
     if (!news.any_route()) {
         return;
     }
+    check_sources();
     for (const PathKey &key : watched) {
         if (!news.concerns(key.destination)) {
             continue;
@@ -257,6 +260,22 @@ Underlay::Impl::check_port()
     }
 }
 
+/* Both kinds of datapath send from an address of this host only, and say
+ * nothing when it is none. */
+void
+Underlay::Impl::check_sources()
+{
+    std::set<IpAddress> absent;
+    for (const IpAddress &source : sources) {
+        auto route = netlink.lookup(source);
+        if (route ? !route->local : absent_sources.count(source)) {
+            absent.insert(source);
+        }
+    }
+    recompute |= absent != absent_sources;
+    absent_sources = std::move(absent);
+}
+
 /* vswitchd makes a bridge's LOCAL port anew, without an address, when it
  * restarts; and somebody may take the address away. */
 void
@@ -335,6 +354,7 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     path.known = true;
     path.routed = route.routed;
     path.leg_trouble = leg_trouble(key);
+    path.absent_sources = absent_sources;
     if (!route.routed) {
         return path;
     }
@@ -363,6 +383,7 @@ Underlay::Impl::userspace_path(const PathKey &key) const
     path.known = true;
     path.routed = route->has_value();
     path.port_taken = is_dummy ? "" : port_taken;
+    path.absent_sources = is_dummy ? std::set<IpAddress>() : absent_sources;
     path.leg_trouble = leg_trouble(key);
     if (!path.routed) {
         return path;
@@ -440,6 +461,15 @@ Underlay::keep_legs(const std::set<std::string> &bridges)
         impl_->legs = bridges;
         impl_->leg_troubles.clear();
         impl_->leg_ms = 0;
+    }
+}
+
+void
+Underlay::set_sources(const std::set<IpAddress> &sources)
+{
+    if (impl_->sources != sources) {
+        impl_->sources = sources;
+        impl_->check_sources();
     }
 }
 

@@ -41,6 +41,8 @@ public:
     /* Delivery bridges, whose LOCAL ports are kept up with the addresses of
      * the private leg (flows/delivery.h), which takes CAP_NET_ADMIN. */
     void keep_legs(const std::set<std::string> &bridges);
+    /* Outer sources that are set by hand. */
+    void set_sources(const std::set<IpAddress> &);
     /* MTU of devices that netlink does not know, by name. */
     void set_switch_mtus(const std::map<std::string, int> &);
     /* False from a call that vswitchd's control socket did not answer until

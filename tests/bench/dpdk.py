@@ -30,7 +30,7 @@ def unpacked():
     version = run(["dpkg-query", "-W", "-f", "${Version}",
                    "openvswitch-switch"]).stdout
     top = os.path.join(CACHE, f"dpdk-{version}")
-    if not os.path.exists(f"{top}/complete"):
+    if not os.path.exists(f"{top}/ready"):
         os.makedirs(f"{top}/debs/partial", exist_ok=True)
         get = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300",
                "-o", f"Dir::Cache::archives={top}/debs"]
@@ -39,13 +39,13 @@ def unpacked():
         run([*get, "--download-only", "--no-install-recommends",
              "--reinstall", "install", *PACKAGES], timeout=300)
         for package in glob.glob(f"{top}/debs/*.deb"):
-            run(["dpkg", "-x", package, f"{top}/root"])
+            run(["dpkg", "-x", package, f"{top}/files"])
         # The switch's tools look for it by this name.
         if os.path.lexists(f"{top}/ovs-vswitchd"):
             os.unlink(f"{top}/ovs-vswitchd")
-        os.symlink(f"{top}/root/usr/lib/openvswitch-switch-dpdk/"
+        os.symlink(f"{top}/files/usr/lib/openvswitch-switch-dpdk/"
                    "ovs-vswitchd-dpdk", f"{top}/ovs-vswitchd")
-        with open(f"{top}/complete", "w", encoding="ascii"):
+        with open(f"{top}/ready", "w", encoding="ascii"):
             pass
     return top
 
@@ -88,7 +88,7 @@ class DpdkSwitch(Switch):
 
     def start_vswitchd(self):
         # Whatever the machine's architecture is called.
-        drivers, = glob.glob(f"{self._root}/root/usr/lib/*/dpdk/pmds-*")
+        drivers, = glob.glob(f"{self._root}/files/usr/lib/*/dpdk/pmds-*")
         libraries = os.path.dirname(os.path.dirname(drivers))
         extra = "--no-pci --in-memory " + " ".join(
             f"-d {path}" for path in sorted(glob.glob(f"{drivers}/*.so.*")))

@@ -95,6 +95,32 @@ class HealingCases(ConstantCases):
             "VXLAN port deleted": self.vsctl("del-port", "mirror-vxlan"),
             "br-mirror deleted": self.vsctl("del-br", "br-mirror")})
 
+    def test_settings_of_our_bridge_changed_by_hand(self):
+        """Without which flows of ours cannot be written, or its ports do not
+        forward."""
+        self.mirror()
+        for setting, right in (("protocols=OpenFlow13", []),
+                               ("protocols=OpenFlow10,OpenFlow14", []),
+                               ("stp_enable=true", False),
+                               ("rstp_enable=true", False)):
+            with self.subTest(setting):
+                column = setting.split("=")[0]
+                self.vsctl("set", "Bridge", "br-mirror", setting)()
+                wait_until(lambda column=column, right=right: [
+                    row[column] for row in self.switch.rows("Bridge")
+                    if row["name"] == "br-mirror"] == [right],
+                    f"{column} to be put back", HEALED_S)
+                self.daemon.wait_settled()
+                self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4,
+                                     7001)
+        self.vsctl("set", "Bridge", "br-mirror", "protocols=OpenFlow13")()
+        self.control.ctl("tunnel-del", "first")
+        self.control.wait_gone("first")
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(30))))
+        self.assertEqual([c for c in self.ids4.copies() if c.vni == 7001], [])
+
     def ofctl(self, command, flow):
         return lambda: self.switch.ofctl(command, "br-mirror", flow)
 

@@ -94,6 +94,25 @@ class ReasonCases(ProductCases):
         self.tunnel("first", self.ids4, 7001)
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7001)
 
+    def test_no_source_address_of_this_host(self):
+        self.running()
+        self.shows("NO_SOURCE_ADDRESS",
+                   self.setting("mirror-encap-ip", "172.31.0.250"),
+                   self.setting("mirror-encap-ip"), "DestinationReachable")
+        # One that it has, until somebody takes that away.
+        address = "172.31.0.251/32"
+        ip = self.switch.namespace.ip
+        ip("address", "add", address, "dev", "br-phy")
+        self.setting("mirror-encap-ip", "172.31.0.251")()
+        self.addCleanup(self.setting("mirror-encap-ip"))
+        self.daemon.wait_settled()
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7001)
+        self.shows("NO_SOURCE_ADDRESS",
+                   lambda: ip("address", "del", address, "dev", "br-phy"),
+                   lambda: ip("address", "add", address, "dev", "br-phy"),
+                   "DestinationReachable")
+        ip("address", "del", address, "dev", "br-phy")
+
     # The source NIC.
 
     def test_nic_unbound(self):
@@ -292,6 +311,35 @@ class ReasonCases(ProductCases):
             "add-flow", "br-int", "priority=9,dl_type=0x1234,actions=all"),
             lambda: self.switch.ofctl("del-flows", "br-int",
                                       "dl_type=0x1234"), "Installed")
+
+    def test_pipeline_unsafe_by_flood_where_it_cannot_be_kept_out(self):
+        """Without OpenFlow 1.0, that is.  Once said it stays said, though our
+        ports are gone with it: the switch is left alone."""
+        multicast = "dl_dst=01:00:5e:00:00:00/ff:ff:ff:00:00:00"
+
+        def number():
+            return int(self.switch.vsctl("get", "Open_vSwitch", ".",
+                                         "next_cfg").strip())
+
+        def asked():
+            return int(self.daemon.appctl("coverage/read-counter",
+                                          "vconn_open"))
+
+        def mend():
+            self.daemon.wait_settled()
+            configured, questions = number(), asked()
+            wait_until(lambda: asked() >= questions + 6,
+                       "the bridge to be asked again and again", 20)
+            self.assertEqual(number(), configured)
+            self.switch.vsctl("clear", "Bridge", "br-int", "protocols")
+        self.switch.vsctl("set", "Bridge", "br-int",
+                          "protocols=OpenFlow13,OpenFlow15")
+        self.addCleanup(self.switch.vsctl, "clear", "Bridge", "br-int",
+                        "protocols")
+        self.switch.ofctl("add-flow", "br-int",
+                          f"priority=9,{multicast},actions=FLOOD")
+        self.addCleanup(self.switch.ofctl, "del-flows", "br-int", multicast)
+        self.shows("PIPELINE_UNSAFE", self.first, mend, "Installed")
 
     def test_mirror_bridge_taken(self):
         self.running()

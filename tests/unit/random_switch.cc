@@ -142,6 +142,9 @@ RandomHost::find_path(const PathKey &key)
     path.mtu = chance(80) ? std::optional(80 + pick(3000)) : std::nullopt;
     path.neighbour = static_cast<Neighbour>(pick(3));
     path.port_taken = chance(3) ? "a vxlan device" : "";
+    if (chance(3) && facts.settings.encap_v4) {
+        path.absent_sources = {*facts.settings.encap_v4};
+    }
     if (chance(3)) {
         path.source.reset();
     }

@@ -393,6 +393,24 @@ TEST_F(OneTunnel, ToAnAddressOfThisHostSaysSoAndSendsNothing)
     EXPECT_TRUE(host.desire(tunnel).egress);
 }
 
+TEST_F(OneTunnel, FromAnAddressThatIsNotOfThisHostSaysSoAndSendsNothing)
+{
+    PathKey key = *host.desire(tunnel).path;
+    IpAddress other = ip_of("198.51.100.7");
+    host.paths[key] = host.find_path(key);
+    host.paths[key].absent_sources = {other};
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).egress) << "it is not asked to";
+    host.facts.settings.encap_v4 = other;
+    host.feed();
+    EXPECT_FALSE(host.desire(tunnel).egress);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("NO_SOURCE_ADDRESS"));
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    host.paths[key] = host.find_path(key);
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).egress);
+}
+
 TEST_F(OneTunnel, WhoseNextHopDoesNotAnswerSaysSoAndGoesOnCopying)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -139,17 +139,12 @@ Agent::wait()
 
 /* Has vswitchd look at its datapath flows again at once: a bridge of each
  * datapath would do, and there are few.  Not for what the daemon before us may
- * have stopped, which we know no form of: a restart sends the switch nothing.
- */
+ * have stopped or changed, of which we know no form and no bridge: a restart
+ * sends the switch nothing. */
 void
 Agent::hurry()
 {
-    bool ours = !actual_.unfollowed.empty() ||
-                std::any_of(actual_.unproven.begin(), actual_.unproven.end(),
-                            [](const auto &stopped) {
-                                return !stopped.second.specs.empty();
-                            });
-    if (!ours) {
+    if (actual_.only_inherited()) {
         return;
     }
     for (auto &[name, link] : links_) {

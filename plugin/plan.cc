@@ -94,6 +94,19 @@ Actual::inherit(const Model &model, const std::string &chassis)
     }
 }
 
+bool
+Actual::only_inherited() const
+{
+    return std::all_of(unfollowed.begin(), unfollowed.end(),
+                       [](const auto &changed) {
+                           return changed.first.bridge.empty();
+                       }) &&
+           std::all_of(unproven.begin(), unproven.end(),
+                       [](const auto &stopped) {
+                           return stopped.second.specs.empty();
+                       });
+}
+
 void
 Actual::proven(const ProofSubject &proof)
 {

@@ -97,6 +97,8 @@ struct Actual {
     /* The daemon before us, which had these status rows, may have stopped any
      * tunnel and changed any filter without proof, whatever is there now. */
     void inherit(const Model &, const std::string &chassis);
+    /* Nothing is unproven but that, as far as it is known. */
+    bool only_inherited() const;
     ProofSubject to_prove() const { return {unproven, unfollowed}; }
     bool all_proven() const { return unproven.empty() && unfollowed.empty(); }
     /* A proof that covers these, and nothing later, has ended well. */

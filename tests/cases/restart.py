@@ -1,9 +1,14 @@
 """The daemon is killed and started again: copies go on, nothing on the
 switch is written."""
 
+import re
 import signal
 
 from cases.constant import ConstantCases
+
+
+CHANGES = re.compile(r"sent \(Success\): "
+                     r"OFPT_(?:(?:FLOW|PORT|METER|GROUP)_MOD|BUNDLE)")
 
 
 class RestartCases(ConstantCases):
@@ -15,11 +20,15 @@ class RestartCases(ConstantCases):
             self.daemon.kill()
             lanes.wait_ticks(300)
             self.assert_untouched(before, self.on_switch())
+            begun = self.daemon.log_end()
             self.start_daemon()
             self.control.ctl("--wait=hv", "sync")
             self.daemon.wait_settled()
             lanes.wait_ticks(100)
             self.assert_untouched(before, self.on_switch())
+            # Nor is anything sent that changes nothing.
+            self.assertEqual([line for line in self.daemon.log(since=begun)
+                              if CHANGES.search(line)], [])
         self.judge(lanes, self.first, self.second)
         self.assert_no_gap(lanes, self.first, self.second)
         self.control.wait_running("first", "second")

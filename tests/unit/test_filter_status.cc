@@ -99,8 +99,12 @@ TEST_F(FilterStatusTest, IsNotBelievedOfAnEarlierDaemon)
 {
     run_it();
     actual.inherit(host.desired.model(), host.facts.settings.chassis);
+    EXPECT_TRUE(actual.only_inherited());
     ProofSubject inherited = actual.to_prove();
     EXPECT_EQ(status()->observed_generation, 0);
+    actual.unfollowed[key()] = 99;
+    EXPECT_FALSE(actual.only_inherited());
+    actual.unfollowed.erase(key());
     actual.proven(inherited);
     EXPECT_EQ(status()->observed_generation, 1);
 }

@@ -231,6 +231,11 @@ Agent::apply_plan()
     for (const OwnerKey &key : plan.settled) {
         /* As desired again, perhaps without an edit. */
         neighbours_.merge(desired_.tunnels_of(key));
+        if (key.owner.kind == FlowOwner::Filter) {
+            if (auto id = desired_.filter_of_number(key.owner.number)) {
+                unreported_filters_.insert(*id);
+            }
+        }
     }
     int64_t now = time_msec();
     for (const auto &[bridge, link] : links_) {

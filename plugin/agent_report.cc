@@ -221,7 +221,8 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
 {
     std::set<Uuid> later;
     for (const Uuid &id : unreported_filters_) {
-        if (actual_.changing && desired_.filter_status_of(id)) {
+        if ((actual_.changing || !actual_.flows_known()) &&
+            desired_.filter_status_of(id)) {
             later.insert(id); /* Whether it is in force is not known. */
             continue;
         }

@@ -124,12 +124,17 @@ BridgeGuard::keep_from_flooding(const std::string &name,
             ofports.insert(ofport->second);
         }
     }
-    /* The verdict has our ports taken away, and stands without them as long as
-     * OpenFlow 1.0 is not admitted: that is asked with no port, too. */
-    bool ask = !ofports.empty() || bridge->refused || bridge->count.flood;
-    bridge->refused =
-        ask && (set_no_flood(management_socket(name), ofports, &done) ||
-                done != ofports);
+    if (!ofports.empty()) {
+        bridge->refused =
+            set_no_flood(management_socket(name), ofports, &done) ||
+            done != ofports;
+    } else if (bridge->refused ||
+               (bridge->count.flood && bridge->no_flood.empty())) {
+        /* The verdict has our ports taken away, and stands without them as
+         * long as OpenFlow 1.0 is not admitted.  No answer says nothing. */
+        int error = set_no_flood(management_socket(name), {}, &done);
+        bridge->refused = error == EPROTO || (error && bridge->refused);
+    }
     for (uint32_t ofport : done) {
         bridge->no_flood.insert({wanted[ofport], ofport});
     }

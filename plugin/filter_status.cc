@@ -48,7 +48,8 @@ bool
 is_in_force(const Uuid &filter, int64_t number, const DesiredState &desired,
             const Actual &actual, const std::set<OwnerKey> &outstanding)
 {
-    return !actual.changing && !desired.is_put_off(filter) &&
+    return actual.flows_known() && !actual.changing &&
+           !desired.is_put_off(filter) &&
            !has_owner(outstanding, owner_of(number)) &&
            !has_owner(actual.unfollowed, owner_of(number));
 }

@@ -199,6 +199,7 @@ Underlay::Impl::tick()
         return;
     }
     tick_ms = beat_after(time_msec());
+    check_sources();
 
     size_t n = (watched.size() + TICKS_PER_PASS - 1) / TICKS_PER_PASS;
     n = std::min(n, MAX_ASKED_PER_TICK);
@@ -260,8 +261,8 @@ Underlay::Impl::check_port()
     }
 }
 
-/* Both kinds of datapath send from an address of this host only, and say
- * nothing when it is none. */
+/* From an address that is none of this host nothing is sent, and nobody says
+ * so. */
 void
 Underlay::Impl::check_sources()
 {
@@ -354,7 +355,10 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     path.known = true;
     path.routed = route.routed;
     path.leg_trouble = leg_trouble(key);
-    path.absent_sources = absent_sources;
+    /* Of IPv6 the kernel does not ask whose the source is. */
+    std::copy_if(absent_sources.begin(), absent_sources.end(),
+                 std::inserter(path.absent_sources, path.absent_sources.end()),
+                 [](const IpAddress &source) { return !source.is_v6; });
     if (!route.routed) {
         return path;
     }

@@ -92,6 +92,9 @@ TEST_F(FilterStatusTest, SaysThatItIsInForceWhenTheDatapathFollowsEverywhere)
     actual.changing = true;
     EXPECT_EQ(status()->observed_generation, 0) << "a bundle is under way";
     actual.changing = false;
+    actual.rows.bridges["br-mirror-netdev"];
+    EXPECT_EQ(status()->observed_generation, 0) << "a bridge is not read yet";
+    actual.rows.bridges.clear();
     EXPECT_EQ(status()->observed_generation, 1);
 }
 

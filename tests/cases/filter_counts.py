@@ -38,28 +38,6 @@ class FilterCountCases(ProductCases):
             return seen[0] == wanted
         wait_until(same, lambda: f"hits {wanted}; they are {seen[0]}", 15)
 
-    def test_a_filter_that_is_again_as_it_was_is_told(self):
-        """Nothing is written for it, and no frame passes."""
-        self.filter("web", inbound=WEB)
-        self.tunnel("first", self.ids6, 7001, filter="web")
-        self.daemon.wait_settled()
-        self.daemon.appctl("mirror/pause")
-        self.addCleanup(self.daemon.appctl, "mirror/resume")
-        self.control.ctl("rule-add", "web", "inbound", "50", "accept",
-                         "protocol=icmp")
-        wait_until(lambda: "add flow" in self.daemon.appctl("mirror/plan"),
-                   "the edit to be seen")
-        self.control.ctl("rule-del", "web", "inbound", "50")
-        wait_until(lambda: "add flow" not in self.daemon.appctl(
-            "mirror/plan"), "the other to be seen")
-        self.daemon.appctl("mirror/resume")
-        wanted, = self.control.rows("Mirror_Filter")
-
-        def told():
-            status, = self.control.rows("Filter_Status")
-            return status["observed_generation"] == wanted["generation"]
-        wait_until(told, "its generation to be told")
-
     def test_hits_of_each_rule_never_go_back(self):
         self.filter("web", inbound=WEB)
         self.tunnel("first", self.ids6, 7001, filter="web")

@@ -1,7 +1,6 @@
 # Adapters to OVS: rows and messages <-> values.
 noinst_LTLIBRARIES += libpmovs.la
 libpmovs_la_SOURCES = \
-	ovsdb/children.h \
 	ovsdb/columns.h \
 	ovsdb/conditions.cc \
 	ovsdb/conditions.h \

@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "ovsdb/children.h"
 #include "ovsdb/ovs_c.h"
+#include "plugin/children.h"
 #include "plugin/model.h"
 #include "plugin/references.h"
 

@@ -64,13 +64,7 @@ Agent::read_switch()
             VLOG_WARN("%s", why.c_str());
         }
     }
-    std::set<IpAddress> sources;
-    for (const auto &ip : {facts.settings.encap_v4, facts.settings.encap_v6}) {
-        if (ip) {
-            sources.insert(*ip);
-        }
-    }
-    underlay_.set_sources(sources);
+    underlay_.set_sources(facts.settings.encap_ips());
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;
     for (const auto &[iface_id, nic] : facts.nics) {

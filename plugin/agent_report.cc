@@ -266,10 +266,8 @@ Agent::desire_chassis(const Chassis &before) const
     chassis.ovs_version = facts.ovs_version;
     chassis.datapath_types.assign(facts.datapath_types.begin(),
                                   facts.datapath_types.end());
-    for (const auto &ip : {facts.settings.encap_v4, facts.settings.encap_v6}) {
-        if (ip) {
-            chassis.encap_ips.push_back(ip->to_string());
-        }
+    for (const IpAddress &ip : facts.settings.encap_ips()) {
+        chassis.encap_ips.push_back(ip.to_string());
     }
     std::map<std::string, int64_t> ours;
     for (const auto &[name, mirror] : facts.rows.mirrors) {

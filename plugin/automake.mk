@@ -7,6 +7,7 @@ libpmcore_la_SOURCES = \
 	plugin/check_network.cc \
 	plugin/check_network.h \
 	plugin/check_tunnel.cc \
+	plugin/children.h \
 	plugin/contest.cc \
 	plugin/contest.h \
 	plugin/desire_delivery.cc \

@@ -75,9 +75,10 @@ private:
         FloodCount count;     /* The last answer. */
         bool checked = false; /* There was one. */
         bool look = true;     /* At all of it, which blocks. */
-        bool refused = false; /* Some port of ours may be flooded to. */
-        bool news = false;    /* 'unsafe' is not what was last said. */
-        std::string unsafe;   /* As BridgeFacts'. */
+        bool refused =
+            false;          /* A port of ours may, or would, be flooded to. */
+        bool news = false;  /* 'unsafe' is not what was last said. */
+        std::string unsafe; /* As BridgeFacts'. */
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
     };
 

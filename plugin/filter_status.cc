@@ -42,8 +42,9 @@ has_owner(const Keys &keys, const FlowOwner &owner)
     return false;
 }
 
-} // namespace
-
+/* Whether what the filter says now decides on every frame: its flows are as
+ * they should be on each bridge that has it, and the datapath is proven to
+ * follow them. */
 bool
 is_in_force(const Uuid &filter, int64_t number, const DesiredState &desired,
             const Actual &actual, const std::set<OwnerKey> &outstanding)
@@ -53,6 +54,8 @@ is_in_force(const Uuid &filter, int64_t number, const DesiredState &desired,
            !has_owner(outstanding, owner_of(number)) &&
            !has_owner(actual.unfollowed, owner_of(number));
 }
+
+} // namespace
 
 std::optional<FilterStatus>
 desire_filter_status(const Uuid &id, const DesiredState &desired,

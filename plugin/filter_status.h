@@ -11,12 +11,6 @@
 
 namespace pm {
 
-/* Whether what the filter says now decides on every frame: its flows are as
- * they should be on each bridge that has it, and the datapath is proven to
- * follow them.  'number' is that of its status row. */
-bool is_in_force(const Uuid &filter, int64_t number, const DesiredState &,
-                 const Actual &, const std::set<OwnerKey> &outstanding);
-
 /* Returns what the filter's status row is to become, or nullopt where it is to
  * stay as it is, or is not needed.  A row comes, as a tunnel's does, before
  * the switch is touched: its flows bear 'number', which is used for a row that

@@ -132,6 +132,18 @@ private:
 
 } // namespace
 
+std::set<IpAddress>
+Settings::encap_ips() const
+{
+    std::set<IpAddress> ips;
+    for (const auto &ip : {encap_v4, encap_v6}) {
+        if (ip) {
+            ips.insert(*ip);
+        }
+    }
+    return ips;
+}
+
 Settings
 parse_settings(const Ids &ids)
 {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "plugin/model.h"
@@ -26,6 +27,9 @@ struct Settings {
     std::optional<int64_t> rate_kbps = 1000000;
     /* Key -> why what it says does not count, and what does. */
     std::map<std::string, std::string> ignored;
+
+    /* Of both families, as far as they are set. */
+    std::set<IpAddress> encap_ips() const;
 
     bool operator==(const Settings &) const = default;
 };

@@ -355,7 +355,8 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     path.known = true;
     path.routed = route.routed;
     path.leg_trouble = leg_trouble(key);
-    /* Of IPv6 the kernel does not ask whose the source is. */
+    /* Of IPv6 the kernel does not ask whose the source is (seen of its vxlan
+     * devices, 6.18). */
     std::copy_if(absent_sources.begin(), absent_sources.end(),
                  std::inserter(path.absent_sources, path.absent_sources.end()),
                  [](const IpAddress &source) { return !source.is_v6; });

@@ -21,6 +21,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_balance.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
+	tests/unit/test_children.cc \
 	tests/unit/test_contest.cc \
 	tests/unit/test_counting.cc \
 	tests/unit/test_cover.cc \

@@ -1,6 +1,6 @@
-/* Which child rows each parent has, found from either side (adapter). */
-#ifndef OVSDB_CHILDREN_H
-#define OVSDB_CHILDREN_H 1
+/* Which child rows each parent has, found from either side (core). */
+#ifndef PLUGIN_CHILDREN_H
+#define PLUGIN_CHILDREN_H 1
 
 #include <set>
 
@@ -56,4 +56,4 @@ private:
 
 } // namespace pm
 
-#endif /* OVSDB_CHILDREN_H */
+#endif /* PLUGIN_CHILDREN_H */

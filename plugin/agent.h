@@ -114,6 +114,8 @@ private:
     void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
+    void begin_counter(const FlowOwner &, const std::string &name);
+    void begin_counters(const std::string &bridge, const Flow &);
     void count_hits(const std::string &bridge, const std::vector<FlowStats> &,
                     const CookieMask &which);
     size_t counted_flows_on(const std::string &bridge) const;

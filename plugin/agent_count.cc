@@ -6,6 +6,7 @@
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -211,6 +212,38 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
         counters->second = before; /* Which its row shares, mostly. */
     } else {
         unreported_.insert(*id);
+    }
+}
+
+/* The switch counts from zero what it counted before: that more has come than
+ * then does not mean that it went on. */
+void
+Agent::begin_counter(const FlowOwner &owner, const std::string &name)
+{
+    auto id = owner.kind == FlowOwner::Egress
+                  ? desired_.tunnel_of_number(owner.number)
+                  : std::nullopt;
+    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+    const Counters *counters = id ? counters_of(*id) : nullptr;
+    if (!counters && status) {
+        counters = &status->counters;
+    }
+    if (counters && value_of(counters->values, name)) {
+        note_counter(owner.number, name, 0);
+    }
+}
+
+/* A flow has come to the switch. */
+void
+Agent::begin_counters(const std::string &bridge, const Flow &flow)
+{
+    auto cookie = Cookie::decode(flow.cookie);
+    if (cookie && cookie->owner.kind == FlowOwner::Filter) {
+        hits_.begin(bridge, cookie->owner.number, flow.key);
+    } else if (cookie && cookie->direction) {
+        std::string direction = to_string(*cookie->direction);
+        begin_counter(cookie->owner, direction + "_packets");
+        begin_counter(cookie->owner, direction + "_bytes");
     }
 }
 

@@ -173,7 +173,9 @@ void
 Agent::on_applied(const std::string &bridge, const LinkEvent &event)
 {
     refusals_.applied(bridge, event.edits);
-    apply_bundle(&actual_, bridge, event.edits);
+    for (const Flow *flow : apply_bundle(&actual_, bridge, event.edits)) {
+        begin_counters(bridge, *flow);
+    }
     std::set<OwnerKey> owners;
     for (const FlowEdit &edit : event.edits) {
         owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
@@ -206,6 +208,7 @@ Agent::on_metered(const std::string &bridge, const LinkEvent &event)
         refusals_.judged(bridge, edit, error, time_msec());
         if (error.empty()) {
             apply_meter(&actual_, bridge, edit);
+            begin_counter(edit.owner, "dropped_packets");
         } else {
             VLOG_WARN_RL(&rl, "%s: meter refused: %s", bridge.c_str(),
                          error.c_str());

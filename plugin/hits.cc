@@ -60,6 +60,18 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows,
 }
 
 void
+Hits::begin(const std::string &bridge, int64_t number, const FlowKey &key)
+{
+    auto flows = seen_.find(bridge);
+    if (flows != seen_.end()) {
+        auto filter = flows->second.find(number);
+        if (filter != flows->second.end()) {
+            filter->second.erase(key);
+        }
+    }
+}
+
+void
 Hits::forget(const Uuid &id, int64_t number)
 {
     totals_.erase(id);

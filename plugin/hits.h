@@ -41,6 +41,9 @@ public:
         return seen_.count(bridge);
     }
 
+    /* A flow of a filter has come to 'bridge', or come back. */
+    void begin(const std::string &bridge, int64_t number, const FlowKey &);
+
     /* Brings the hits of 'filter's rules in its status row, 'status', up to
      * date.  Rules that are not installed and never were have none.  Call it
      * only once every bridge of ours has been counted. */

@@ -438,10 +438,11 @@ make_plan(const Actual &actual, const DesiredState &desired,
     return plan;
 }
 
-void
+std::vector<const Flow *>
 apply_bundle(Actual *actual, const std::string &bridge,
              const std::vector<FlowEdit> &edits)
 {
+    std::vector<const Flow *> come;
     auto &owners = actual->flows[bridge];
     for (const FlowEdit &edit : edits) {
         FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
@@ -452,7 +453,7 @@ apply_bundle(Actual *actual, const std::string &bridge,
                 was = flow.actions;
             }
         }
-        std::erase_if(flows, [&](const Flow &flow) {
+        bool new_here = !std::erase_if(flows, [&](const Flow &flow) {
             return flow.key == edit.flow.key;
         });
         bool sends = owner.kind == FlowOwner::Egress &&
@@ -462,6 +463,9 @@ apply_bundle(Actual *actual, const std::string &bridge,
         std::optional<EgressSpec> after;
         if (edit.op == FlowEdit::Op::Add) {
             flows.push_back(edit.flow);
+            if (new_here) {
+                come.push_back(&edit.flow);
+            }
             after = parse_egress(edit.flow.actions);
             if (owner.kind == FlowOwner::Renewal) {
                 actual->disturbed.erase(bridge);
@@ -489,6 +493,7 @@ apply_bundle(Actual *actual, const std::string &bridge,
             actual->unfollowed.erase(key);
         }
     }
+    return come;
 }
 
 } // namespace pm

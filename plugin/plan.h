@@ -156,9 +156,11 @@ void renew(const Actual &actual, const DesiredState &desired,
 
 /* Puts a bundle that the switch accepted in place: 'actual' as it is then.
  * Tunnels whose egress flows went are unproven from there on, owners whose
- * flows changed unfollowed. */
-void apply_bundle(Actual *actual, const std::string &bridge,
-                  const std::vector<FlowEdit> &edits);
+ * flows changed unfollowed.  Returns those flows of 'edits' that have come,
+ * not in another's place: the switch counts them from zero. */
+std::vector<const Flow *> apply_bundle(Actual *actual,
+                                       const std::string &bridge,
+                                       const std::vector<FlowEdit> &edits);
 /* The same of a meter. */
 void apply_meter(Actual *actual, const std::string &bridge, const MeterEdit &);
 

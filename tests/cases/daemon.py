@@ -53,6 +53,25 @@ class DaemonCases(ProductCases):
              "outbound": base[1]["outbound"] + 30 * 1000}),
             lambda: f"30 out and 20 in: {base} became {counted()}", 15)
 
+    def test_what_comes_before_the_first_count_of_new_flows_is_counted(self):
+        self.warm()
+        self.count_seldom()
+        frames = self.lab.talk("web1", "db1").frames(range(100))
+        self.lab.exchange((self.web1, frames))
+        before = self.counted("first", "outbound_packets")
+        self.assertGreaterEqual(before, 100)
+        self.wish("first", self.ids4, 7001, enabled=False)
+        self.control.wait_tunnel("first", lambda t: t["health"] == "disabled",
+                                 "to be disabled")
+        self.tunnel("first", self.ids4, 7001)
+        # More than before, as if the old flows had gone on.
+        more = before + 50
+        for first in range(0, more, 100):
+            self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+                range(first, min(first + 100, more)))))
+        self.assertEqual(self.counted("first", "outbound_packets"),
+                         before + more)
+
     def test_settings_that_do_not_count_are_named(self):
         self.warm()
         junk = {"mirror-encap-ip": "eth0", "mirror-slots-reserve": "few",

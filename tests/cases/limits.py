@@ -87,6 +87,24 @@ class LimitCases(ProductCases):
         self.assertEqual(self.meters(), {OF_ALL: DEFAULT_KBPS})
         self.check_copies(self.ids4, 7001)
 
+    def test_drops_before_the_first_count_of_a_changed_meter_are_counted(
+            self):
+        self.warm("limited", self.ids4, 7001, rate_kbps=1)
+        self.count_seldom()
+
+        def send(count):
+            self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+                range(count), 1000)))
+        send(150)
+        before = self.counted("limited", "dropped_packets")
+        self.assertGreater(before, 0)
+        self.tunnel("limited", self.ids4, 7001, rate_kbps=2)
+        # More than before, as if the meter had gone on.
+        while (more := self.meter_stats(self.number("limited"))[1]) <= before:
+            send(50)
+        self.assertEqual(self.counted("limited", "dropped_packets"),
+                         before + more)
+
     def test_a_tunnel_that_ends_takes_its_meter_along(self):
         self.warm("stays", self.ids4, 7001)
         self.warm("limited", self.ids6, 7002, rate_kbps=5000)

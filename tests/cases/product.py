@@ -1,6 +1,8 @@
 """What all tests of the whole product share: one lab with the product in it,
 and a short way to say what a customer defines."""
 
+import re
+
 from lab.control import MirrorDaemon
 
 
@@ -118,6 +120,26 @@ class ProductCases:
         bundle."""
         return [flow for flow in self.switch.flows("br-mirror")
                 if "priority=400" not in flow]
+
+    # Counters.
+
+    def count_seldom(self):
+        """From now on nothing is counted but what counted() asks for."""
+        setting = "external_ids:mirror-stats-interval={}".format
+        self.switch.vsctl("set", "Open_vSwitch", ".", setting(3600))
+        self.addCleanup(self.switch.vsctl, "set", "Open_vSwitch", ".",
+                        setting(1))
+        # A count that was due is none any more.
+        self.daemon.stop()
+        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                       self.control).start()
+        self.control.wait_running(*self.control.tunnels())
+        self.daemon.wait_settled()
+
+    def counted(self, tunnel, counter):
+        self.switch.purge()  # What the datapath has counted is known then.
+        return int(re.search(rf"{counter} (\d+)", self.daemon.appctl(
+            "mirror/show", tunnel))[1])
 
     # Looking at what arrived.
 

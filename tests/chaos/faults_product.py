@@ -4,6 +4,7 @@ import signal
 
 from chaos.fault import CONTROL, DAEMON, SWITCH_DB, VSWITCHD, Fault
 from lab.control import MirrorDaemon
+from lab.unixctl import UnixctlError
 
 
 class _Away(Fault):
@@ -135,8 +136,12 @@ class ConnectionCut(Fault):
     """vswitchd cuts the OpenFlow connections of our bridge."""
 
     def begin(self, world, book):
-        if "br-mirror" in world.switch.vsctl("list-br").split():
+        try:
             world.switch.appctl("bridge/reconnect", "br-mirror")
+        except UnixctlError as e:
+            # It may be gone, or have a row and not be made yet.
+            if "Unknown bridge" not in str(e):
+                raise
 
 
 ALL = [DaemonKilled, DaemonStopped, Paused, Resync, ControlStopped,

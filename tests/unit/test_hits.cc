@@ -73,6 +73,16 @@ TEST_F(HitsTest, StayWhileFlowsOfOtherFiltersAreCounted)
         << "made anew in between";
 }
 
+TEST_F(HitsTest, OfAFlowThatCameBackBeginAtZeroHoweverManyItHasBeenCounted)
+{
+    count({flow(100, "tcp", 3), flow(200, "ip", 4)});
+    hits.begin("br-mirror", NUMBER, flow(100, "tcp", 0).key);
+    hits.begin("br-mirror", NUMBER + 1, flow(200, "ip", 0).key);
+    hits.begin("br-other", NUMBER, flow(200, "ip", 0).key);
+    count({flow(100, "tcp", 5), flow(200, "ip", 5)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 8}, {200, 5}}));
+}
+
 TEST_F(HitsTest, OfARuleThatIsNotInstalledAreUnknown)
 {
     count({flow(200, "ip", 2)});

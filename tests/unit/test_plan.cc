@@ -120,6 +120,30 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
     }
 }
 
+TEST(ApplyBundle, NamesTheFlowsThatComeNotInAnothersPlace)
+{
+    Cookie cookie{{FlowOwner::Filter, 5}, Direction::Inbound, 100};
+    Flow tcp{{TABLE_FILTER, 39900, "tcp"}, cookie.encode(), "drop"};
+    Flow udp{{TABLE_FILTER, 39900, "udp"}, cookie.encode(), "drop"};
+    Flow changed = tcp;
+    changed.actions = "resubmit(,2)";
+    std::vector<FlowEdit> first = {{FlowEdit::Op::Add, tcp}},
+                          second = {{FlowEdit::Op::Add, changed},
+                                    {FlowEdit::Op::Add, udp}},
+                          third = {{FlowEdit::Op::Delete, udp},
+                                   {FlowEdit::Op::Add, udp}};
+    using Flows = std::vector<const Flow *>;
+    Actual actual;
+    EXPECT_EQ(apply_bundle(&actual, "br-mirror", first),
+              (Flows{&first[0].flow}));
+    EXPECT_EQ(apply_bundle(&actual, "br-mirror", second),
+              (Flows{&second[1].flow}));
+    EXPECT_EQ(apply_bundle(&actual, "br-mirror", third),
+              (Flows{&third[1].flow}));
+    EXPECT_EQ(apply_bundle(&actual, "br-other", first),
+              (Flows{&first[0].flow}));
+}
+
 TEST(ApplyBundle, LeavesATunnelUnprovenWithWhereItsCopiesWent)
 {
     EgressSpec spec;

@@ -91,6 +91,7 @@ class TurnCases(ProductCases):
             self.daemon.appctl("exit", "--cleanup")
             wait_until(lambda: not self.control.rows("Tunnel_Status"),
                        "no status", 20)
+        self.daemon.wait()
 
     def test_a_clean_up_waits_for_no_turn_to_read(self):
         self.run_one()
@@ -100,6 +101,7 @@ class TurnCases(ProductCases):
             self.daemon.appctl("exit", "--cleanup")
             wait_until(lambda: not self.control.rows("Tunnel_Status"),
                        "no status", 20)
+        self.daemon.wait()
 
     def test_filters_that_end_together_leave_no_row(self):
         for number in range(len(NAMES)):

@@ -116,6 +116,8 @@ private:
                       uint64_t value);
     void begin_counter(const FlowOwner &, const std::string &name);
     void begin_counters(const std::string &bridge, const Flow &);
+    void forget_hits(const std::string &bridge, const Flow &);
+    bool counts_elsewhere(const std::string &bridge, const FlowOwner &) const;
     void count_hits(const std::string &bridge, const std::vector<FlowStats> &,
                     const CookieMask &which);
     size_t counted_flows_on(const std::string &bridge) const;

@@ -160,6 +160,18 @@ Agent::counted_flows_on(const std::string &bridge) const
     return n;
 }
 
+/* Of a tunnel whose NIC moved from one bridge to another both may have flows
+ * for a while. */
+bool
+Agent::counts_elsewhere(const std::string &bridge,
+                        const FlowOwner &owner) const
+{
+    return links_.size() > 1 && !desired_.flows().count({bridge, owner}) &&
+           std::any_of(links_.begin(), links_.end(), [&](const auto &link) {
+               return desired_.flows().count({link.first, owner});
+           });
+}
+
 void
 Agent::note_flows(const std::string &bridge, const LinkEvent &event,
                   const CookieMask &which)
@@ -168,7 +180,7 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
-            !cookie->direction) {
+            !cookie->direction || counts_elsewhere(bridge, cookie->owner)) {
             continue;
         }
         std::string direction = to_string(*cookie->direction);
@@ -185,7 +197,8 @@ Agent::note_meters(const std::string &bridge, const LinkEvent &event)
     over_budget_.erase(bridge);
     for (const auto &[meter, stats] : event.meters) {
         FlowOwner owner = owner_of_meter(meter);
-        if (owner.kind == FlowOwner::Egress) {
+        if (owner.kind == FlowOwner::Egress &&
+            !counts_elsewhere(bridge, owner)) {
             note_counter(owner.number, "dropped_packets", stats.n_dropped);
         } else if (owner.kind == FlowOwner::Base) {
             over_budget_[bridge] = stats.n_dropped;
@@ -237,13 +250,25 @@ Agent::begin_counter(const FlowOwner &owner, const std::string &name)
 void
 Agent::begin_counters(const std::string &bridge, const Flow &flow)
 {
+    forget_hits(bridge, flow);
     auto cookie = Cookie::decode(flow.cookie);
-    if (cookie && cookie->owner.kind == FlowOwner::Filter) {
-        hits_.begin(bridge, cookie->owner.number, flow.key);
-    } else if (cookie && cookie->direction) {
+    if (cookie && cookie->direction) {
         std::string direction = to_string(*cookie->direction);
         begin_counter(cookie->owner, direction + "_packets");
         begin_counter(cookie->owner, direction + "_bytes");
+    }
+}
+
+/* A rule's flow has come to the switch, or gone from it. */
+void
+Agent::forget_hits(const std::string &bridge, const Flow &flow)
+{
+    auto cookie = Cookie::decode(flow.cookie);
+    if (cookie && cookie->owner.kind == FlowOwner::Filter &&
+        hits_.has_counted(bridge, cookie->owner.number)) {
+        std::string error;
+        hits_.forget_flow(bridge, cookie->owner.number,
+                          normalise(flow, &error).value_or(flow).key);
     }
 }
 
@@ -254,7 +279,7 @@ Agent::judge_budgets()
 {
     std::set<std::string> exceeded;
     for (const auto &[bridge, dropped] : over_budget_) {
-        if (dropped > over_budget_before_[bridge]) {
+        if (has_risen(over_budget_before_[bridge], dropped)) {
             exceeded.insert(bridge);
         }
     }

@@ -179,6 +179,9 @@ Agent::on_applied(const std::string &bridge, const LinkEvent &event)
     std::set<OwnerKey> owners;
     for (const FlowEdit &edit : event.edits) {
         owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
+        if (edit.op == FlowEdit::Op::Delete) {
+            forget_hits(bridge, edit.flow);
+        }
     }
     for (const OwnerKey &key : owners) {
         counting_[bridge].changed(key.owner);

@@ -59,15 +59,19 @@ Hits::counted(const std::string &bridge, const std::vector<RuleCount> &flows,
     return changed;
 }
 
-void
-Hits::begin(const std::string &bridge, int64_t number, const FlowKey &key)
+bool
+Hits::has_counted(const std::string &bridge, int64_t number) const
 {
-    auto flows = seen_.find(bridge);
-    if (flows != seen_.end()) {
-        auto filter = flows->second.find(number);
-        if (filter != flows->second.end()) {
-            filter->second.erase(key);
-        }
+    auto filters = seen_.find(bridge);
+    return filters != seen_.end() && filters->second.count(number);
+}
+
+void
+Hits::forget_flow(const std::string &bridge, int64_t number,
+                  const FlowKey &key)
+{
+    if (has_counted(bridge, number)) {
+        seen_[bridge][number].erase(key);
     }
 }
 
@@ -120,8 +124,10 @@ Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
                 /* What was counted while no daemon looked; less than before
                  * is a count that began anew. */
                 int64_t was = old_hits[rule.number];
-                int64_t is = sum_of_counts(before.hit_bases[name], sums[key]);
-                total = is < was ? sum_of_counts(was, sums[key]) : is;
+                int64_t first = std::max<int64_t>(0, sums[key] - news[key]);
+                int64_t is = sum_of_counts(before.hit_bases[name], first);
+                total = sum_of_counts(
+                    is < was ? sum_of_counts(was, first) : is, news[key]);
             }
             kept[key] = hits[rule.number] = total;
             status->hit_bases[name] = total - sums[key];

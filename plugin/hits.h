@@ -41,8 +41,12 @@ public:
         return seen_.count(bridge);
     }
 
-    /* A flow of a filter has come to 'bridge', or come back. */
-    void begin(const std::string &bridge, int64_t number, const FlowKey &);
+    bool has_counted(const std::string &bridge, int64_t number) const;
+
+    /* A flow of a filter has gone from 'bridge', or come, or come back: it
+     * counts from zero if it is counted again.  'key' as counted() had it. */
+    void forget_flow(const std::string &bridge, int64_t number,
+                     const FlowKey &key);
 
     /* Brings the hits of 'filter's rules in its status row, 'status', up to
      * date.  Rules that are not installed and never were have none.  Call it

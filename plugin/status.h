@@ -66,6 +66,14 @@ StatusEdit desire_status(const Uuid &tunnel, const DesiredState &,
  * last one means that the flow was made anew. */
 void count(Counters *counters, const std::string &name, int64_t value);
 
+/* Whether something came between two counts; a later one that is lower was
+ * begun anew. */
+inline bool
+has_risen(uint64_t before, uint64_t now)
+{
+    return now && now != before;
+}
+
 } // namespace pm
 
 #endif /* PLUGIN_STATUS_H */

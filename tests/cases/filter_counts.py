@@ -60,6 +60,24 @@ class FilterCountCases(ProductCases):
         self.send(5002, range(10, 14))
         self.wait_hits({50: 0, 200: 11})
 
+    def test_hits_of_a_rule_that_came_back_begin_at_zero(self):
+        self.filter("web", inbound=WEB)
+        self.tunnel("first", self.ids6, 7001, filter="web")
+        self.count_seldom()
+        self.send(5000, range(5))
+        self.assertRegex(self.flows_now(), r"inbound rule 200, 5 hits\n")
+        self.control.ctl("--wait=hv", "rule-del", "web", "inbound", "200")
+        self.control.ctl("--wait=hv", "rule-add", "web", "inbound", "200",
+                         "accept", "protocol=udp",
+                         "destination_port=5000-5100")
+        # More than before, as if the old flow had gone on.
+        self.send(5000, range(8))
+        self.assertRegex(self.flows_now(), r"inbound rule 200, 8 hits\n")
+
+    def flows_now(self):
+        self.switch.purge()  # What the datapath has counted is known then.
+        return self.daemon.appctl("mirror/flows", "first")
+
     def test_a_shadowed_rule_is_not_installed(self):
         self.filter("web", inbound=[{"action": "accept", "protocol": "udp"},
                                     *WEB])

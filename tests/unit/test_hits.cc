@@ -76,11 +76,37 @@ TEST_F(HitsTest, StayWhileFlowsOfOtherFiltersAreCounted)
 TEST_F(HitsTest, OfAFlowThatCameBackBeginAtZeroHoweverManyItHasBeenCounted)
 {
     count({flow(100, "tcp", 3), flow(200, "ip", 4)});
-    hits.begin("br-mirror", NUMBER, flow(100, "tcp", 0).key);
-    hits.begin("br-mirror", NUMBER + 1, flow(200, "ip", 0).key);
-    hits.begin("br-other", NUMBER, flow(200, "ip", 0).key);
+    EXPECT_TRUE(hits.has_counted("br-mirror", NUMBER));
+    EXPECT_FALSE(hits.has_counted("br-mirror", NUMBER + 1));
+    EXPECT_FALSE(hits.has_counted("br-other", NUMBER));
+    hits.forget_flow("br-mirror", NUMBER, flow(100, "tcp", 0).key);
+    hits.forget_flow("br-mirror", NUMBER + 1, flow(200, "ip", 0).key);
+    hits.forget_flow("br-other", NUMBER, flow(200, "ip", 0).key);
     count({flow(100, "tcp", 5), flow(200, "ip", 5)});
     EXPECT_EQ(row.inbound_hits, (Map{{100, 8}, {200, 5}}));
+}
+
+TEST_F(HitsTest, OfAFlowThatWentAreNotTakenForThoseOfOneThatStays)
+{
+    hits.counted("br-mirror", {flow(100, "tcp", 100)});
+    count({flow(100, "tcp", 50)}, "br-other");
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 150}}));
+    hits.forget_flow("br-mirror", NUMBER, flow(100, "tcp", 0).key);
+    count({flow(100, "tcp", 50)}, "br-other");
+    restart_daemon();
+    hits.counted("br-mirror", {});
+    count({flow(100, "tcp", 53)}, "br-other");
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 153}}));
+}
+
+TEST_F(HitsTest, ThatCameBeforeTheFirstReportAreAddedToThoseOfTheRow)
+{
+    count({flow(100, "tcp", 100)});
+    restart_daemon();
+    hits.counted("br-mirror", {});
+    hits.counted("br-mirror", {flow(100, "tcp", 120)});
+    count({flow(100, "tcp", 150)});
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 250}}));
 }
 
 TEST_F(HitsTest, OfARuleThatIsNotInstalledAreUnknown)

@@ -434,6 +434,16 @@ TEST(Count, IsNotDoubledByARestartOfTheDaemon)
     EXPECT_EQ(row.values["x"], 15);
 }
 
+TEST(Count, HasRisenAlsoWhereItBeganAnew)
+{
+    EXPECT_TRUE(has_risen(0, 1));
+    EXPECT_TRUE(has_risen(7, 8));
+    EXPECT_TRUE(has_risen(10000, 4000));
+    EXPECT_FALSE(has_risen(7, 7));
+    EXPECT_FALSE(has_risen(0, 0));
+    EXPECT_FALSE(has_risen(7, 0)) << "begun anew, and nothing since";
+}
+
 TEST(Count, NeverGoesDown)
 {
     Counters counters;

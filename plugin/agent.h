@@ -203,8 +203,7 @@ private:
     Refusals refusals_;
     Contest contest_;
 
-    bool started_ = false; /* Every input has been known at once. */
-    std::string heir_of_;  /* Whose status rows were found at the start. */
+    std::string heir_of_; /* Whose status rows were found at the start. */
     /* What the daemon before us may have stopped, and whether a proof that
      * began when we alone act on the switch has ended. */
     ProofSubject inherited_;
@@ -213,6 +212,7 @@ private:
         Proving,
         Proven
     } inheritance_ = Inheritance::Unproven;
+    bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false;      /* Our Chassis row is gone. */
@@ -223,6 +223,7 @@ private:
     std::pair<uint64_t, uint64_t> rows_compared_{UINT64_MAX, 0};
     unsigned int switch_seqno_ = 0;
     bool switch_read_ = false;
+    bool vswitchd_away_ = false;
     bool unguarded_ = false; /* A bridge is to be watched by guard_. */
     /* What was desired before this pass must not be applied in it, nor what
      * is installed judged by it. */
@@ -232,7 +233,6 @@ private:
     /* The last time that the control database was away for long. */
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
-    bool vswitchd_away_ = false;
     int64_t next_mirror_check_ms_ = 0;
     int64_t next_port_retry_ms_ = 0;
     int64_t next_count_ms_ = 0;

@@ -10,14 +10,16 @@ namespace pm::fuzz {
 
 namespace {
 
+constexpr const char *HEADING =
+    "IP                                            "
+    "MAC                 Bridge\n";
 const std::vector<std::string> LINES = {
     "src 172.31.0.1\n",
     "gateway 172.31.0.9\n",
     "gateway ::\n",
     "dev br-phy\n",
     "dev\n",
-    "IP                                            MAC                 "
-    "Bridge\n",
+    HEADING,
     "172.31.0.9  02:00:5e:00:53:01   br-phy\n",
     "fd00:31::9  02:00:5e:00:53:01   br-phy          STALE\n",
     "  sl  local_address rem_address   st tx_queue rx_queue\n",

@@ -27,12 +27,14 @@ const std::vector<std::string> MATCHES = {
     "ct_state=+trk+new,ip",
     "tun_id=0x5",
 };
+constexpr const char *COPY =
+    "clone(set_field:198.51.100.1->tun_src,set_field:192.0.2.1->tun_dst,"
+    "set_field:0x65->tun_id,resubmit(,3),output(port=1,max_len=100))";
 const std::vector<std::string> ACTIONS = {
     "drop",
     "resubmit(,1)",
     "set_field:0x1->reg0,set_field:0x1->reg2,resubmit(,2)",
-    "clone(set_field:198.51.100.1->tun_src,set_field:192.0.2.1->tun_dst,"
-    "set_field:0x65->tun_id,resubmit(,3),output(port=1,max_len=100))",
+    COPY,
     "clone(set_field:1.1.1.1->tun_src,output:1)",
     "meter:1,resubmit(,4)",
     "output:1,output:2",

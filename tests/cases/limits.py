@@ -100,8 +100,13 @@ class LimitCases(ProductCases):
         self.assertGreater(before, 0)
         self.tunnel("limited", self.ids4, 7001, rate_kbps=2)
         # More than before, as if the meter had gone on.
-        while (more := self.meter_stats(self.number("limited"))[1]) <= before:
+        number = self.number("limited")
+
+        def more_drops():
             send(50)
+            dropped = self.meter_stats(number)[1]
+            return dropped > before and dropped
+        more = wait_until(more_drops, "more drops than before")
         self.assertEqual(self.counted("limited", "dropped_packets"),
                          before + more)
 

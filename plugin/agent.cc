@@ -46,7 +46,7 @@ Agent::run()
             poll_immediate_wake();
         }
         if (const Tunnel *tunnel = find(desired_.model().tunnels, id)) {
-            if (tunnel->filter) {
+            if (tunnel->filter && !is_told_observed(*tunnel->filter)) {
                 unreported_filters_.insert(*tunnel->filter);
             }
         } else {

@@ -146,6 +146,7 @@ private:
     bool is_underway(const Uuid &, const TunnelStatus &, bool lags);
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
+    bool is_told_observed(const Uuid &filter) const;
     void take_neighbours();
     std::vector<Uuid> take_unreported(const Uuid &, size_t most);
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
@@ -174,6 +175,8 @@ private:
     /* Tunnels of whom flows may have changed and nothing else: the tap's,
      * mostly, since another tunnel of the NIC did. */
     std::set<Uuid> neighbours_;
+    /* Those that, when last looked at, were not told to have what they have. */
+    std::set<Uuid> unsettled_;
     /* Tunnels of which nothing is told yet but that they are under way. */
     struct Underway {
         int64_t since_ms;

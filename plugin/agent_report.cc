@@ -49,6 +49,14 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     if (edit.lags) {
         lagging_.insert(id);
     }
+    const TunnelStatus *told = desired_.status_of(id);
+    bool settled =
+        edit.op == StatusEdit::Op::Keep && told && is_told_installed(*told);
+    if (settled || !desired_.tunnels().count(id)) {
+        unsettled_.erase(id);
+    } else {
+        unsettled_.insert(id);
+    }
     if (edit.op == StatusEdit::Op::Put &&
         is_underway(id, edit.status, edit.lags)) {
         return false;
@@ -71,14 +79,10 @@ void
 Agent::take_neighbours()
 {
     for (const Uuid &id : neighbours_) {
-        const TunnelStatus *told = desired_.status_of(id);
-        auto underway = underway_.find(id);
-        bool differs = underway != underway_.end() && underway->second.differs;
-        if (!told || differs || unreported_.count(id) ||
-            !is_told_installed(*told) || !installed(id)) {
+        if (unsettled_.count(id) || !installed(id)) {
             unreported_.insert(id);
-        } else if (underway != underway_.end()) {
-            underway_.erase(underway);
+        } else if (!unreported_.count(id)) {
+            underway_.erase(id);
         }
     }
     neighbours_.clear();
@@ -214,6 +218,16 @@ Agent::run_underway()
             unreported_.insert(id);
         }
     }
+}
+
+/* Whether a filter's row is there and says that what the filter is now is in
+ * force: tunnels that come and go make no difference to it then. */
+bool
+Agent::is_told_observed(const Uuid &id) const
+{
+    const Filter *filter = find(desired_.model().filters, id);
+    const FilterStatus *told = desired_.filter_status_of(id);
+    return filter && told && told->observed_generation == filter->generation;
 }
 
 void

@@ -159,14 +159,14 @@ DesiredState::desire_tap(const std::string &iface_id)
         /* Once live, a change elsewhere that vswitchd has yet to put in
          * force does not matter. */
         if (facts_.settled || was_idle || (key && *key == now)) {
+            TapPort port;
+            port.own_tag = nic.own_tag;
+            port.mac = seat->mac;
+            port.shared = seat->shared;
+            port.addresses = addresses_of(iface_id);
             for (Direction direction : DIRECTIONS) {
-                TapPort port;
                 port.ofport = facts_.ofports.at(
                     nic_port_name(*pair_of(iface_id), direction));
-                port.own_tag = nic.own_tag;
-                port.mac = seat->mac;
-                port.shared = seat->shared;
-                port.addresses = addresses_of(iface_id);
                 auto some = tap_flows(number, direction, port, tunnels);
                 flows.insert(flows.end(), some.begin(), some.end());
             }

@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "flows/group_codec.h"
+#include "flows/flow_codec.h"
 #include "ovsdb/ovs_c.h"
 
 namespace pm {
@@ -37,11 +37,8 @@ struct FloodQuestion::Impl {
     bool late = false;       /* It has been looked at once after that. */
     bool encoded = false;
     std::deque<Message> unsent;
+    std::map<ovs_be32, uint64_t *> awaited; /* By xid: where it goes. */
     FloodCount count;
-    const std::map<ofp_port_t, uint64_t *> counts = {
-        {OFPP_ALL, &count.all}, {OFPP_FLOOD, &count.flood}};
-    /* By xid: where it goes; groups' is null, and goes to all counts. */
-    std::map<ovs_be32, uint64_t *> awaited;
 
     ~Impl() { vconn_close(vconn); }
 
@@ -81,14 +78,11 @@ FloodQuestion::Impl::run()
     if (!encoded) {
         encoded = true;
         count = {};
-        int version = vconn_get_version(vconn);
-        for (auto [port, where] : counts) {
-            unsent.push_back(encode_count(version, port));
+        for (auto [port, where] : {std::pair(OFPP_ALL, &count.all),
+                                   std::pair(OFPP_FLOOD, &count.flood)}) {
+            unsent.push_back(encode_count(vconn_get_version(vconn), port));
             awaited[header_of(unsent.back())->xid] = where;
         }
-        unsent.emplace_back(ofputil_encode_group_desc_request(
-            static_cast<enum ofp_version>(version), OFPG_ALL));
-        awaited[header_of(unsent.back())->xid] = nullptr;
     }
     for (; !unsent.empty(); unsent.pop_front()) {
         if ((error = vconn_send(vconn, unsent.front().get()))) {
@@ -120,21 +114,12 @@ FloodQuestion::Impl::take_in(const Message &message)
     if (where == awaited.end()) {
         return 0;
     }
-    if (!where->second) {
-        if (type != OFPTYPE_GROUP_DESC_STATS_REPLY) {
-            return EPROTO;
-        }
-        if (!ofpmp_more(header_of(message))) {
-            awaited.erase(where);
-        }
-        return count_groups_to(message, counts) ? 0 : EPROTO;
-    }
     struct ofputil_aggregate_stats stats;
     if (type != OFPTYPE_AGGREGATE_STATS_REPLY ||
         ofputil_decode_aggregate_stats_reply(&stats, header_of(message))) {
         return EPROTO;
     }
-    *where->second += stats.flow_count;
+    *where->second = stats.flow_count;
     awaited.erase(where);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* How many flows and groups of a bridge, ours or not, output to ALL and to
- * FLOOD (adapter).
+/* How many flows of a bridge, ours or not, output to ALL and to FLOOD
+ * (adapter).
  *
  * The same question over one connection, again and again: for an answer
  * vswitchd goes round its main loop once, and for a connection made anew

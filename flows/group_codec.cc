@@ -40,38 +40,6 @@ to_flow(uint32_t id, uint8_t type, const struct ovs_list &buckets,
     return flow;
 }
 
-/* Returns false if 'reply' cannot be decoded. */
-template <typename See>
-bool
-for_each_group(const Message &reply, const See &see)
-{
-    auto version = static_cast<enum ofp_version>(header_of(reply)->version);
-    for (;;) {
-        struct ofputil_group_desc gd;
-        int retval =
-            ofputil_decode_group_desc_reply(&gd, reply.get(), version);
-        if (retval) {
-            return retval == EOF;
-        }
-        see(gd);
-        ofputil_uninit_group_desc(&gd);
-    }
-}
-
-bool
-outputs_to(const struct ovs_list &buckets, ofp_port_t port)
-{
-    const struct ofputil_bucket *bucket;
-    LIST_FOR_EACH(bucket, list_node, &buckets)
-    {
-        if (ofpacts_output_to_port(bucket->ofpacts, bucket->ofpacts_len,
-                                   port)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace
 
 Message
@@ -119,20 +87,16 @@ encode_groups_request()
 bool
 decode_groups(const Message &reply, std::vector<Flow> *groups)
 {
-    return for_each_group(reply, [&](const struct ofputil_group_desc &gd) {
-        groups->push_back(to_flow(gd.group_id, gd.type, gd.buckets, gd.props));
-    });
-}
-
-bool
-count_groups_to(const Message &reply,
-                const std::map<ofp_port_t, uint64_t *> &counts)
-{
-    return for_each_group(reply, [&](const struct ofputil_group_desc &gd) {
-        for (auto [port, count] : counts) {
-            *count += outputs_to(gd.buckets, port);
+    for (;;) {
+        struct ofputil_group_desc gd;
+        int retval =
+            ofputil_decode_group_desc_reply(&gd, reply.get(), OFP15_VERSION);
+        if (retval) {
+            return retval == EOF;
         }
-    });
+        groups->push_back(to_flow(gd.group_id, gd.type, gd.buckets, gd.props));
+        ofputil_uninit_group_desc(&gd);
+    }
 }
 
 } // namespace pm

@@ -2,7 +2,6 @@
 #ifndef FLOWS_GROUP_CODEC_H
 #define FLOWS_GROUP_CODEC_H 1
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -24,12 +23,6 @@ Message encode_groups_request();
  * GROUP_TABLE without a cookie, which groups do not have.  Returns false if it
  * cannot be decoded. */
 bool decode_groups(const Message &reply, std::vector<Flow> *groups);
-
-/* Adds to '*counts' how many groups of 'reply', one part of an answer of
- * whatever version, have a bucket that outputs to the port.  Returns false if
- * it cannot be decoded. */
-bool count_groups_to(const Message &reply,
-                     const std::map<ofp_port_t, uint64_t *> &counts);
 
 } // namespace pm
 

@@ -168,14 +168,14 @@ void
 BridgeGuard::judge(const std::string &name, Bridge *bridge)
 {
     std::string unsafe =
-        bridge->count.all
-            ? "bridge " + name +
-                  " has flows or groups that output to ALL, which would "
-                  "show other NICs' frames to the mirror; use NORMAL or FLOOD"
+        bridge->count.all ? "bridge " + name +
+                                " has flows that output to ALL, which would "
+                                "show other NICs' frames to the mirror; use "
+                                "NORMAL or FLOOD"
         : bridge->count.flood && bridge->refused
             ? "bridge " + name +
-                  " has flows or groups that output to FLOOD and does not "
-                  "admit OpenFlow 1.0, which is needed to keep them from the "
+                  " has flows that output to FLOOD and does not admit "
+                  "OpenFlow 1.0, which is needed to keep them from the "
                   "mirror; admit it or use NORMAL"
             : "";
     bridge->news |= unsafe != bridge->unsafe;

@@ -1,11 +1,10 @@
 /* Keeps frames of other NICs out of our patch ports.
  *
  * A bridge that carries mirrored NICs is not ours and no flow of it is
- * touched, but an output to FLOOD or ALL, of a flow or a group, would send
- * into our patch ports what no Mirror admitted.  FLOOD can be stopped at the
- * port ("no-flood", which only OpenFlow 1.0 has and a restart of vswitchd
- * forgets); a bridge that uses ALL, or FLOOD where that is refused, must not
- * be tapped.
+ * touched, but an output to FLOOD or ALL would send into our patch ports what
+ * no Mirror admitted.  FLOOD can be stopped at the port ("no-flood", which
+ * only OpenFlow 1.0 has and a restart of vswitchd forgets); a bridge that uses
+ * ALL, or FLOOD where that is refused, must not be tapped.
  *
  * The bridge is asked by short blocking exchanges where something waits for
  * the answer, since the bridge is new here or was not kept from flooding, and

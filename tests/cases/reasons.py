@@ -312,14 +312,6 @@ class ReasonCases(ProductCases):
             lambda: self.switch.ofctl("del-flows", "br-int",
                                       "dl_type=0x1234"), "Installed")
 
-    def test_pipeline_unsafe_by_a_group(self):
-        self.running()
-        self.shows("PIPELINE_UNSAFE", lambda: self.switch.ofctl(
-            "-OOpenFlow13", "add-group", "br-int",
-            "group_id=9,type=all,bucket=all"),
-            lambda: self.switch.ofctl("-OOpenFlow13", "del-groups", "br-int",
-                                      "group_id=9"), "Installed")
-
     def test_pipeline_unsafe_by_flood_where_it_cannot_be_kept_out(self):
         """Without OpenFlow 1.0, that is.  Once said it stays said, though our
         ports are gone with it: the switch is left alone."""

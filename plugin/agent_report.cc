@@ -50,8 +50,10 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         lagging_.insert(id);
     }
     const TunnelStatus *told = desired_.status_of(id);
-    bool settled =
-        edit.op == StatusEdit::Op::Keep && told && is_told_installed(*told);
+    bool settled = told && is_told_installed(*told) &&
+                   edit.op != StatusEdit::Op::Delete &&
+                   (edit.op == StatusEdit::Op::Keep ||
+                    is_told_installed(edit.status)); /* Counters, mostly. */
     if (settled || !desired_.tunnels().count(id)) {
         unsettled_.erase(id);
     } else {
@@ -227,7 +229,9 @@ Agent::is_told_observed(const Uuid &id) const
 {
     const Filter *filter = find(desired_.model().filters, id);
     const FilterStatus *told = desired_.filter_status_of(id);
-    return filter && told && told->observed_generation == filter->generation;
+    return filter && told && told->name == filter->name &&
+           told->account == filter->account &&
+           told->observed_generation == filter->generation;
 }
 
 void

@@ -115,6 +115,17 @@ class ControlPlaneCases(ProductCases):
                           (self.db1, talk.back().frames(range(20, 40))))
         self.assertEqual(self.ids6.copies(), [])
 
+    def test_a_filter_that_is_renamed_is_told_by_its_new_name(self):
+        """Though nobody has bumped its generation."""
+        self.transact(self.good_rows())
+        self.assert_mirrors()
+        self.daemon.wait_settled()
+        self.control.transact({
+            "op": "update", "table": "Mirror_Filter", "where": [],
+            "row": {"name": "net"}})
+        wait_until(lambda: [row["name"] for row in self.control.rows(
+            "Filter_Status")] == ["net"], "the name to be told")
+
     def test_the_example_mirrors_and_ends_it(self):
         said = self.example("add", "watch", "web1", self.ids6.address,
                             "5000")

@@ -5,6 +5,7 @@
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
+#include "ovsdb/shared_strings.h"
 #include "ovsdb/turn.h"
 #include "plugin/nic_links.h"
 #include "plugin/pace.h"
@@ -56,9 +57,10 @@ struct ControlDb::Impl {
     /* What the IDL holds, but for tunnels and their status rows: there are
      * thousands, of which 'references' knows what is needed here. */
     Model seen;
-    ModelDelta fresh; /* Not yet taken; additions and changes. */
-    NicLinks links;   /* Of what has been taken. */
-    ModelDelta gone;  /* Deletions that count once the view is complete. */
+    SharedStrings strings; /* Of these thousands. */
+    ModelDelta fresh;      /* Not yet taken; additions and changes. */
+    NicLinks links;        /* Of what has been taken. */
+    ModelDelta gone; /* Deletions that count once the view is complete. */
     /* Rows of which a child is on its way. */
     std::set<Uuid> waiting_for_children;
 
@@ -76,6 +78,7 @@ struct ControlDb::Impl {
     void wait_to_connect() const;
     void be_patient(bool);
     void end_turn();
+    void share_strings();
     void collect();
     bool sent_again() const;
     void forget_children();

@@ -375,6 +375,21 @@ ControlDb::Impl::collect_children()
     return parents;
 }
 
+/* Of the tables of which the IDL keeps columns only (keep_columns_only()). */
+void
+ControlDb::Impl::share_strings()
+{
+    for (const struct ovsdb_idl_table_class *table :
+         {&pmrec_table_mirror_tunnel, &pmrec_table_tunnel_status}) {
+        for (const struct ovsdb_idl_row *row =
+                 ovsdb_idl_track_get_first(idl, table);
+             row; row = ovsdb_idl_track_get_next(row)) {
+            strings.share(row);
+        }
+    }
+    strings.release();
+}
+
 void
 ControlDb::Impl::collect()
 {
@@ -383,6 +398,7 @@ ControlDb::Impl::collect()
         forget_children();
     }
     auto parents = collect_children();
+    share_strings();
 
 #define COLLECT(RECORD, MEMBER)                                               \
     {                                                                         \

@@ -32,7 +32,11 @@ SharedStrings::share(const struct ovsdb_idl_row *row)
         return;
     }
     const struct ovsdb_idl_table_class *table = row->table->class_;
+    bool fresh = !ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_MODIFY);
     for (size_t i = 0; i < table->n_columns; i++) {
+        if (!fresh && !ovsdb_idl_track_is_updated(row, &table->columns[i])) {
+            continue;
+        }
         const struct ovsdb_type &type = table->columns[i].type;
         /* What the server has; of what a transaction changes 'new_datum' has
          * only that. */
@@ -68,7 +72,8 @@ SharedStrings::release()
     for (struct json *string : replaced_) {
         json_destroy(string);
     }
-    replaced_ = {};
+    replaced_.clear();
+    replaced_.shrink_to_fit();
     if (strings_.size() > most_) {
         sweep();
     }
@@ -78,13 +83,15 @@ void
 SharedStrings::sweep()
 {
     constexpr size_t ONE_ROW_AND_US = 2;
-    std::erase_if(strings_, [](struct json *string) {
+    for (auto i = strings_.begin(); i != strings_.end();) {
+        struct json *string = *i;
         if (string->count > ONE_ROW_AND_US) {
-            return false;
+            ++i;
+        } else {
+            i = strings_.erase(i);
+            json_destroy(string);
         }
-        json_destroy(string);
-        return true;
-    });
+    }
     most_ = 2 * strings_.size() + 1000;
 }
 

@@ -23,8 +23,8 @@ public:
     SharedStrings(const SharedStrings &) = delete;
     SharedStrings &operator=(const SharedStrings &) = delete;
 
-    /* Has the row, if it has content, say the same in shared strings.  Nothing
-     * may point into those that it had. */
+    /* Has what is new in a tracked row, if it has content, say the same in
+     * shared strings.  Nothing may point into those that it had. */
     void share(const struct ovsdb_idl_row *);
     /* Lets go of the strings that were replaced. */
     void release();

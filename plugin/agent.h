@@ -175,7 +175,8 @@ private:
     /* Tunnels of whom flows may have changed and nothing else: the tap's,
      * mostly, since another tunnel of the NIC did. */
     std::set<Uuid> neighbours_;
-    /* Those that, when last looked at, were not told to have what they have. */
+    /* Those that, when last looked at, were not told to have what they have.
+     */
     std::set<Uuid> unsettled_;
     /* Tunnels of which nothing is told yet but that they are under way. */
     struct Underway {

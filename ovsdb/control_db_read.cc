@@ -381,6 +381,7 @@ ControlDb::Impl::share_strings()
 {
     for (const struct ovsdb_idl_table_class *table :
          {&pmrec_table_mirror_tunnel, &pmrec_table_tunnel_status}) {
+        ovs_assert(table->allocation_size == sizeof(struct ovsdb_idl_row));
         for (const struct ovsdb_idl_row *row =
                  ovsdb_idl_track_get_first(idl, table);
              row; row = ovsdb_idl_track_get_next(row)) {

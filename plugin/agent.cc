@@ -67,7 +67,7 @@ Agent::run()
         /* Whom it serves besides those that changed is looked at when it is
          * there, or has not come for long. */
         for (const Uuid &id : desired_.tunnels_of(key)) {
-            underway_.try_emplace(id, Underway{now});
+            underway_.try_emplace(id, now);
         }
     }
     run_links();

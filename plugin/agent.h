@@ -178,12 +178,9 @@ private:
     /* Those that, when last looked at, were not told to have what they have.
      */
     std::set<Uuid> unsettled_;
-    /* Tunnels of which nothing is told yet but that they are under way. */
-    struct Underway {
-        int64_t since_ms;
-        bool differs = false; /* Has something to say when it is there. */
-    };
-    std::map<Uuid, Underway> underway_;
+    /* Tunnels of which nothing is told yet but that they are under way, and
+     * since when (ms). */
+    std::map<Uuid, int64_t> underway_;
     int64_t next_underway_ms_ = 0;
     /* Those that wait for the datapath to follow. */
     std::set<Uuid> lagging_;

@@ -196,14 +196,11 @@ Agent::is_underway(const Uuid &id, const TunnelStatus &status, bool lags)
         return false;
     }
     int64_t now = time_msec();
-    Underway &underway =
-        underway_.try_emplace(id, Underway{now}).first->second;
-    underway.differs = true;
+    int64_t since_ms = underway_.try_emplace(id, now).first->second;
     /* Only the datapath is yet to follow: how soon it does depends on how many
      * flows it has. */
-    return now <
-           underway.since_ms +
-               (lags || has_more_to_say() ? UNDERWAY_MOST_MS : UNDERWAY_MS);
+    return now < since_ms + (lags || has_more_to_say() ? UNDERWAY_MOST_MS
+                                                       : UNDERWAY_MS);
 }
 
 /* What has been under way for long is told. */
@@ -215,8 +212,8 @@ Agent::run_underway()
         return; /* Others have more to say. */
     }
     next_underway_ms_ = now + UNDERWAY_MS / 5;
-    for (const auto &[id, underway] : underway_) {
-        if (now >= underway.since_ms + UNDERWAY_MS) {
+    for (const auto &[id, since_ms] : underway_) {
+        if (now >= since_ms + UNDERWAY_MS) {
             unreported_.insert(id);
         }
     }

@@ -1,6 +1,8 @@
 /* Whole documents. */
 #include "plugin/document.h"
 
+#include <algorithm>
+
 #include "plugin/edit.h"
 #include "plugin/json_fields.h"
 #include "plugin/kinds.h"
@@ -11,6 +13,10 @@ namespace {
 
 using nlohmann::json;
 
+/* Of whose object nobody knows: a row that would say so names no account, or
+ * cannot be read.  No account has this name. */
+constexpr const char *NOBODY = "/";
+
 /* The account an object belongs to; empty for what is anyone's. */
 std::string
 owner_of(const Model &, const auto &object) requires requires
@@ -18,14 +24,14 @@ owner_of(const Model &, const auto &object) requires requires
     object.account.size();
 }
 {
-    return object.account;
+    return object.account.empty() ? NOBODY : object.account;
 }
 
 std::string
 owner_of_vpc(const Model &model, const Uuid &id)
 {
     const Vpc *vpc = find(model.vpcs, id);
-    return vpc ? vpc->account : "";
+    return vpc ? owner_of(model, *vpc) : NOBODY;
 }
 
 std::string
@@ -49,9 +55,11 @@ owner_of(const Model &model, const Subnet &subnet)
 std::string
 owner_of(const Model &model, const Nic &nic)
 {
-    const Subnet *subnet =
-        nic.subnet ? find(model.subnets, *nic.subnet) : nullptr;
-    return subnet ? owner_of(model, *subnet) : nic.account.value_or("");
+    if (!nic.subnet) {
+        return nic.account.value_or("");
+    }
+    const Subnet *subnet = find(model.subnets, *nic.subnet);
+    return subnet ? owner_of(model, *subnet) : NOBODY;
 }
 
 std::string
@@ -115,6 +123,7 @@ prune(Edit *edit, const EditContext &context, const json &document)
         accounts.insert(context.own_account());
         accounts.insert("");
     }
+    accounts.erase(NOBODY);
 
     /* Users before what they use. */
     std::vector<std::string> kinds = document_kinds();
@@ -228,6 +237,40 @@ look_up_unreadable(const Edit &edit, const EditContext &context,
         }
     });
     return found;
+}
+
+bool
+leads_to_unreadable(const Edit &edit, const Uuid &resource_id)
+{
+    const Model &model = edit.model;
+    std::vector<Uuid> rows = {resource_id};
+    auto add_subnet = [&](const std::optional<Uuid> &id) {
+        if (id) {
+            rows.push_back(*id);
+        }
+    };
+    auto add_nic = [&](const Uuid &id) {
+        rows.push_back(id);
+        if (const Nic *nic = find(model.nics, id)) {
+            add_subnet(nic->subnet);
+        }
+    };
+    const Resource *resource = find(model.resources, resource_id);
+    if (resource && resource->target_id) {
+        add_nic(*resource->target_id);
+        if (const LoadBalancer *lb =
+                find(model.load_balancers, *resource->target_id)) {
+            add_subnet(lb->subnet);
+            for (const LoadBalancerMember &member : lb->members) {
+                if (member.nic) {
+                    add_nic(*member.nic);
+                }
+            }
+        }
+    }
+    return std::any_of(rows.begin(), rows.end(), [&](const Uuid &id) {
+        return edit.unreadable.contains(id);
+    });
 }
 
 bool

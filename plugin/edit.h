@@ -47,6 +47,10 @@ void remove_tunnel(Edit *, const EditContext &, const Uuid &,
 bool is_shutting_down(const Edit &, const EditContext &,
                       const std::string &name);
 
+/* Whether a resource, its target or the network that the target is in has a row
+ * that cannot be read: checks pass over what such a row would say. */
+bool leads_to_unreadable(const Edit &, const Uuid &resource);
+
 /* Erases what was in use when the edit first said so; what is so still is a
  * problem now. */
 void erase_what_was_put_off(Edit *, const EditContext &);

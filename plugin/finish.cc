@@ -200,6 +200,7 @@ public:
     void check()
     {
         check_iface_ids();
+        check_readable();
         check_filters();
         check_resources();
         leave_out(&after_, edit_->book.unsound);
@@ -274,6 +275,40 @@ private:
                     {"DUPLICATE", join_path(*path, "iface_id"),
                      "another NIC has the iface_id " + quote(iface_id) +
                          ": give each its own"});
+            }
+        }
+    }
+
+    /* Refuses to begin what the checks cannot judge: a new resource, a tunnel
+     * that is made, accepted or turned to another destination. */
+    void check_readable()
+    {
+        auto refuse = [&](const Uuid &id, const std::string &path,
+                          const char *key, const Uuid &resource) {
+            if (!faulty_paths_.contains(join_path(path, key)) &&
+                leads_to_unreadable(*edit_, resource)) {
+                edit_->problems.push_back(
+                    {"UNREADABLE", join_path(path, key),
+                     "a row of it, or of the network that it is in, cannot be "
+                     "read, so that nothing can be checked: the operator "
+                     "mends that row, which each of his lists names"});
+                edit_->book.unsound.insert(id);
+            }
+        };
+        for (const auto &[id, path] : edit_->book.named) {
+            if (find(edit_->model.resources, id) &&
+                !find(edit_->book.before.resources, id)) {
+                refuse(id, path, "target", id);
+            }
+        }
+        for (const auto &[id, path] : edit_->book.named) {
+            const Tunnel *tunnel = find(edit_->model.tunnels, id);
+            const Tunnel *before = find(edit_->book.before.tunnels, id);
+            if (tunnel && (begins(id, *tunnel) ||
+                           before->destination != tunnel->destination) &&
+                !edit_->book.unsound.contains(tunnel->destination)) {
+                refuse(id, path, "source", tunnel->source);
+                refuse(id, path, "destination", tunnel->destination);
             }
         }
     }

@@ -338,12 +338,14 @@ parse(const Scope &scope, const Resource *existing, Resource *value)
     if (!type_known || value->target.empty()) {
         return;
     }
-    value->target_id =
-        id_of(*scope.edit, kind_of_target(value->type), value->target);
-    if (!value->target_id && !scope.context->is_operator()) {
-        /* In the words for a target that is another account's: names in the
-         * inventory are global, and what there is is not a customer's to
-         * find out. */
+    const char *kind = kind_of_target(value->type);
+    value->target_id = id_of(*scope.edit, kind, value->target);
+    if (!scope.context->is_operator() &&
+        !(value->target_id && may_see(scope.edit->model, *scope.context, kind,
+                                      *value->target_id))) {
+        /* The same words for what is another account's and what is not there:
+         * names in the inventory are global, and what there is is not a
+         * customer's to find out. */
         fields->problem("NOT_OWNER", "target",
                         "the target " + quote(value->target) +
                             " is not of account " + quote(value->account) +

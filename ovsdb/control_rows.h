@@ -65,6 +65,12 @@ Model read_model(struct ovsdb_idl *,
 void write_delta(struct ovsdb_idl *, struct ovsdb_idl_txn *,
                  const ModelDelta &delta);
 
+/* Has the IDL's open transaction end in TXN_TRY_AGAIN if another that called
+ * this was committed since the IDL read the database: for what was judged by
+ * rows not being there, which OVSDB cannot verify.  Both change one value of
+ * Mirror_Global, which hypervisors do not ask for. */
+void yield_to_others(struct ovsdb_idl *, struct ovsdb_idl_txn *);
+
 /* Deletes rows in the IDL's open transaction. */
 void delete_rows(struct ovsdb_idl *,
                  const std::map<Uuid, UnreadableRow> &rows);

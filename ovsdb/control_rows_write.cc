@@ -353,6 +353,24 @@ write_delta(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn,
 }
 
 void
+yield_to_others(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn)
+{
+    constexpr const char *KEY = "ovs-mirrorctl-edits";
+    const pmrec_mirror_global *row = pmrec_mirror_global_first(idl);
+    if (!row) {
+        row = pmrec_mirror_global_insert(txn); /* There can be only one. */
+    }
+    smap ids;
+    smap_clone(&ids, &row->external_ids);
+    smap_replace(
+        &ids, KEY,
+        std::to_string(smap_get_ullong(&ids, KEY, 0) + 1).c_str());
+    pmrec_mirror_global_verify_external_ids(row);
+    pmrec_mirror_global_set_external_ids(row, &ids);
+    smap_destroy(&ids);
+}
+
+void
 delete_rows(struct ovsdb_idl *idl, const std::map<Uuid, UnreadableRow> &rows)
 {
     static const std::map<std::string, const ovsdb_idl_table_class *> TABLES =

@@ -88,9 +88,9 @@ struct Edit {
      * "NETWORK_FEES", "RULE_SHADOWED". */
     Problems warnings;
     std::vector<Event> events;
-    /* Tunnels that the edit touched, itself or what they refer to, for
-     * --wait=hv and for output; those it deleted included.  Complete after
-     * finish(). */
+    /* Tunnels that the edit named or changed, themselves or what they refer
+     * to, for --wait=hv; those it deleted included, and those that it would
+     * have deleted were they not shutting down.  Complete after finish(). */
     std::vector<Uuid> touched_tunnels;
     EditBook book;
 };

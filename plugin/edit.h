@@ -42,10 +42,10 @@ void record_event(Edit *, const EditContext &, const Tunnel &,
 void remove_tunnel(Edit *, const EditContext &, const Uuid &,
                    const std::string &event, const std::string &message);
 
-/* Whether 'name' is a tunnel that is shutting down, and the caller's to know
- * of. */
-bool is_shutting_down(const Edit &, const EditContext &,
-                      const std::string &name);
+/* The tunnels of that name that are shutting down, as far as the caller may
+ * know of them. */
+std::set<Uuid> shutting_down(const Edit &, const EditContext &,
+                             const std::string &name);
 
 /* Whether a resource, its target or the network that the target is in has a row
  * that cannot be read: checks pass over what such a row would say. */

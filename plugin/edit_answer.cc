@@ -9,21 +9,23 @@ namespace pm {
 
 namespace {
 
-/* Whether there is a tunnel that is shutting down and the caller's to know
- * of, with whose status 'is_meant' agrees. */
+/* The tunnels that are shutting down and the caller's to know of, with whose
+ * status 'is_meant' agrees. */
 template <typename F>
-bool
-any_shutting_down(const Edit &edit, const EditContext &context, F is_meant)
+std::set<Uuid>
+select_shutting_down(const Edit &edit, const EditContext &context, F is_meant)
 {
-    const auto &statuses = edit.model.tunnel_statuses;
-    return std::any_of(statuses.begin(), statuses.end(), [&](const auto &row) {
-        const TunnelStatus &status = row.second;
-        return !find(edit.model.tunnels, status.tunnel) &&
-               (context.is_operator() ||
-                context.own_account() == status.account ||
-                context.own_account() == status.destination_account) &&
-               is_meant(status);
-    });
+    std::set<Uuid> found;
+    for (const auto &[id, status] : edit.model.tunnel_statuses) {
+        if (!find(edit.model.tunnels, status.tunnel) &&
+            (context.is_operator() ||
+             context.own_account() == status.account ||
+             context.own_account() == status.destination_account) &&
+            is_meant(status)) {
+            found.insert(status.tunnel);
+        }
+    }
+    return found;
 }
 
 /* Whether 'name', a bare one, is of a request to the caller that was accepted
@@ -32,12 +34,12 @@ bool
 is_request_shutting_down(const Edit &edit, const EditContext &context,
                          const std::string &name)
 {
-    return any_shutting_down(edit, context, [&](const TunnelStatus &status) {
-        return status.name == name &&
-               status.account != status.destination_account &&
-               (context.is_operator() ||
-                status.destination_account == context.own_account());
-    });
+    return !select_shutting_down(edit, context, [&](const auto &status) {
+                return status.name == name &&
+                       status.account != status.destination_account &&
+                       (context.is_operator() ||
+                        status.destination_account == context.own_account());
+            }).empty();
 }
 
 std::string
@@ -84,7 +86,7 @@ find_request(Edit *edit, const EditContext &context, const std::string &name)
     if (!others.empty()) {
         return others[0];
     }
-    if (is_shutting_down(*edit, context, name) ||
+    if (!shutting_down(*edit, context, name).empty() ||
         is_request_shutting_down(*edit, context, name)) {
         edit->problems.push_back({"INVALID_STATE", tunnel_path(name),
                                   "the tunnel is shutting down: there is "
@@ -129,13 +131,13 @@ find_answerable(Edit *edit, const EditContext &context,
 
 } // namespace
 
-bool
-is_shutting_down(const Edit &edit, const EditContext &context,
-                 const std::string &name)
+std::set<Uuid>
+shutting_down(const Edit &edit, const EditContext &context,
+              const std::string &name)
 {
     const std::string wanted =
         full_name_of<Tunnel>(name, context.own_account());
-    return any_shutting_down(edit, context, [&](const TunnelStatus &status) {
+    return select_shutting_down(edit, context, [&](const auto &status) {
         return status.account + "/" + status.name == wanted;
     });
 }

@@ -293,7 +293,10 @@ erase_object(Edit *edit, const EditContext &context, const std::string &name,
         return;
     }
     if constexpr (std::same_as<T, Tunnel>) {
-        if (is_shutting_down(*edit, context, name)) {
+        std::set<Uuid> leaving = shutting_down(*edit, context, name);
+        if (!leaving.empty()) {
+            edit->touched_tunnels.insert(edit->touched_tunnels.end(),
+                                         leaving.begin(), leaving.end());
             return;
         }
     }

@@ -95,11 +95,11 @@ choose_vnis(Edit *edit)
 /* ------------------------------------------------------------------------
  * What the edit reached. */
 
-/* The rows that changed and those that depend on them by inventory. */
+/* Some rows and those that depend on them by inventory. */
 class Reach {
 public:
-    explicit Reach(const Edit &edit)
-        : model_(edit.model), reached_(edit.book.changed)
+    Reach(const Model &model, std::set<Uuid> from)
+        : model_(model), reached_(std::move(from))
     {
         for (const auto &[id, subnet] : model_.subnets) {
             spread(id, {subnet.vpc});
@@ -189,8 +189,8 @@ leave_out(Model *model, const std::set<Uuid> &unsound)
 class Checker {
 public:
     Checker(Edit *edit, const EditContext &context)
-        : edit_(edit), context_(context), reach_(*edit),
-          after_(with_ages(*edit))
+        : edit_(edit), context_(context),
+          reach_(edit->model, edit->book.changed), after_(with_ages(*edit))
     {
         for (const Problem &problem : edit->problems) {
             faulty_paths_.insert(problem.path);
@@ -206,8 +206,6 @@ public:
         leave_out(&after_, edit_->book.unsound);
         check_tunnels();
     }
-
-    const Reach &reach() const { return reach_; }
 
 private:
     const std::string *named_path(const Uuid &id) const
@@ -457,6 +455,28 @@ drop_repeated(Problems *problems)
     });
 }
 
+/* What was named without a change is touched too: an earlier edit of it may
+ * not be in force yet. */
+void
+note_touched_tunnels(Edit *edit)
+{
+    std::set<Uuid> from = edit->book.changed;
+    for (const auto &[id, path] : edit->book.named) {
+        from.insert(id);
+    }
+    const Reach touched(edit->model, std::move(from));
+    for (const auto &[id, tunnel] : edit->model.tunnels) {
+        if (touched.contains(id)) {
+            edit->touched_tunnels.push_back(id);
+        }
+    }
+    for (const auto &[id, tunnel] : edit->book.before.tunnels) {
+        if (!find(edit->model.tunnels, id)) {
+            edit->touched_tunnels.push_back(id);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------
  * What the caller should know. */
 
@@ -522,17 +542,7 @@ finish(Edit *edit, const EditContext &context)
     Checker checker(edit, context);
     checker.check();
     drop_repeated(&edit->problems);
-
-    for (const auto &[id, tunnel] : edit->model.tunnels) {
-        if (checker.reach().contains(id)) {
-            edit->touched_tunnels.push_back(id);
-        }
-    }
-    for (const auto &[id, tunnel] : edit->book.before.tunnels) {
-        if (!find(edit->model.tunnels, id)) {
-            edit->touched_tunnels.push_back(id);
-        }
-    }
+    note_touched_tunnels(edit);
     warn(edit, context);
 }
 

@@ -309,6 +309,26 @@ Session::commit(ovsdb_idl_txn *txn)
     }
 }
 
+/* Whether 'delta' was judged by other rows not being there: a second resource
+ * of a target, a tunnel like another, one that has the VNI. */
+bool
+is_judged_among_others(const Model &before, const ModelDelta &delta)
+{
+    auto is_new_tunnel = [&](const auto &change) {
+        const auto &[id, tunnel] = change;
+        const Tunnel *old = find(before.tunnels, id);
+        return tunnel && (!old || old->destination != tunnel->destination ||
+                          old->filter != tunnel->filter);
+    };
+    auto is_new_resource = [&](const auto &change) {
+        return change.second && !find(before.resources, change.first);
+    };
+    return std::any_of(delta.tunnels.begin(), delta.tunnels.end(),
+                       is_new_tunnel) ||
+           std::any_of(delta.resources.begin(), delta.resources.end(),
+                       is_new_resource);
+}
+
 /* Tries once; nullopt means to try again when the database has changed. */
 std::optional<int>
 Session::attempt()
@@ -363,6 +383,9 @@ Session::attempt()
         write_delta(idl_.get(), txn.get(), delta);
         delete_rows(idl_.get(), a.edit.erased);
         write_events(txn.get(), a.edit.events);
+        if (is_judged_among_others(a.before, delta)) {
+            yield_to_others(idl_.get(), txn.get());
+        }
     }
     Uuid probe;
     bool probes = a.probe && !settings_.dry_run;

@@ -130,12 +130,6 @@ awaited_by(const Attempt &attempt)
     }
     awaited.tunnels.insert(attempt.edit.touched_tunnels.begin(),
                            attempt.edit.touched_tunnels.end());
-    /* One named without a change: perhaps it is not installed yet. */
-    for (const auto &[id, path] : attempt.edit.book.named) {
-        if (find(attempt.edit.model.tunnels, id)) {
-            awaited.tunnels.insert(id);
-        }
-    }
     for (const Uuid &id : awaited.tunnels) {
         add_chassis(attempt.edit.model, id, &awaited.chassis);
     }

@@ -62,6 +62,32 @@ class Waiting(CliTest):
                               text=json.dumps(DOCUMENT))
         self.assertEqual(result.code, 3, result)
 
+    def test_a_deletion_said_again_is_awaited_until_nothing_is_left(self):
+        self.hypervisor(cfg=9)
+        self.status(1)
+        for _ in range(2):
+            result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-del",
+                                  "acme/web1-ids")
+            self.assertEqual(result.code, 3, result)
+            self.assertIn("not yet removed it", result.err)
+
+    def test_a_filter_named_without_a_change_is_awaited(self):
+        self.hypervisor(cfg=9)
+        self.status(1)
+        for _ in range(2):
+            result = self.run_cli("--wait=hv", "--timeout=1", "filter-set",
+                                  "acme/web", "non-ip=mirror")
+            self.assertEqual(result.code, 3, result)
+            self.assertIn("NOT_INSTALLED: acme/web1-ids: ", result.err)
+        self.ok("set", "Tunnel_Status", "web1-ids",
+                "observed_filter_generation=2")
+        self.ok("--wait=hv", "filter-set", "acme/web", "non-ip=mirror")
+
+    def test_what_a_named_row_of_the_inventory_is_used_by_is_awaited(self):
+        result = self.run_cli("--wait=hv", "--timeout=1", "nic-set",
+                              "web1-eth0", "mtu=1450")
+        self.assertEqual(result.code, 3, result)
+
     def test_of_a_deleted_tunnel_only_what_is_known_is_shown(self):
         self.hypervisor()
         self.status(1)
@@ -168,6 +194,46 @@ class Races(CliTest):
         for code, err in errors:
             if code:
                 self.assertIn("DUPLICATE", err)
+
+    def at_once(self, *commands):
+        """Runs commands that come to the server together; returns the exit
+        codes and what was said."""
+        self.db.process.send_signal(signal.SIGSTOP)
+        processes = [subprocess.Popen(self.command(*command), text=True,
+                                      stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE)
+                     for command in commands]
+        self.db.process.send_signal(signal.SIGCONT)
+        said = [process.communicate(timeout=DEADLINE)[1]
+                for process in processes]
+        return [process.returncode for process in processes], "".join(said)
+
+    def test_of_tunnels_made_at_once_each_has_a_vni_of_its_own(self):
+        self.apply()
+        codes, _ = self.at_once(*(
+            ["tunnel-add", f"acme/more-{n}", "source=web1-src",
+             "destination=ids", f"filter=web{n}", "--", "filter-add",
+             f"acme/web{n}"] for n in range(6)))
+        self.assertEqual(codes, [0] * 6)
+        vnis = [tunnel["vni"] for tunnel in self.json("tunnel-list")]
+        self.assertEqual(len(set(vnis)), 7, vnis)
+
+    def test_of_like_tunnels_made_at_once_one_stays(self):
+        self.apply()
+        codes, said = self.at_once(*(
+            ["tunnel-add", f"acme/more-{n}", "source=web1-src",
+             "destination=ids"] for n in range(6)))
+        self.assertEqual(sorted(codes), [0] + [1] * 5)
+        self.assertEqual(said.count("DUPLICATE_TUNNEL"), 5, said)
+
+    def test_of_both_purposes_given_to_a_nic_at_once_one_stays(self):
+        self.ok("nic-add", "nicx", "iface-id=nicx")
+        codes, said = self.at_once(
+            *(["resource-add", f"{purpose}-of-it", purpose,
+               "network-interface", "nicx"]
+              for purpose in ("source", "destination")))
+        self.assertEqual(sorted(codes), [0, 1])
+        self.assertIn("ROLE_CONFLICT", said)
 
 
 class Failures(CliTest):

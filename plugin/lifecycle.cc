@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "plugin/check_network.h"
+#include "plugin/target_peers.h"
 #include "plugin/told.h"
 
 namespace pm {
@@ -258,9 +259,84 @@ add_would_send(const Model &model, const Tunnel &tunnel, TunnelView *view)
         bytes_of(view->outbound_packets, view->outbound_bytes);
 }
 
+/* What is wrong with a tunnel's rows, and those that it refers to, where they
+ * came past the console: as its hypervisor says it (DesiredState::check), but
+ * for the flows that its filter costs, which take long to count. */
+class RowFaults {
+public:
+    explicit RowFaults(const Model &model)
+        : model_(model), peers_(model.resources)
+    {
+        for (const auto &[id, tunnel] : model.tunnels) {
+            by_source_[tunnel.source].push_back(id);
+        }
+    }
+
+    Problems of(const Uuid &id, const Tunnel &tunnel) const
+    {
+        Problems problems;
+        check_end(tunnel.source, "source", &problems);
+        check_end(tunnel.destination, "destination", &problems);
+        Model siblings;
+        for (const Uuid &sibling : by_source_.at(tunnel.source)) {
+            siblings.tunnels[sibling] = model_.tunnels.at(sibling);
+        }
+        check_tunnel_among_others(siblings, id, Limits{}, "", &problems);
+        if (tunnel.filter) {
+            check_filter_rows(*tunnel.filter, &problems);
+        }
+        return problems;
+    }
+
+private:
+    void check_end(const Uuid &id, const char *path, Problems *problems) const
+    {
+        const Resource *resource = find(model_.resources, id);
+        if (!resource || !has_rows(*resource)) {
+            add_unreadable(path, problems);
+        } else {
+            check_resource_itself(model_, *resource, path, problems);
+            check_resource_among_others(peers_.of(id), id,
+                                        target_account(model_, *resource),
+                                        path, problems);
+        }
+    }
+    void check_filter_rows(const Uuid &id, Problems *problems) const
+    {
+        const Filter *filter = find(model_.filters, id);
+        if (!filter) {
+            add_unreadable("filter", problems);
+            return;
+        }
+        for (Direction direction : DIRECTIONS) {
+            check_rules(filter->rules(direction), Limits{},
+                        std::string("filter.") + to_string(direction),
+                        problems);
+        }
+    }
+    /* References are the database's, which lets none dangle. */
+    bool has_rows(const Resource &resource) const
+    {
+        End end = resolve_end(model_, resource);
+        return !resource.target_id || end.load_balancer || end.collector ||
+               (end.nic && (!end.nic->subnet || end.subnet));
+    }
+    static void add_unreadable(const char *path, Problems *problems)
+    {
+        problems->push_back({"UNREADABLE", path,
+                             "a row of it cannot be read: the operator mends "
+                             "it, each of whose lists names it"});
+    }
+
+    const Model &model_;
+    TargetPeers peers_;
+    std::map<Uuid, std::vector<Uuid>> by_source_;
+};
+
 TunnelView
-view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
-            const Tunnel &tunnel, const Statuses &statuses, int64_t now_ms)
+view_tunnel(const Model &model, const Heartbeats &heartbeats,
+            const RowFaults &faults, const Uuid &id, const Tunnel &tunnel,
+            const Statuses &statuses, int64_t now_ms)
 {
     TunnelView view;
     view.id = id;
@@ -312,8 +388,15 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats, const Uuid &id,
      * say so. */
     Problems problems;
     check_tunnel(model, id, "", &problems);
+    if (!bound) {
+        Problems more = faults.of(id, tunnel);
+        problems.insert(problems.end(), more.begin(), more.end());
+    }
     for (const Problem &problem : problems) {
-        view.reasons.emplace(problem.code, problem.message);
+        view.reasons.emplace(problem.code,
+                             problem.path.empty()
+                                 ? problem.message
+                                 : problem.path + ": " + problem.message);
         worsen(&view.health, Health::Error);
     }
     if (!tunnel.enabled) {
@@ -405,9 +488,10 @@ tunnel_views(const Model &model, int64_t now_ms, const std::string &viewer)
     }
 
     std::vector<TunnelView> views;
+    const RowFaults faults(model);
     for (const auto &[id, tunnel] : model.tunnels) {
-        views.push_back(
-            view_tunnel(model, heartbeats, id, tunnel, statuses[id], now_ms));
+        views.push_back(view_tunnel(model, heartbeats, faults, id, tunnel,
+                                    statuses[id], now_ms));
     }
     for (const auto &[id, rows] : statuses) {
         if (!rows.empty() && !find(model.tunnels, id)) {

@@ -21,16 +21,21 @@ precedes(const Uuid &a_id, const T &a, const Uuid &b_id, const T &b)
            std::tuple(!b.created_ms, b.created_ms, b_id);
 }
 
+/* A resource keeps the name that its target was given by, and another may have
+ * that now: names tell only where nothing better is known of both. */
 bool
 same_target(const Resource &a, const Resource &b)
 {
     if (a.type != b.type) {
         return false;
     }
-    return (a.target_id && a.target_id == b.target_id) ||
-           a.target == b.target ||
-           (a.type == ResourceType::NetworkInterface && !a.iface_id.empty() &&
-            a.iface_id == b.iface_id);
+    if (a.target_id && b.target_id) {
+        return a.target_id == b.target_id;
+    }
+    if (!a.iface_id.empty() && !b.iface_id.empty()) {
+        return a.iface_id == b.iface_id;
+    }
+    return a.target == b.target;
 }
 
 std::optional<int>
@@ -322,29 +327,35 @@ check_resource_among_others(const Table<Resource> &resources, const Uuid &id,
     if (!resource) {
         return;
     }
-    bool duplicate = false, conflict = false;
+    bool duplicate = false, conflict = false, own = false;
     for (const auto &[other_id, other] : resources) {
         if (other_id == id || !same_target(*resource, other) ||
             !precedes(other_id, other, id, *resource) ||
             (owner == resource->account && other.account != *owner)) {
             continue;
         }
-        Problems own;
-        check_resource_itself(Model{}, other, "", &own);
-        if (!own.empty()) {
+        Problems faults;
+        check_resource_itself(Model{}, other, "", &faults);
+        if (!faults.empty()) {
             continue;
         }
-        duplicate = duplicate || other.purpose == resource->purpose;
+        if (other.purpose == resource->purpose) {
+            duplicate = true;
+            own |= other.account == resource->account;
+        }
         conflict =
             conflict || (other.purpose != resource->purpose &&
                          resource->type == ResourceType::NetworkInterface);
     }
     const std::string at = join_path(path, "target");
     if (duplicate) {
-        problems->push_back({"DUPLICATE_RESOURCE", at,
-                             "there is already a resource of that purpose "
-                             "for target " +
-                                 quote(resource->target) + ": use that one"});
+        const std::string target = quote(resource->target);
+        problems->push_back(
+            {"DUPLICATE_RESOURCE", at,
+             own ? "there is already a resource of that purpose for target " +
+                       target + ": use that one"
+                 : "the target " + target +
+                       " is in use by another account: name another target"});
     }
     if (conflict) {
         problems->push_back({"ROLE_CONFLICT", at,

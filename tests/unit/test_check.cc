@@ -702,6 +702,55 @@ TEST(CheckResource, IsNotFaultedForAnOlderOneOfWhomTheTargetIsNot)
               Codes{"DUPLICATE_RESOURCE r.target"});
 }
 
+TEST(CheckResource, IsNotFaultedForOneOfATargetThatHadItsNameBefore)
+{
+    Model model;
+    Uuid first{{2, 0, 0, 0}}, second{{3, 0, 0, 0}};
+    for (const Uuid &id : {first, second}) {
+        Resource &resource = model.resources[id];
+        resource.name = "web-src";
+        resource.account = "acme";
+        resource.target = "web";
+        resource.iface_id = id.to_string();
+    }
+    model.resources[first].created_ms = 1;
+    model.resources[second].created_ms = 2;
+    auto codes_of_second = [&] {
+        Problems problems;
+        check_resource(model, second, "r", &problems);
+        return codes(problems);
+    };
+    /* A VM that was made anew, and one whose NIC has another name now. */
+    model.resources[second].target_id = Uuid{{1, 0, 0, 1}};
+    EXPECT_EQ(codes_of_second(), Codes());
+    model.resources[first].target_id = Uuid{{1, 0, 0, 2}};
+    EXPECT_EQ(codes_of_second(), Codes());
+    model.resources[first].target_id = Uuid{{1, 0, 0, 1}};
+    EXPECT_EQ(codes_of_second(), Codes{"DUPLICATE_RESOURCE r.target"});
+}
+
+TEST(CheckResource, OfWhatIsAnyonesAnotherAccountsIsNotCalledOnesOwn)
+{
+    Model model;
+    Uuid box{{1, 0, 0, 0}}, first{{2, 0, 0, 0}}, second{{3, 0, 0, 0}};
+    model.collectors[box].name = "box";
+    for (const Uuid &id : {first, second}) {
+        Resource &resource = model.resources[id];
+        resource.name = "ids";
+        resource.account = id == first ? "acme" : "beta";
+        resource.purpose = Purpose::Destination;
+        resource.type = ResourceType::Collector;
+        resource.target = "box";
+        resource.target_id = box;
+        resource.created_ms = id == first ? 1 : 2;
+    }
+    Problems problems;
+    check_resource(model, second, "r", &problems);
+    ASSERT_EQ(codes(problems), Codes{"DUPLICATE_RESOURCE r.target"});
+    EXPECT_NE(problems[0].message.find("by another account"),
+              std::string::npos);
+}
+
 TEST(CheckResource, IsNotFaultedForAnOlderOneThatIsFaultyItself)
 {
     Resource older;

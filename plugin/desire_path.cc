@@ -63,6 +63,13 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     if (!has_vxlan_port(path, desire)) {
         return false;
     }
+    if (!desire->site &&
+        handle_range(destination.is_v6).handles.contains(destination)) {
+        return fail("DESTINATION_IS_LOCAL",
+                    to + " is of the range by which this hypervisor sends "
+                         "copies into VPCs, and would be some tenant's; name "
+                         "a destination elsewhere");
+    }
     if (!path.routed) {
         return fail("NO_ROUTE", "this host has no route to " + to +
                                     "; add one or correct the destination");

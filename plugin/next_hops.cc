@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "plugin/slots.h"
+
 namespace pm {
 
 void
@@ -33,7 +35,7 @@ NextHops::due(int64_t now_ms)
             if (hop.doubted && !hop.doubted_ms) {
                 hop.doubted_ms = now_ms;
             }
-            bool answers = hop.heard_ms && !hop.doubted &&
+            bool answers = hop.heard_ms && !hop.doubted && !hop.rivalled_ms &&
                            now_ms >= hop.uneasy_until_ms &&
                            now_ms - hop.heard_ms < REFRESH_MS * 3 / 2;
             bool in_time = now_ms < deadline_of(hop);
@@ -60,15 +62,35 @@ NextHops::heard(const std::string &site, const IpAddress &address,
             hop.other = mac;
             continue;
         }
+        if (hop.mac != mac && hop.heard_ms && now_ms < deadline_of(hop) &&
+            !gives_way(&hop, now_ms)) {
+            continue;
+        }
         hop.mac = mac;
         hop.other.clear();
         hop.heard_ms = now_ms;
+        hop.rivalled_ms = 0;
         hop.stale = false;
         hop.doubted = false;
         hop.doubted_ms = 0;
         hop.next_ms =
             now_ms + (now_ms < hop.uneasy_until_ms ? RETRY_MS : REFRESH_MS);
     }
+}
+
+/* Whether one that is known is to be replaced by who answers for it: any VM of
+ * the segment can, and each change of MAC costs the switch flows. */
+bool
+NextHops::gives_way(Hop *hop, int64_t now_ms)
+{
+    if (now_ms - hop->heard_ms < RETRY_MS) {
+        return false; /* It has just been asked, or was. */
+    }
+    if (!hop->rivalled_ms) {
+        hop->rivalled_ms = now_ms;
+        hop->next_ms = 0;
+    }
+    return now_ms - hop->rivalled_ms >= PATIENCE_MS;
 }
 
 void
@@ -277,17 +299,21 @@ parse_answer(const std::string &frame)
     if (frame.size() < ETHERNET) {
         return std::nullopt;
     }
+    auto answer = [&](const IpAddress &address, size_t mac_at) {
+        /* Of a group's address the answer is none: copies would be flooded. */
+        std::string mac = nic_mac(format_mac(frame, mac_at));
+        return mac.empty() ? std::nullopt
+                           : std::optional(NextHopAnswer{address, mac});
+    };
     uint16_t type = get16(frame, ETHERNET - 2);
     if (type == 0x0806 && frame.size() >= ETHERNET + ARP &&
         get16(frame, ETHERNET + 6) == 2) {
-        return NextHopAnswer{address_at(ETHERNET + 14, 4),
-                             format_mac(frame, ETHERNET + 8)};
+        return answer(address_at(ETHERNET + 14, 4), ETHERNET + 8);
     }
     if (type == 0x86dd && frame.size() >= ETHERNET + IPV6 + ND &&
         frame[ETHERNET + 6] == 58 &&
         static_cast<uint8_t>(frame[ETHERNET + IPV6]) == 136) {
-        return NextHopAnswer{address_at(ETHERNET + IPV6 + 8, 16),
-                             format_mac(frame, 6)};
+        return answer(address_at(ETHERNET + IPV6 + 8, 16), 6);
     }
     return std::nullopt;
 }

@@ -58,6 +58,8 @@ public:
     void want(const std::set<NextHopKey> &);
     /* Whom to ask now.  Each counts as asked. */
     std::vector<NextHopKey> due(int64_t now_ms);
+    /* An answer, asked for or not.  Who is known by another MAC is asked, and
+     * stays so unless he is silent for PATIENCE_MS. */
     void heard(const std::string &site, const IpAddress &,
                const std::string &mac, int64_t now_ms);
     /* Bridges may have forgotten where everybody is, or do so in a moment,
@@ -75,6 +77,7 @@ private:
     struct Hop {
         std::string mac, other;
         int64_t heard_ms = 0;        /* 0: never. */
+        int64_t rivalled_ms = 0;     /* Since then another answers; or 0. */
         int64_t since_ms = 0;        /* First asked; 0: not yet. */
         int64_t next_ms = 0;         /* To ask. */
         bool doubted = false;        /* Not heard since doubt(). */
@@ -85,6 +88,7 @@ private:
     };
     /* When it is silent for good. */
     static int64_t deadline_of(const Hop &);
+    static bool gives_way(Hop *, int64_t now_ms);
 
     std::map<NextHopKey, Hop> hops_;
     std::set<NextHopKey> forgotten_; /* To be told. */

@@ -45,7 +45,13 @@ TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
     auto flows = delivery_flows(7, way, "02:11:22:33:44:55", 103);
     ASSERT_EQ(flows.size(), 1u);
     EXPECT_EQ(flows[0].key.match,
-              "udp,in_port=LOCAL,nw_dst=169.254.192.11,tp_dst=4789");
+              "udp,in_port=LOCAL,nw_src=169.254.192.1,nw_dst=169.254.192.11,"
+              "tp_dst=4789");
+    way.source = ip_of("fd00:1::5");
+    way.destination = ip_of("fd00:2::9");
+    EXPECT_EQ(delivery_flows(7, way, "02:11:22:33:44:55", 103)[0].key.match,
+              "udp6,in_port=LOCAL,ipv6_src=fd6d:7200::1,"
+              "ipv6_dst=fd6d:7200::" "b,tp_dst=4789");
     EXPECT_EQ(flows[0].actions,
               "set_field:02:11:22:33:44:55->eth_src,"
               "set_field:02:00:00:00:01:01->eth_dst,"

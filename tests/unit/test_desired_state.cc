@@ -378,6 +378,21 @@ TEST_F(OneTunnel, OnAHostWhosePortIsTakenHasNoVxlanPort)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST_F(OneTunnel, ToAnAddressThatStandsForSomeTenantsWaySendsNothing)
+{
+    for (const char *address : {"169.254.192.5", "fd6d:7200::5"}) {
+        host.model.collectors[row_id(Row::Collector, 0)].address =
+            ip_of(address);
+        host.feed();
+        PathKey key = *host.desire(tunnel).path;
+        host.paths[key] = host.find_path(key);
+        host.feed();
+        EXPECT_FALSE(host.desire(tunnel).egress) << address;
+        EXPECT_TRUE(host.desire(tunnel).reasons.count("DESTINATION_IS_LOCAL"))
+            << address;
+    }
+}
+
 TEST_F(OneTunnel, ToAnAddressOfThisHostSaysSoAndSendsNothing)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -84,6 +84,75 @@ TEST(NextHops, OfOneThatTheInventoryKnowsNoOtherAnswerCounts)
               (NextHopState{true, "", "02:00:00:00:06:66"}));
 }
 
+TEST(NextHops, WhoAnswersInAnothersPlaceCountsOnceThatOneIsSilent)
+{
+    NextHopKey key{"br-int", ip_of("10.0.0.1")};
+    const std::string router = "02:00:00:00:01:01";
+    NextHops hops;
+    hops.want({key});
+    hops.due(1000);
+    hops.heard("br-int", key.address, router, 1001);
+    EXPECT_EQ(hops.take_changes(1001).at(key).mac, router);
+
+    /* Any VM of the segment can answer for it, and as often as it likes. */
+    int64_t now = 5000;
+    auto other = [&](int n) { return "02:00:00:00:00:0" + std::to_string(n); };
+    hops.heard("br-int", key.address, other(1), now);
+    EXPECT_EQ(hops.due(now).size(), 1u) << "the router was not asked";
+    EXPECT_TRUE(hops.due(now).empty());
+    hops.heard("br-int", key.address, router, now + 1);
+    for (int n = 0; n < 9; n++) {
+        hops.heard("br-int", key.address, other(n), now + 2 + n);
+        EXPECT_TRUE(hops.due(now + 2 + n).empty()) << n;
+    }
+    now += 10 * NextHops::RETRY_MS;
+    for (int n = 0; n < 9; n++) {
+        hops.heard("br-int", key.address, other(n), now + n);
+        hops.due(now + n);
+    }
+    EXPECT_TRUE(hops.take_changes(now + 9).empty());
+
+    /* Another router has taken its place. */
+    now += NextHops::PATIENCE_MS;
+    EXPECT_FALSE(hops.due(now).empty());
+    hops.heard("br-int", key.address, other(7), now);
+    EXPECT_EQ(hops.take_changes(now).at(key).mac, other(7));
+    /* And no more than one in that time. */
+    for (int n = 0; n < 6; n++) {
+        hops.heard("br-int", key.address, other(n),
+                   now + n * NextHops::PATIENCE_MS / 6);
+        EXPECT_TRUE(
+            hops.take_changes(now + n * NextHops::PATIENCE_MS / 6).empty());
+    }
+}
+
+TEST(NextHops, WhoIsSilentForGoodIsReplacedAtOnce)
+{
+    NextHopKey key{"br-int", ip_of("10.0.0.1")};
+    NextHops hops;
+    hops.want({key});
+    hops.due(1000);
+    hops.heard("br-int", key.address, "02:00:00:00:01:01", 1001);
+    hops.take_changes(1001);
+    int64_t late = 1001 + NextHops::SILENCE_MS;
+    EXPECT_EQ(hops.take_changes(late).at(key).mac, "");
+    hops.heard("br-int", key.address, "02:00:00:00:01:02", late + 1);
+    EXPECT_EQ(hops.take_changes(late + 1).at(key).mac, "02:00:00:00:01:02");
+}
+
+TEST(NextHops, AnAnswerThatGivesNoMacOfAHostIsNone)
+{
+    for (const char *mac :
+         {"ff:ff:ff:ff:ff:ff", "01:00:00:00:00:01", "00:00:00:00:00:00"}) {
+        std::string arp = ask_frame(mac, ip_of("10.0.0.1"));
+        arp[21] = 2;
+        EXPECT_EQ(parse_answer(arp), std::nullopt) << mac;
+        std::string nd = ask_frame(mac, ip_of("fd00::1"));
+        nd[54] = static_cast<char>(136);
+        EXPECT_EQ(parse_answer(nd), std::nullopt) << mac;
+    }
+}
+
 TEST(NextHops, TheQuestionsAreWellFormedAndTheirAnswersUnderstood)
 {
     std::string arp = ask_frame("02:11:22:33:44:55", ip_of("10.0.0.1"));

@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -79,6 +80,25 @@ steers_terminal(char32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* The text with 'replacement(character)' for each that steers. */
+template <typename F>
+std::string
+replace_steering(const std::string &text, F replacement)
+{
+    std::string result;
+    for (size_t i = 0; i < text.size();) {
+        size_t next = i + 1;
+        while (next < text.size() && !begins_character(text[next])) {
+            next++;
+        }
+        char32_t c = character_at(text, i);
+        result +=
+            steers_terminal(c) ? replacement(c) : text.substr(i, next - i);
+        i = next;
+    }
+    return result;
 }
 
 /* Takes off '*rest' what goes into one line of a column: all of it if it
@@ -176,18 +196,19 @@ row_text(std::vector<std::string> cells, const std::vector<Column> &columns)
 std::string
 one_line(const std::string &text)
 {
-    std::string line;
-    for (size_t i = 0; i < text.size();) {
-        size_t next = i + 1;
-        while (next < text.size() && !begins_character(text[next])) {
-            next++;
-        }
-        line += steers_terminal(character_at(text, i))
-                    ? " "
-                    : text.substr(i, next - i);
-        i = next;
-    }
-    return line;
+    return replace_steering(text, [](char32_t) { return " "; });
+}
+
+std::string
+json_text(const nlohmann::ordered_json &value)
+{
+    return replace_steering(value.dump(1), [](char32_t c) {
+        char escape[] = "\\uXXXX";
+        std::snprintf(escape, sizeof escape, "\\u%04x",
+                      static_cast<unsigned int>(c));
+        /* The line ends of dump() itself; those in texts it has escaped. */
+        return c == '\n' ? std::string("\n") : escape;
+    });
 }
 
 size_t

@@ -101,7 +101,7 @@ run_export(ctl_context *ctx)
 {
     Attempt &a = attempt_of(ctx);
     ds_put_format(&ctx->output, "%s\n",
-                  export_document(a.edit.model, a.context).dump(1).c_str());
+                  json_text(export_document(a.edit.model, a.context)).c_str());
 }
 
 constexpr auto RW = ctl_command_syntax::RW;

@@ -93,7 +93,8 @@ print(ctl_context *ctx, const Listing &listing)
 {
     switch (attempt_of(ctx).settings.format) {
     case Format::Json:
-        ds_put_format(&ctx->output, "%s\n", listing.objects.dump(1).c_str());
+        ds_put_format(&ctx->output, "%s\n",
+                      json_text(listing.objects).c_str());
         break;
 
     case Format::Csv: {
@@ -128,7 +129,7 @@ void
 print_object(ctl_context *ctx, const ordered_json &object)
 {
     if (attempt_of(ctx).settings.format == Format::Json) {
-        ds_put_format(&ctx->output, "%s\n", object.dump(1).c_str());
+        ds_put_format(&ctx->output, "%s\n", json_text(object).c_str());
         return;
     }
     if (attempt_of(ctx).settings.format == Format::Csv) {

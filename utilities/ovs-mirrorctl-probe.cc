@@ -360,7 +360,7 @@ print_lines(const Settings &settings, const std::string &tunnel,
     ordered_json stations = ordered_json::array();
     for (const Line &line : lines) {
         rows.push_back({to_string(line.station), to_string(line.said.passed),
-                        line.chassis, one_line(line.said.detail)});
+                        one_line(line.chassis), one_line(line.said.detail)});
         stations.push_back(
             {{"station", rows.back()[0]},
              {"result", rows.back()[1]},
@@ -371,12 +371,11 @@ print_lines(const Settings &settings, const std::string &tunnel,
     const std::string mark = probe_mac(probe.mark);
     switch (settings.format) {
     case Format::Json:
-        std::printf("%s\n", ordered_json({{"tunnel", tunnel},
-                                          {"direction", source.direction},
-                                          {"flow", source.flow},
-                                          {"mark", mark},
-                                          {"stations", stations}})
-                                .dump(1)
+        std::printf("%s\n", json_text({{"tunnel", tunnel},
+                                       {"direction", source.direction},
+                                       {"flow", source.flow},
+                                       {"mark", mark},
+                                       {"stations", stations}})
                                 .c_str());
         break;
 
@@ -398,8 +397,8 @@ print_lines(const Settings &settings, const std::string &tunnel,
                                rows, settings.style.headings, terminal_width())
                         .c_str());
         if (!source.flow.empty()) {
-            std::printf("frame: %s %s\n", source.direction.c_str(),
-                        source.flow.c_str());
+            std::printf("frame: %s %s\n", one_line(source.direction).c_str(),
+                        one_line(source.flow).c_str());
         }
         std::printf("mark: %s\n", mark.c_str());
         break;

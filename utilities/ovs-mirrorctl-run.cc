@@ -105,7 +105,7 @@ Session::timed_out(const char *doing) const
 bool
 fail(const std::string &of, ctl_context *context)
 {
-    std::cerr << program_name << ": " << of << context->error << "\n";
+    std::cerr << program_name << ": " << one_line(of + context->error) << "\n";
     free(context->error);
     context->error = nullptr;
     return false;
@@ -376,7 +376,7 @@ Session::attempt()
         }
         lines.insert(lines.end(), a.raw_edits.begin(), a.raw_edits.end());
         for (const std::string &line : lines) {
-            std::cout << line << "\n";
+            std::cout << one_line(line) << "\n";
         }
         ovsdb_idl_txn_set_dry_run(txn.get());
     } else {
@@ -513,11 +513,11 @@ Session::print_output(const Attempt &a)
     }
     reset_output();
     for (const std::string &line : a.notices) {
-        std::printf("%s\n", line.c_str());
+        std::printf("%s\n", one_line(line).c_str());
     }
     std::fflush(stdout);
     for (const std::string &line : a.warnings) {
-        std::cerr << program_name << ": " << line << "\n";
+        std::cerr << program_name << ": " << one_line(line) << "\n";
     }
 }
 

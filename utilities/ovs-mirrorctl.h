@@ -178,6 +178,8 @@ used_by(const Attempt &, const std::function<bool(const Tunnel &)> &uses);
 std::string path_of(const std::string &kind, const std::string &name);
 /* The text with blanks for line ends and other control characters. */
 std::string one_line(const std::string &);
+/* JSON as it is printed: what one_line() takes out, as escapes. */
+std::string json_text(const nlohmann::ordered_json &);
 /* Columns of the terminal: $COLUMNS, else what standard output says of
  * itself; without limit if it is no terminal. */
 size_t terminal_width();

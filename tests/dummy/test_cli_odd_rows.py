@@ -2,9 +2,11 @@
 lets in and no console would write."""
 
 import json
+import subprocess
+import time
 import unicodedata
 
-from dummy.cli_case import CliTest
+from dummy.cli_case import CliTest, DEADLINE
 
 HUGE = 2 ** 63 - 1
 # Line ends, and what drives a terminal: escape sequences in their seven and
@@ -33,6 +35,11 @@ class OddRows(CliTest):
             "destination_account": "acme", "health": "ok", "bound": True,
             "observed_generation": 1, **columns}}
 
+    def assert_printable(self, said):
+        self.assertEqual({c for c in said.replace("\n", "")
+                          if unicodedata.category(c)[0] == "C"
+                          or c == "\u2028"}, set())
+
     def test_no_text_of_a_row_drives_the_terminal_or_fakes_a_line(self):
         odd = ["map", [[STEERING, STEERING]]]
         self.db.transact([
@@ -54,12 +61,59 @@ class OddRows(CliTest):
                     result = self.run_cli("--format=" + form, *command)
                     self.assertEqual(result.code, 0, result)
                     said = result.out + result.err
-                    self.assertEqual({c for c in said.replace("\n", "")
-                                      if unicodedata.category(c)[0] == "C"
-                                      or c == "\u2028"}, set())
+                    self.assert_printable(said)
                     self.assertFalse([line for line in said.splitlines()
                                       if line.startswith("health: ok")
                                       and "tunnel-show" not in command])
+
+    def test_nor_does_one_that_a_warning_or_a_dry_run_names(self):
+        self.db.transact([{"op": "insert", "table": "Collector", "row": {
+            "name": STEERING, "address": STEERING}}])
+        for command in (("collector-list",),
+                        ("--dry-run", "collector-del", STEERING),
+                        ("--dry-run", "vpc-add", "v1", "account=a",
+                         "region=" + STEERING)):
+            with self.subTest(command):
+                result = self.run_cli(*command)
+                self.assertEqual(result.code, 0, result)
+                said = result.out + result.err
+                self.assert_printable(said)
+                self.assertFalse([line for line in said.splitlines()
+                                  if line.startswith("health: ok")])
+
+    def test_nor_does_what_a_hypervisor_says_of_a_probe(self):
+        self.db.transact([self.status(1, chassis=STEERING)])
+        for form in ("table", "csv", "json"):
+            with self.subTest(form):
+                process = subprocess.Popen(
+                    self.command("--format=" + form, "tunnel-probe",
+                                 "acme/web1-ids"),
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                self.addCleanup(process.communicate)
+                self.addCleanup(process.kill)
+                end, probes = time.monotonic() + DEADLINE, []
+                while not probes:
+                    self.assertLess(time.monotonic(), end)
+                    probes = self.rows("Probe", "_uuid")
+                self.db.transact([{
+                    "op": "insert", "table": "Probe_Report", "row": {
+                        "probe": probes[0][0], "chassis": STEERING,
+                        "direction": STEERING, "flow": STEERING,
+                        "results": ["map", [["tap", "failed"]]],
+                        "details": ["map", [["tap", STEERING]]]}}])
+                out, err = process.communicate(timeout=DEADLINE)
+                self.assertEqual(process.returncode, 1, err)
+                self.assertIn("health: ok", out)
+                self.assert_printable(out + err)
+
+    def test_json_says_it_in_escapes_and_so_whole(self):
+        self.db.transact([self.update("Mirror_Filter", note=STEERING)])
+        for command in (("filter-list",), ("filter-show", "acme/web"),
+                        ("export",)):
+            with self.subTest(command):
+                out = self.ok("--format=json", *command)
+                self.assert_printable(out)
+                self.assertIn(json.dumps(STEERING), out)
 
     def test_counts_of_many_hypervisors_do_not_turn_negative(self):
         most = ["map", [["inbound_packets", HUGE], ["inbound_bytes", HUGE]]]

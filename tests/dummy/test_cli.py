@@ -273,6 +273,17 @@ class Objects(CliTest):
         vni = self.json("tunnel-list")[0]["vni"]
         self.assertIn("vni %d was chosen" % vni, out)
 
+    def test_a_number_is_refused_for_its_range_however_large(self):
+        self.apply()
+        for number in (10 ** 12, 10 ** 20, -10 ** 20):
+            for code, command in (
+                    ("VNI_RANGE", "tunnel-set acme/web1-ids vni={}"),
+                    ("PACKET_LENGTH_RANGE",
+                     "tunnel-set acme/web1-ids length={}"),
+                    ("RULE_NUMBER", "rule-add acme/web inbound {} accept")):
+                with self.subTest(code, number=number):
+                    self.refused(code, *command.format(number).split())
+
     def test_set_changes_only_what_is_named_and_bumps_the_generation(self):
         self.apply()
         before, = self.json("tunnel-list")

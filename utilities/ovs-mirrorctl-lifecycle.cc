@@ -40,7 +40,8 @@ run_reject(ctl_context *ctx)
 
 /* Takes away what hypervisors that are not heard from still say of a tunnel
  * (by its row, or by its name when that is gone).  A hypervisor that is alive
- * removes its own row, once nothing copies any more. */
+ * removes its own row, once nothing copies any more; the caller is told of it,
+ * who thought it gone. */
 void
 forget_statuses(Attempt &a, const std::optional<Uuid> &id,
                 const std::string &account, const std::string &name)
@@ -56,7 +57,14 @@ forget_statuses(Attempt &a, const std::optional<Uuid> &id,
         const TunnelStatus &s = row.second;
         bool of_tunnel =
             id ? s.tunnel == *id : s.name == name && s.account == account;
-        return of_tunnel && !is_heard_from(s.chassis);
+        if (of_tunnel && is_heard_from(s.chassis)) {
+            a.notices.push_back(account + "/" + name + ": hypervisor " +
+                                s.chassis +
+                                " is alive, and forgets it by itself once "
+                                "nothing copies");
+            return false;
+        }
+        return of_tunnel;
     });
 }
 

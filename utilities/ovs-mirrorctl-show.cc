@@ -34,11 +34,15 @@ show_chassis(ds *output, const Chassis &c, int64_t now_ms)
     };
     show_text("hostname", c.hostname);
     show_text("Open vSwitch", c.ovs_version);
+    bool alive = is_alive(c, now_ms);
     show_text("heard from",
-              !c.heartbeat_ms
-                  ? "never"
+              !c.heartbeat_ms ? "never"
+              : !alive && c.heartbeat_ms > now_ms
+                  ? cell_text(time_json(c.heartbeat_ms)) +
+                        ", which lies ahead: its clock or the one here is "
+                        "wrong"
                   : age_text(c.heartbeat_ms, now_ms) + " ago" +
-                        (is_alive(c, now_ms) ? "" : " (not alive)"));
+                        (alive ? "" : " (not alive)"));
     for (const auto &[bridge, slots] : c.slots) {
         auto used = c.slots_used.find(bridge);
         ds_put_format(output, "    mirror slots of %s: %lld of %lld used\n",

@@ -5,7 +5,13 @@ namespace pm::ctl {
 
 namespace {
 
-constexpr int64_t HEARTBEAT_MS = 60000, HEARTBEATS_MISSED = 3;
+constexpr int64_t SILENCE_MS = 3 * 60000; /* Three heartbeats. */
+
+bool
+is_silent(const Chassis &chassis, int64_t now_ms)
+{
+    return now_ms - chassis.heartbeat_ms > SILENCE_MS;
+}
 
 /* The chassis that have, or had, something to do with 'tunnel'. */
 void
@@ -96,18 +102,18 @@ missing(const Model &model, const Awaited &awaited, const std::string &viewer,
             std::find_if(model.chassis.begin(), model.chassis.end(),
                          [&](const auto &c) { return c.second.name == name; });
         bool known = row != model.chassis.end();
-        bool alive = known && is_alive(row->second, now_ms);
+        bool silent = !known || is_silent(row->second, now_ms);
         if (known && row->second.cfg >= awaited.cfg) {
             continue;
         }
-        if (awaited.all_chassis && !alive) {
+        if (awaited.all_chassis && silent) {
             continue;
         }
         result.emplace_back("hypervisor " + name,
-                            alive ? "has not yet answered"
-                                  : "HostAlive: is not heard from; if it is "
-                                    "gone for good, \"tunnel-del --force\" "
-                                    "forgets what it had");
+                            silent ? "HostAlive: is not heard from; if it is "
+                                     "gone for good, \"tunnel-del --force\" "
+                                     "forgets what it had"
+                                   : "has not yet answered");
     }
     return result;
 }
@@ -117,7 +123,9 @@ missing(const Model &model, const Awaited &awaited, const std::string &viewer,
 bool
 is_alive(const Chassis &chassis, int64_t now_ms)
 {
-    return now_ms - chassis.heartbeat_ms <= HEARTBEATS_MISSED * HEARTBEAT_MS;
+    /* One of a clock that is ahead would speak for a dead host until then. */
+    return !is_silent(chassis, now_ms) &&
+           chassis.heartbeat_ms - now_ms <= SILENCE_MS;
 }
 
 Awaited

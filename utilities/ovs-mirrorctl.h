@@ -142,7 +142,8 @@ Awaited awaited_by(const Attempt &);
 /* Returns EXIT_DONE or, having said why, EXIT_NOT_INSTALLED. */
 int wait_installed(const Settings &, ovsdb_idl *, const Awaited &,
                    long long deadline_ms);
-/* A hypervisor that has missed three heartbeats of one a minute is not. */
+/* A hypervisor that has missed three heartbeats of one a minute is not, nor
+ * is one whose last lies as far ahead: nobody knows when that was. */
 bool is_alive(const Chassis &, int64_t now_ms);
 
 /* Writes the attempt's probe in its transaction, and deletes what others left

@@ -129,9 +129,21 @@ class Waiting(CliTest):
     def test_force_leaves_a_live_hypervisor_its_row(self):
         self.hypervisor()
         self.status(1)
-        self.ok("tunnel-del", "acme/web1-ids", "--force")
+        out = self.ok("tunnel-del", "acme/web1-ids", "--force")
+        self.assertRegex(out, "^acme/web1-ids: hypervisor hv1 is alive, .")
         self.assertEqual(self.json("tunnel-list")[0]["state"],
                          "Shutting down")
+
+    def test_a_heartbeat_of_the_future_keeps_nothing_from_force(self):
+        """A clock that was wrong does not speak for a hypervisor, just as
+        tunnel-list does not call it alive."""
+        self.hypervisor(heartbeat=int(time.time() * 1000) + 3600000)
+        self.status(1)
+        host, = self.json("show")["hypervisors"]
+        self.assertFalse(host["alive"])
+        self.assertIn("lies ahead", self.ok("show"))
+        self.assertEqual(self.ok("tunnel-del", "acme/web1-ids", "--force"), "")
+        self.assertEqual(self.json("tunnel-list"), [])
 
     def test_sync_waits_for_live_hypervisors_only(self):
         self.ok("sync")
@@ -140,6 +152,11 @@ class Waiting(CliTest):
         self.ok("sync")
         self.ok("set", "Chassis", "hv1",
                 "heartbeat=%d" % int(time.time() * 1000))
+        result = self.run_cli("--timeout=1", "sync")
+        self.assertEqual(result.code, 3, result)
+        # Its clock may be wrong, or ours: it may be alive all the same.
+        self.ok("set", "Chassis", "hv1",
+                "heartbeat=%d" % (int(time.time() * 1000) + 3600000))
         result = self.run_cli("--timeout=1", "sync")
         self.assertEqual(result.code, 3, result)
 

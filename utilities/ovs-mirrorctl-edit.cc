@@ -143,7 +143,11 @@ run_add(ctl_context *ctx)
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
         PutMode::Create);
     if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
-        a.vni_left_out.push_back(full_name);
+        /* The account may be an argument of its own. */
+        a.vni_left_out.push_back(object.contains("account")
+                                     ? cell_text(object["account"]) + "/" +
+                                           name
+                                     : full_name);
     }
 }
 

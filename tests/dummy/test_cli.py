@@ -284,6 +284,20 @@ class Objects(CliTest):
                 with self.subTest(code, number=number):
                     self.refused(code, *command.format(number).split())
 
+    def test_the_vni_that_is_said_is_that_of_the_tunnel_added(self):
+        """Also where the account is an argument of its own."""
+        self.apply()
+        self.ok("nic-add", "free", "iface-id=free", "mac=52:54:00:00:00:63",
+                "--", "collector-add", "box", "192.0.2.77", "--",
+                "resource-add", "free-src", "source", "network-interface",
+                "free", "--", "resource-add", "box-dst", "destination",
+                "collector", "box", "--", "tunnel-add", "tun",
+                "source=free-src", "destination=box-dst", "vni=4242")
+        out = self.ok("tunnel-add", "tun", "account=acme", "source=web1-src",
+                      "destination=ids")
+        vni = self.json("tunnel-show", "acme/tun")["vni"]
+        self.assertEqual(out, f"acme/tun: vni {vni} was chosen\n")
+
     def test_set_changes_only_what_is_named_and_bumps_the_generation(self):
         self.apply()
         before, = self.json("tunnel-list")

@@ -57,6 +57,19 @@ sorted_list(const Scope &scope, const char *key, F read)
     return values;
 }
 
+/* A route via one so called could not be told from a route that needs
+ * neither. */
+template <typename T>
+void
+refuse_name_local(const Scope &scope, const T *existing, const T &value)
+{
+    if (!existing && value.name == "local") {
+        scope.fields->problem("SYNTAX", "name",
+                              "\"local\" is what a route says that stays in "
+                              "its VPC: give another name");
+    }
+}
+
 bool
 is_route_target(const Scope &scope, const std::string &via)
 {
@@ -138,8 +151,9 @@ parse(const Scope &scope, const Vpc *, Vpc *value)
 }
 
 void
-parse(const Scope &scope, const Peering *, Peering *value)
+parse(const Scope &scope, const Peering *existing, Peering *value)
 {
+    refuse_name_local(scope, existing, *value);
     auto from = refer<Vpc>(scope, "from", true);
     auto to = refer<Vpc>(scope, "to", true);
     value->from = from.value_or(Uuid{});
@@ -153,8 +167,10 @@ parse(const Scope &scope, const Peering *, Peering *value)
 }
 
 void
-parse(const Scope &scope, const TransitConnect *, TransitConnect *value)
+parse(const Scope &scope, const TransitConnect *existing,
+      TransitConnect *value)
 {
+    refuse_name_local(scope, existing, *value);
     auto vpc = refer<Vpc>(scope, "vpc", true);
     auto transit_vpc = refer<Vpc>(scope, "transit_vpc", true);
     value->vpc = vpc.value_or(Uuid{});

@@ -346,6 +346,9 @@ class Objects(CliTest):
         self.ok("route-set", "s1", "10.9.0.0/16", "p1")
         self.assertEqual(self.json("route-list")[0]["via"], "p1")
         self.refused("DUPLICATE", "route-add", "s1", "10.9.0.0/16", "c1")
+        for command in ("peering-add", "connect-add"):
+            line, = self.refused("SYNTAX", command, "local", "v1", "v2")
+            self.assertRegex(line, r"s\[local\]\.name: .*another name")
         self.ok("route-del", "s1", "10.9.0.0/16")
         self.refused("NOT_FOUND", "route-del", "s1", "10.9.0.0/16")
         nic, = self.json("nic-list")

@@ -4,7 +4,58 @@ namespace pm {
 
 namespace {
 
+/* Of a rule that is wrong in a filter that came past the console. */
+constexpr char A_RULE[] = "a rule of the tunnel's filter is wrong; the "
+                          "tunnel's account corrects or deletes it";
+
 const std::map<std::string, std::string> MEANINGS = {
+    /* Faults of the tunnel itself, or of what it refers to. */
+    {"NAME_INVALID", "a name is none that is allowed; its account adds the "
+                     "object again under another"},
+    {"NOTE_TOO_LONG", "a note is too long; its account shortens it"},
+    {"NOT_OWNER", "an end, its target or the filter is not of the account it "
+                  "should be; the tunnel's account deletes the tunnel, or the "
+                  "operator corrects the inventory"},
+    {"PURPOSE_MISMATCH", "an end is not of the purpose or type it should be; "
+                         "the tunnel's account deletes the tunnel and "
+                         "requests another"},
+    {"DUPLICATE_RESOURCE", "the target of one end has two resources; the "
+                           "account of the younger deletes that one"},
+    {"ROLE_CONFLICT", "the NIC of one end is both source and destination; the "
+                      "account of the younger resource deletes that one"},
+    {"REGION_MISMATCH", "the two ends are in different regions; the tunnel's "
+                        "account deletes the tunnel and requests one in one "
+                        "region"},
+    {"SAME_NIC", "both ends are one NIC; the tunnel's account deletes the "
+                 "tunnel"},
+    {"SAME_SUBNET", "both ends are in one subnet; the tunnel's account "
+                    "deletes the tunnel and requests one to another subnet"},
+    {"NIC_NOT_ALLOWED", "the destination NIC is none that may receive copies; "
+                        "the destination's account offers another"},
+    {"LB_NOT_TRANSIT", "the load balancer is not in a transit VPC; the "
+                       "destination's account offers one that is"},
+    {"VNI_RANGE", "the VNI is out of range; the tunnel's account sets "
+                  "another"},
+    {"PACKET_LENGTH_RANGE", "the packet length is out of range; the tunnel's "
+                            "account sets another, or none"},
+    {"PACKET_LENGTH_TOO_LARGE", "the packet length is more than one of the "
+                                "ends takes; the tunnel's account sets a "
+                                "smaller one, or none"},
+    {"DUPLICATE_TUNNEL", "an older tunnel has the same ends and filter; the "
+                         "tunnel's account deletes one of the two"},
+    {"TUNNEL_LIMIT", "the source has too many tunnels; its account deletes "
+                     "one"},
+    {"RULE_NUMBER", A_RULE},
+    {"RULE_ACTION", A_RULE},
+    {"RULE_PROTOCOL", A_RULE},
+    {"RULE_CIDR", A_RULE},
+    {"RULE_PORT", A_RULE},
+    {"RULE_ICMP", A_RULE},
+    {"RULE_LIMIT", "the tunnel's filter has too many rules; the tunnel's "
+                   "account deletes some"},
+    {"RULE_TOO_COSTLY", "the tunnel's filter takes too many flows; the "
+                        "tunnel's account makes its rules simpler"},
+    /* What stands in the way. */
     {"NIC_UNBOUND", "the source NIC is plugged in nowhere; its account starts "
                     "the VM"},
     {"NIC_MISSING", "the source NIC is not in the inventory; its account adds "

@@ -65,6 +65,26 @@ TEST(Told, TheOperatorAndTheOwnerOfBothEndsReadAll)
     EXPECT_EQ(as_told_to("acme", own), own);
 }
 
+/* What a tunnel's own account can mend by an edit is not the operator's. */
+TEST(Told, WhoMendsATunnelThatIsItselfWrong)
+{
+    const std::string of_others = plain_reason("NEW_CODE");
+    for (const char *code : {"NAME_INVALID",        "NOTE_TOO_LONG",
+                             "NOT_OWNER",           "PURPOSE_MISMATCH",
+                             "DUPLICATE_RESOURCE",  "ROLE_CONFLICT",
+                             "REGION_MISMATCH",     "SAME_NIC",
+                             "SAME_SUBNET",         "NIC_NOT_ALLOWED",
+                             "LB_NOT_TRANSIT",      "VNI_RANGE",
+                             "PACKET_LENGTH_RANGE", "PACKET_LENGTH_TOO_LARGE",
+                             "DUPLICATE_TUNNEL",    "TUNNEL_LIMIT",
+                             "RULE_NUMBER",         "RULE_ACTION",
+                             "RULE_PROTOCOL",       "RULE_CIDR",
+                             "RULE_PORT",           "RULE_ICMP",
+                             "RULE_LIMIT",          "RULE_TOO_COSTLY"}) {
+        EXPECT_NE(plain_reason(code), of_others) << code;
+    }
+}
+
 /* A tunnel of acme's to a collector of beta's that is gone. */
 TEST(Told, AListNamesNothingOfTheOtherAccounts)
 {

@@ -130,11 +130,17 @@ check_both_ends(const End &source, const End &destination,
     }
     if (source.vpc && destination.vpc &&
         source.vpc->region != destination.vpc->region) {
+        /* Where its end is, is each account's own affair. */
+        bool own = source.resource->account == destination.resource->account;
         problems->push_back({"REGION_MISMATCH", at,
-                             "the source is in region " +
-                                 quote(source.vpc->region) +
-                                 " and the destination is not: name a "
-                                 "destination in that region"});
+                             "the source is in " +
+                                 (own ? "region " + quote(source.vpc->region) +
+                                            " and the destination is not: "
+                                            "name a destination in that "
+                                            "region"
+                                      : "another region than the "
+                                        "destination: name a destination in "
+                                        "the source's region")});
     }
 }
 

@@ -322,6 +322,27 @@ TEST(CheckTunnel, RefusesEndsInTwoRegions)
                       "ROUTE_MISSING x.destination"}));
 }
 
+/* Each end is its own account's affair. */
+TEST(CheckTunnel, BetweenAccountsNamesNoRegion)
+{
+    for (const char *account : {"acme", "beta"}) {
+        World world = settled_world();
+        world.model.vpcs[world.id("vpcs", "vpc-a")].region = "far-away";
+        world.model.resources[world.id("mirror_resources", "beta/beta-dst")]
+            .account = account;
+        Problems problems;
+        check_tunnel(world.model, world.id("mirror_tunnels", "acme/web1-beta"),
+                     "x", &problems);
+        auto region = std::find_if(
+            problems.begin(), problems.end(),
+            [](const Problem &p) { return p.code == "REGION_MISMATCH"; });
+        ASSERT_NE(region, problems.end());
+        EXPECT_EQ(region->message.find("far-away") != std::string::npos,
+                  account == std::string("acme"))
+            << region->message;
+    }
+}
+
 TEST(CheckTunnel, RefusesADestinationThatIsNotEth0InAStandardVpc)
 {
     World world = resourceful_world();

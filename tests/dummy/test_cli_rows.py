@@ -177,6 +177,7 @@ class Generic(CliTest):
         for account, heard in [("acme", 1), ("beta", 0)]:
             result = self.run_cli("--account=" + account, "tunnel-list")
             self.assertEqual(result.err.count("UNREADABLE"), heard, result)
+            self.assertNotIn('with "set"', result.err)
         self.assertIn('warning: UNREADABLE: mirror_filters["acme/web"]'
                       ".inbound[100]: Mirror_Rule ",
                       self.run_cli("filter-list").err)

@@ -206,6 +206,24 @@ refer_to_own(const Scope &scope, const Tunnel &tunnel, const char *key)
     return id.value_or(Uuid{});
 }
 
+/* Whether the tunnel's filter is one that cannot be read, and the text under
+ * "filter" means it, by its name or as to_json() says it.  The tunnel keeps it
+ * then, so that it can still be disabled: without one it would mirror every
+ * frame. */
+bool
+keeps_unreadable_filter(const Scope &scope, const Tunnel &existing)
+{
+    auto row = existing.filter ? scope.edit->unreadable.find(*existing.filter)
+                               : scope.edit->unreadable.end();
+    if (row == scope.edit->unreadable.end()) {
+        return false;
+    }
+    std::string text = scope.fields->text("filter", "");
+    auto [account, name] = split_name(text, existing.account);
+    return text == existing.filter->to_string() ||
+           account + "/" + name == row->second.full_name();
+}
+
 /* The destination, which may be another account's.  Of what is another's
  * only destinations can be named; anything else is as good as not there. */
 Uuid
@@ -381,7 +399,9 @@ parse(const Scope &scope, const Tunnel *existing, Tunnel *value)
     fields->require("source");
     value->source = refer_to_own<Resource>(scope, *value, "source");
     value->destination = refer_to_destination(scope, *value);
-    if (fields->has("filter")) {
+    if (existing && keeps_unreadable_filter(scope, *existing)) {
+        value->filter = existing->filter;
+    } else if (fields->has("filter")) {
         value->filter = refer_to_own<Filter>(scope, *value, "filter");
     }
     verify_derived(scope, *value);

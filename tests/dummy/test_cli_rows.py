@@ -144,6 +144,16 @@ class Generic(CliTest):
         self.break_a_rule()
         self.assertEqual(self.json("tunnel-list")[0]["filter"], "web")
 
+    def test_a_tunnel_whose_filter_cannot_be_read_can_be_disabled(self):
+        """And keeps that filter: without one it would mirror every frame."""
+        self.break_a_rule()
+        before = self.rows("Mirror_Tunnel", "filter")
+        self.ok("--account=acme", "tunnel-set", "web1-ids", "enabled=false")
+        self.assertEqual(self.rows("Mirror_Tunnel", "filter", "enabled"),
+                         [[before[0][0], False]])
+        self.ok("tunnel-set", "acme/web1-ids", "filter=web", "vni=5")
+        self.assertEqual(self.rows("Mirror_Tunnel", "filter"), before)
+
     def test_a_filter_that_cannot_be_read_is_deleted_by_its_name(self):
         self.break_a_rule()
         line = self.refused("IN_USE", "filter-del", "acme/web")[0]

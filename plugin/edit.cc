@@ -365,12 +365,16 @@ peer_account(const Model &model, const Tunnel &tunnel)
 namespace {
 
 Event
-new_event(const EditContext &context, const std::string &kind,
-          const std::string &account, const std::string &object,
-          const std::string &event, const std::string &message)
+new_event(const Edit &edit, const EditContext &context,
+          const std::string &kind, const std::string &account,
+          const std::string &object, const std::string &event,
+          const std::string &message)
 {
     Event record;
-    record.time_ms = context.now_ms;
+    /* Rows have no order but that of their times: a millisecond apart, the
+     * events of one edit stay in the order of its commands. */
+    record.time_ms = sum_of_counts(context.now_ms,
+                                   static_cast<int64_t>(edit.events.size()));
     record.actor = context.own_account();
     record.account = account;
     record.kind = kind;
@@ -386,15 +390,16 @@ void
 record_event(Edit *edit, const EditContext &context, const Resource &resource,
              const std::string &event, const std::string &message)
 {
-    edit->events.push_back(new_event(context, "resource", resource.account,
-                                     resource.name, event, message));
+    edit->events.push_back(new_event(*edit, context, "resource",
+                                     resource.account, resource.name, event,
+                                     message));
 }
 
 void
 record_event(Edit *edit, const EditContext &context, const Filter &filter,
              const std::string &event, const std::string &message)
 {
-    edit->events.push_back(new_event(context, "filter", filter.account,
+    edit->events.push_back(new_event(*edit, context, "filter", filter.account,
                                      filter.name, event, message));
     edit->events.back().generation = filter.generation;
 }
@@ -403,7 +408,7 @@ void
 record_event(Edit *edit, const EditContext &context, const Tunnel &tunnel,
              const std::string &event, const std::string &message)
 {
-    edit->events.push_back(new_event(context, "tunnel", tunnel.account,
+    edit->events.push_back(new_event(*edit, context, "tunnel", tunnel.account,
                                      tunnel.name, event, message));
     edit->events.back().generation = tunnel.generation;
     edit->events.back().peer_account = peer_account(edit->model, tunnel);

@@ -203,8 +203,10 @@ run_event_list(ctl_context *ctx)
         }
     }
     std::sort(events.begin(), events.end(), [](auto &x, auto &y) {
-        return std::tie(x.time_ms, x.account, x.object, x.event) <
-               std::tie(y.time_ms, y.account, y.object, y.event);
+        return std::tie(x.time_ms, x.account, x.object, x.generation, x.event,
+                        x.message, x.actor) <
+               std::tie(y.time_ms, y.account, y.object, y.generation, y.event,
+                        y.message, y.actor);
     });
     Listing listing;
     listing.keys = {"time",   "actor", "account",    "peer_account", "kind",

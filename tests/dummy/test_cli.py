@@ -255,6 +255,23 @@ class Objects(CliTest):
                         "collector-list")
         self.assertEqual(out, [{"name": "coll", "address": "192.0.2.1"}])
 
+    def test_events_are_in_the_order_of_the_commands(self):
+        names = ["zoe", "amy", "mia", "bob", "eva", "dan"]
+        words = []
+        for name in names:
+            words += ["filter-add", name, "--"]
+        self.ok(*words[:-1])
+        self.assertEqual([e["object"] for e in self.json("event-list")],
+                         names)
+        self.apply()
+        self.ok("tunnel-add", "acme/asked", "source=web1-src",
+                "destination=beta/beta-ids", "--", "tunnel-accept",
+                "acme/asked")
+        for events in ([e["event"] for e in self.json("event-list")[-2:]],
+                       [line.split()[1] for line in self.json(
+                           "tunnel-show", "acme/asked")["events"]]):
+            self.assertEqual(events, ["requested", "accepted"])
+
     def test_problems_of_all_commands_are_reported_together(self):
         lines = self.refused(
             "NOT_FOUND", "vpc-add", "v1", "account=a", "region=r",

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "plugin/json_fields.h"
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
 
@@ -38,8 +39,17 @@ identify(const Scope &scope, T *value)
     } else {
         if constexpr (std::same_as<T, TransitConnect>) {
             if (!scope.fields->has("name")) {
-                value->name = scope.fields->text("vpc", "") + "-" +
-                              scope.fields->text("transit_vpc", "");
+                const std::string vpc = scope.fields->text("vpc", "");
+                const std::string transit =
+                    scope.fields->text("transit_vpc", "");
+                value->name = vpc + "-" + transit;
+                if (is_word(vpc) && is_word(transit) &&
+                    !is_word(value->name)) {
+                    scope.fields->problem("SYNTAX", "name",
+                                          "the names of its two VPCs are too "
+                                          "long to make one of: give it a "
+                                          "name of its own");
+                }
                 return scope.fields->has("vpc") &&
                        scope.fields->has("transit_vpc");
             }

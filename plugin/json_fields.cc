@@ -50,6 +50,13 @@ is_control(char c)
 
 } // namespace
 
+bool
+is_word(const std::string &text)
+{
+    return !text.empty() && text.size() <= WORD_BYTES_MAX &&
+           std::none_of(text.begin(), text.end(), is_control);
+}
+
 std::string
 path_key(const std::string &key)
 {
@@ -182,8 +189,7 @@ std::optional<std::string>
 Fields::word(const std::string &key)
 {
     auto value = text(key);
-    if (value && (value->empty() || value->size() > WORD_BYTES_MAX ||
-                  std::any_of(value->begin(), value->end(), is_control))) {
+    if (value && !is_word(*value)) {
         problem("SYNTAX", key,
                 quote(*value) + " is no such text: give 1 to 255 bytes "
                                 "without control characters");

@@ -24,6 +24,10 @@ namespace pm {
  * problem. */
 std::optional<nlohmann::json> parse_json(const std::string &text, Problems *);
 
+/* Whether it has 1 to 255 bytes without control characters, as every name that
+ * the database holds. */
+bool is_word(const std::string &text);
+
 /* A key as part of a path: as it is, or quoted if it is not a plain word. */
 std::string path_key(const std::string &key);
 /* The same for "NAME" or "ACCOUNT/NAME". */
@@ -48,7 +52,7 @@ public:
     /* Text is UTF-8 without NUL. */
     std::optional<std::string> text(const std::string &key);
     std::string text(const std::string &key, const std::string &otherwise);
-    /* As text(), and of 1 to 255 bytes without control characters. */
+    /* As text(), and is_word(). */
     std::optional<std::string> word(const std::string &key);
     /* As word(), and without '/', which parts an account from a name. */
     std::optional<std::string> account(const std::string &key);

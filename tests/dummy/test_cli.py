@@ -218,6 +218,17 @@ class DryRun(CliTest):
     def test_dry_run_exits_as_the_real_one_would(self):
         self.refused("NOT_FOUND", "--dry-run", "tunnel-del", "nothing")
 
+    def test_dry_run_refuses_a_name_that_the_database_would(self):
+        """A connect is called after its VPCs when it has no name."""
+        names = ["v" * 200, "w" * 200]
+        text = json.dumps({
+            "vpcs": [{"name": name, "account": "a", "region": "r",
+                      "kind": "transit"} for name in names],
+            "transit_connects": [{"vpc": names[0], "transit_vpc": names[1]}]})
+        for options in (["--dry-run"], []):
+            line, = self.refused("SYNTAX", *options, "apply", "-", text=text)
+            self.assertIn(": transit_connects[0].name: ", line)
+
     def test_dry_run_holds_for_generic_commands_and_init(self):
         before = self.contents()
         self.ok("--dry-run", "init")

@@ -143,7 +143,7 @@ prune(Edit *edit, const EditContext &context, const json &document)
             }
             for (const std::string &name : names) {
                 erase(edit, context, kind.key, name,
-                      std::string(kind.key) + "[" + path_name(name) + "]");
+                      std::string(kind.key) + "[" + path_key(name) + "]");
             }
         });
     }

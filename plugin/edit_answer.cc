@@ -45,7 +45,7 @@ is_request_shutting_down(const Edit &edit, const EditContext &context,
 std::string
 tunnel_path(const std::string &name)
 {
-    return "mirror_tunnels[" + path_name(name) + "]";
+    return "mirror_tunnels[" + path_key(name) + "]";
 }
 
 /* The tunnel whose request 'name' means, or nullopt after a problem. */

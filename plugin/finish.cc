@@ -225,7 +225,7 @@ private:
             check(after_, *named, &found);
         } else if (reach_.contains(id)) {
             const std::string path = std::string(KIND<T>.key) + "[" +
-                                     path_name(full_name(object)) + "]";
+                                     path_key(full_name(object)) + "]";
             Problems old;
             check(edit_->book.before, path, &old);
             check(after_, path, &found);

@@ -68,15 +68,6 @@ path_key(const std::string &key)
     return plain ? key : quote(key);
 }
 
-std::string
-path_name(const std::string &name)
-{
-    size_t slash = name.find('/');
-    return slash == std::string::npos ? path_key(name)
-                                      : path_key(name.substr(0, slash)) + "/" +
-                                            path_key(name.substr(slash + 1));
-}
-
 std::optional<std::string>
 element_text(const json &value, const std::string &path, Problems *problems)
 {

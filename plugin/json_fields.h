@@ -30,8 +30,6 @@ bool is_word(const std::string &text);
 
 /* A key as part of a path: as it is, or quoted if it is not a plain word. */
 std::string path_key(const std::string &key);
-/* The same for "NAME" or "ACCOUNT/NAME". */
-std::string path_name(const std::string &name);
 
 /* One JSON object, read key by key.
  *

@@ -222,7 +222,7 @@ class AccountsCases(TwoHosts):
             self.assertIn("rejected", self.ctl(account, "event-list"))
         self.assertEqual(
             self.refused("beta", "tunnel-accept", "acme/watch"),
-            [("NOT_FOUND", "mirror_tunnels[acme/watch]")])
+            [("NOT_FOUND", 'mirror_tunnels["acme/watch"]')])
 
     def test_a_request_is_deleted_by_the_requester_alone(self):
         self.request()

@@ -283,6 +283,12 @@ class Objects(CliTest):
                            "tunnel-show", "acme/asked")["events"]]):
             self.assertEqual(events, ["requested", "accepted"])
 
+    def test_a_path_names_an_object_alike_whatever_the_command(self):
+        for command in ("tunnel-show", "tunnel-accept", "tunnel-reject",
+                        "tunnel-del"):
+            line, = self.refused("NOT_FOUND", command, "acme/none")
+            self.assertIn(': mirror_tunnels["acme/none"]: ', line)
+
     def test_problems_of_all_commands_are_reported_together(self):
         lines = self.refused(
             "NOT_FOUND", "vpc-add", "v1", "account=a", "region=r",

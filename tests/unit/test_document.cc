@@ -432,7 +432,7 @@ TEST(Document, SaysThatCopiesBetweenAccountsCostFees)
     EXPECT_EQ(codes(edit.warnings), Codes{"NETWORK_FEES mirror_tunnels[2]"});
     edit = world.accept("beta", "acme/web1-beta");
     EXPECT_EQ(codes(edit.warnings),
-              Codes{"NETWORK_FEES mirror_tunnels[acme/web1-beta]"});
+              Codes{"NETWORK_FEES mirror_tunnels[\"acme/web1-beta\"]"});
 }
 
 TEST(Document, TakesTheOtherAccountBesideTheDestination)
@@ -547,7 +547,7 @@ TEST(Prune, RefusesToDeleteWhatIsInUse)
     doc["mirror_resources"].erase(3);
     Edit edit = world.apply(doc, "", true);
     ASSERT_EQ(codes(edit.problems),
-              Codes{"IN_USE mirror_resources[acme/col-dst]"});
+              Codes{"IN_USE mirror_resources[\"acme/col-dst\"]"});
     EXPECT_NE(edit.problems[0].message.find("\"web1-col\""),
               std::string::npos);
 }

@@ -554,11 +554,12 @@ TEST(Put, RefusesInventoryThatWouldBreakATunnelAndNamesIt)
     json nic = to_json(world.model, "network_interfaces",
                        world.id("network_interfaces", "ids"));
     nic["subnet"] = "sn-a";
-    EXPECT_EQ(codes(world.put_one("", "network_interfaces", nic).problems),
-              Codes{"SAME_SUBNET mirror_tunnels[acme/web1-ids].destination"});
+    EXPECT_EQ(
+        codes(world.put_one("", "network_interfaces", nic).problems),
+        Codes{"SAME_SUBNET mirror_tunnels[\"acme/web1-ids\"].destination"});
     nic["subnet"] = "sn-b";
     EXPECT_EQ(codes(world.put_one("", "network_interfaces", nic).problems),
-              Codes{"NOT_OWNER mirror_resources[acme/ids-dst].target"});
+              Codes{"NOT_OWNER mirror_resources[\"acme/ids-dst\"].target"});
 }
 
 TEST(Put, DoesNotBlameAnEditForWhatWasWrongBefore)
@@ -623,7 +624,7 @@ TEST(Lifecycle, NobodyElseAcceptsOrRejects)
 {
     World world = settled_world();
     const Codes not_acceptor{"NOT_ACCEPTOR mirror_tunnels[web1-beta]"};
-    const Codes not_found{"NOT_FOUND mirror_tunnels[acme/web1-beta]"};
+    const Codes not_found{"NOT_FOUND mirror_tunnels[\"acme/web1-beta\"]"};
     EXPECT_EQ(codes(world.accept("acme", "web1-beta").problems), not_acceptor);
     EXPECT_EQ(codes(world.reject("acme", "web1-beta").problems), not_acceptor);
     EXPECT_EQ(codes(world.accept("gamma", "acme/web1-beta").problems),
@@ -649,7 +650,7 @@ TEST(Lifecycle, AnOlderRequestIsNotAccepted)
               Codes());
     EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 2);
     EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 1).problems),
-              Codes{"STALE_REQUEST mirror_tunnels[acme/web1-beta]"});
+              Codes{"STALE_REQUEST mirror_tunnels[\"acme/web1-beta\"]"});
     EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 2).problems),
               Codes());
 }
@@ -662,7 +663,8 @@ TEST(Lifecycle, AcceptingChecksAgain)
     Edit edit = world.accept("beta", "acme/web1-beta");
     EXPECT_EQ(
         codes(edit.problems),
-        Codes{"REGION_MISMATCH mirror_tunnels[acme/web1-beta].destination"});
+        Codes{
+            "REGION_MISMATCH mirror_tunnels[\"acme/web1-beta\"].destination"});
     EXPECT_FALSE(world.tunnel("acme/web1-beta")->accepted);
 }
 
@@ -750,7 +752,7 @@ TEST(Lifecycle, DeletingATunnelThatIsShuttingDownSucceeds)
             world.erase_one("gamma", "mirror_tunnels", "acme/gone").problems),
         Codes{"NOT_FOUND x"});
     EXPECT_EQ(codes(world.accept("beta", "acme/gone").problems),
-              Codes{"INVALID_STATE mirror_tunnels[acme/gone]"});
+              Codes{"INVALID_STATE mirror_tunnels[\"acme/gone\"]"});
 }
 
 TEST(Lifecycle, DeletingADestinationRejectsTheRequestsThatWait)

@@ -95,7 +95,8 @@ TEST(NetworkEdit, RefusesToAcceptWithoutPeering)
     world.erase_one("", "peerings", "a-to-b");
     EXPECT_EQ(
         codes(world.accept("beta", "acme/web1-beta").problems),
-        Codes{"PEERING_MISSING mirror_tunnels[acme/web1-beta].destination"});
+        Codes{
+            "PEERING_MISSING mirror_tunnels[\"acme/web1-beta\"].destination"});
     EXPECT_FALSE(world.tunnel("acme/web1-beta")->accepted);
     world.put_one("", "peerings", a_to_b());
     EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta").problems), Codes());

@@ -12,6 +12,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "plugin/json_fields.h"
+
 namespace pm::ctl {
 
 namespace {
@@ -143,6 +145,11 @@ parse_option(Settings *settings, int c)
         if (argument.find('/') != std::string::npos) {
             usage_error("--account has a '/', which parts an account from a "
                         "name: " +
+                        quote(argument));
+        }
+        if (!is_word(argument)) {
+            usage_error("--account is 1 to 255 bytes without control "
+                        "characters, not " +
                         quote(argument));
         }
         settings->account = argument;

@@ -20,6 +20,8 @@ class Usage(CliTest):
                      ["--wait=forever", "sync"], ["--timeout=0", "show"],
                      ["--account=", "tunnel-list"],
                      ["--account=a/b", "tunnel-list"],
+                     ["--account=a\nb", "tunnel-list"],
+                     ["--account=" + 256 * "a", "tunnel-list"],
                      ["tunnel-add", "web1", "source"],
                      ["tunnel-add", "web1", "vni=1", "vni=2"],
                      ["rule-add", "web", "sideways", "1", "accept"],

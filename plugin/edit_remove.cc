@@ -256,7 +256,9 @@ remove_object(Edit *edit, const EditContext &context, const Uuid &id,
     if constexpr (std::same_as<T, Tunnel>) {
         bool requester =
             context.is_operator() || object.account == context.own_account();
-        if (!requester && !is_accepted(edit->model, object)) {
+        /* What this very edit accepts waited all the same. */
+        const Tunnel *before = find(edit->book.before.tunnels, id);
+        if (!requester && before && !is_accepted(edit->book.before, *before)) {
             edit->problems.push_back(
                 {"ACCEPT_OR_REJECT_ONLY", path,
                  "the request waits for you: accept or reject it"});

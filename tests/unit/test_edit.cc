@@ -633,6 +633,22 @@ TEST(Lifecycle, NobodyElseAcceptsOrRejects)
               not_found);
 }
 
+/* As it stood before the edit: accepting it first makes no difference. */
+TEST(Lifecycle, TheAcceptorDoesNotDeleteWhatWaitsEvenIfTheEditAcceptsIt)
+{
+    World world = settled_world();
+    auto accept_and_delete = [](Edit *edit, const EditContext &who) {
+        accept_tunnel(edit, who, "acme/web1-beta", std::nullopt);
+        erase(edit, who, "mirror_tunnels", "acme/web1-beta", "x");
+    };
+    EXPECT_EQ(codes(world.command("beta", accept_and_delete).problems),
+              Codes{"ACCEPT_OR_REJECT_ONLY x"});
+    EXPECT_EQ(codes(world.accept("beta", "web1-beta").problems), Codes());
+    EXPECT_EQ(codes(world.erase_one("beta", "mirror_tunnels", "acme/web1-beta")
+                        .problems),
+              Codes());
+}
+
 TEST(Lifecycle, WhatDoesNotWaitIsNotAcceptedOrRejected)
 {
     World world = settled_world();

@@ -307,10 +307,13 @@ explain(const Uuid &id, Direction direction, const TraceFrame &frame,
     if (tunnel) {
         add_line(&text, "vni", std::to_string(tunnel->vni));
     }
+    /* Where nothing is sent the path is not known, which could cut more. */
+    auto kept = desire.effective_packet_length;
+    if (!kept && tunnel) {
+        kept = configured_packet_length(desired.model(), *tunnel);
+    }
     add_line(&text, "kept",
-             desire.effective_packet_length
-                 ? std::to_string(*desire.effective_packet_length) + " bytes"
-                 : "the whole frame");
+             kept ? std::to_string(*kept) + " bytes" : "the whole frame");
     return text;
 }
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "plugin/explain.h"
+#include "tests/unit/host.h"
 
 using namespace pm;
 
@@ -63,6 +64,21 @@ TEST(ReadTrace, KnowsTheLoopGuard)
                            "0x6d72500000700000\n    drop\n",
                            7)
                     .is_own_copy);
+}
+
+TEST(Explain, SaysOfADisabledTunnelToWhatItWouldCut)
+{
+    Host host;
+    host.add_source(0);
+    host.add_collector(0);
+    Uuid id = host.add_tunnel(0, 0, 0);
+    host.model.tunnels[id].enabled = false;
+    host.model.tunnels[id].packet_length = 128;
+    host.feed();
+    EXPECT_NE(
+        explain(id, Direction::Inbound, {}, std::nullopt, host.desired, {})
+            .find("\nkept: 128 bytes\n"),
+        std::string::npos);
 }
 
 TEST(ReadTrace, OfJunkSaysNothing)

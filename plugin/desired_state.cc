@@ -350,17 +350,19 @@ DesiredState::set_switch(const SwitchFacts &facts)
     };
     if (facts.settings != before.settings) {
         if (facts.settings.chassis != before.settings.chassis) {
-            /* Another name: other status rows are ours. */
-            ModelDelta statuses;
-            Model only;
-            only.tunnel_statuses = model_.tunnel_statuses;
-            only.filter_statuses = model_.filter_statuses;
-            statuses = diff(Model{}, only);
+            /* Another name: other status rows are ours.  The model is without
+             * them meanwhile, since a row that it has already is passed
+             * over. */
+            Model rows;
+            rows.tunnel_statuses = std::exchange(model_.tunnel_statuses, {});
+            rows.filter_statuses = std::exchange(model_.filter_statuses, {});
             own_statuses_.clear();
             own_filter_statuses_.clear();
             handles_ = {};
             foreign_statuses_.clear();
-            apply_statuses(statuses);
+            apply_statuses(diff(Model{}, rows));
+            model_.tunnel_statuses = std::move(rows.tunnel_statuses);
+            model_.filter_statuses = std::move(rows.filter_statuses);
         }
         for (const auto &[id, tunnel] : model_.tunnels) {
             dirty_.insert(id);

@@ -337,6 +337,22 @@ TEST_F(OneTunnel, KeepsItsFlowsWhenItTakesTheNumberOfOneThatGoes)
     EXPECT_TRUE(host.desire(other).egress);
 }
 
+TEST_F(OneTunnel, OfAHypervisorRenamedAndNamedBackHasItsRowsAgain)
+{
+    const Uuid row = *host.desired.status_row_of(tunnel);
+    host.facts.settings.chassis = "hv2";
+    show(true);
+    EXPECT_FALSE(host.desired.status_of(tunnel));
+    EXPECT_FALSE(host.desired.filter_status_of(filter));
+    EXPECT_EQ(host.desired.foreign_statuses_of(tunnel), std::set{row});
+    host.facts.settings.chassis = "hv1";
+    show(true);
+    EXPECT_TRUE(host.desired.status_of(tunnel));
+    EXPECT_TRUE(host.desired.filter_status_of(filter));
+    EXPECT_TRUE(host.desired.foreign_statuses_of(tunnel).empty());
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
 TEST_F(OneTunnel, NumbersAreTheLeastThatAreFreeAndNotSeenOnTheSwitch)
 {
     std::vector<Uuid> tunnels = {tunnel};

@@ -26,6 +26,8 @@ libpmcore_la_SOURCES = \
 	plugin/desired_state.h \
 	plugin/document.cc \
 	plugin/document.h \
+	plugin/dump_text.cc \
+	plugin/dump_text.h \
 	plugin/edit.cc \
 	plugin/edit.h \
 	plugin/edit_answer.cc \

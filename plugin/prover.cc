@@ -1,9 +1,11 @@
 #include "plugin/prover.h"
 
+#include <set>
 #include <sstream>
 #include <utility>
 
 #include "ovsdb/ovs_c.h"
+#include "plugin/dump_text.h"
 
 VLOG_DEFINE_THIS_MODULE(prover);
 
@@ -73,37 +75,21 @@ Prover::ask_dumps()
     }
 }
 
-namespace {
-
-/* Whether a line of a datapath dump sends such copies: "ipv4(src=S,dst=D...)
- * ... vni=0xV" of a userspace tnl_push, or "tunnel(tun_id=0xV,src=S,dst=D" of
- * the kernel's set action. */
-bool
-is_sent_by(const std::string &line, const EgressSpec &spec)
-{
-    std::ostringstream vni;
-    vni << "=0x" << std::hex << spec.vni;
-    std::string outer = "src=" + spec.source.to_string() +
-                        ",dst=" + spec.destination.to_string();
-    return line.find(outer) != std::string::npos &&
-           (line.find("vni" + vni.str()) != std::string::npos ||
-            line.find("tun_id" + vni.str()) != std::string::npos);
-}
-
-} // namespace
-
 /* Whether a dump has a flow that sends to one of the stopped tunnels. */
 bool
 Prover::copies_left(const std::string &dump) const
 {
+    std::set<TunnelSend> stopped;
+    for (const auto &[number, tunnel] : subject_.stopped) {
+        for (const EgressSpec &spec : tunnel.specs) {
+            stopped.merge(sends_of(spec));
+        }
+    }
     std::istringstream lines(dump);
-    std::string line;
-    while (std::getline(lines, line)) {
-        for (const auto &[number, stopped] : subject_.stopped) {
-            for (const EgressSpec &spec : stopped.specs) {
-                if (is_sent_by(line, spec)) {
-                    return true;
-                }
+    for (std::string line; std::getline(lines, line);) {
+        for (const TunnelSend &send : sends_of(line)) {
+            if (stopped.count(send)) {
+                return true;
             }
         }
     }

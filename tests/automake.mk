@@ -30,6 +30,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_delivery.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
+	tests/unit/test_dump_text.cc \
 	tests/unit/test_edit.cc \
 	tests/unit/test_edit_conflict.cc \
 	tests/unit/test_explain.cc \

@@ -61,7 +61,7 @@ connects_between(const Model &model, const Uuid &vpc, const Uuid &transit)
 /* Where the copies are to go: host prefixes of the addresses, or the whole
  * subnet of an end whose addresses nobody told. */
 std::vector<Cidr>
-targets_of(const End &destination)
+targets_of(const End &source, const End &destination, Delivery delivery)
 {
     std::vector<Cidr> targets;
     auto add = [&](const IpAddress &address) {
@@ -72,7 +72,11 @@ targets_of(const End &destination)
             add(member.address);
         }
     } else if (destination.nic && !destination.nic->addresses.empty()) {
-        add(destination.nic->addresses.front());
+        const std::vector<IpAddress> &addresses = destination.nic->addresses;
+        auto pair = delivery == Delivery::Vpc && source.nic
+                        ? outer_addresses(*source.nic, addresses)
+                        : std::nullopt;
+        add(pair ? pair->second : addresses.front());
     }
     if (targets.empty() && destination.subnet) {
         targets.push_back(destination.subnet->cidr);
@@ -302,8 +306,9 @@ ask_network(const Model &model, const Tunnel &tunnel,
     answers.conditions[is_connect ? "TransitConnect" : "Peering"] =
         ask_crossing(crossings, is_connect, words);
     answers.conditions["Route"] =
-        ask_route(*source.subnet, targets_of(destination), crossings,
-                  is_connect, words, &answers.crossing);
+        ask_route(*source.subnet,
+                  targets_of(source, destination, delivery_of(model, tunnel)),
+                  crossings, is_connect, words, &answers.crossing);
     return answers;
 }
 
@@ -344,15 +349,43 @@ delivery_of(const Model &model, const Tunnel &tunnel)
                                                       : Delivery::Underlay;
 }
 
+std::optional<std::pair<IpAddress, IpAddress>>
+outer_addresses(const Nic &source, const std::vector<IpAddress> &receiver)
+{
+    for (const IpAddress &to : receiver) {
+        for (const IpAddress &from : source.addresses) {
+            if (from.is_v6 == to.is_v6) {
+                return std::pair(from, to);
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<IpAddress>
 outer_source_by_inventory(const Model &model, const Tunnel &tunnel)
 {
     const End source = resolve_end(model, tunnel.source);
+    const End destination = resolve_end(model, tunnel.destination);
     if (delivery_of(model, tunnel) != Delivery::Vpc || !source.nic ||
         source.nic->addresses.empty()) {
         return std::nullopt;
     }
-    return source.nic->addresses.front();
+    std::vector<IpAddress> receivers;
+    if (destination.nic) {
+        receivers = destination.nic->addresses;
+    } else if (destination.load_balancer) {
+        for (const auto &member : destination.load_balancer->members) {
+            if (member.up) {
+                receivers.push_back(member.address);
+            }
+        }
+    }
+    if (receivers.empty()) {
+        return source.nic->addresses.front();
+    }
+    auto pair = outer_addresses(*source.nic, receivers);
+    return pair ? std::optional(pair->first) : std::nullopt;
 }
 
 } // namespace pm

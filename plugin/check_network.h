@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "plugin/check.h"
 #include "plugin/model.h"
@@ -67,8 +68,14 @@ void check_network(const Model &, const Uuid &, const std::string &path,
  * in the tenant's network where the destination is in a VPC. */
 Delivery delivery_of(const Model &, const Tunnel &);
 
+/* Outer source and destination of copies in a tenant's network: the
+ * receiver's first address of an IP version that the source NIC has too. */
+std::optional<std::pair<IpAddress, IpAddress>>
+outer_addresses(const Nic &source, const std::vector<IpAddress> &receiver);
+
 /* Where the copies come from, as far as the inventory says: with delivery
- * through the VPC from the source NIC's first address. */
+ * through the VPC from that address of the source NIC; from its first while
+ * the inventory has no address of a receiver. */
 std::optional<IpAddress> outer_source_by_inventory(const Model &,
                                                    const Tunnel &);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "flows/balance.h"
+#include "plugin/check_network.h"
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
 #include "plugin/value_of.h"
@@ -58,19 +59,12 @@ DesiredState::add_way(const End &source,
                     "the inventory has no address of the destination NIC; "
                     "add it");
     }
-    for (const IpAddress &to : addresses) {
-        const auto &own = source.nic->addresses;
-        auto from =
-            std::find_if(own.begin(), own.end(), [&](const IpAddress &ip) {
-                return ip.is_v6 == to.is_v6;
-            });
-        if (from == own.end()) {
-            continue;
-        }
+    if (auto pair = outer_addresses(*source.nic, addresses)) {
+        const auto &[from, to] = *pair;
         /* Without a router both sit on one segment. */
         const Subnet *subnet = source.subnet;
         bool routed = subnet && (subnet->gateway || subnet->gateway_mac);
-        Draft draft{{*from, to,
+        Draft draft{{from, to,
                      nic_mac(routed ? subnet->gateway_mac.value_or("") : mac),
                      desire->site->to_string()},
                     routed ? subnet->gateway : to,

@@ -449,6 +449,36 @@ TEST_F(Network, KnowsTheOuterSourceOfDeliveryThroughTheVpcOnly)
     EXPECT_EQ(outer_source_by_inventory(model, tunnel), std::nullopt);
 }
 
+TEST_F(Network, AsksOfTheAddressesThatTheCopiesBear)
+{
+    model.nics[NIC_A].addresses = {address("fd00:a::5")};
+    model.nics[NIC_B].addresses = {address("10.2.0.5"), address("fd00:b::5")};
+    EXPECT_EQ(ask("Route"), "False ROUTE_MISSING");
+    auto &routes = model.subnets[SUBNET_A].routes;
+    routes = {{cidr("fd00:b::/64"), "a-to-b"}};
+    EXPECT_EQ(ask("Route"), "True");
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("fd00:a::5"));
+    /* The host's own way is to the first, whatever the source has. */
+    tunnel.delivery = Delivery::Underlay;
+    EXPECT_EQ(ask("Route"), "False ROUTE_MISSING");
+}
+
+TEST_F(Network, TheOuterSourceIsOfTheReceiversIpVersion)
+{
+    model.nics[NIC_A].addresses = {address("10.1.0.5"), address("fd00:a::5")};
+    model.nics[NIC_B].addresses = {address("fd00:b::5")};
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("fd00:a::5"));
+    tunnel.destination = TO_LB;
+    auto &members = model.load_balancers[LB].members;
+    members = {{address("10.9.0.10"), false, std::nullopt},
+               {address("fd00:c::10"), true, std::nullopt}};
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("fd00:a::5"));
+    model.nics[NIC_A].addresses.pop_back();
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), std::nullopt);
+    members.clear();
+    EXPECT_EQ(outer_source_by_inventory(model, tunnel), address("10.1.0.5"));
+}
+
 /* ------------------------------------------------------------------------
  * What the words tell. */
 

@@ -11,9 +11,9 @@ namespace {
 /* Outer IP + UDP + VXLAN; the copied frame begins with its own Ethernet
  * header. */
 constexpr int ENCAP_BYTES_V4 = 36, ENCAP_BYTES_V6 = 56;
-/* Ethernet header and one VLAN tag: how much longer than its MTU a NIC's
+/* Ethernet header and two VLAN tags: how much longer than its MTU a NIC's
  * frame can be. */
-constexpr int FRAME_OVERHEAD = 18;
+constexpr int FRAME_OVERHEAD = 22;
 
 } // namespace
 

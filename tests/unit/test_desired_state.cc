@@ -537,6 +537,17 @@ TEST_F(OneTunnel, KeepsWhatFitsThePathOverIpv4AndIpv6)
     }
 }
 
+TEST_F(OneTunnel, IsCutWhereAFrameWithTwoTagsCanBeLonger)
+{
+    for (int length : {1517, 1521, 1522}) {
+        SCOPED_TRACE(length);
+        host.model.tunnels[tunnel].packet_length = length;
+        host.feed();
+        EXPECT_EQ(host.desire(tunnel).egress->max_len.has_value(),
+                  length < 1522);
+    }
+}
+
 TEST_F(OneTunnel, WhoseMirrorIsDeadSaysSoAndKeepsItsFlowsForWhenItLives)
 {
     auto flows = host.desired.flows();

@@ -103,12 +103,12 @@ def check_where(ground):
     """Only where a frame can be longer than what is kept is it cut."""
     rounds = ground.rounds
     with ground.traffic(256, 1):
-        for length, cuts in ((1517, True), (1518, False), (8900, False)):
+        for length, cuts in ((1521, True), (1522, False), (8900, False)):
             ground.mirror(packet_length=length)
             flows = "".join(ground.switch.flows("br-mirror"))
             found = re.findall(r"max_len=(\d+)", flows)
             if bool(found) != cuts:
                 raise WrongCopies(f"length {length} is cut to {found}")
-    rounds.remark("a NIC of MTU 1500 (1,518 bytes with Ethernet header and "
-                  "tag): length=1517 cuts, length=1518 and above, or none, "
-                  "is sent without truncation")
+    rounds.remark("a NIC of MTU 1500 (1,522 bytes with Ethernet header and "
+                  "two tags): length=1521 cuts, length=1522 and above, or "
+                  "none, is sent without truncation")

@@ -26,6 +26,16 @@ constexpr char AN_ADDRESS[] = "an IP address";
 constexpr char A_CIDR[] = "a CIDR with host bits zero";
 constexpr char A_PORT_RANGE[] = "a port or a range of ports";
 
+/* What copies come from, go to or pass by is one host's, or copies would go to
+ * a whole segment or to nobody. */
+void
+require_host(RowReader &r, const Column &column, const IpAddress &address)
+{
+    if (!address.is_of_a_host()) {
+        r.fail(column, address.to_string(), "the address of a host");
+    }
+}
+
 /* Shared by peerings and connects. */
 bool
 is_active(RowReader &r, const Column &state)
@@ -70,6 +80,7 @@ read(const pmrec_load_balancer_member *row, std::string *error)
     v.address = r.parse<IpAddress>(
         pmrec_load_balancer_member_col_address,
         r.text(pmrec_load_balancer_member_col_address), AN_ADDRESS);
+    require_host(r, pmrec_load_balancer_member_col_address, v.address);
     v.up = r.choice<bool>(pmrec_load_balancer_member_col_state,
                           {{"up", true}, {"down", false}});
     v.nic = r.optional_uuid(pmrec_load_balancer_member_col_network_interface);
@@ -164,6 +175,9 @@ read(const pmrec_subnet *row, std::string *error)
                            r.text(pmrec_subnet_col_cidr), A_CIDR);
     v.gateway =
         r.optional_parsed<IpAddress>(pmrec_subnet_col_gateway, AN_ADDRESS);
+    if (v.gateway) {
+        require_host(r, pmrec_subnet_col_gateway, *v.gateway);
+    }
     v.gateway_mac = r.optional_text(pmrec_subnet_col_gateway_mac);
     for (const auto &[to, via] : r.text_map(pmrec_subnet_col_routes)) {
         v.routes[r.parse<Cidr>(pmrec_subnet_col_routes, to, A_CIDR)] = via;
@@ -186,6 +200,9 @@ read(const pmrec_network_interface *row, std::string *error)
     v.mac = r.text(pmrec_network_interface_col_mac);
     v.addresses = r.parsed_set<IpAddress>(
         pmrec_network_interface_col_addresses, AN_ADDRESS);
+    for (const IpAddress &address : v.addresses) {
+        require_host(r, pmrec_network_interface_col_addresses, address);
+    }
     v.subnet = r.optional_uuid(pmrec_network_interface_col_subnet);
     v.mtu = r.optional_number<int>(pmrec_network_interface_col_mtu);
     v.account = r.optional_text(pmrec_network_interface_col_account);
@@ -221,10 +238,7 @@ read(const pmrec_collector *row, std::string *error)
     v.address =
         r.parse<IpAddress>(pmrec_collector_col_address,
                            r.text(pmrec_collector_col_address), AN_ADDRESS);
-    if (!v.address.is_of_a_host()) {
-        r.fail(pmrec_collector_col_address, v.address.to_string(),
-               "the address of a host");
-    }
+    require_host(r, pmrec_collector_col_address, v.address);
     v.account = r.optional_text(pmrec_collector_col_account);
     return r.result(std::move(v));
 }

@@ -345,9 +345,15 @@ class Objects(CliTest):
         self.assertEqual((after["packet_length"], after["filter"],
                           after["generation"]), (256, None, 2))
 
-    def test_a_collector_has_the_address_of_a_host(self):
+    def test_only_the_address_of_a_host_is_taken(self):
+        self.apply()
         for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "::", "ff02::1"):
             self.refused("SYNTAX", "collector-add", "coll", address)
+            self.refused("SYNTAX", "nic-set", "ids-eth0",
+                         "addresses=10.2.0.9," + address)
+            self.refused("SYNTAX", "subnet-set", "sn-a", "gateway=" + address)
+            self.refused("SYNTAX", "lb-add", "lb", "vpc=vpc-a",
+                         "members=" + address)
 
     def test_a_name_does_not_change(self):
         self.apply()

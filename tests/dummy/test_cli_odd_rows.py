@@ -123,6 +123,22 @@ class OddRows(CliTest):
         self.assertEqual(tunnel["mirrored_packets"]["inbound"], HUGE)
         self.assertEqual(tunnel["mirrored_bytes"]["inbound"], HUGE)
 
+    def test_an_address_that_no_host_has_is_none(self):
+        self.ok("vpc-add", "tvpc", "account=acme", "region=kr",
+                "kind=transit", "--", "lb-add", "lb", "vpc=tvpc",
+                "members=10.9.0.10")
+        for table, column in (("Load_Balancer_Member", "address"),
+                              ("Subnet", "gateway"),
+                              ("Network_Interface", "addresses"),
+                              ("Collector", "address")):
+            for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "ff02::1"):
+                with self.subTest((table, address)):
+                    self.db.transact(
+                        [self.update(table, **{column: address})])
+                    self.assertIn(f'column {column} has "{address}", which '
+                                  "is not the address of a host",
+                                  self.run_cli("tunnel-list").err)
+
     def test_what_has_the_highest_generation_can_still_be_changed(self):
         self.db.transact([self.update("Mirror_Tunnel", generation=HUGE),
                           self.update("Mirror_Filter", generation=HUGE)])

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <set>
 
 namespace pm {
@@ -11,9 +10,10 @@ namespace {
 
 constexpr uint8_t ICMP = 1, FRAGMENT = 44, ICMPV6 = 58;
 
-/* Pieces that one search looks at before it gives up, and rules past which
- * none is made. */
-constexpr int SEARCH_MAX = 20000;
+/* Pieces that one search looks at before it gives up, and all searches of a
+ * direction together: a tenant's filter must not hold up a hypervisor.  Rules
+ * past which no search is made. */
+constexpr int SEARCH_MAX = 20000, SEARCHES_MAX = 200000;
 constexpr size_t RULES_MAX = 1000;
 
 __extension__ typedef unsigned __int128 Number;
@@ -132,9 +132,11 @@ box_of(const Rule &rule, const Part &part)
 /* Whether 'box' lies within the union of others. */
 class Search {
 public:
-    /* Only those of 'boxes' before 'end', and not those 'left_out'. */
-    Search(const Boxes &boxes, size_t end, const std::set<size_t> &left_out)
-        : boxes_(boxes), end_(end), left_out_(left_out)
+    /* Only those of 'boxes' before 'end', and not those 'left_out'.  Takes
+     * its pieces off '*left', which may not be enough. */
+    Search(const Boxes &boxes, size_t end, const std::set<size_t> &left_out,
+           int *left)
+        : boxes_(boxes), end_(end), left_out_(left_out), left_(*left)
     {
     }
 
@@ -144,9 +146,11 @@ public:
 private:
     bool covered(Box box, size_t from)
     {
-        if (++looked_at_ > SEARCH_MAX) {
+        if (looked_at_ == SEARCH_MAX || !left_) {
             return false;
         }
+        looked_at_++;
+        left_--;
         size_t i = from;
         while (i < end_ && (left_out_.count(i) || !meets(boxes_[i], box))) {
             i++;
@@ -192,6 +196,7 @@ private:
     const Boxes &boxes_;
     size_t end_;
     const std::set<size_t> &left_out_;
+    int &left_;
     std::set<size_t> used_;
     int looked_at_ = 0;
 };
@@ -199,14 +204,26 @@ private:
 /* Every kind of packets of all rules. */
 using Space = std::array<Boxes, PARTS.size()>;
 
+Space
+space_of(const std::vector<Rule> &rules)
+{
+    Space space;
+    for (size_t p = 0; p < PARTS.size(); p++) {
+        for (const Rule &rule : rules) {
+            space[p].push_back(box_of(rule, PARTS[p]));
+        }
+    }
+    return space;
+}
+
 /* Whether the rules before rule 'i', without those 'left_out', leave it
  * nothing.  Adds to '*used' those that were needed. */
 bool
 is_shadowed(const Space &space, size_t i, const std::set<size_t> &left_out,
-            std::set<size_t> *used)
+            int *left, std::set<size_t> *used)
 {
     for (const Boxes &boxes : space) {
-        Search search(boxes, i, left_out);
+        Search search(boxes, i, left_out, left);
         if (boxes[i] && !search.covered(*boxes[i])) {
             return false;
         }
@@ -215,31 +232,48 @@ is_shadowed(const Space &space, size_t i, const std::set<size_t> &left_out,
     return true;
 }
 
+/* Whether rule 'j' alone leaves rule 'i' nothing. */
+bool
+is_within(const Space &space, size_t i, size_t j)
+{
+    return std::all_of(space.begin(), space.end(), [&](const Boxes &boxes) {
+        const std::optional<Box> &inner = boxes[i], &outer = boxes[j];
+        if (!inner || !outer) {
+            return !inner;
+        }
+        for (size_t side = 0; side < N_SIDES; side++) {
+            if ((*inner)[side].first < (*outer)[side].first ||
+                (*inner)[side].last > (*outer)[side].last) {
+                return false;
+            }
+        }
+        return true;
+    });
+}
+
 /* The few rules that shadow rule 'i', which some do. */
 std::set<size_t>
-shadows_of(const Space &space, size_t i)
+shadows_of(const Space &space, size_t i, int *left)
 {
-    std::set<size_t> all, left_out, used;
     for (size_t j = 0; j < i; j++) {
-        all.insert(j);
-    }
-    for (size_t j = 0; j < i; j++) {
-        /* One alone, if there is one. */
-        std::set<size_t> others = all;
-        others.erase(j);
-        if (is_shadowed(space, i, others, &used)) {
+        if (is_within(space, i, j)) {
             return {j};
         }
     }
-    used.clear();
-    is_shadowed(space, i, left_out, &used);
+    /* What one search came by once it comes by again, whatever is left. */
+    int enough = static_cast<int>(PARTS.size()) * SEARCH_MAX;
+    std::set<size_t> left_out, used;
+    is_shadowed(space, i, left_out, &enough, &used);
     std::set<size_t> needed = used;
-    std::set_difference(all.begin(), all.end(), used.begin(), used.end(),
-                        std::inserter(left_out, left_out.end()));
+    for (size_t j = 0; j < i; j++) {
+        if (!used.count(j)) {
+            left_out.insert(j);
+        }
+    }
     for (size_t j : used) {
         std::set<size_t> ignored;
         left_out.insert(j);
-        if (is_shadowed(space, i, left_out, &ignored)) {
+        if (is_shadowed(space, i, left_out, left, &ignored)) {
             needed.erase(j);
         } else {
             left_out.erase(j);
@@ -248,17 +282,10 @@ shadows_of(const Space &space, size_t i)
     return needed;
 }
 
-} // namespace
-
 std::vector<RuleFate>
-rule_fates(const std::vector<Rule> &rules)
+fates_in(const Space &space, const std::vector<Rule> &rules)
 {
-    Space space;
-    for (size_t p = 0; p < PARTS.size(); p++) {
-        for (const Rule &rule : rules) {
-            space[p].push_back(box_of(rule, PARTS[p]));
-        }
-    }
+    int left = SEARCHES_MAX;
     std::vector<RuleFate> fates(rules.size());
     for (size_t i = 0; i < rules.size(); i++) {
         fates[i].number = rules[i].number;
@@ -268,18 +295,39 @@ rule_fates(const std::vector<Rule> &rules)
         bool matches_anything = false;
         for (size_t p = 0; p < PARTS.size(); p++) {
             const std::set<size_t> none;
-            Search search(space[p], i, none);
+            Search search(space[p], i, none, &left);
             const std::optional<Box> &box = space[p][i];
             matches_anything |= box.has_value();
             fates[i].live.*PARTS[p].member = box && !search.covered(*box);
         }
-        if (!fates[i].live.any() && matches_anything) {
-            for (size_t j : shadows_of(space, i)) {
-                fates[i].shadowed_by.push_back(rules[j].number);
+        fates[i].shadowed = !fates[i].live.any() && matches_anything;
+    }
+    return fates;
+}
+
+} // namespace
+
+std::vector<RuleFate>
+rule_fates(const std::vector<Rule> &rules)
+{
+    return fates_in(space_of(rules), rules);
+}
+
+std::map<int, std::vector<int>>
+rule_shadows(const std::vector<Rule> &rules)
+{
+    const Space space = space_of(rules);
+    const std::vector<RuleFate> fates = fates_in(space, rules);
+    int left = SEARCHES_MAX;
+    std::map<int, std::vector<int>> shadows;
+    for (size_t i = 0; i < rules.size(); i++) {
+        if (fates[i].shadowed) {
+            for (size_t j : shadows_of(space, i, &left)) {
+                shadows[rules[i].number].push_back(rules[j].number);
             }
         }
     }
-    return fates;
+    return shadows;
 }
 
 } // namespace pm

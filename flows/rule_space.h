@@ -7,6 +7,7 @@
 #ifndef FLOWS_RULE_SPACE_H
 #define FLOWS_RULE_SPACE_H 1
 
+#include <map>
 #include <vector>
 
 #include "plugin/model.h"
@@ -28,16 +29,22 @@ struct RuleFate {
     int number = 0; /* The rule's. */
     /* Where there may be a packet that the rule decides. */
     RuleParts live;
-    /* When there is none: the rules that take them all, by number. */
-    std::vector<int> shadowed_by;
+    /* There is none, since earlier rules take them all. */
+    bool shadowed = false;
 
     auto operator<=>(const RuleFate &) const = default;
 };
 
 /* Returns the fate of each of one direction's 'rules', which are sorted by
  * number.  What it says to be dead is dead.  It gives up after a bounded
- * search, so that in contrived sets a dead part may be taken to be live. */
+ * search, of each rule and of the direction, so that in contrived sets a dead
+ * part may be taken to be live. */
 std::vector<RuleFate> rule_fates(const std::vector<Rule> &rules);
+
+/* Names, for those who read it, the rules that shadow each one that is
+ * shadowed, by number.  They do so together; where that takes a long search
+ * they may be more than need be. */
+std::map<int, std::vector<int>> rule_shadows(const std::vector<Rule> &rules);
 
 } // namespace pm
 

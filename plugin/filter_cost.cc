@@ -21,11 +21,14 @@ list_of(const std::vector<int> &numbers)
 
 } // namespace
 
-std::string
-RuleCost::warning() const
+std::map<int, std::string>
+shadow_notes(const std::vector<Rule> &rules)
 {
-    return shadowed_by.empty() ? ""
-                               : "RULE_SHADOWED by " + list_of(shadowed_by);
+    std::map<int, std::string> notes;
+    for (const auto &[number, by] : rule_shadows(rules)) {
+        notes[number] = "RULE_SHADOWED by " + list_of(by);
+    }
+    return notes;
 }
 
 FilterCost
@@ -39,8 +42,7 @@ filter_cost(const Filter &filter)
         std::vector<RuleFate> fates = rule_fates(rules);
         for (size_t i = 0; i < rules.size(); i++) {
             costs.push_back({rules[i].number,
-                             rule_matches(rules[i], fates[i].live).size(),
-                             fates[i].shadowed_by});
+                             rule_matches(rules[i], fates[i].live).size()});
             cost.flows += costs.back().flows;
             cost.cross_product += cross_product_size(rules[i]);
         }
@@ -94,16 +96,14 @@ shadow_warnings(const Filter &filter, const std::string &path)
 {
     Problems warnings;
     for (Direction direction : DIRECTIONS) {
-        for (const RuleFate &fate : rule_fates(filter.rules(direction))) {
-            if (!fate.shadowed_by.empty()) {
-                std::string by = list_of(fate.shadowed_by);
-                warnings.push_back(
-                    {"RULE_SHADOWED", join_path(path, to_string(direction)),
-                     "rule " + std::to_string(fate.number) +
-                         " is shadowed by " + by +
-                         ", can never decide and is not installed: give it a "
-                         "lower number, or remove it"});
-            }
+        for (const auto &[number, by] :
+             rule_shadows(filter.rules(direction))) {
+            warnings.push_back(
+                {"RULE_SHADOWED", join_path(path, to_string(direction)),
+                 "rule " + std::to_string(number) + " is shadowed by " +
+                     list_of(by) +
+                     ", can never decide and is not installed: give it a "
+                     "lower number, or remove it"});
         }
     }
     return warnings;

@@ -2,6 +2,7 @@
 #ifndef PLUGIN_FILTER_COST_H
 #define PLUGIN_FILTER_COST_H 1
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,6 @@ namespace pm {
 struct RuleCost {
     int number = 0;
     size_t flows = 0;
-    /* The rules that leave this one nothing to decide; it is not installed
-     * then. */
-    std::vector<int> shadowed_by;
-
-    /* "RULE_SHADOWED by 100, 200", or "". */
-    std::string warning() const;
 
     auto operator<=>(const RuleCost &) const = default;
 };
@@ -43,7 +38,11 @@ FilterCost filter_cost(const Filter &);
 void check_filter_cost(const Filter &, const Limits &, const std::string &path,
                        Problems *);
 
-/* One RULE_SHADOWED for each rule that can never decide. */
+/* "RULE_SHADOWED by 100, 200" of each of one direction's rules that can never
+ * decide, by number. */
+std::map<int, std::string> shadow_notes(const std::vector<Rule> &);
+
+/* The same as warnings of the whole filter. */
 Problems shadow_warnings(const Filter &, const std::string &path);
 
 } // namespace pm

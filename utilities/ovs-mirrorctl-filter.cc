@@ -29,15 +29,17 @@ hits_of(const Model &model, const Uuid &filter, Direction direction)
 /* One rule with what is known of it beside its own fields. */
 ordered_json
 rule_json(ordered_json rule, Direction direction, const RuleCost &cost,
-          const std::map<int, int64_t> &hits)
+          const std::map<int, int64_t> &hits,
+          const std::map<int, std::string> &shadows)
 {
     auto count = hits.find(cost.number);
     rule["direction"] = to_string(direction);
     rule["hits"] =
         count == hits.end() ? ordered_json() : ordered_json(count->second);
     rule["flows"] = cost.flows;
-    rule["warning"] =
-        cost.warning().empty() ? ordered_json() : ordered_json(cost.warning());
+    auto shadow = shadows.find(cost.number);
+    rule["warning"] = shadow == shadows.end() ? ordered_json()
+                                              : ordered_json(shadow->second);
     return rule;
 }
 
@@ -56,15 +58,17 @@ rules_of(const Attempt &a, const Uuid &filter)
         "SOURCE",    "SOURCE PORT", "DESTINATION", "DESTINATION PORT",
         "ICMP",      "HITS",        "FLOWS",       "WARNING",
         "NOTE"};
-    FilterCost cost = filter_cost(*find(a.edit.model.filters, filter));
+    const Filter &f = *find(a.edit.model.filters, filter);
+    FilterCost cost = filter_cost(f);
     ordered_json object = to_json(a.edit.model, "mirror_filters", filter);
     for (Direction direction : DIRECTIONS) {
         auto hits = hits_of(a.edit.model, filter, direction);
+        auto shadows = shadow_notes(f.rules(direction));
         size_t i = 0;
         for (const ordered_json &plain :
              object.value(to_string(direction), ordered_json::array())) {
-            ordered_json rule =
-                rule_json(plain, direction, cost.rules(direction)[i++], hits);
+            ordered_json rule = rule_json(
+                plain, direction, cost.rules(direction)[i++], hits, shadows);
             auto text = [&](const char *key) {
                 return cell_text(rule.value(key, ordered_json()));
             };

@@ -36,7 +36,10 @@ using Numbers = std::vector<int>;
 Numbers
 last_shadowed_by(const std::vector<Rule> &rules)
 {
-    return rule_fates(rules).back().shadowed_by;
+    auto shadows = rule_shadows(rules);
+    EXPECT_EQ(rule_fates(rules).back().shadowed,
+              shadows.count(rules.back().number) > 0);
+    return shadows[rules.back().number];
 }
 
 } // namespace
@@ -120,14 +123,14 @@ TEST(RuleSpace, WhatIsShadowedNeverDecides)
         std::vector<Rule> rules = random_rules(&dice, dice.one_in(9) ? 60 : 8);
         std::map<int, RuleFate> fates;
         for (const RuleFate &fate : rule_fates(rules)) {
-            shadowed += !fate.shadowed_by.empty();
+            shadowed += fate.shadowed;
             fates[fate.number] = fate;
         }
         for (int j = 0; j < 100; j++) {
             Packet packet = random_packet(&dice);
             int number = first_match(rules, packet);
             if (number) {
-                ASSERT_EQ(fates[number].shadowed_by, Numbers{})
+                ASSERT_FALSE(fates[number].shadowed)
                     << to_string(packet) << "\n"
                     << to_string(rules[number - 1]);
             }
@@ -142,18 +145,53 @@ TEST(RuleSpace, WhatIsShadowedIsSoByThoseNamedAlone)
     int several = 0;
     for (int i = 0; i < 3000; i++) {
         std::vector<Rule> rules = random_rules(&dice, 12);
-        for (const RuleFate &fate : rule_fates(rules)) {
-            if (fate.shadowed_by.empty()) {
-                continue;
-            }
+        for (const auto &[number, shadows] : rule_shadows(rules)) {
             std::vector<Rule> few;
-            for (int number : fate.shadowed_by) {
-                few.push_back(rules[number - 1]);
+            for (int shadow : shadows) {
+                few.push_back(rules[shadow - 1]);
             }
-            few.push_back(rules[fate.number - 1]);
-            EXPECT_EQ(last_shadowed_by(few), fate.shadowed_by);
-            several += fate.shadowed_by.size() > 1;
+            few.push_back(rules[number - 1]);
+            EXPECT_EQ(last_shadowed_by(few), shadows);
+            several += shadows.size() > 1;
         }
     }
     EXPECT_GT(several, 20);
+}
+
+/* Rules that cut the space into so many pieces that a search of each of the
+ * others is long. */
+TEST(RuleSpace, AHostileFilterIsSearchedSoFarAndNoFurther)
+{
+    std::vector<Rule> rules;
+    auto add = [&](const char *source, const char *destination,
+                   const char *source_port, const std::string &port) {
+        int number = static_cast<int>(rules.size()) + 1;
+        rules.push_back(rule(number, Accept, "tcp", source, port));
+        if (*destination != '-') {
+            rules.back().destination = Cidr::parse(destination);
+        }
+        if (*source_port != '-') {
+            rules.back().source_port = PortRange::parse(source_port);
+        }
+    };
+    for (int i = 0; i < 8; i++) {
+        std::string port = std::to_string(1000 + 7000 * i);
+        std::string net = "10." + std::to_string(30 * i) + ".0.0/16";
+        add("-", "-", port.c_str(), "-");
+        add("-", "-", "-", port);
+        add(net.c_str(), "-", "-", "-");
+        add("-", net.c_str(), "-", "-");
+    }
+    add("-", "-", "0-32767", "-");
+    add("-", "-", "32768-65535", "-");
+    for (int i = 0; i < 66; i++) {
+        add("-", "-", "-", "0-" + std::to_string(900 * i + 500));
+    }
+    std::vector<RuleFate> fates = rule_fates(rules);
+    EXPECT_TRUE(fates[34].shadowed);
+    /* It would be found to be, too. */
+    EXPECT_FALSE(fates.back().shadowed);
+    auto shadows = rule_shadows(rules);
+    EXPECT_EQ(shadows.count(35), 1u);
+    EXPECT_EQ(shadows.count(100), 0u);
 }

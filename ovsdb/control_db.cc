@@ -99,8 +99,8 @@ ControlDb::wait()
         for (const auto &[number, transaction] : impl_->sent) {
             ovsdb_idl_txn_wait(transaction);
         }
-        if (time_msec() < impl_->resume_ms) {
-            poll_timer_wait_until(impl_->resume_ms);
+        if (!impl_->backoff.is_over(time_msec())) {
+            poll_timer_wait_until(impl_->backoff.ends_ms());
         }
     }
 }

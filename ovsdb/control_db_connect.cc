@@ -240,7 +240,7 @@ ControlDb::configure(const std::string &remote, const std::string &chassis)
     }
     i.close();
     i.refused.clear();
-    i.pause_ms = i.resume_ms = 0;
+    i.backoff.done();
     i.remote = remote;
     i.inputs.chassis = chassis;
     i.complete = false;

@@ -18,9 +18,8 @@ struct ControlDb::Impl {
     std::map<uint64_t, struct ovsdb_idl_txn *> sent; /* By number. */
     uint64_t transactions = 0;                       /* So many began. */
     std::set<uint64_t> ended;                        /* Not yet taken. */
-    std::string refused;     /* What the server said, until one succeeds. */
-    long long pause_ms = 0;  /* The last one after a refusal. */
-    long long resume_ms = 0; /* When it ends. */
+    std::string refused; /* What the server said, until one succeeds. */
+    Backoff backoff;     /* Before the next one then. */
     Pace pace;
     Turn turn{"ovs_mirrord_turn"}; /* To write. */
     size_t turn_rows = 0;   /* Of the turn, and until it is known how long it

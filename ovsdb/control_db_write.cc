@@ -13,7 +13,6 @@ namespace pm {
 
 namespace {
 
-constexpr long long FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 8000;
 /* Transactions under way: one that the server works on, one that waits there,
  * and those on their way. */
 constexpr size_t UNDER_WAY_MAX = 4;
@@ -53,12 +52,10 @@ ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
         /* Mostly somebody's change came between, and the next attempt knows
          * of it.  Where each is refused, a fleet must not keep the server
          * busy with that. */
-        pause_ms = pause_ms ? std::min(2 * pause_ms, LONGEST_PAUSE_MS)
-                            : FIRST_PAUSE_MS;
-        resume_ms = time_msec() + pause_ms;
+        backoff.refused(time_msec());
     } else if (status == TXN_SUCCESS) {
         refused.clear();
-        pause_ms = 0;
+        backoff.done();
     }
     ovsdb_idl_txn_destroy(transaction);
     return true;
@@ -181,7 +178,7 @@ bool
 ControlDb::busy() const
 {
     return impl_->sent.size() >= UNDER_WAY_MAX ||
-           time_msec() < impl_->resume_ms;
+           !impl_->backoff.is_over(time_msec());
 }
 
 bool

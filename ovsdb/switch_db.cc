@@ -233,15 +233,20 @@ SwitchDb::Impl::commit()
     if (status == TXN_INCOMPLETE) {
         return;
     }
-    error.clear();
     if (status == TXN_SUCCESS) {
         written_cfg = ovsdb_idl_txn_get_increment_new_value(txn);
+    }
+    if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
+        error.clear();
+        backoff.done();
     } else if (status == TXN_ERROR || status == TXN_NOT_LOCKED) {
         error = status == TXN_ERROR ? ovsdb_idl_txn_get_error(txn)
                                     : "another ovs-mirrord holds the lock";
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
         VLOG_WARN_RL(&rl, "switch database refused our rows: %s",
                      error.c_str());
+        /* The next plan is made at once, and the server is production's. */
+        backoff.refused(time_msec());
     }
     /* TXN_TRY_AGAIN and TXN_UNCHANGED: the next plan starts from what is
      * there. */
@@ -255,6 +260,8 @@ SwitchDb::wait()
     ovsdb_idl_wait(impl_->idl);
     if (impl_->txn) {
         ovsdb_idl_txn_wait(impl_->txn);
+    } else if (!may_start()) {
+        poll_timer_wait_until(impl_->backoff.ends_ms());
     }
 }
 
@@ -282,6 +289,12 @@ bool
 SwitchDb::busy() const
 {
     return impl_->txn != nullptr;
+}
+
+bool
+SwitchDb::may_start() const
+{
+    return !busy() && impl_->backoff.is_over(time_msec());
 }
 
 std::set<std::string>

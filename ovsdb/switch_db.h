@@ -36,16 +36,18 @@ public:
     std::map<std::string, std::vector<Uuid>> layouts() const;
 
     /* Starts a transaction that makes 'edits' so, with content from
-     * 'desired'.  At most one is under way.  Without edits it only has
-     * vswitchd look at all that it should have. */
+     * 'desired'.  At most one is under way, and after a refusal there is a
+     * pause.  Without edits it only has vswitchd look at all that it should
+     * have. */
     bool busy() const;
+    bool may_start() const;
     void start(const std::vector<RowEdit> &edits, const SwitchRows &desired);
     /* Mirrors of ours for which vswitchd keeps statistics, which it does of
      * those only that are in force. */
     std::set<std::string> counted_mirrors() const;
     /* How often it refreshes them. */
     int64_t statistics_interval_ms() const;
-    /* What the last transaction failed with, or "". */
+    /* Why the server refuses our rows, or "". */
     const std::string &error() const;
 
 private:

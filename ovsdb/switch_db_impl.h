@@ -4,6 +4,7 @@
 
 #include "ovsdb/ovs_c.h"
 #include "ovsdb/switch_db.h"
+#include "plugin/pace.h"
 
 namespace pm {
 
@@ -27,7 +28,8 @@ SwitchFacts read_switch_rows(const struct ovsrec_open_vswitch *);
 struct SwitchDb::Impl {
     struct ovsdb_idl *idl = nullptr;
     struct ovsdb_idl_txn *txn = nullptr;
-    std::string error;
+    std::string error; /* What the server said, until one succeeds. */
+    Backoff backoff;   /* Before the next one then. */
     /* next_cfg that our last transaction gave, so that cur_cfg can be waited
      * for; unset before the first read. */
     std::optional<int64_t> written_cfg;

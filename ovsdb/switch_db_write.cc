@@ -297,7 +297,7 @@ SwitchDb::start(const std::vector<RowEdit> &edits, const SwitchRows &desired)
 {
     Impl &i = *impl_;
     const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(i.idl);
-    if (!ovs || i.txn) {
+    if (!ovs || !may_start()) {
         return;
     }
     i.txn = ovsdb_idl_txn_create(i.idl);

@@ -258,10 +258,15 @@ Agent::apply_plan()
     if (plan.prove && !prover_.busy()) {
         prover_.start(actual_.to_prove());
     }
-    if (!plan.rows.empty() && !switch_.busy()) {
+    if (!plan.rows.empty() && switch_.may_start()) {
         contest_.restrain(&plan.rows, desired_.rows(), now);
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
         for (const RowEdit &edit : plan.rows) {
-            VLOG_INFO("%s", edit.why.c_str());
+            if (switch_.error().empty()) {
+                VLOG_INFO("%s", edit.why.c_str());
+            } else {
+                VLOG_INFO_RL(&rl, "once more: %s", edit.why.c_str());
+            }
         }
         if (!plan.rows.empty()) {
             switch_.start(plan.rows, desired_.rows());

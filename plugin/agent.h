@@ -44,7 +44,7 @@ public:
     const Actual &actual() const { return actual_; }
     bool installed(const Uuid &tunnel) const;
     Plan plan() const;
-    /* Why nothing is applied at present, or "". */
+    /* Why nothing, or no row, is applied at present, or "". */
     std::string holding() const;
     void resync();
     void set_paused(bool);

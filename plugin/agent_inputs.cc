@@ -231,7 +231,7 @@ Agent::retry_ports(int64_t now_ms)
 {
     const SwitchFacts &facts = desired_.facts();
     if (started_ && !facts.port_errors.empty() && facts.settled &&
-        !switch_.busy() && now_ms >= next_port_retry_ms_) {
+        switch_.may_start() && now_ms >= next_port_retry_ms_) {
         next_port_retry_ms_ = now_ms + PORT_RETRY_MS;
         switch_.start({}, facts.rows);
     }
@@ -341,7 +341,15 @@ Agent::holding() const
     if (!started_) {
         return "waiting for the routes to destinations";
     }
-    return paused_ ? "paused" : "";
+    if (paused_) {
+        return "paused";
+    }
+    if (!switch_.error().empty() && !actual_.rows_as_desired) {
+        return "the switch database refuses our rows, which is tried again "
+               "every few seconds: " +
+               switch_.error();
+    }
+    return "";
 }
 
 } // namespace pm

@@ -16,6 +16,13 @@ Pace::took(size_t rows, int64_t ms)
     turn_rows_ = std::min(full, 2 * turn_rows_);
 }
 
+void
+Backoff::refused(int64_t now_ms)
+{
+    pause_ms_ = pause_ms_ ? std::min(2 * pause_ms_, longest_ms_) : first_ms_;
+    ends_ms_ = now_ms + pause_ms_;
+}
+
 int64_t
 Comeback::delay_ms(uint32_t random)
 {

@@ -32,6 +32,28 @@ private:
     size_t turn_rows_ = FIRST;
 };
 
+/* When to try again what was refused: soon, since mostly something else came
+ * between, and ever more seldom where each attempt is refused. */
+class Backoff {
+public:
+    static constexpr int64_t FIRST_MS = 10, LONGEST_MS = 8000;
+
+    explicit Backoff(int64_t first_ms = FIRST_MS,
+                     int64_t longest_ms = LONGEST_MS)
+        : first_ms_(first_ms), longest_ms_(longest_ms)
+    {
+    }
+    void refused(int64_t now_ms);
+    void done() { pause_ms_ = ends_ms_ = 0; }
+    bool is_over(int64_t now_ms) const { return now_ms >= ends_ms_; }
+    int64_t ends_ms() const { return ends_ms_; }
+
+private:
+    int64_t first_ms_, longest_ms_;
+    int64_t pause_ms_ = 0; /* The last one. */
+    int64_t ends_ms_ = 0;  /* When it ends. */
+};
+
 /* When to connect again.  A server that ends loses all of its sessions at
  * the same moment: they come back one by one, since each chooses at random,
  * and ever more seldom where there is none. */

@@ -56,6 +56,30 @@ TEST(Pace, ATurnThatTookNoTimeIsNoDivisionByZero)
     EXPECT_GT(pace.rows(true), Pace::FEW);
 }
 
+TEST(Backoff, PausesTwiceAsLongWithEachRefusalUpToTheLongest)
+{
+    Backoff backoff;
+    EXPECT_TRUE(backoff.is_over(0));
+    for (int64_t ms : {10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 8000,
+                       8000}) {
+        backoff.refused(1000);
+        EXPECT_EQ(backoff.ends_ms(), 1000 + ms);
+        EXPECT_FALSE(backoff.is_over(1000 + ms - 1));
+        EXPECT_TRUE(backoff.is_over(1000 + ms));
+    }
+}
+
+TEST(Backoff, BeginsAnewOnceItIsDone)
+{
+    Backoff backoff;
+    backoff.refused(1000);
+    backoff.refused(1000);
+    backoff.done();
+    EXPECT_TRUE(backoff.is_over(1000));
+    backoff.refused(1000);
+    EXPECT_EQ(backoff.ends_ms(), 1000 + Backoff::FIRST_MS);
+}
+
 TEST(Comeback, ASessionThatWasLostIsTriedAgainWithinASecond)
 {
     for (uint32_t random : {0U, 1U, 999U, 1000U, UINT32_MAX}) {

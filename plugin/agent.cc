@@ -83,6 +83,8 @@ Agent::run()
     if (may_act()) {
         apply_plan();
         count_when_due();
+    } else if (may_revoke()) {
+        apply_plan();
     }
     continue_counts();
     report();
@@ -228,6 +230,9 @@ Agent::apply_plan()
         }
     }
     Plan plan = make_plan(actual_, desired_, &outstanding_, busy);
+    if (!switch_.ready()) {
+        keep_revocations(desired_, &plan);
+    }
     for (const OwnerKey &key : plan.settled) {
         /* As desired again, perhaps without an edit. */
         neighbours_.merge(desired_.tunnels_of(key));

@@ -135,6 +135,7 @@ private:
     void register_inherited();
     void prove_inherited();
     bool may_act();
+    bool may_revoke() const;
     void compare_rows();
     void apply_plan();
     void count_when_due();

@@ -319,6 +319,16 @@ Agent::may_act()
     return started_ && !paused_ && switch_.ready();
 }
 
+/* What is revoked does not wait for the switch's database.  Without it we
+ * do not know that nobody else acts on the switch, but nobody else would keep
+ * what is revoked. */
+bool
+Agent::may_revoke() const
+{
+    return started_ && !cleanup_ && !paused_ && !switch_.ready() &&
+           !switch_.contended();
+}
+
 std::string
 Agent::holding() const
 {

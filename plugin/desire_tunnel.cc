@@ -230,6 +230,16 @@ DesiredState::take_flood(TunnelDesire *desire)
     return !seat.mac.empty();
 }
 
+namespace {
+
+void
+degrade_by_silence(TunnelDesire *desire)
+{
+    desire->degrade("VSWITCHD_AWAY", "ovs-vswitchd does not answer; start it");
+}
+
+} // namespace
+
 TunnelDesire
 DesiredState::desire_tunnel(const Uuid &id)
 {
@@ -272,6 +282,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     if (!tunnel->enabled) {
         desire.health = Health::Disabled;
+        if (!vswitchd_alive_) {
+            degrade_by_silence(&desire);
+        }
         return desire;
     }
     if (desire.health != Health::Ok) {
@@ -283,8 +296,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         return hold(id, std::move(desire));
     }
     if (!vswitchd_alive_) {
-        desire.degrade("VSWITCHD_AWAY",
-                       "ovs-vswitchd does not answer; start it");
+        degrade_by_silence(&desire);
     }
     desire.delivery = delivery_of(model_, *tunnel);
     if (!desire.bound) {

@@ -383,6 +383,9 @@ desire_status(const Uuid &id, const DesiredState &desired,
     }
     status.health = desire.health;
     status.reasons = desire.reasons;
+    if (status.health == Health::Disabled && silent) {
+        status.reasons.erase("VSWITCHD_AWAY"); /* It has stopped. */
+    }
     status.conditions = desire.conditions;
     if (context.paused && status.health == Health::Ok) {
         status.health = Health::Degraded;

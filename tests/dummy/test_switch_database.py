@@ -1,11 +1,12 @@
-"""The switch's own database refuses rows of ours."""
+"""The switch's own database refuses rows of ours, or is out of reach."""
 
 import json
 import time
 import unittest
 
 from cases.product import ProductCases
-from lab import DummyLab
+from lab import DummyLab, unixctl
+from lab.control import MirrorDaemon
 from lab.process import run
 from lab.switch import SCHEMA
 from lab.waiting import wait_until
@@ -43,3 +44,63 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         self.control.wait_running("first")
         self.daemon.wait_settled()
         self.assertNotIn(words, self.daemon.appctl("mirror/list"))
+
+    def by_a_way_of_its_own(self):
+        """Has the daemon reach the database by a socket that is its alone;
+        returns a function that takes that away from it, and one that gives it
+        back."""
+        remote = f"punix:{self.switch.rundir}/own.sock"
+
+        def server(command):
+            unixctl.call(self.switch.rundir, "ovsdb-server", command, remote)
+        server("ovsdb-server/add-remote")
+        self.daemon.stop()
+        self.lab.daemon = MirrorDaemon(self.lab, self.switch, self.control)
+        self.daemon.start(remote[1:])
+        return (lambda: server("ovsdb-server/remove-remote"),
+                lambda: server("ovsdb-server/add-remote"))
+
+    def test_what_is_revoked_does_not_wait_for_it(self):
+        """A tunnel is deleted, another disabled, a third changed."""
+        take, give = self.by_a_way_of_its_own()
+        for vni, name in enumerate(("gone", "off", "changed"), 7001):
+            self.tunnel(name, self.ids6, vni)
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids6, 7002)
+        take()
+        waits = "waiting for the switch database"
+        wait_until(lambda: waits in self.daemon.appctl("mirror/list"),
+                   "the daemon to be without the database")
+        self.control.ctl("tunnel-del", "gone")
+        self.wish("off", self.ids6, 7002, enabled=False)
+        self.wish("changed", self.ids6, 7004)
+        self.control.wait_gone("gone")
+        self.control.wait_tunnel(
+            "off", lambda t: t["observed_generation"] == t["generation"],
+            "to be off")
+        self.lab.clear()
+        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+            range(20))))
+        self.assertEqual({copy.vni for copy in self.ids6.copies()}, {7003})
+        give()
+        self.control.wait_running("changed")
+        self.daemon.wait_settled()
+
+    def test_what_cannot_be_revoked_without_it_is_not_said_to_be_off(self):
+        """ovs-vswitchd takes no OpenFlow without its database."""
+        self.tunnel("first", self.ids6, 7001)
+        self.switch.kill_database()
+
+        def installed(tunnel):
+            return {c["type"]: c for c in tunnel["conditions"]}["Installed"]
+        try:
+            self.wish("first", self.ids6, 7001, enabled=False)
+            self.control.wait_tunnel(
+                "first", lambda t: installed(t)["status"] == "Unknown"
+                and "VSWITCHD_AWAY" in installed(t)["reason"],
+                "to say that ovs-vswitchd does not answer")
+        finally:
+            self.switch.start_database()
+        off = self.control.wait_tunnel(
+            "first", lambda t: t["observed_generation"] == t["generation"],
+            "to be off")
+        self.assertEqual(installed(off)["status"], "False")

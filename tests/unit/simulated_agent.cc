@@ -167,6 +167,9 @@ SimulatedAgent::pass(bool hurry)
     if (started_) {
         actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
         Plan todo = plan();
+        if (away) {
+            keep_revocations(host.desired, &todo);
+        }
         judge_plan(todo);
         for (const auto &[bridge, edits] : todo.meters) {
             if (!in_flight_.count(bridge) &&

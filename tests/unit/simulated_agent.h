@@ -20,6 +20,7 @@ public:
     RandomHost host;
     Actual actual;
     std::set<OwnerKey> outstanding;
+    bool away = false; /* The switch's database cannot be reached. */
     /* Our bridges' flows as they are. */
     std::map<std::string, std::map<FlowKey, Flow>> tables;
     /* Their meters. */

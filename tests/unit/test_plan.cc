@@ -267,6 +267,75 @@ TEST(Actual, AFirstReadingIsNoChange)
     EXPECT_TRUE(actual.has({FlowOwner::Egress, 4}));
 }
 
+/* Two tunnels of a NIC, one with a filter, on the switch as desired. */
+class KeepRevocations : public testing::Test {
+protected:
+    KeepRevocations()
+    {
+        host.plug("nic0", "br-int");
+        host.add_source(0);
+        host.add_collector(0);
+        host.add_collector(1);
+        filter = host.add_filter(0, 80);
+        one = host.add_tunnel(0, 0, 0);
+        other = host.add_tunnel(1, 0, 1, filter);
+        EXPECT_TRUE(host.settle());
+        actual.rows = host.facts.rows;
+        for (const auto &[key, flows] : host.desired.flows()) {
+            actual.flows[key.bridge][key.owner] = flows;
+        }
+        for (const auto &[key, rate_kbps] : host.desired.meters()) {
+            actual.meters[key.bridge][key.owner] = rate_kbps;
+        }
+        host.desired.take_changed_flows();
+    }
+
+    Plan revocations()
+    {
+        host.feed();
+        outstanding.merge(host.desired.take_changed_flows());
+        Plan plan = make_plan(actual, host.desired, &outstanding);
+        keep_revocations(host.desired, &plan);
+        return plan;
+    }
+
+    Host host;
+    Uuid one, other, filter;
+    Actual actual;
+    std::set<OwnerKey> outstanding;
+};
+
+TEST_F(KeepRevocations, NoFlowGoesFromAmongOthersAndNoneComes)
+{
+    int64_t number = host.desired.status_of(one)->number;
+    host.model.tunnels.at(one).enabled = false;
+    host.model.filters.at(filter).inbound.clear();
+    host.model.tunnels.at(other).vni++;
+    host.add_tunnel(2, 0, 0, filter);
+    Plan plan = revocations();
+    ASSERT_EQ(plan.flows.size(), 1u);
+    for (const FlowEdit &edit : plan.flows.at("br-mirror")) {
+        EXPECT_EQ(edit.op, FlowEdit::Op::Delete);
+        EXPECT_EQ(Cookie::decode(edit.flow.cookie)->owner,
+                  (FlowOwner{FlowOwner::Egress,
+                             static_cast<uint32_t>(number)}));
+    }
+    EXPECT_TRUE(plan.rows.empty());
+    EXPECT_TRUE(plan.meters.empty());
+}
+
+TEST_F(KeepRevocations, WhenAllIsRevokedTheProofIsNotHeldUp)
+{
+    for (const Uuid &id : {one, other}) {
+        host.model.tunnels.at(id).enabled = false;
+    }
+    Plan plan = revocations();
+    ASSERT_TRUE(plan.flows.count("br-mirror"));
+    apply_bundle(&actual, "br-mirror", plan.flows.at("br-mirror"));
+    EXPECT_FALSE(actual.unproven.empty());
+    EXPECT_TRUE(revocations().prove);
+}
+
 /* The whole loop, step by step, against a slow switch. */
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {
@@ -282,8 +351,12 @@ TEST(Plan, KeepsItsOrderWhateverHappens)
             } else if (agent.host.chance(2)) {
                 agent.restart_vswitchd();
             }
+            if (agent.host.chance(5)) {
+                agent.away = !agent.away;
+            }
             agent.pass(false);
             if (step % 20 == 19) {
+                agent.away = false;
                 for (int i = 0; i < 80 && !agent.settled(); i++) {
                     agent.pass(true);
                 }

@@ -332,12 +332,14 @@ Agent::report_chassis(ControlWrite *write)
     heartbeat_due_ms_ = chassis.heartbeat_ms + HEARTBEAT_MS;
 }
 
-/* Until all is known, all that can be said is why it is not. */
+/* Until all is known, all that can be said is why it is not.  Where another
+ * daemon acts on the switch it is he who knows. */
 bool
 Agent::may_report() const
 {
-    return control_.connected() && control_.complete() && !control_.busy() &&
-           switch_read_ && (started_ || cleanup_ || vswitchd_away_);
+    return !switch_.contended() && control_.connected() &&
+           control_.complete() && !control_.busy() && switch_read_ &&
+           (started_ || cleanup_ || vswitchd_away_);
 }
 
 /* What is too much to be written among others' rows waits for our turn, but

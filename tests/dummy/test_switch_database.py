@@ -1,6 +1,8 @@
-"""The switch's own database refuses rows of ours, or is out of reach."""
+"""The switch's own database refuses rows of ours, is out of reach, or gives
+another daemon the lock."""
 
 import json
+import signal
 import time
 import unittest
 
@@ -104,3 +106,36 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
             "first", lambda t: t["observed_generation"] == t["generation"],
             "to be off")
         self.assertEqual(installed(off)["status"], "False")
+
+    def test_a_daemon_that_has_lost_the_lock_says_nothing_more(self):
+        """What it knows of the switch is old; it would contradict the other
+        without end."""
+        self.tunnel("first", self.ids6, 7001)
+        other = MirrorDaemon(self.lab, self.switch, self.control,
+                             rundir=self.lab.directory("other")).start()
+        self.addCleanup(other.stop)
+
+        def waits(daemon):
+            return ("another ovs-mirrord acts on this switch"
+                    in daemon.appctl("mirror/list"))
+        wait_until(lambda: waits(other), "the second to wait")
+        self.daemon.signal(signal.SIGSTOP)
+        try:
+            unixctl.call(self.switch.rundir, "ovsdb-server",
+                         "ovsdb-server/reconnect")
+            wait_until(lambda: not waits(other), "the second to act", 20)
+        finally:
+            self.daemon.signal(signal.SIGCONT)
+        wait_until(lambda: waits(self.daemon), "the first to wait", 20)
+        self.web1.unplug()
+        try:
+            self.control.wait_tunnel(
+                "first", lambda t: t["health"] == "degraded",
+                "to be without its NIC")
+            self.control.ctl("--wait=hv", "sync")
+            told, = self.control.rows("Tunnel_Status", "events")
+            self.assertEqual(
+                len([event for event in told["events"]
+                     if "NIC_UNBOUND" in event]), 1, told)
+        finally:
+            self.web1.plug()

@@ -255,7 +255,13 @@ DesiredState::apply_statuses(const ModelDelta &delta)
                     handles_.release({before->tunnel, way});
                 }
             }
-            foreign_statuses_[before->tunnel].erase(id);
+            auto foreign = foreign_statuses_.find(before->tunnel);
+            if (foreign != foreign_statuses_.end()) {
+                foreign->second.erase(id);
+                if (foreign->second.empty()) {
+                    foreign_statuses_.erase(foreign);
+                }
+            }
         }
         if (status) {
             dirty_.insert(status->tunnel);

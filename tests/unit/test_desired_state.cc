@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -609,6 +611,32 @@ TEST(DesiredState, GivesWhatFloodsToTheOldestTunnelsOfABridgeUpToTheFanOut)
     EXPECT_EQ(flooded, most);
     EXPECT_GE(copying, 8 * 16);
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST(DesiredState, ATunnelThatCameAndWentLeavesNothingInMemory)
+{
+    Host host;
+    host.plug("nic0", "br-int");
+    host.add_source(0);
+    host.add_collector(0);
+    ASSERT_TRUE(host.settle());
+    uint32_t n = 0;
+    auto live = [&](int tunnels) {
+        while (tunnels-- > 0) {
+            host.add_tunnel(n++, 0, 0);
+            ASSERT_TRUE(host.settle());
+            host.model.tunnels.clear();
+            host.model.tunnel_statuses.clear();
+            ASSERT_TRUE(host.settle());
+            host.desired.take_changed_tunnels();
+            host.desired.take_changed_filters();
+            host.desired.take_changed_flows();
+        }
+    };
+    live(200); /* What an allocator keeps for itself. */
+    size_t before = mallinfo2().uordblks;
+    live(1000);
+    EXPECT_LT(mallinfo2().uordblks, before + 8000);
 }
 
 } // namespace

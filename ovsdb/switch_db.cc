@@ -468,7 +468,8 @@ SwitchDb::read() const
         return SwitchFacts{};
     }
     SwitchFacts facts = read_switch_rows(ovs);
-    if (!impl_->written_cfg) {
+    /* It falls when an older copy of the database is restored. */
+    if (!impl_->written_cfg || ovs->next_cfg < *impl_->written_cfg) {
         impl_->written_cfg = ovs->next_cfg;
     }
     facts.settled = !busy() && ovs->cur_cfg >= *impl_->written_cfg;

@@ -1,5 +1,5 @@
-"""The switch's own database refuses rows of ours, is out of reach, or gives
-another daemon the lock."""
+"""The switch's own database refuses rows of ours, is out of reach, gives
+another daemon the lock, or is an older copy."""
 
 import json
 import signal
@@ -139,3 +139,15 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
                      if "NIC_UNBOUND" in event]), 1, told)
         finally:
             self.web1.plug()
+
+    def test_one_that_counts_its_changes_from_less_is_followed(self):
+        """As one does that was restored from a backup."""
+        self.tunnel("first", self.ids6, 7001)
+        self.switch.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                          "next_cfg=1")
+        wait_until(lambda: self.switch.rows("Open_vSwitch", "cur_cfg")
+                   == [{"cur_cfg": 1}], "ovs-vswitchd to follow")
+        self.daemon.appctl("mirror/resync")
+        self.control.ctl("--wait=hv", "sync")
+        self.daemon.wait_settled()
+        self.assertEqual(self.listed("first")["health"], "ok")

@@ -49,8 +49,8 @@ public:
     void resync();
     void set_paused(bool);
     bool paused() const { return paused_; }
-    /* Calls 'done' once counters have been read from the switch anew, or at
-     * once if there is none to read. */
+    /* Calls 'done' once counters have been read from the switch anew, or
+     * cannot be. */
     void with_fresh_counters(std::function<void()> done);
     const Counters *counters_of(const Uuid &tunnel) const;
     /* Copies that the budget of all copies did not let through, by bridge,
@@ -111,6 +111,8 @@ private:
     void continue_counts();
     void note_all(const std::string &bridge, const LinkEvent &);
     void end_count(const std::string &bridge);
+    void abandon_count(const std::string &bridge);
+    void answer_counted();
     void judge_budgets();
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);

@@ -106,9 +106,23 @@ Agent::note_all(const std::string &bridge, const LinkEvent &event)
 void
 Agent::end_count(const std::string &bridge)
 {
-    if (counting_[bridge].under_way()) {
-        return;
+    if (!counting_[bridge].under_way()) {
+        answer_counted();
     }
+}
+
+/* No count of the bridge is under way any more, for its connection or itself
+ * is gone. */
+void
+Agent::abandon_count(const std::string &bridge)
+{
+    counting_.erase(bridge);
+    answer_counted();
+}
+
+void
+Agent::answer_counted()
+{
     std::vector<std::function<void()>> waiters;
     waiters.swap(count_waiters_);
     for (const auto &done : waiters) {

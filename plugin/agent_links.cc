@@ -31,7 +31,11 @@ Agent::run_links()
         }
     }
     std::erase_if(links_, [&](const auto &link) {
-        return !actual_.rows.bridges.count(link.first);
+        bool gone = !actual_.rows.bridges.count(link.first);
+        if (gone) {
+            abandon_count(link.first);
+        }
+        return gone;
     });
     for (auto &[name, link] : links_) {
         while (auto event = link->run()) {
@@ -70,7 +74,7 @@ void
 Agent::on_lost(const std::string &bridge)
 {
     actual_.lose(bridge);
-    counting_.erase(bridge);
+    abandon_count(bridge);
     refusals_.forget(bridge);
     for (const auto &[key, flows] : desired_.flows()) {
         if (key.bridge == bridge) {

@@ -1,6 +1,8 @@
 """The daemon among things that come, go and break: what is reported, and
 that it heals."""
 
+import signal
+
 from cases.product import ProductCases
 from lab.control import MirrorDaemon
 from lab.frames import number_of
@@ -286,6 +288,21 @@ class DaemonCases(ProductCases):
         self.assertIn("7001", self.daemon.appctl("mirror/show", "first"))
         flows = self.daemon.appctl("mirror/flows", "default/first")
         self.assertIn("77", flows)
+
+    def test_who_asks_for_counters_is_answered_though_the_bridge_is_not_there(
+            self):
+        self.warm()
+        self.daemon.wait_settled()
+        self.switch.signal_vswitchd(signal.SIGSTOP)
+
+        def cut():
+            self.daemon.appctl("version")   # It has asked the bridge.
+            self.daemon.cut_openflow()
+        try:
+            self.assertIn("first", self.daemon.appctl(
+                "mirror/list", timeout=10, meanwhile=cut))
+        finally:
+            self.switch.signal_vswitchd(signal.SIGCONT)
 
     def test_mirrors_a_nic_on_another_bridge(self):
         self.switch.vsctl("add-br", "br-ext", "--", "set", "Bridge",

@@ -150,6 +150,10 @@ private:
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
     bool is_told_observed(const Uuid &filter) const;
+    bool is_pending(const Uuid &tunnel) const;
+    bool is_filter_at_rest(const Uuid &filter) const;
+    void begin_answer();
+    void run_answer();
     void take_neighbours();
     std::vector<Uuid> take_unreported(const Uuid &, size_t most);
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
@@ -221,6 +225,10 @@ private:
     bool cleanup_ = false;
     bool left_ = false;      /* Our Chassis row is gone. */
     bool concerned_ = false; /* Wrote a status since the last cfg answer. */
+    /* The cfg that is to be answered next, and those for whom that waits. */
+    std::optional<int64_t> answering_cfg_;
+    std::set<Uuid> awaited_, awaited_filters_;
+    int64_t answered_cfg_ = 0; /* All that came with it is in force, said. */
     bool switch_was_busy_ = false;
     uint64_t rows_read_ = 0; /* How often. */
     /* As of which readings, and which desires, they were compared. */

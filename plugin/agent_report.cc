@@ -309,17 +309,9 @@ Agent::report_chassis(ControlWrite *write)
         }
     }
     Chassis chassis = desire_chassis(before);
-    /* The latest cfg is answered by those whom it concerns, once all that
-     * came with it is in force and said. */
-    bool settled = started_ && outstanding_.empty() && unreported_.empty() &&
-                   unreported_filters_.empty() && !actual_.changing &&
-                   unjudged_.empty() && reporting_.empty() &&
-                   underway_.empty() && write->empty() && backlog_.empty() &&
-                   backlog_filters_.empty() && !switch_.busy() &&
-                   desired_.facts().settled && actual_.all_proven();
-    if (control_.cfg() != chassis.cfg && settled &&
+    if (answered_cfg_ && answered_cfg_ != chassis.cfg &&
         (concerned_ || !desired_.tunnels().empty())) {
-        chassis.cfg = control_.cfg();
+        chassis.cfg = answered_cfg_;
         concerned_ = false;
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */
@@ -408,6 +400,7 @@ Agent::report()
 
     run_underway();
     take_neighbours();
+    run_answer();
     ControlWrite write;
     Subjects subjects;
     size_t room = cleanup_ ? LOOKS_MAX : control_.room();

@@ -128,6 +128,7 @@ ovs_mirrord_SOURCES = \
 	plugin/agent_count.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \
+	plugin/agent_answer.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \
 	plugin/appctl_trace.cc \

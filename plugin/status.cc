@@ -264,6 +264,31 @@ is_followed(const TunnelDesire &desire, const TunnelStatus *before,
 
 } // namespace
 
+bool
+is_at_rest(const Uuid &tunnel, const DesiredState &desired,
+           const Actual &actual, const std::set<OwnerKey> &outstanding)
+{
+    const TunnelStatus *told = desired.status_of(tunnel);
+    auto i = desired.tunnels().find(tunnel);
+    if (!told || (i != desired.tunnels().end() && i->second.pending)) {
+        return true; /* Nothing of it is here. */
+    }
+    if (i == desired.tunnels().end() || !i->second.active) {
+        return false; /* Its row goes last. */
+    }
+    const TunnelDesire &desire = i->second;
+    if (told->reasons.count("SWITCH_REFUSED") ||
+        told->reasons.count("CONTESTED")) {
+        return true;
+    }
+    if (is_installed(tunnel, desired, actual, outstanding)) {
+        return is_followed(desire, told, desired, actual);
+    }
+    bool coming =
+        desire.egress || (desire.wants_copy && desire.reasons.empty());
+    return !coming && !actual.is_busy(FlowOwner::Egress, told->number);
+}
+
 std::map<std::string, int64_t>
 new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
 {

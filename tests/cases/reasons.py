@@ -437,6 +437,20 @@ class ReasonCases(ProductCases):
             "clear", "Bridge", "br-mirror", "flow_tables"), "Installed",
             tunnel="second")
 
+    def test_who_is_refused_keeps_nobody_else_waiting(self):
+        self.running()
+        self.switch.vsctl("--", "--id=@t", "create", "Flow_Table",
+                          "flow_limit=3", "overflow_policy=refuse", "--",
+                          "set", "Bridge", "br-mirror", "flow_tables:2=@t")
+        self.addCleanup(self.switch.vsctl, "--if-exists", "clear", "Bridge",
+                        "br-mirror", "flow_tables")
+        self.wish("second", self.ids6, 7002)
+        self.control.wait_tunnel(
+            "second", lambda t: t and "SWITCH_REFUSED" in {
+                r["code"] for r in t["reasons"]}, "to be refused")
+        self.control.ctl("--wait=hv", "--timeout=10", "tunnel-set", "first",
+                         "vni=7003")
+
     # The operator.
 
     def test_paused(self):

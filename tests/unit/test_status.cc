@@ -455,6 +455,60 @@ TEST(Count, NeverGoesDown)
     }
 }
 
+TEST_F(Status, IsAtRestOnceItIsInForceOrHasStopped)
+{
+    auto rests = [&] {
+        return is_at_rest(tunnel, host.desired, actual, outstanding);
+    };
+    EXPECT_TRUE(rests()) << "nothing of it is here";
+    run_it();
+    EXPECT_TRUE(rests());
+    outstanding = {egress_key()};
+    EXPECT_FALSE(rests());
+    outstanding = {{"br-mirror", {FlowOwner::Egress, 99}}};
+    EXPECT_TRUE(rests()) << "another tunnel's";
+    outstanding.clear();
+    actual.unfollowed = {{egress_key(), 1}};
+    EXPECT_FALSE(rests());
+    actual.unfollowed.clear();
+
+    host.model.tunnels[tunnel].enabled = false;
+    host.feed();
+    EXPECT_FALSE(rests()) << "it has its flows";
+    actual.flows["br-mirror"].erase(egress_key().owner);
+    actual.unproven[row().number];
+    EXPECT_FALSE(rests()) << "it may go on";
+    actual.unproven.clear();
+    EXPECT_TRUE(rests());
+    host.model.tunnels.erase(tunnel);
+    host.feed();
+    EXPECT_FALSE(rests()) << "its row is there";
+    host.model.tunnel_statuses.clear();
+    host.feed();
+    EXPECT_TRUE(rests());
+}
+
+TEST_F(Status, OfWhatIsRefusedOrContestedIsAtRestOnceItSaysSo)
+{
+    run_it();
+    OwnerKey egress = egress_key();
+    outstanding = {egress};
+    for (bool refused : {true, false}) {
+        context.refused.clear();
+        context.contested.clear();
+        if (refused) {
+            context.refused[egress] = "OFPBAC_BAD";
+        } else {
+            context.contested["br-mirror"] = "flows of br-mirror";
+        }
+        EXPECT_EQ(is_at_rest(tunnel, host.desired, actual, outstanding),
+                  !refused)
+            << "the row says the former";
+        write();
+        EXPECT_TRUE(is_at_rest(tunnel, host.desired, actual, outstanding));
+    }
+}
+
 } // namespace
 
 } // namespace pm

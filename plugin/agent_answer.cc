@@ -1,0 +1,108 @@
+/* Agent, when the control database's cfg is answered: once all that came with
+ * it is in force and said.  One who is refused, or contested, has that said
+ * and holds up nobody; nor does what came later. */
+#include <algorithm>
+
+#include "ovsdb/ovs_c.h"
+#include "plugin/agent.h"
+#include "plugin/status.h"
+
+namespace pm {
+
+/* Whether something of the tunnel may be yet to be said. */
+bool
+Agent::is_pending(const Uuid &tunnel) const
+{
+    return unreported_.count(tunnel) || unjudged_.count(tunnel) ||
+           underway_.count(tunnel) || backlog_.count(tunnel) ||
+           is_reporting(tunnel);
+}
+
+/* As is_at_rest() of tunnels, and nothing of it is yet to be said. */
+bool
+Agent::is_filter_at_rest(const Uuid &filter) const
+{
+    const FilterStatus *told = desired_.filter_status_of(filter);
+    if (unreported_filters_.count(filter) || backlog_filters_.count(filter) ||
+        std::any_of(reporting_.begin(), reporting_.end(),
+                    [&](const auto &transaction) {
+                        return transaction.second.filters.count(filter);
+                    })) {
+        return false;
+    }
+    if (!told || !desired_.is_filter_needed(filter) ||
+        is_told_observed(filter) || !contest_.told().empty()) {
+        return true;
+    }
+    FlowOwner owner{FlowOwner::Filter, static_cast<uint32_t>(told->number)};
+    auto refused = refusals_.reasons();
+    return std::any_of(refused.begin(), refused.end(), [&](const auto &why) {
+        return why.first.owner == owner;
+    });
+}
+
+/* What came with the latest cfg is known by now: the view is complete.  It,
+ * and what came before, is what is pending or outstanding. */
+void
+Agent::begin_answer()
+{
+    answering_cfg_ = control_.cfg();
+    for (const std::set<Uuid> *tunnels :
+         {&unreported_, &unjudged_, &backlog_, &unsettled_}) {
+        awaited_.insert(tunnels->begin(), tunnels->end());
+    }
+    for (const auto &[id, since_ms] : underway_) {
+        awaited_.insert(id);
+    }
+    for (const auto &[number, stopped] : actual_.unproven) {
+        if (auto id = desired_.tunnel_of_number(number)) {
+            awaited_.insert(*id);
+        }
+    }
+    for (const OwnerKey &key : outstanding_) {
+        awaited_.merge(desired_.tunnels_of(key));
+    }
+    for (const auto &[key, step] : actual_.unfollowed) {
+        awaited_.merge(desired_.tunnels_of(key));
+    }
+    awaited_filters_ = unreported_filters_;
+    awaited_filters_.insert(backlog_filters_.begin(), backlog_filters_.end());
+    for (const auto &[number, subjects] : reporting_) {
+        awaited_.insert(subjects.tunnels.begin(), subjects.tunnels.end());
+        awaited_filters_.insert(subjects.filters.begin(),
+                                subjects.filters.end());
+    }
+}
+
+/* One after the other: each was at rest once since the cfg came, which is all
+ * that is asked, and so many are not looked at again and again. */
+void
+Agent::run_answer()
+{
+    if (!started_ || cleanup_) {
+        return;
+    }
+    if (!answering_cfg_ && control_.cfg() != answered_cfg_) {
+        begin_answer();
+    }
+    if (!answering_cfg_) {
+        return;
+    }
+    while (!awaited_.empty() && !is_pending(*awaited_.begin()) &&
+           is_at_rest(*awaited_.begin(), desired_, actual_, outstanding_)) {
+        awaited_.erase(awaited_.begin());
+    }
+    while (!awaited_filters_.empty() &&
+           is_filter_at_rest(*awaited_filters_.begin())) {
+        awaited_filters_.erase(awaited_filters_.begin());
+    }
+    if (awaited_.empty() && awaited_filters_.empty()) {
+        answered_cfg_ = *answering_cfg_;
+        answering_cfg_.reset();
+        if (control_.cfg() != answered_cfg_) {
+            poll_immediate_wake(); /* The next one's turn. */
+        }
+    }
+}
+
+} // namespace pm

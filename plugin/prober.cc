@@ -231,12 +231,18 @@ Prober::look(const Agent &agent, Task *task)
     }
 }
 
+bool
+Prober::is_too_old(const Probe &probe)
+{
+    return std::abs(time_wall_msec() - probe.created_ms) >= TOO_OLD_MS;
+}
+
 void
 Prober::run(const Agent &agent, const std::map<Uuid, Probe> &probes)
 {
-    int64_t now = time_wall_msec();
     for (auto task = tasks_.begin(); task != tasks_.end();) {
-        if (task->second.ticket || probes.count(task->first)) {
+        if (task->second.ticket ||
+            (probes.count(task->first) && !is_too_old(task->second.probe))) {
             ++task;
         } else {
             task = tasks_.erase(task);
@@ -252,7 +258,7 @@ Prober::run(const Agent &agent, const std::map<Uuid, Probe> &probes)
         auto known = tasks_.find(id);
         if (known != tasks_.end()) {
             known->second.probe = probe;
-        } else if (concerns && std::abs(now - probe.created_ms) < TOO_OLD_MS &&
+        } else if (concerns && !is_too_old(probe) &&
                    tasks_.size() < TASKS_MAX) {
             tasks_.emplace(id, start(agent, id, probe));
         }
@@ -279,6 +285,10 @@ void
 Prober::wait() const
 {
     for (const auto &[id, task] : tasks_) {
+        if (!task.ticket) {
+            poll_timer_wait_until(time_msec() + task.probe.created_ms +
+                                  TOO_OLD_MS - time_wall_msec());
+        }
         if (task.ask_ms) {
             poll_timer_wait_until(task.ask_ms);
         }

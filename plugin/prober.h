@@ -31,7 +31,8 @@ public:
 private:
     /* At once; more wait until one has ended. */
     static constexpr size_t TASKS_MAX = 8;
-    /* Whose rows are older has left them behind, or has another clock. */
+    /* Whose rows are older has left them behind, or has another clock: nothing
+     * is begun or watched for him any more. */
     static constexpr int64_t TOO_OLD_MS = 60000;
     /* For how long what was sent may take. */
     static constexpr int64_t FLIGHT_MS = 1000;
@@ -67,6 +68,7 @@ private:
     static bool choose_frame(const Agent &, const Probe &, Direction,
                              TraceFrame *, std::string *why);
     static void look(const Agent &, Task *);
+    static bool is_too_old(const Probe &);
 
     UnixctlClient *vswitchd_;
     std::map<Uuid, Task> tasks_;

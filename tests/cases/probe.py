@@ -1,6 +1,8 @@
 """tunnel-probe: one marked frame down a tunnel's own path."""
 
+import contextlib
 import json
+import os
 import time
 
 from cases.product import ProductCases
@@ -133,6 +135,32 @@ class ProbeCases(Prober, ProductCases):
         self.control.ctl("--all", "destroy", "Probe_Report")
         self.assertEqual(self.results(self.probe("first")),
                          ["passed"] * 5 + ["unknown"])
+
+
+    def test_who_does_not_come_back_is_watched_for_a_minute_at_most(self):
+        self.tunnel("first", self.ids4, VNI)
+        chassis, = self.listed("first")["chassis"]
+        self.addCleanup(self.control.ctl, "--all", "destroy", "Probe_Report")
+        self.addCleanup(self.control.ctl, "--all", "destroy", "Probe")
+        nearly = int(time.time() * 1000) - 56000
+        self.control.ctl("create", "Probe", f"chassis={chassis}",
+                         f"created={nearly}", "mark=7",
+                         f"tunnel={self.listed('first')['id']}")
+        wait_until(self.packet_sockets, "the wire to be watched", 4)
+        wait_until(lambda: not self.packet_sockets(), "nobody to watch", 8)
+
+    def packet_sockets(self):
+        """Those that the daemon has."""
+        with open(f"/proc/{self.daemon.pid}/net/packet",
+                  encoding="ascii") as f:
+            inodes = {line.split()[8] for line in f.readlines()[1:]}
+        folder, found = f"/proc/{self.daemon.pid}/fd", []
+        for fd in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                link = os.readlink(f"{folder}/{fd}")
+                if link.removeprefix("socket:[").rstrip("]") in inodes:
+                    found.append(link)
+        return found
 
 
 class VpcProbeCases(Prober, PeeredCases):

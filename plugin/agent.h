@@ -23,6 +23,7 @@
 #include "plugin/desired_state.h"
 #include "plugin/hits.h"
 #include "plugin/mirror_watch.h"
+#include "plugin/pace.h"
 #include "plugin/plan.h"
 #include "plugin/prober.h"
 #include "plugin/prover.h"
@@ -80,12 +81,12 @@ private:
     static constexpr int64_t SILENT_MS = 1000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
-    /* How often vswitchd, which looks at all of its ports then, is made to
-     * try again. */
-    static constexpr int64_t PORT_RETRY_MS = 5000;
+    /* How soon, and how seldom, vswitchd, which looks at all of its ports
+     * then, is made to try again. */
+    static constexpr int64_t PORT_RETRY_MS = 5000, PORT_RETRY_MOST_MS = 120000;
 
     void read_switch();
-    void watch_layouts(const SwitchFacts &);
+    bool watch_layouts(const SwitchFacts &);
     void read_control();
     void share_counters(const ModelDelta &);
     void read_underlay();
@@ -246,7 +247,7 @@ private:
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     int64_t next_mirror_check_ms_ = 0;
-    int64_t next_port_retry_ms_ = 0;
+    Backoff port_retry_{PORT_RETRY_MS, PORT_RETRY_MOST_MS};
     int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
     std::vector<std::function<void()>> count_waiters_;

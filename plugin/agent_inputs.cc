@@ -47,7 +47,11 @@ Agent::read_switch()
 
     actual_.rows = facts.rows;
     rows_read_++;
-    watch_layouts(facts);
+    if (watch_layouts(facts) ||
+        facts.port_errors != desired_.facts().port_errors) {
+        port_retry_.done();
+        port_retry_.refused(time_msec());
+    }
     std::set<std::string> gone;
     for (const auto &[bridge, owners] : actual_.flows) {
         if (!facts.rows.bridges.count(bridge)) {
@@ -75,12 +79,13 @@ Agent::read_switch()
 }
 
 /* A bridge forgets where MACs are when its Mirrors or ports change, and would
- * flood copies until their next hops speak. */
-void
+ * flood copies until their next hops speak.  Returns whether they changed. */
+bool
 Agent::watch_layouts(const SwitchFacts &facts)
 {
     auto layouts = switch_.layouts();
-    if (layouts != layouts_) {
+    bool changed = layouts != layouts_;
+    if (changed) {
         layouts_ = std::move(layouts);
         layouts_settled_ = false;
         next_hops_.doubt(time_msec());
@@ -89,6 +94,7 @@ Agent::watch_layouts(const SwitchFacts &facts)
         layouts_settled_ = true;
         next_hops_.doubt(time_msec());
     }
+    return changed;
 }
 
 void
@@ -225,14 +231,15 @@ Agent::judge_mirrors()
 
 /* Has vswitchd try again to make ports that it could not make.  By itself it
  * does so only with the next change of its database, and in the change that
- * removes what was in the way that is still in the way (3.1.0). */
+ * removes what was in the way that is still in the way (3.1.0): so soon after
+ * a change, and then ever more seldom. */
 void
 Agent::retry_ports(int64_t now_ms)
 {
     const SwitchFacts &facts = desired_.facts();
     if (started_ && !facts.port_errors.empty() && facts.settled &&
-        switch_.may_start() && now_ms >= next_port_retry_ms_) {
-        next_port_retry_ms_ = now_ms + PORT_RETRY_MS;
+        switch_.may_start() && port_retry_.is_over(now_ms)) {
+        port_retry_.refused(now_ms);
         switch_.start({}, facts.rows);
     }
 }

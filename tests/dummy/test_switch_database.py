@@ -1,5 +1,5 @@
 """The switch's own database refuses rows of ours, is out of reach, gives
-another daemon the lock, or is an older copy."""
+another daemon the lock, is an older copy, or has a port that cannot be made."""
 
 import json
 import signal
@@ -151,3 +151,29 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         self.control.ctl("--wait=hv", "sync")
         self.daemon.wait_settled()
         self.assertEqual(self.listed("first")["health"], "ok")
+
+    def test_a_port_that_cannot_be_made_is_tried_ever_more_seldom(self):
+        self.switch.vsctl(
+            "add-port", "br-int", "vx-prod", "--", "set", "Interface",
+            "vx-prod", "type=vxlan", "options:remote_ip=flow",
+            "options:local_ip=flow", "options:in_key=16777215",
+            "options:out_key=flow")
+        self.addCleanup(self.switch.vsctl, "--if-exists", "del-port",
+                        "vx-prod")
+        self.wish("first", self.ids6, 7001)
+        self.control.wait_tunnel(
+            "first", lambda t: "VTEP_PORT_TAKEN" in {
+                r["code"] for r in t["reasons"]},
+            "to say that its port is taken")
+        times = [time.monotonic()]
+
+        def next_cfg():
+            return self.switch.rows("Open_vSwitch", "next_cfg")[0]["next_cfg"]
+        for _ in range(2):
+            before = next_cfg()
+            wait_until(lambda before=before: next_cfg() > before,
+                       "ovs-vswitchd to be made to try again", 20, 0.1)
+            times.append(time.monotonic())
+        self.assertGreater(times[2] - times[1], 8)
+        self.switch.vsctl("del-port", "vx-prod")
+        self.control.wait_running("first")

@@ -60,12 +60,21 @@ TEST(Backoff, PausesTwiceAsLongWithEachRefusalUpToTheLongest)
 {
     Backoff backoff;
     EXPECT_TRUE(backoff.is_over(0));
-    for (int64_t ms : {10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 8000,
-                       8000}) {
+    for (int64_t ms :
+         {10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 8000, 8000}) {
         backoff.refused(1000);
         EXPECT_EQ(backoff.ends_ms(), 1000 + ms);
         EXPECT_FALSE(backoff.is_over(1000 + ms - 1));
         EXPECT_TRUE(backoff.is_over(1000 + ms));
+    }
+}
+
+TEST(Backoff, GoesFromTheFirstPauseToTheLongestThatItIsGiven)
+{
+    Backoff backoff(5000, 12000);
+    for (int64_t ms : {5000, 10000, 12000, 12000}) {
+        backoff.refused(0);
+        EXPECT_EQ(backoff.ends_ms(), ms);
     }
 }
 

@@ -104,6 +104,7 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
         if (facts_of != facts->bridges.end()) {
             facts_of->second.unsafe = bridge.unsafe;
             facts_of->second.checked = bridge.checked;
+            facts_of->second.exposed = bridge.exposed && bridge.count.flood;
         }
         bridge.news = false;
     }
@@ -124,10 +125,13 @@ BridgeGuard::keep_from_flooding(const std::string &name,
             ofports.insert(ofport->second);
         }
     }
+    bridge->exposed = false;
     if (!ofports.empty()) {
-        bridge->refused =
-            set_no_flood(management_socket(name), ofports, &done) ||
-            done != ofports;
+        int error = set_no_flood(management_socket(name), ofports, &done);
+        bridge->exposed = error && error != EPROTO;
+        if (!bridge->exposed) {
+            bridge->refused = done != ofports;
+        }
     } else if (bridge->refused ||
                (bridge->count.flood && bridge->no_flood.empty())) {
         /* The verdict has our ports taken away, and stands without them as
@@ -138,7 +142,7 @@ BridgeGuard::keep_from_flooding(const std::string &name,
     for (uint32_t ofport : done) {
         bridge->no_flood.insert({wanted[ofport], ofport});
     }
-    bridge->look |= bridge->refused;
+    bridge->look |= bridge->refused || bridge->exposed;
     judge(name, bridge);
 }
 
@@ -160,7 +164,7 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
         beat_after(now + std::max<int64_t>(0, pause_ms - CHECK_MS));
     bridge->count = count;
     bridge->checked = true;
-    bridge->look = bridge->refused;
+    bridge->look = bridge->refused || bridge->exposed;
     judge(name, bridge);
 }
 
@@ -187,6 +191,7 @@ BridgeGuard::recheck()
 {
     for (auto &[name, bridge] : bridges_) {
         bridge.no_flood.clear();
+        bridge.exposed = true;
         bridge.next_check_ms = 0;
         bridge.look = true;
     }

@@ -75,8 +75,9 @@ private:
         FloodCount count;     /* The last answer. */
         bool checked = false; /* There was one. */
         bool look = true;     /* At all of it, which blocks. */
-        bool refused =
-            false;          /* A port of ours may, or would, be flooded to. */
+        bool refused = false; /* A port of ours is, or would be, flooded to. */
+        /* That could not be asked, or has not been yet. */
+        bool exposed = false;
         bool news = false;  /* 'unsafe' is not what was last said. */
         std::string unsafe; /* As BridgeFacts'. */
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */

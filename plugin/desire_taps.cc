@@ -43,13 +43,21 @@ selected(const MirrorRow &mirror, Direction direction)
 } // namespace
 
 bool
+DesiredState::is_exposed(const std::string &bridge) const
+{
+    const BridgeFacts *facts = value_of(facts_.bridges, bridge);
+    return facts && facts->exposed;
+}
+
+bool
 DesiredState::are_ports_live(int64_t pair) const
 {
     return std::all_of(
         DIRECTIONS.begin(), DIRECTIONS.end(), [&](Direction direction) {
             std::string peer = nic_port_name(pair, direction);
-            return is_same(facts_.rows.ports, rows_.ports,
-                           tap_port_name(pair, direction)) &&
+            std::string tap = tap_port_name(pair, direction);
+            return is_same(facts_.rows.ports, rows_.ports, tap) &&
+                   !is_exposed(rows_.ports.at(tap).bridge) &&
                    is_same(facts_.rows.ports, rows_.ports, peer) &&
                    facts_.ofports.count(peer);
         });

@@ -351,6 +351,7 @@ private:
     void share_bridge(const std::string &nic_bridge);
     void share_floods(const std::string &nic_bridge);
     const Seat *seat_of(const std::string &iface_id) const;
+    bool is_exposed(const std::string &bridge) const;
     bool are_ports_live(int64_t pair) const;
     bool is_tap_live(const std::string &iface_id, const Seat &) const;
     bool is_segment_live(const std::string &nic_bridge) const;

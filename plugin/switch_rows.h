@@ -105,6 +105,9 @@ struct BridgeFacts {
     int foreign_mirrors = 0; /* Mirror rows without our mark. */
     bool checked = false;    /* 'unsafe' has been looked at. */
     std::string unsafe;      /* Why its pipeline must not be tapped, or "". */
+    /* It floods, and could not be asked to leave ports of ours out: what they
+     * bring may be anybody's until it has been. */
+    bool exposed = false;
 
     bool operator==(const BridgeFacts &) const = default;
 };

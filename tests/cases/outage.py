@@ -30,6 +30,34 @@ class OutageCases(ConstantCases):
                                time.monotonic(), self.first, self.second)
         self.assert_same_rows(rows)
 
+    def asked(self):
+        """How many connections it has made to ask bridges something."""
+        return int(self.daemon.appctl("coverage/read-counter", "vconn_open"))
+
+    def test_a_killed_vswitchd_whose_pipeline_floods(self):
+        """That our ports cannot be kept from it by one who is dead is no
+        verdict on the pipeline."""
+        self.mirror()
+        self.switch.ofctl("add-flow", "br-int",
+                          "priority=9,dl_type=0x1234,actions=FLOOD")
+        rows, asked = self.rows(), self.asked()
+        self.daemon.appctl("mirror/resync")
+        wait_until(lambda: self.asked() > asked, "the daemon to see that")
+        with self.traffic() as lanes:
+            lanes.wait_whole(self.first)
+            self.switch.stop_vswitchd(kill=True)
+            self.control.wait_tunnel(
+                "first", lambda t: "VSWITCHD_AWAY" in {
+                    r["code"] for r in t["reasons"]}, "to miss ovs-vswitchd")
+            self.switch.start_vswitchd()
+            self.underlay_up()
+            self.settled_after(lanes, "vswitchd that flooded restarted",
+                               time.monotonic(), self.first, self.second)
+        self.assert_same_rows(rows)
+        for row in self.control.rows("Tunnel_Status", "name", "events"):
+            self.assertNotIn("PIPELINE_UNSAFE", " ".join(row["events"]),
+                             row["name"])
+
     def assert_same_rows(self, rows):
         """The rows of ours are those that were there, by UUID too."""
         for table in ("Bridge", "Port", "Mirror"):

@@ -50,7 +50,10 @@ RandomHost::edit_bridges()
         facts.bridges[name] = {TYPES[which], false, pick(4), chance(80), ""};
         return;
     }
-    switch (pick(6)) {
+    switch (pick(7)) {
+    case 6:
+        bridge->second.exposed = !bridge->second.exposed;
+        break;
     case 0:
         bridge->second.foreign_mirrors = chance(50) ? pick(6) : 20 + pick(13);
         break;

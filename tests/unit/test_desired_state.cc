@@ -639,6 +639,28 @@ TEST(DesiredState, ATunnelThatCameAndWentLeavesNothingInMemory)
     EXPECT_LT(mallinfo2().uordblks, before + 8000);
 }
 
+TEST(DesiredState, WhereOurPortsMayBeFloodedToTapsWaitAndRowsStay)
+{
+    Host host;
+    host.plug("nic0", "br-int");
+    host.add_source(0);
+    host.add_collector(0);
+    Uuid tunnel = host.add_tunnel(0, 0, 0);
+    ASSERT_TRUE(host.settle());
+    const SwitchRows rows = host.desired.rows();
+    const auto flows = host.desired.flows();
+    ASSERT_TRUE(host.desired.tap_of("nic0"));
+    host.facts.bridges.at("br-int").exposed = true;
+    host.feed();
+    EXPECT_FALSE(host.desired.tap_of("nic0"));
+    EXPECT_EQ(host.desired.rows(), rows);
+    EXPECT_EQ(host.desire(tunnel).health, Health::Ok);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+    host.facts.bridges.at("br-int").exposed = false;
+    host.feed();
+    EXPECT_EQ(host.desired.flows(), flows);
+}
+
 } // namespace
 
 } // namespace pm

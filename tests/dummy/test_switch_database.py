@@ -16,6 +16,7 @@ from lab.waiting import wait_until
 
 class SwitchDatabase(ProductCases, unittest.TestCase):
     make_lab = DummyLab
+    collectors = {"ids6": 6, "other6": 6}
 
     def set_mirrors_max(self, most):
         """From now on the database takes so many Mirrors; None: any."""
@@ -34,10 +35,11 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
     def test_what_it_refuses_is_tried_ever_more_seldom_and_said(self):
         self.set_mirrors_max(1)
         self.addCleanup(self.set_mirrors_max, None)
-        self.wish("first", self.ids4, 7001)
-        first = wait_until(self.refusals, "a transaction to be refused")
+        before = self.refusals()
+        self.wish("first", self.ids6, 7001)
+        wait_until(lambda: self.refusals() > before, "a refusal")
         began = time.monotonic()
-        wait_until(lambda: self.refusals() >= first + 6, "six more")
+        wait_until(lambda: self.refusals() >= before + 7, "six more")
         self.assertGreater(time.monotonic() - began, 0.5)
         words = "the switch database refuses our rows"
         self.assertIn(words, self.daemon.appctl("mirror/list"))
@@ -65,25 +67,30 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
     def test_what_is_revoked_does_not_wait_for_it(self):
         """A tunnel is deleted, another disabled, a third changed."""
         take, give = self.by_a_way_of_its_own()
-        for vni, name in enumerate(("gone", "off", "changed"), 7001):
-            self.tunnel(name, self.ids6, vni)
-        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids6, 7002)
+        self.filter("web", outbound=[{"action": "accept"}])
+        self.tunnel("gone", self.ids6, 7001)
+        self.tunnel("off", self.other6, 7002)
+        self.tunnel("changed", self.ids6, 7003, filter="web")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids6, 7003)
         take()
-        waits = "waiting for the switch database"
-        wait_until(lambda: waits in self.daemon.appctl("mirror/list"),
-                   "the daemon to be without the database")
-        self.control.ctl("tunnel-del", "gone")
-        self.wish("off", self.ids6, 7002, enabled=False)
-        self.wish("changed", self.ids6, 7004)
-        self.control.wait_gone("gone")
-        self.control.wait_tunnel(
-            "off", lambda t: t["observed_generation"] == t["generation"],
-            "to be off")
-        self.lab.clear()
-        self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
-            range(20))))
-        self.assertEqual({copy.vni for copy in self.ids6.copies()}, {7003})
-        give()
+        try:
+            waits = "waiting for the switch database"
+            wait_until(lambda: waits in self.daemon.appctl("mirror/list"),
+                       "the daemon to be without the database")
+            self.control.ctl("tunnel-del", "gone")
+            self.wish("off", self.other6, 7002, enabled=False)
+            self.wish("changed", self.ids6, 7004, filter="web")
+            self.control.wait_gone("gone")
+            self.control.wait_tunnel(
+                "off", lambda t: t["observed_generation"] == t["generation"],
+                "to be off")
+            self.lab.clear()
+            self.lab.exchange((self.web1, self.lab.talk("web1", "db1").frames(
+                range(20))))
+            self.assertEqual({copy.vni for copy in self.ids6.copies()
+                              + self.other6.copies()}, {7003})
+        finally:
+            give()
         self.control.wait_running("changed")
         self.daemon.wait_settled()
 
@@ -132,11 +139,12 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
             self.control.wait_tunnel(
                 "first", lambda t: t["health"] == "degraded",
                 "to be without its NIC")
+            # The bridge has gone, of which the first is not told.
+            wait_until(lambda: "VSWITCHD_AWAY" in self.daemon.appctl(
+                "mirror/list"), "the first to be wrong")
             self.control.ctl("--wait=hv", "sync")
             told, = self.control.rows("Tunnel_Status", "events")
-            self.assertEqual(
-                len([event for event in told["events"]
-                     if "NIC_UNBOUND" in event]), 1, told)
+            self.assertNotIn("VSWITCHD_AWAY", " ".join(told["events"]))
         finally:
             self.web1.plug()
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ovsdb/ovs_c.h"
+#include "plugin/plan_revocations.h"
 #include "plugin/switch_names.h"
 
 VLOG_DEFINE_THIS_MODULE(agent);
@@ -231,7 +232,7 @@ Agent::apply_plan()
     }
     Plan plan = make_plan(actual_, desired_, &outstanding_, busy);
     if (!switch_.ready()) {
-        keep_revocations(desired_, &plan);
+        keep_revocations(actual_, desired_, &plan);
     }
     for (const OwnerKey &key : plan.settled) {
         /* As desired again, perhaps without an edit. */

@@ -118,7 +118,8 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
                       ControlWrite *write, Subjects *subjects)
 {
     bool early = !started_ && !cleanup_;
-    bool uncertain = actual_.changing || !actual_.flows_known();
+    bool uncertain =
+        actual_.changing || !actual_.flows_known() || !switch_.ready();
     /* Until it is known what the switch has, a row stays as it was. */
     bool reading = !vswitchd_away_ && !cleanup_ && !actual_.flows_known();
     if (!uncertain) {
@@ -391,6 +392,7 @@ Agent::report()
     StatusContext context;
     context.now_ms = time_wall_msec();
     context.paused = paused_;
+    context.unreachable = !switch_.ready();
     context.refused = refusals_.reasons();
     context.contested = contest_.told();
     context.exceeded = exceeded_;

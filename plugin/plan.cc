@@ -438,23 +438,6 @@ make_plan(const Actual &actual, const DesiredState &desired,
     return plan;
 }
 
-void
-keep_revocations(const DesiredState &desired, Plan *plan)
-{
-    plan->meters.clear();
-    plan->rows.clear();
-    for (auto &[bridge, edits] : plan->flows) {
-        std::erase_if(edits, [&](const FlowEdit &edit) {
-            auto cookie = Cookie::decode(edit.flow.cookie);
-            auto want = desired.flows().find({bridge, cookie->owner});
-            return edit.op != FlowEdit::Op::Delete ||
-                   (want != desired.flows().end() && !want->second.empty());
-        });
-    }
-    std::erase_if(plan->flows,
-                  [](const auto &bundle) { return bundle.second.empty(); });
-}
-
 std::vector<const Flow *>
 apply_bundle(Actual *actual, const std::string &bridge,
              const std::vector<FlowEdit> &edits)

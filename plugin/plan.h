@@ -149,12 +149,6 @@ Plan make_plan(const Actual &actual, const DesiredState &desired,
                std::set<OwnerKey> *outstanding,
                const std::set<std::string> &busy = {});
 
-/* Leaves in the plan what takes away the flows of those of whom none are
- * desired any more, and the proof of it.  That copies nothing that policy does
- * not admit, whoever else acts on the switch; to delete a flow from among
- * others might. */
-void keep_revocations(const DesiredState &desired, Plan *plan);
-
 /* Completes the edits of a bridge's bundle: on a switch that has to be told so
  * the cached datapath flows are made anew with it. */
 void renew(const Actual &actual, const DesiredState &desired,

@@ -368,7 +368,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
                   !actual.has(egress) && !actual.unproven.count(egress.number);
     if (!tunnel || (!desire.active && !desire.pending)) {
         /* Deleted, or never accepted: gone once that is proven. */
-        bool gone = before && silent;
+        bool gone = before && silent && !context.unreachable;
         return {
             gone ? StatusEdit::Op::Delete : StatusEdit::Op::Keep, {}, false};
     }
@@ -379,7 +379,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
         if (!before) {
             return {};
         }
-        if (silent && runs_elsewhere(id, desired)) {
+        if (silent && !context.unreachable && runs_elsewhere(id, desired)) {
             return {StatusEdit::Op::Delete, {}, false};
         }
     }

@@ -16,6 +16,9 @@ namespace pm {
 struct StatusContext {
     int64_t now_ms = 0;
     bool paused = false;
+    /* The switch's database is: taps may go on naming what has stopped, so
+     * that its number must not become another's. */
+    bool unreachable = false;
     /* Why the switch refused an owner's flows; absent if it did not. */
     std::map<OwnerKey, std::string> refused;
     /* What of ours somebody keeps changing, by bridge. */

@@ -80,7 +80,9 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
             self.control.ctl("tunnel-del", "gone")
             self.wish("off", self.other6, 7002, enabled=False)
             self.wish("changed", self.ids6, 7004, filter="web")
-            self.control.wait_gone("gone")
+            wait_until(lambda: not any(
+                "0x1b59->tun_id" in flow for flow in self.lasting_flows()),
+                "the deleted one's flows to be gone")
             self.control.wait_tunnel(
                 "off", lambda t: t["observed_generation"] == t["generation"],
                 "to be off")
@@ -91,6 +93,7 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
                               + self.other6.copies()}, {7003})
         finally:
             give()
+        self.control.wait_gone("gone")
         self.control.wait_running("changed")
         self.daemon.wait_settled()
 
@@ -130,7 +133,10 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         try:
             unixctl.call(self.switch.rundir, "ovsdb-server",
                          "ovsdb-server/reconnect")
-            wait_until(lambda: not waits(other), "the second to act", 20)
+            # Which it does not as soon as its connection is lost, too.
+            wait_until(lambda: not waits(other)
+                       and "waiting for" not in other.appctl("mirror/list"),
+                       "the second to act", 20)
         finally:
             self.daemon.signal(signal.SIGCONT)
         wait_until(lambda: waits(self.daemon), "the first to wait", 20)

@@ -1,6 +1,7 @@
 #include "tests/unit/simulated_agent.h"
 
 #include "plugin/lifecycle.h"
+#include "plugin/plan_revocations.h"
 
 namespace pm {
 
@@ -168,7 +169,7 @@ SimulatedAgent::pass(bool hurry)
         actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
         Plan todo = plan();
         if (away) {
-            keep_revocations(host.desired, &todo);
+            keep_revocations(actual, host.desired, &todo);
         }
         judge_plan(todo);
         for (const auto &[bridge, edits] : todo.meters) {
@@ -208,6 +209,7 @@ SimulatedAgent::report()
     actual.changing = !in_flight_.empty() || !meters_in_flight_.empty();
     StatusContext context;
     context.now_ms = now_ * 1000;
+    context.unreachable = away;
     auto busy = [&](int64_t number) {
         return actual.is_busy(FlowOwner::Egress, number);
     };

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "plugin/plan.h"
+#include "plugin/plan_revocations.h"
 #include "tests/unit/simulated_agent.h"
 
 namespace pm {
@@ -295,7 +295,7 @@ protected:
         host.feed();
         outstanding.merge(host.desired.take_changed_flows());
         Plan plan = make_plan(actual, host.desired, &outstanding);
-        keep_revocations(host.desired, &plan);
+        keep_revocations(actual, host.desired, &plan);
         return plan;
     }
 
@@ -309,22 +309,23 @@ TEST_F(KeepRevocations, NoFlowGoesFromAmongOthersAndNoneComes)
 {
     int64_t number = host.desired.status_of(one)->number;
     host.model.tunnels.at(one).enabled = false;
-    host.model.filters.at(filter).inbound.clear();
+    host.model.filters.at(filter).inbound.front().destination_port = {443,
+                                                                      443};
     host.model.tunnels.at(other).vni++;
     host.add_tunnel(2, 0, 0, filter);
     Plan plan = revocations();
     ASSERT_EQ(plan.flows.size(), 1u);
     for (const FlowEdit &edit : plan.flows.at("br-mirror")) {
         EXPECT_EQ(edit.op, FlowEdit::Op::Delete);
-        EXPECT_EQ(Cookie::decode(edit.flow.cookie)->owner,
-                  (FlowOwner{FlowOwner::Egress,
-                             static_cast<uint32_t>(number)}));
+        EXPECT_EQ(
+            Cookie::decode(edit.flow.cookie)->owner,
+            (FlowOwner{FlowOwner::Egress, static_cast<uint32_t>(number)}));
     }
     EXPECT_TRUE(plan.rows.empty());
     EXPECT_TRUE(plan.meters.empty());
 }
 
-TEST_F(KeepRevocations, WhenAllIsRevokedTheProofIsNotHeldUp)
+TEST_F(KeepRevocations, TheProofIsNotHeldUpByWhatWaits)
 {
     for (const Uuid &id : {one, other}) {
         host.model.tunnels.at(id).enabled = false;

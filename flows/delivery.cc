@@ -134,9 +134,10 @@ delivery_flows(int64_t handle, const DeliverySpec &spec,
     std::string source = v6 ? "ipv6_src" : "ip_src";
     std::string destination = v6 ? "ipv6_dst" : "ip_dst";
     /* From the host itself only: what it forwards for a VM is not to enter
-     * another tenant's network.  Spelled as the switch spells it: one that is read before it is desired
-     * is known for it all the same, and not taken for one that is to go, which
-     * would stay for as long as the new one waits (plan.cc). */
+     * another tenant's network.  Spelled as the switch spells it: one that is
+     * read before it is desired is known for it all the same, and not taken
+     * for one that is to go, which would stay for as long as the new one waits
+     * (plan.cc). */
     return {{{TABLE_ENTRY, PRIORITY_DELIVER,
               std::string(v6 ? "udp6,in_port=LOCAL,ipv6_src="
                              : "udp,in_port=LOCAL,nw_src=") +

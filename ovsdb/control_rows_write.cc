@@ -362,9 +362,8 @@ yield_to_others(struct ovsdb_idl *idl, struct ovsdb_idl_txn *txn)
     }
     smap ids;
     smap_clone(&ids, &row->external_ids);
-    smap_replace(
-        &ids, KEY,
-        std::to_string(smap_get_ullong(&ids, KEY, 0) + 1).c_str());
+    smap_replace(&ids, KEY,
+                 std::to_string(smap_get_ullong(&ids, KEY, 0) + 1).c_str());
     pmrec_mirror_global_verify_external_ids(row);
     pmrec_mirror_global_set_external_ids(row, &ids);
     smap_destroy(&ids);

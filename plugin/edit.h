@@ -47,8 +47,8 @@ void remove_tunnel(Edit *, const EditContext &, const Uuid &,
 std::set<Uuid> shutting_down(const Edit &, const EditContext &,
                              const std::string &name);
 
-/* Whether a resource, its target or the network that the target is in has a row
- * that cannot be read: checks pass over what such a row would say. */
+/* Whether a resource, its target or the network that the target is in has a
+ * row that cannot be read: checks pass over what such a row would say. */
 bool leads_to_unreadable(const Edit &, const Uuid &resource);
 
 /* Erases what was in use when the edit first said so; what is so still is a

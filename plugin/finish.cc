@@ -302,8 +302,9 @@ private:
         for (const auto &[id, path] : edit_->book.named) {
             const Tunnel *tunnel = find(edit_->model.tunnels, id);
             const Tunnel *before = find(edit_->book.before.tunnels, id);
-            if (tunnel && (begins(id, *tunnel) ||
-                           before->destination != tunnel->destination) &&
+            if (tunnel &&
+                (begins(id, *tunnel) ||
+                 before->destination != tunnel->destination) &&
                 !edit_->book.unsound.contains(tunnel->destination)) {
                 refuse(id, path, "source", tunnel->source);
                 refuse(id, path, "destination", tunnel->destination);

@@ -162,7 +162,7 @@ class Waiting(CliTest):
 
     def test_what_can_count_no_more_is_said_with_its_mend(self):
         self.hypervisor()
-        self.ok("create", "Mirror_Global", "cfg=%d" % (2 ** 63 - 1))
+        self.ok("set", "Mirror_Global", ".", "cfg=%d" % (2 ** 63 - 1))
         result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
                               "acme/web1-ids", "vni=9")
         self.assertEqual(result.code, 1, result)
@@ -228,9 +228,9 @@ class Races(CliTest):
     def test_of_tunnels_made_at_once_each_has_a_vni_of_its_own(self):
         self.apply()
         codes, _ = self.at_once(*(
-            ["tunnel-add", f"acme/more-{n}", "source=web1-src",
-             "destination=ids", f"filter=web{n}", "--", "filter-add",
-             f"acme/web{n}"] for n in range(6)))
+            ["filter-add", f"acme/web{n}", "--", "tunnel-add",
+             f"acme/more-{n}", "source=web1-src", "destination=ids",
+             f"filter=web{n}"] for n in range(6)))
         self.assertEqual(codes, [0] * 6)
         vnis = [tunnel["vni"] for tunnel in self.json("tunnel-list")]
         self.assertEqual(len(set(vnis)), 7, vnis)

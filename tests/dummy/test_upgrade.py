@@ -98,6 +98,11 @@ class Outdated(FirstVersion, unittest.TestCase):
                                  "to go on")
 
 
+def row_content(row):
+    return {column: value for column, value in row.items()
+            if not column.startswith("_")}
+
+
 class Upgrade(FirstVersion, unittest.TestCase):
     """It holds all kinds of rows."""
 
@@ -240,8 +245,10 @@ class Upgrade(FirstVersion, unittest.TestCase):
             return "SYNTAX" in {r["code"] for r in tunnel["reasons"]}
         self.control.wait_tunnel("first", is_told, "to say what is wrong")
         self.go_to(FIRST)
-        self.control.ctl("tunnel-add", "second", "source=web1-src",
-                         "destination=ids6", "vni=7003")
+        row, = self.control.select("Mirror_Tunnel")
+        self.control.transact({"op": "insert", "table": "Mirror_Tunnel",
+                               "row": {**row_content(row), "name": "second",
+                                       "vni": 7003, "filter": ["set", []]}})
         for name in ("first", "second"):
             self.control.wait_tunnel(name, is_told, "to say what is wrong")
 

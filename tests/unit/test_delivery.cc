@@ -51,7 +51,8 @@ TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
     way.destination = ip_of("fd00:2::9");
     EXPECT_EQ(delivery_flows(7, way, "02:11:22:33:44:55", 103)[0].key.match,
               "udp6,in_port=LOCAL,ipv6_src=fd6d:7200::1,"
-              "ipv6_dst=fd6d:7200::" "b,tp_dst=4789");
+              "ipv6_dst=fd6d:7200::"
+              "b,tp_dst=4789");
     EXPECT_EQ(flows[0].actions,
               "set_field:02:11:22:33:44:55->eth_src,"
               "set_field:02:00:00:00:01:01->eth_dst,"

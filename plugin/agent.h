@@ -155,6 +155,8 @@ private:
     bool is_filter_at_rest(const Uuid &filter) const;
     void begin_answer();
     void run_answer();
+    void forget_answers();
+    Chassis own_chassis() const;
     void take_neighbours();
     std::vector<Uuid> take_unreported(const Uuid &, size_t most);
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
@@ -229,7 +231,8 @@ private:
     /* The cfg that is to be answered next, and those for whom that waits. */
     std::optional<int64_t> answering_cfg_;
     std::set<Uuid> awaited_, awaited_filters_;
-    int64_t answered_cfg_ = 0; /* All that came with it is in force, said. */
+    /* All that came with it is in force and said. */
+    std::optional<int64_t> answered_cfg_;
     bool switch_was_busy_ = false;
     uint64_t rows_read_ = 0; /* How often. */
     /* As of which readings, and which desires, they were compared. */

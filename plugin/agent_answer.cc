@@ -2,6 +2,7 @@
  * it is in force and said.  One who is refused, or contested, has that said
  * and holds up nobody; nor does what came later. */
 #include <algorithm>
+#include <utility>
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
@@ -82,6 +83,9 @@ Agent::run_answer()
     if (!started_ || cleanup_) {
         return;
     }
+    if (!answered_cfg_ && own_chassis().cfg == control_.cfg()) {
+        answered_cfg_ = control_.cfg(); /* By the daemon before. */
+    }
     if (!answering_cfg_ && control_.cfg() != answered_cfg_) {
         begin_answer();
     }
@@ -97,12 +101,21 @@ Agent::run_answer()
         awaited_filters_.erase(awaited_filters_.begin());
     }
     if (awaited_.empty() && awaited_filters_.empty()) {
-        answered_cfg_ = *answering_cfg_;
-        answering_cfg_.reset();
+        answered_cfg_ = std::exchange(answering_cfg_, std::nullopt);
         if (control_.cfg() != answered_cfg_) {
             poll_immediate_wake(); /* The next one's turn. */
         }
     }
+}
+
+/* Another control database, or another name there, counts for itself. */
+void
+Agent::forget_answers()
+{
+    answering_cfg_.reset();
+    answered_cfg_.reset();
+    awaited_.clear();
+    awaited_filters_.clear();
 }
 
 } // namespace pm

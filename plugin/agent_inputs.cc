@@ -69,6 +69,11 @@ Agent::read_switch()
         }
     }
     underlay_.set_sources(facts.settings.encap_ips());
+    const Settings &before = desired_.facts().settings;
+    if (facts.settings.remote != before.remote ||
+        facts.settings.chassis != before.chassis) {
+        forget_answers();
+    }
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;
     for (const auto &[iface_id, nic] : facts.nics) {

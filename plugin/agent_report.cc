@@ -300,19 +300,26 @@ Agent::desire_chassis(const Chassis &before) const
     return chassis;
 }
 
+/* What our row holds; what a new one does, if there is none. */
+Chassis
+Agent::own_chassis() const
+{
+    for (const auto &[id, row] : desired_.model().chassis) {
+        if (row.name == desired_.facts().settings.chassis) {
+            return row;
+        }
+    }
+    return Chassis();
+}
+
 void
 Agent::report_chassis(ControlWrite *write)
 {
-    Chassis before;
-    for (const auto &[id, row] : desired_.model().chassis) {
-        if (row.name == desired_.facts().settings.chassis) {
-            before = row;
-        }
-    }
+    const Chassis before = own_chassis();
     Chassis chassis = desire_chassis(before);
     if (answered_cfg_ && answered_cfg_ != chassis.cfg &&
         (concerned_ || !desired_.tunnels().empty())) {
-        chassis.cfg = answered_cfg_;
+        chassis.cfg = *answered_cfg_;
         concerned_ = false;
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */

@@ -33,6 +33,18 @@ class DaemonCases(ProductCases):
         self.assert_copied(self.ids4, vni, frames)
         self.assert_received(self.db1, frames)
 
+    def test_a_cfg_that_is_set_back_is_followed(self):
+        """As where one can count no more: the answer to a greater one would
+        stand for all that come."""
+        self.warm()
+        for vni in (7002, 7001):
+            self.control.ctl("--wait=hv", "tunnel-set", "first", f"vni={vni}")
+        self.control.ctl("set", "Mirror_Global", ".", "cfg=0")
+        wait_until(lambda: self.control.rows("Chassis", "cfg")
+                   == [{"cfg": 0}], "the hypervisor to follow")
+        self.control.ctl("--wait=hv", "tunnel-set", "first", "note=once more")
+        self.assertEqual(self.control.rows("Chassis", "cfg"), [{"cfg": 1}])
+
     def test_counts_frames_and_bytes_of_each_direction(self):
         self.warm(packet_length=100)
 

@@ -268,7 +268,7 @@ public:
         : model_(model), peers_(model.resources)
     {
         for (const auto &[id, tunnel] : model.tunnels) {
-            by_source_[tunnel.source].push_back(id);
+            by_source_[tunnel.source].tunnels[id] = tunnel;
         }
     }
 
@@ -277,11 +277,8 @@ public:
         Problems problems;
         check_end(tunnel.source, "source", &problems);
         check_end(tunnel.destination, "destination", &problems);
-        Model siblings;
-        for (const Uuid &sibling : by_source_.at(tunnel.source)) {
-            siblings.tunnels[sibling] = model_.tunnels.at(sibling);
-        }
-        check_tunnel_among_others(siblings, id, Limits{}, "", &problems);
+        check_tunnel_among_others(by_source_.at(tunnel.source), id, Limits{},
+                                  "", &problems);
         if (tunnel.filter) {
             check_filter_rows(*tunnel.filter, &problems);
         }
@@ -330,7 +327,7 @@ private:
 
     const Model &model_;
     TargetPeers peers_;
-    std::map<Uuid, std::vector<Uuid>> by_source_;
+    std::map<Uuid, Model> by_source_; /* Tunnels alone. */
 };
 
 TunnelView

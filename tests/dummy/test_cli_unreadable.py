@@ -87,3 +87,56 @@ class UnreadableNetwork(CliTest):
         self.ok("apply", "-", "--prune", text='{"network_interfaces": []}')
         self.assertEqual([nic["name"] for nic in self.json("nic-list")],
                          ["ids-eth0", "web1-eth0"])
+
+
+class RowsPastTheConsole(CliTest):
+    """No hypervisor has the NIC, and so none says what is wrong."""
+
+    def setUp(self):
+        super().setUp()
+        self.apply()
+
+    def faults(self, name="web1-ids"):
+        tunnel, = [t for t in self.json("tunnel-list") if t["name"] == name]
+        self.assertEqual(tunnel["health"], "error", tunnel)
+        return {reason["code"] for reason in tunnel["reasons"]}
+
+    def test_a_rule_that_is_wrong_shows_in_the_list(self):
+        rule, = [row for row, number, protocol in
+                 self.rows("Mirror_Rule", "_uuid", "number", "protocol")
+                 if (number, protocol) == (100, "tcp")]
+        self.ok("set", "Mirror_Rule", rule[1], "icmp_type=8")
+        self.assertIn("RULE_ICMP", self.faults())
+
+    def test_a_collector_that_cannot_be_read_shows_in_the_list(self):
+        self.ok("set", "Collector", "suricata1", "address=nonsense")
+        self.assertIn("UNREADABLE", self.faults())
+
+    def test_a_filter_that_cannot_be_read_shows_in_the_list(self):
+        rule, = [row for row, number, action in
+                 self.rows("Mirror_Rule", "_uuid", "number", "action")
+                 if (number, action) == (100, "reject")]
+        self.ok("set", "Mirror_Rule", rule[1], "source=10.1.0.9/8")
+        self.assertIn("UNREADABLE", self.faults())
+
+    def test_a_nic_of_both_roles_shows_in_the_list(self):
+        nic, = [row for row, name in
+                self.rows("Network_Interface", "_uuid", "name")
+                if name == "web1-eth0"]
+        self.ok("create", "Mirror_Resource", "name=older", "account=acme",
+                "purpose=destination", "type=network-interface",
+                "target=web1-eth0", "iface_id=web1-eth0",
+                "network_interface=" + nic[1], "created=1")
+        self.assertIn("ROLE_CONFLICT", self.faults())
+
+    def test_the_younger_of_two_alike_shows_in_the_list(self):
+        row, = self.rows("Mirror_Tunnel", "source", "destination", "filter")
+        source, destination, filter_ = (cell[1] for cell in row)
+        self.ok("create", "Mirror_Tunnel", "name=twin", "account=acme",
+                "source=" + source, "destination=" + destination,
+                "filter=" + filter_, "vni=9", "mode=mirror",
+                "delivery=auto", "enabled=true", "generation=1")
+        self.assertIn("DUPLICATE_TUNNEL", self.faults("twin"))
+        tunnel, = [t for t in self.json("tunnel-list")
+                   if t["name"] == "web1-ids"]
+        self.assertNotEqual(tunnel["health"], "error")

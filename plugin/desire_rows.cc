@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plugin/desired_state.h"
+#include "plugin/switch_flaws.h"
 #include "plugin/switch_names.h"
 #include "plugin/value_of.h"
 
@@ -11,9 +12,13 @@ namespace pm {
 namespace {
 
 /* This form takes nothing from any production VXLAN port: an explicit key, or
- * key=flow, can. */
+ * key=flow, can.  A mark that production gave the frame is taken off the copy,
+ * which would be routed by it; but that has each datapath flow match all of
+ * the mark, and where they are made anew one bit must be left
+ * (renewal_flow()).
+ */
 PortRow
-vxlan_port(const std::string &mirror_bridge)
+vxlan_port(const std::string &mirror_bridge, bool renewed)
 {
     PortRow row;
     row.bridge = mirror_bridge;
@@ -23,6 +28,9 @@ vxlan_port(const std::string &mirror_bridge)
                    {"in_key", "16777215"},
                    {"out_key", "flow"},
                    {"tos", std::to_string(COPY_TOS)}};
+    if (!renewed) {
+        row.options["egress_pkt_mark"] = "0";
+    }
     row.ofport_request = VXLAN_OFPORT;
     row.mark.purpose = "vxlan";
     return row;
@@ -204,7 +212,8 @@ DesiredState::desire_rows()
         if (is_vxlan_port_free(type)) {
             rows.ports[vxlan_port_name(mirror_bridge,
                                        facts_.settings.mirror_bridge, type)] =
-                vxlan_port(mirror_bridge);
+                vxlan_port(mirror_bridge,
+                           modifies_wrong_flow(facts_.ovs_version, type));
         }
         dirty_shared_taps_.insert(nic_bridge);
     }

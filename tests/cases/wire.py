@@ -86,3 +86,29 @@ class WireCases(ProductCases):
                           (1001, self.ids4.address, 150),
                           (1001, self.other4.address, 150),
                           (1002, self.ids4.address, 64)})
+
+
+class MarkCases(ProductCases):
+    """Of a switch that does not need datapath flows made anew: it is told
+    that it is one."""
+
+    guests = {"web1": (), "db1": ()}
+    links = [("web1", "db1")]
+    collectors = {"ids4": 4}
+
+    @classmethod
+    def prepare_switch(cls):
+        cls.lab.switch.vsctl("set", "Open_vSwitch", ".", "ovs_version=3.1.3")
+
+    def test_what_production_marks_is_copied_and_delivered(self):
+        self.tunnel("first", self.ids4, 7001)
+        talk = self.lab.talk("db1", "web1")
+        self.lab.wait_copied(talk, self.ids4)
+        self.switch.ofctl("add-flow", "br-int",
+                          "priority=9,in_port=db1,"
+                          "actions=set_field:5->pkt_mark,NORMAL", "--names")
+        self.lab.clear()
+        frames = talk.frames(range(20))
+        self.lab.exchange((self.db1, frames))
+        self.assert_copied(self.ids4, 7001, frames)
+        self.assert_received(self.web1, frames)

@@ -7,9 +7,13 @@ from cases.filters import FilterCases
 from cases.guest import GuestCases
 from cases.order import OrderCases
 from cases.others import OthersCases
-from cases.wire import WireCases
+from cases.wire import MarkCases, WireCases
 from lab import RealLab, tshark
 from lab.waiting import wait_until
+
+
+class Mark(MarkCases, unittest.TestCase):
+    make_lab = RealLab
 
 
 class Wire(WireCases, unittest.TestCase):

@@ -47,6 +47,22 @@ protected:
     RenewalOfAMendedSwitch() : RenewalTest("3.1.3") {}
 };
 
+TEST(CopiesMark, IsTakenOffWhereNoDatapathFlowsAreMadeAnew)
+{
+    for (const auto &[version, mark] :
+         {std::pair("3.1.0", ""), std::pair("3.1.3", "0")}) {
+        Host host;
+        host.facts.ovs_version = version;
+        host.plug("nic0", "br-int");
+        host.add_source(0);
+        host.add_collector(0);
+        host.add_tunnel(0, 0, 0);
+        ASSERT_TRUE(host.settle());
+        auto options = host.desired.rows().ports.at("mirror-vxlan").options;
+        EXPECT_EQ(options["egress_pkt_mark"], mark) << version;
+    }
+}
+
 TEST_F(RenewalTest, EachBundleTurnsToABitThatNoOtherInUseHas)
 {
     std::set<std::string> matches;

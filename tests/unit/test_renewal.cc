@@ -53,13 +53,20 @@ TEST(CopiesMark, IsTakenOffWhereNoDatapathFlowsAreMadeAnew)
          {std::pair("3.1.0", ""), std::pair("3.1.3", "0")}) {
         Host host;
         host.facts.ovs_version = version;
+        host.facts.bridges["br-int"].datapath_type = "netdev";
         host.plug("nic0", "br-int");
         host.add_source(0);
         host.add_collector(0);
         host.add_tunnel(0, 0, 0);
         ASSERT_TRUE(host.settle());
-        auto options = host.desired.rows().ports.at("mirror-vxlan").options;
-        EXPECT_EQ(options["egress_pkt_mark"], mark) << version;
+        std::vector<std::string> marks;
+        for (const auto &[name, port] : host.desired.rows().ports) {
+            if (port.type == "vxlan") {
+                auto options = port.options;
+                marks.push_back(options["egress_pkt_mark"]);
+            }
+        }
+        EXPECT_EQ(marks, std::vector<std::string>{mark}) << version;
     }
 }
 

@@ -7,14 +7,14 @@ keep_revocations(const Actual &actual, const DesiredState &desired, Plan *plan)
 {
     plan->meters.clear();
     plan->rows.clear();
-    for (auto &[bridge, edits] : plan->flows) {
-        std::erase_if(edits, [&](const FlowEdit &edit) {
+    for (auto &bundle : plan->flows) {
+        std::erase_if(bundle.second, [&](const FlowEdit &edit) {
             auto cookie = Cookie::decode(edit.flow.cookie);
             if (edit.op != FlowEdit::Op::Delete || !cookie ||
                 cookie->owner.kind != FlowOwner::Egress) {
                 return true;
             }
-            auto want = desired.flows().find({bridge, cookie->owner});
+            auto want = desired.flows().find({bundle.first, cookie->owner});
             return want != desired.flows().end() && !want->second.empty();
         });
     }

@@ -203,7 +203,7 @@ std::string
 json_text(const nlohmann::ordered_json &value)
 {
     return replace_steering(value.dump(1), [](char32_t c) {
-        char escape[] = "\\uXXXX";
+        char escape[sizeof "\\u0000"];
         std::snprintf(escape, sizeof escape, "\\u%04x",
                       static_cast<unsigned int>(c));
         /* The line ends of dump() itself; those in texts it has escaped. */

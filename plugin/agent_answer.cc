@@ -14,9 +14,9 @@ namespace pm {
 bool
 Agent::is_pending(const Uuid &tunnel) const
 {
-    return unreported_.count(tunnel) || unjudged_.count(tunnel) ||
-           underway_.count(tunnel) || backlog_.count(tunnel) ||
-           is_reporting(tunnel);
+    return desired_.newcomers().count(tunnel) || unreported_.count(tunnel) ||
+           unjudged_.count(tunnel) || underway_.count(tunnel) ||
+           backlog_.count(tunnel) || is_reporting(tunnel);
 }
 
 /* As is_at_rest() of tunnels, and nothing of it is yet to be said. */
@@ -49,7 +49,9 @@ Agent::begin_answer()
 {
     answering_cfg_ = control_.cfg();
     for (const std::set<Uuid> *tunnels :
-         {&unreported_, &unjudged_, &backlog_, &unsettled_}) {
+         {&desired_.newcomers(), &std::as_const(unreported_),
+          &std::as_const(unjudged_), &std::as_const(backlog_),
+          &std::as_const(unsettled_)}) {
         awaited_.insert(tunnels->begin(), tunnels->end());
     }
     for (const auto &[id, since_ms] : underway_) {

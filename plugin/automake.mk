@@ -13,6 +13,7 @@ libpmcore_la_SOURCES = \
 	plugin/desire_delivery.cc \
 	plugin/desire_guards.cc \
 	plugin/desire_network.cc \
+	plugin/desire_newcomers.cc \
 	plugin/desire_next_hops.cc \
 	plugin/desire_numbers.cc \
 	plugin/desire_path.cc \

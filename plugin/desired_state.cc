@@ -306,6 +306,10 @@ DesiredState::set_complete(bool complete)
 {
     if (complete && !complete_) {
         dirty_.insert(held_.begin(), held_.end());
+        /* Who is pending now may remain so: nobody waits for his row. */
+        std::copy_if(rowless_.begin(), rowless_.end(),
+                     std::inserter(dirty_, dirty_.end()),
+                     [&](const Uuid &id) { return tunnels_.at(id).pending; });
     }
     complete_ = complete;
 }
@@ -469,6 +473,7 @@ DesiredState::update()
      * sharing changes nothing more: grants depend on what tunnels want, and
      * wants do not depend on grants, so that is after two passes. */
     retry_handles();
+    take_in();
     while (!dirty_.empty() || !dirty_bridges_.empty() ||
            !dirty_floods_.empty()) {
         std::set<Uuid> dirty;
@@ -480,6 +485,12 @@ DesiredState::update()
                 unlink(id, node.mapped());
             }
             conditions_.share(&after.conditions);
+            if ((after.pending ? !complete_ : after.active && after.bound) &&
+                !status_of(id)) {
+                rowless_.insert(id);
+            } else {
+                rowless_.erase(id);
+            }
             TunnelDesire &before = tunnels_[id];
             if (!(before == after)) {
                 place(id, before, after);

@@ -130,8 +130,10 @@ public:
 
     /* Re-desires what depends on the inputs that changed. */
     void update();
-    /* Inputs changed since. */
-    bool outdated() const { return !dirty_.empty(); }
+    /* Inputs changed since, or some of the newcomers may be taken in. */
+    bool outdated() const { return !dirty_.empty() || may_take_in(); }
+    /* Tunnels that wait to be taken in: there is no desire of them yet. */
+    const std::set<Uuid> &newcomers() const { return newcomers_; }
 
     /* Outcome. */
     const std::map<OwnerKey, std::vector<Flow>> &flows() const;
@@ -249,6 +251,11 @@ private:
     void check_end(const Uuid &resource, const std::string &path, Problems *);
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
+
+    /* desire_newcomers.cc: tunnels of which nothing is here yet. */
+    bool is_newcomer(const Uuid &) const;
+    bool may_take_in() const;
+    void take_in();
 
     /* desire_tunnel.cc: one tunnel, from values alone. */
     TunnelDesire desire_tunnel(const Uuid &);
@@ -369,7 +376,9 @@ private:
     std::map<PathKey, Path> paths_;
 
     std::set<Uuid> dirty_;
-    std::set<Uuid> held_; /* Kept as they were while rows are missing. */
+    std::set<Uuid> newcomers_;
+    std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
+    std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
     UuidMap<FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
     UuidMap<FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */
     std::map<std::string, FlatSet<Uuid>> by_iface_id_;

@@ -42,6 +42,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_mirror_watch.cc \
+	tests/unit/test_newcomers.cc \
 	tests/unit/test_next_hops.cc \
 	tests/unit/test_nic_links.cc \
 	tests/unit/test_model.cc \

@@ -123,7 +123,9 @@ Host::feed()
     desired.set_complete(true);
     show_paths();
     desired.set_vswitchd_alive(alive);
-    desired.update();
+    do {
+        desired.update();
+    } while (desired.outdated());
 }
 
 void

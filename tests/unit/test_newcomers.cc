@@ -1,0 +1,119 @@
+/* Thousands of tunnels that come at once, of which nothing is here yet. */
+#include <gtest/gtest.h>
+
+#include "tests/unit/host.h"
+
+namespace pm {
+
+namespace {
+
+constexpr uint32_t NICS = 100, EACH = 15, TUNNELS = NICS * EACH;
+
+/* A host whose NICs are plugged in unless said otherwise. */
+Host
+crowded_host(bool plugged = true)
+{
+    Host host;
+    for (uint32_t c = 0; c < EACH; c++) {
+        host.add_collector(c);
+    }
+    for (uint32_t nic = 0; nic < NICS; nic++) {
+        host.add_source(nic);
+        if (plugged) {
+            host.plug("nic" + std::to_string(nic), "br-int");
+        }
+        for (uint32_t c = 0; c < EACH; c++) {
+            host.add_tunnel(nic * EACH + c, nic, c);
+        }
+    }
+    return host;
+}
+
+/* How many of a NIC's tunnels are taken in. */
+uint32_t
+taken_in(const Host &host, uint32_t nic)
+{
+    uint32_t taken = 0;
+    for (uint32_t c = 0; c < EACH; c++) {
+        taken +=
+            host.desired.tunnels().count(row_id(Row::Tunnel, nic * EACH + c));
+    }
+    return taken;
+}
+
+TEST(Newcomers, OfThousandsSomeWaitUntilTheOthersHaveTheirRows)
+{
+    Host host = crowded_host();
+    host.feed();
+    size_t waiting = host.desired.newcomers().size();
+    EXPECT_GT(waiting, 0u);
+    EXPECT_EQ(host.desired.tunnels().size() + waiting, TUNNELS);
+
+    host.answer_paths();
+    host.feed();
+    EXPECT_EQ(host.desired.newcomers().size(), waiting);
+
+    ASSERT_TRUE(host.write_statuses());
+    host.feed();
+    EXPECT_LT(host.desired.newcomers().size(), waiting);
+
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(host.desired.newcomers().empty());
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
+    EXPECT_EQ(host.model.tunnel_statuses.size(), TUNNELS);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+TEST(Newcomers, OfOneNicAreTakenInTogether)
+{
+    Host host = crowded_host();
+    host.feed();
+    for (uint32_t nic = 0; nic < NICS; nic++) {
+        EXPECT_EQ(taken_in(host, nic) % EACH, 0u) << "nic" << nic;
+    }
+}
+
+TEST(Newcomers, AreNoneOfThoseThatHaveRows)
+{
+    Host host = crowded_host();
+    ASSERT_TRUE(host.settle());
+    host.restart();
+    host.feed();
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
+}
+
+TEST(Newcomers, ThatLeaveBeforeTheirTurnAreForgotten)
+{
+    Host host = crowded_host();
+    host.feed();
+    ASSERT_FALSE(host.desired.newcomers().empty());
+    const Uuid gone = *host.desired.newcomers().begin();
+    host.model.tunnels.erase(gone);
+    host.feed();
+    EXPECT_EQ(host.desired.newcomers().count(gone), 0u);
+    ASSERT_TRUE(host.settle());
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS - 1);
+}
+
+TEST(Newcomers, WhoseNicsAreElsewhereKeepNobodyWaiting)
+{
+    Host host = crowded_host(false);
+    host.feed();
+    EXPECT_TRUE(host.desired.newcomers().empty());
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
+}
+
+TEST(Newcomers, WhoseRowsDoNotArriveKeepNobodyWaiting)
+{
+    Host host = crowded_host();
+    for (uint32_t nic = 1; nic < NICS; nic++) {
+        host.model.nics.erase(row_id(Row::Nic, nic));
+    }
+    host.feed();
+    EXPECT_TRUE(host.desired.newcomers().empty());
+    EXPECT_EQ(taken_in(host, 0), EACH);
+}
+
+} // namespace
+
+} // namespace pm

@@ -204,8 +204,10 @@ DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
     }
     desire->effective_packet_length = kept;
     /* Truncation costs the userspace datapath a recirculation: only where a
-     * frame can be longer. */
-    if (kept && (!nic_mtu_or_0 || nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
+     * frame can be longer.  A length that was asked for is policy, and anybody
+     * may raise a NIC's MTU, while there is no daemon as well. */
+    if (kept && (tunnel.packet_length || !nic_mtu_or_0 ||
+                 nic_mtu_or_0 + FRAME_OVERHEAD > *kept)) {
         egress->max_len = kept;
     }
     return true;

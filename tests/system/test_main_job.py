@@ -83,6 +83,25 @@ class Wire(WireCases, unittest.TestCase):
             self.assert_copied(self.ids4, 7001, frames, kept)
             self.assert_sound(self.ids4)
 
+    def test_a_length_holds_when_the_mtu_rises_and_no_daemon_is_there(self):
+        length = 1600
+        self.tunnel("kept", self.ids4, 7001, packet_length=length)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.wait_copied(talk, self.ids4)
+        self.daemon.wait_settled()
+        self.daemon.stop()
+        for guest in (self.web1, self.db1):
+            guest.namespace.ip("link", "set", "eth0", "mtu", "9000")
+            self.switch.namespace.ip("link", "set", guest.name, "mtu", "9000")
+            wait_until(
+                lambda name=guest.name: {"name": name, "mtu": 9000}
+                in self.switch.rows("Interface", "name", "mtu"),
+                f"ovs-vswitchd to see the MTU of {guest.name}")
+        self.lab.clear()
+        frames = talk.frames(range(10), 3000)
+        self.lab.exchange((self.web1, frames))
+        self.assert_copied(self.ids4, 7001, frames, length)
+
 
 class Filter(FilterCases, unittest.TestCase):
     make_lab = RealLab

@@ -539,14 +539,27 @@ TEST_F(OneTunnel, KeepsWhatFitsThePathOverIpv4AndIpv6)
     }
 }
 
-TEST_F(OneTunnel, IsCutWhereAFrameWithTwoTagsCanBeLonger)
+TEST_F(OneTunnel, WithoutALengthIsCutWhereAFrameWithTwoTagsCanBeLonger)
 {
-    for (int length : {1517, 1521, 1522}) {
+    PathKey key = *host.desire(tunnel).path;
+    for (int kept : {1517, 1521, 1522}) {
+        SCOPED_TRACE(kept);
+        host.paths[key].mtu = kept + 36;
+        host.feed();
+        EXPECT_EQ(host.desire(tunnel).effective_packet_length, kept);
+        EXPECT_EQ(host.desire(tunnel).egress->max_len.has_value(),
+                  kept < 1522);
+    }
+}
+
+/* The MTU says nothing of tomorrow's frames. */
+TEST_F(OneTunnel, WithALengthIsCutWhateverTheMtuOfTheNic)
+{
+    for (int length : {1521, 1522, 1560}) {
         SCOPED_TRACE(length);
         host.model.tunnels[tunnel].packet_length = length;
         host.feed();
-        EXPECT_EQ(host.desire(tunnel).egress->max_len.has_value(),
-                  length < 1522);
+        EXPECT_EQ(host.desire(tunnel).egress->max_len, length);
     }
 }
 

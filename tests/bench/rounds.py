@@ -1,7 +1,6 @@
 """Interleaved rounds, and what came of them as table, JSON and plot."""
 
 import argparse
-import collections
 import json
 import os
 import platform
@@ -12,6 +11,9 @@ import time
 
 from lab.base import BUILD_DIR
 
+# An allocator that servers may be started with.
+JEMALLOC = "libjemalloc.so.2"
+
 
 def parser(usage):
     """Options that every part of the benchmark has."""
@@ -20,6 +22,8 @@ def parser(usage):
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--output", default=os.path.join(BUILD_DIR, "bench"),
                          help="directory of the JSON and the plot")
+    options.add_argument("--strict", action="store_true",
+                         help="a goal that is not held is a failure, too")
     return options
 
 
@@ -48,16 +52,18 @@ class Figure:
     """One thing measured of several cases, in rounds.
 
     'reference' is the case that the others are divided by; 'goal' is what
-    the ratio is to be at most, of the cases that have one.
+    the ratio's median is to be at most, and 'limit' what the value itself is
+    in every round, of the cases that have one.
     """
 
-    def __init__(self, name, unit, reference=None, goal=None):
+    def __init__(self, name, unit, reference=None, goal=None, limit=None):
         self.name, self.unit = name, unit
-        self.reference, self.goal = reference, dict(goal or {})
-        self.values = collections.defaultdict(dict)     # Case, round.
+        self.reference = reference
+        self.goal, self.limit = dict(goal or {}), dict(limit or {})
+        self.values = {}                                # Case, round.
 
     def note(self, case, number, value):
-        self.values[case][number] = value
+        self.values.setdefault(case, {})[number] = value
 
     def value(self, case):
         return Spread(list(self.values[case].values()))
@@ -66,38 +72,59 @@ class Figure:
         """To the reference of the same round, or None."""
         of = self.values.get(self.reference, {})
         ratios = [value / of[number]
-                  for number, value in self.values[case].items()
+                  for number, value in self.values.get(case, {}).items()
                   if of.get(number)]
         return Spread(ratios) if ratios else None
 
+    def cases(self):
+        """Those measured, then those that should have been."""
+        return list(dict.fromkeys([*self.values, *self.goal, *self.limit]))
+
+    def judged(self, case):
+        """What a case is to hold, in words, each with whether it does, None
+        where there is nothing to judge by."""
+        ratio = self.ratio(case)
+        if case in self.goal:
+            yield (f"at most {self.goal[case]:g}",
+                   ratio and ratio.median <= self.goal[case])
+        if case in self.limit:
+            yield (f"at most {self.limit[case]:g} {self.unit}",
+                   self.value(case).most <= self.limit[case]
+                   if case in self.values else None)
+
     def verdict(self, case):
-        goal, ratio = self.goal.get(case), self.ratio(case)
-        if goal is None or ratio is None:
-            return ""
-        return (f"at most {goal:g}: "
-                + ("held" if ratio.median <= goal else "NOT HELD"))
+        words = {True: "held", False: "NOT HELD", None: "NOT MEASURED"}
+        return ", ".join(f"{goal}: {words[held]}"
+                         for goal, held in self.judged(case))
 
     def lines(self):
         head = f"{self.name} ({self.unit}"
         head += f"; ratio to: {self.reference})" if self.reference else ")"
-        width = max(len(case) for case in self.values) + 2
         yield head
-        for case in self.values:
-            ratio = self.ratio(case)
-            columns = f"  {case:{width}}{str(self.value(case)):28}"
+        if not self.values:
+            yield "  not measured"
+        width = max(map(len, self.cases()), default=0) + 2
+        for case in self.cases():
+            value = self.value(case) if case in self.values else "-"
+            columns = f"  {case:{width}}{str(value):28}"
             if self.reference:
-                columns += f"{str(ratio or '-'):26}{self.verdict(case)}"
-            yield columns.rstrip()
+                columns += f"{str(self.ratio(case) or '-'):26}"
+            yield (columns + self.verdict(case)).rstrip()
 
     def json(self):
         cases = {}
-        for case in self.values:
+        for case in self.cases():
             cases[case] = {"rounds": list(self.values[case].values()),
-                           **self.value(case).json()}
+                           **self.value(case).json()} \
+                if case in self.values else {"rounds": []}
             if ratio := self.ratio(case):
                 cases[case]["ratio"] = ratio.json()
             if case in self.goal:
                 cases[case]["goal"] = self.goal[case]
+            if case in self.limit:
+                cases[case]["limit"] = self.limit[case]
+            if judged := dict(self.judged(case)):
+                cases[case]["held"] = judged
         return {"unit": self.unit, "reference": self.reference,
                 "cases": cases}
 
@@ -107,14 +134,15 @@ class Rounds:
 
     def __init__(self, name, arguments):
         self.name, self.count = name, arguments.rounds
-        self.output = arguments.output
+        self.output, self.strict = arguments.output, arguments.strict
         self.figures, self.commands, self.remarks = {}, [], []
+        self.failures = []
         self.number = 0
         self._began = time.monotonic()
 
-    def figure(self, name, unit, reference=None, goal=None):
+    def figure(self, name, unit, reference=None, goal=None, limit=None):
         return self.figures.setdefault(
-            name, Figure(name, unit, reference, goal))
+            name, Figure(name, unit, reference, goal, limit))
 
     def note(self, figure, case, value):
         """What was measured of a case in this round."""
@@ -130,6 +158,12 @@ class Rounds:
     def remark(self, text):
         self.remarks.append(text)
 
+    def fail(self, text):
+        """A part could not be measured, or what was measured is not what it
+        should be: the rest goes on, and finish() tells."""
+        self.failures.append(text)
+        print(f"FAILED: {text}", flush=True)
+
     def turns(self, cases, count=None):
         """Every case in every round, or in 'count' of them; who is first
         takes turns."""
@@ -138,16 +172,35 @@ class Rounds:
             at = self.number % len(cases)
             yield from cases[at:] + cases[:at]
 
+    def judged(self, held):
+        """The goals of which that is so (True, False, or None: they were not
+        measured)."""
+        return [f"{figure.name}, {case}: {goal}"
+                for figure in self.figures.values()
+                for case in figure.cases()
+                for goal, so in figure.judged(case) if so is held]
+
+    def status(self):
+        """The exit status: 1 if a part failed or, where that is asked for,
+        a goal is not held or was not measured."""
+        broken = self.judged(False) + self.judged(None)
+        return 1 if self.failures or (self.strict and broken) else 0
+
     def finish(self):
-        """Prints the tables; writes JSON and plot."""
-        figures = [f for f in self.figures.values() if f.values]
+        """Prints the tables; writes JSON and plot.  Returns the exit
+        status."""
         print()
-        for figure in figures:
+        for figure in self.figures.values():
             print("\n".join(figure.lines()), end="\n\n")
         for line in self.commands:
             print("measured:", line)
         for text in self.remarks:
             print("note:", text)
+        ends = {"Not held": self.judged(False),
+                "Not measured": self.judged(None), "FAILED": self.failures}
+        for word, texts in ends.items():
+            for text in texts:
+                print(f"{word}: {text}")
         os.makedirs(self.output, exist_ok=True)
         path = os.path.join(self.output, self.name)
         with open(path + ".json", "w", encoding="utf-8") as f:
@@ -156,11 +209,17 @@ class Rounds:
                        "seconds": round(time.monotonic() - self._began),
                        "arguments": sys.argv[1:],
                        "commands": self.commands, "notes": self.remarks,
-                       "figures": {f.name: f.json() for f in figures}},
+                       "not_held": ends["Not held"],
+                       "not_measured": ends["Not measured"],
+                       "failed": self.failures,
+                       "figures": {f.name: f.json()
+                                   for f in self.figures.values()}},
                       f, indent=1)
             f.write("\n")
-        plot(figures, path + ".svg")
+        if drawn := [f for f in self.figures.values() if f.values]:
+            plot(drawn, path + ".svg")
         print(f"written: {path}.json, {path}.svg")
+        return self.status()
 
 
 def plot(figures, path):
@@ -185,9 +244,10 @@ def plot(figures, path):
             color=["0.75" if case == figure.reference else "tab:blue"
                    for case in cases])
         panel.invert_yaxis()
+        most_of = figure.goal if figure.reference else figure.limit
         for at, case in enumerate(cases):
-            if case in figure.goal and figure.reference:
-                panel.plot([figure.goal[case]] * 2, [at - 0.4, at + 0.4],
+            if case in most_of:
+                panel.plot([most_of[case]] * 2, [at - 0.4, at + 0.4],
                            color="tab:red")
         most, least = (max(s.most for s in spreads),
                        min(s.median for s in spreads))
@@ -232,6 +292,11 @@ class Processes:
         """The same by the scheduler's clock, of the main thread alone."""
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
             return int(f.read().split()[0]) / 1e9
+
+    @staticmethod
+    def has_loaded(pid, library):
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+            return any(line.rstrip().endswith(f"/{library}") for line in f)
 
     @staticmethod
     def resident_mb(pid):

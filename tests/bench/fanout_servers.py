@@ -6,14 +6,13 @@ import re
 import shutil
 import socket
 
+from bench.rounds import Processes
 from lab import unixctl
 from lab.process import run
 from lab.waiting import wait_until
 
 NAME = "Packet_Mirroring"
 START_S = 120       # Reading the file takes its time.
-# An allocator that servers may be started with, where it is installed.
-JEMALLOC = "libjemalloc.so.2"
 # Of address space, for each server: one that wants all there is must not take
 # the machine down.
 LIMIT_MB = 6144
@@ -51,6 +50,9 @@ class Server:
                 raise RuntimeError(self._process.last_words())
             return unixctl.listens(self.socket) and self.kind.is_ready(self)
         wait_until(ready, f"{self.name} to serve", START_S)
+        preload = self.kind.preload
+        if preload and not Processes.has_loaded(self.pid, preload):
+            raise RuntimeError(f"{self.name} has not loaded {preload}")
 
     def appctl(self, command, *args):
         return unixctl.call(self.rundir, "ovsdb-server", command, *args)

@@ -185,6 +185,7 @@ LAB_FILES = \
 	tests/dummy/test_filters.py \
 	tests/dummy/test_flow_counts.py \
 	tests/dummy/test_lab.py \
+	tests/dummy/test_rounds.py \
 	tests/dummy/test_security.py \
 	tests/dummy/test_life_walk.py \
 	tests/dummy/test_service.py \
@@ -293,6 +294,7 @@ EXTRA_DIST += \
 	tests/bench/bench-compare \
 	tests/bench/bench-control \
 	tests/bench/bench-datapath \
+	tests/bench/by_hand.py \
 	tests/bench/compare_bed.py \
 	tests/bench/database.py \
 	tests/bench/datapath/__init__.py \

@@ -2,6 +2,7 @@
 time, and sees what comes of them without asking."""
 
 import codecs
+import collections
 import json
 import re
 import select
@@ -48,11 +49,14 @@ class Database:
 
     'tables' are monitored, {table: [column, ...]}: 'rows' has them as they
     are, {table: {uuid: row in OVSDB's JSON form}}, 'updates' counts their
-    changes.
+    changes by table.  'sent' and 'received' are when the latest message, or
+    a piece of it, went and came, by time.monotonic().
     """
 
     def __init__(self, path, name, tables=None):
-        self.name, self.rows, self.updates = name, {}, 0
+        self.name, self.rows = name, {}
+        self.updates = collections.Counter()
+        self.sent = self.received = 0.0
         self._replies, self._id = {}, 0
         self._messages = Messages()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -63,12 +67,15 @@ class Database:
                 table: {"columns": columns}
                 for table, columns in tables.items()})
             self._take(initial)
-            self.updates = 0
+            self.updates.clear()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self._socket.close()
 
     def transact(self, *operations):
@@ -104,13 +111,16 @@ class Database:
         return reply["result"]
 
     def _send(self, message):
-        self._socket.sendall(json.dumps(message).encode())
+        octets = json.dumps(message).encode()
+        self.sent = time.monotonic()
+        self._socket.sendall(octets)
 
     def _receive(self, deadline):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([self._socket], [], [], left)[0]:
             raise TimeoutError(f"nothing from {self.name} in time")
         data = self._socket.recv(1 << 20)
+        self.received = time.monotonic()
         if not data:
             raise ConnectionError(f"the server of {self.name} hung up")
         for message in self._messages.feed(data):
@@ -125,7 +135,7 @@ class Database:
     def _take(self, tables):
         for table, changes in tables.items():
             for uuid, change in changes.items():
-                self.updates += 1
+                self.updates[table] += 1
                 if "new" in change:
                     self.rows[table][uuid] = change["new"]
                 else:

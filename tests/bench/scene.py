@@ -1,13 +1,13 @@
 """A hypervisor with many NICs and tunnels, for bench-control."""
 
+import collections
 import json
 import os
 import re
-import shlex
 import socket
-import subprocess
 import time
 
+from bench.by_hand import ByHand
 from bench.database import Database
 from bench.rounds import Processes
 from lab import RealLab, wait_until
@@ -17,7 +17,19 @@ COLLECTORS = 16             # A tunnel of a NIC goes to each.
 RULES = 50                  # Of a filter, each direction.
 FILTERS = 10                # That are shared.
 PORTS_AT_ONCE = 100
-STATUS = ["tunnel", "observed_generation", "health"]
+# Of a tunnel, what its own edits read, and of a status all but what is
+# counted.
+TUNNEL = ["name", "account", "source", "destination", "filter", "enabled",
+          "mode", "delivery", "generation", "created", "updated",
+          "accepted_by", "accepted_at", "accepted_generation"]
+STATUS = ["tunnel", "number", "vni", "bound", "delivery",
+          "effective_packet_length", "observed_generation",
+          "observed_filter_generation", "health", "reasons"]
+# OpenFlow messages that ask, or are of the connection alone: SET_CONFIG says
+# how much of a frame it wants to be sent.
+ASKING = re.compile(
+    r"OFPST_|OFPT_(HELLO|ECHO|FEATURES|BARRIER|[GS]ET_CONFIG)")
+Work = collections.namedtuple("Work", "cpu_s messages rows statuses")
 
 
 class Scene:
@@ -42,16 +54,9 @@ class Scene:
                                  "dev", "br-phy")
         self.lab.start_product()
         self.control, self.daemon = self.lab.control, self.lab.daemon
-        self.restart_daemon()
-        self.control.ctl("--timeout=120", "apply", "-", timeout=130,
-                         text_in=json.dumps(self._inventory()))
-        self.watch = Database(self.control.socket, "Packet_Mirroring", {
-            "Mirror_Tunnel": ["name", "account", "source", "destination",
-                              "filter", "enabled", "mode", "delivery",
-                              "generation", "created", "updated",
-                              "accepted_by", "accepted_at",
-                              "accepted_generation"],
-            "Tunnel_Status": STATUS})
+        self.daemon.stop()
+        self._rows = self._rows_of_console()
+        self.watch = self._watched()
         # Statistics are not ours.
         self.switch_watch = Database(f"{self.switch.rundir}/db.sock",
                                      "Open_vSwitch", {
@@ -60,6 +65,8 @@ class Scene:
             "Interface": ["type", "options", "external_ids"],
             "Mirror": ["select_src_port", "select_dst_port", "output_port",
                        "external_ids"]})
+        self.by_hand = ByHand(self.switch, self.lab.top)
+        self.restart_daemon()
 
     def close(self):
         self.lab.close()
@@ -115,6 +122,37 @@ class Scene:
         return n if self.own_filters else n % max(1, min(FILTERS,
                                                          self.count // 10))
 
+    def _rows_of_console(self):
+        """All tunnels' rows, as the console makes them, and none of them is
+        left."""
+        for document in (self._inventory(), self._tunnels()):
+            self.control.ctl("--timeout=120", "apply", "-", timeout=130,
+                             text_in=json.dumps(document))
+        rows = self.control.select("Mirror_Tunnel")
+        self.control.transact({"op": "delete", "table": "Mirror_Tunnel",
+                               "where": []})
+        return [{column: value for column, value in row.items()
+                 if column not in ("_uuid", "_version")} for row in rows]
+
+    def _watched(self):
+        return Database(self.control.socket, "Packet_Mirroring",
+                        {"Mirror_Tunnel": TUNNEL, "Tunnel_Status": STATUS})
+
+    def restart_all(self, allocator=None):
+        """Control server, with this allocator, and daemon: each start finds
+        them as fresh as the other."""
+        if self.daemon.alive():
+            self.daemon.stop()
+        self.watch.close()
+        self.control.stop()
+        self.control.restart(allocator)
+        if allocator and not Processes.has_loaded(self.control.pid,
+                                                  allocator):
+            raise RuntimeError(f"ovsdb-server has not loaded {allocator}")
+        self.watch = self._watched()
+        self.daemon.start("-vfile:info")
+        self.settle()
+
     def restart_daemon(self):
         """Again, as an operator's: the lab's own logs each step."""
         if self.daemon.alive():
@@ -123,56 +161,78 @@ class Scene:
 
     # What is done with it.
 
-    def _all_run(self):
-        """Whether all do, as a condition to wait with: it looks at each row
-        once or twice, not at all of them whenever some come, since it is one
-        of those who want the processors."""
-        statuses, waiting = self.watch.rows["Tunnel_Status"], []
+    def _commit(self, *operations):
+        """Returns the seconds until the server has answered that this is
+        committed, and from then until it is done: until the daemon, who is
+        asked for that by a cfg in the same transaction, has answered it,
+        which it does when all is installed and told.
 
-        def condition():
-            if len(statuses) < self.count:
-                return False
-            if not waiting:
-                waiting.extend(statuses)
-            while waiting and statuses[waiting[-1]]["observed_generation"]:
-                waiting.pop()
-            return not waiting
-        return condition
+        The one client meanwhile is told of that cfg alone: who sees all rows
+        is one of those who want the processors.
+        """
+        self.watch.close()
+        with Database(self.control.socket, "Packet_Mirroring", {
+                "Mirror_Global": ["cfg"], "Chassis": ["cfg"]}) as light:
+            row, = light.rows["Mirror_Global"].values()
+            answers, wanted = light.rows["Chassis"], row["cfg"] + 1
+            light.transact(*operations, {
+                "op": "mutate", "table": "Mirror_Global", "where": [],
+                "mutations": [["cfg", "+=", 1]]})
+            committed = light.received
+            done = light.wait(lambda: [c["cfg"] for c in answers.values()]
+                              == [wanted], 300)
+            sent = light.sent
+        self.watch = self._watched()
+        return committed - sent, done - committed
 
     def start_all(self):
-        """Creates all tunnels; returns the seconds from their commit until
-        all are Running."""
-        tunnels = self.watch.rows["Mirror_Tunnel"]
-        with subprocess.Popen(
-                [self.lab.built("ovs-mirrorctl"), "--timeout=300", "apply",
-                 "-"], env=self.control.env, text=True,
-                stdin=subprocess.PIPE) as console:
-            console.stdin.write(json.dumps(self._tunnels()))
-            console.stdin.close()
-            committed = self.watch.wait(lambda: len(tunnels) == self.count,
-                                        300)
-            done = self.watch.wait(self._all_run(), 300)
-        if console.returncode:
-            raise RuntimeError("ovs-mirrorctl apply failed")
+        """Creates all tunnels; all are Running then.  Returns what _commit()
+        does, and how many were not Running yet when that was answered: the
+        time is then that until they are, by the client that sees all."""
+        committed, running = self._commit(*(
+            {"op": "insert", "table": "Mirror_Tunnel", "row": row}
+            for row in self._rows))
+        answered = time.monotonic()
+        early = self.count - self._running()
+        if early:
+            done = self.watch.wait(lambda: self._running() == self.count, 300)
+            running += done - answered
         self.settle()
-        return done - committed
+        return committed, running, early
+
+    def _running(self):
+        return sum(row["observed_generation"] > 0 and row["health"] == "ok"
+                   for row in self.watch.rows["Tunnel_Status"].values())
 
     def stop_all(self):
-        """Deletes all tunnels; returns the seconds from their deletion until
-        nothing copies any more and no row is left."""
-        began = time.monotonic()
-        self.watch.transact({"op": "delete", "table": "Mirror_Tunnel",
+        """Deletes all tunnels; returns what _commit() does: nothing copies
+        any more then, and no row is left."""
+        took = self._commit({"op": "delete", "table": "Mirror_Tunnel",
                              "where": []})
-        done = self.watch.wait(
-            lambda: not self.watch.rows["Tunnel_Status"], 300)
+        if left := len(self.watch.rows["Tunnel_Status"]):
+            raise RuntimeError(f"{left} statuses of no tunnel")
         self.settle()
-        return done - began
+        return took
 
-    def work(self):
-        """Seconds of a processor, OpenFlow messages and rows of the switch,
-        so far."""
+    def begin_work(self):
+        """What has been done so far, for work_since().  The processor's time
+        is read last, and first there: to be asked for the rest is work of
+        the daemon's, too."""
+        counts = self._counts()
+        self.quiet()
+        return Work(self.cpu(), *counts)
+
+    def work_since(self, begun):
+        now = Work(self.cpu(), *self._counts())
+        return Work(*(after - before for after, before in zip(now, begun)))
+
+    def _counts(self):
+        """OpenFlow messages, rows of the switch, and statuses, so far."""
+        sent = self.sent()
         self.switch_watch.take_in()
-        return self.cpu(), self.sent(), self.switch_watch.updates
+        self.watch.take_in()
+        return (sent, self.switch_watch.updates.total(),
+                self.watch.updates["Tunnel_Status"])
 
     def quiet(self):
         """Waits until the daemon does nothing any more, and asks it
@@ -278,7 +338,7 @@ class Scene:
             self.daemon.stop()
         self.switch_watch.take_in()
         self.watch.take_in()
-        told = self.watch.updates
+        told = self.watch.updates.total()
         before = self.changes_of_switch()
         began = time.monotonic()
         self.daemon.start("-vfile:info")
@@ -287,14 +347,35 @@ class Scene:
         seconds = time.monotonic() - began
         changes = self.changes_of_switch() - before
         self.watch.take_in()
-        return seconds, changes, self.watch.updates - told
+        return seconds, changes, self.watch.updates.total() - told
+
+    def orders_of_restart(self):
+        """OpenFlow messages of a restart that do not merely ask, by type: of
+        flows, groups, meters, ports and whatever else there is.  The switch
+        writes all that it receives to its log meanwhile, so that nobody
+        should look at the clock."""
+        self.daemon.stop()
+        log = f"{self.switch.rundir}/ovs-vswitchd.log"
+        self.switch.appctl("vlog/disable-rate-limit", "vconn")
+        self.switch.appctl("vlog/set", "vconn:file:dbg")
+        with open(log, encoding="utf-8", errors="replace") as f:
+            f.seek(0, os.SEEK_END)
+            self.restart_daemon()
+            self.settle()
+            self.switch.appctl("vlog/set", "vconn:file:info")
+            self.switch.appctl("vlog/enable-rate-limit", "vconn")
+            received = re.findall(r"received: ([A-Z0-9_]+)", f.read())
+        if not received:
+            raise RuntimeError("the switch has not logged what it received")
+        return collections.Counter(
+            kind for kind in received if not ASKING.match(kind))
 
     def changes_of_switch(self):
         """Of rows and of flow tables, so far; vswitchd's threads tell of
         theirs once a second."""
         time.sleep(1.2)
         self.switch_watch.take_in()
-        return (self.switch_watch.updates
+        return (self.switch_watch.updates.total()
                 + int(self.switch.appctl("coverage/read-counter",
                                          "rev_flow_table")))
 
@@ -305,92 +386,6 @@ class Scene:
     def cpu(self):
         """Seconds of a processor that the daemon has taken so far."""
         return Processes.cpu_exact(self.daemon.pid)
-
-    # The same by hand.
-
-    def save(self):
-        """Keeps what is on the switch for by_hand()."""
-        flows = self.switch.ofctl("--no-stats", "--no-names", "dump-flows",
-                                  "br-mirror")
-        self.flows = os.path.join(self.lab.top, "flows")
-        with open(self.flows, "w", encoding="utf-8") as f:
-            f.writelines(re.sub(r"^ *", "add ", line) + "\n"
-                         for line in flows.splitlines() if "actions=" in line)
-        meters = self.switch.ofctl("dump-meters", "br-mirror")
-        self.meters = [re.sub(r"\s*bands=\s*", " band=", meter.strip())
-                       for meter in re.findall(r"meter=.*\n.*", meters)]
-        self.row_words = self._rows_by_hand()
-
-    def _rows_by_hand(self):
-        def ours(table, *columns):
-            return [row for row in self.switch.rows(
-                table, "_uuid", "name", "external_ids", *columns)
-                    if "ovs-mirrord" in row["external_ids"]]
-        ports = {row["_uuid"]: row["name"] for row in self.switch.rows(
-            "Port", "_uuid", "name")}
-        bridges = {port: bridge["name"] for bridge in self.switch.rows(
-            "Bridge", "name", "ports") for port in listed(bridge["ports"])}
-        words = ["add-br", "br-mirror", "--", "set", "Bridge", "br-mirror",
-                 "datapath_type=netdev", "fail_mode=secure",
-                 "protocols=OpenFlow10,OpenFlow15"]
-        for row in ours("Interface", "type", "options"):
-            port, = [p for p in ours("Port", "trunks")
-                     if p["name"] == row["name"]] or [None]
-            if not port or row["name"] == "br-mirror":
-                continue
-            words += ["--", "add-port", bridges[port["_uuid"]], row["name"],
-                      "--", "set", "Interface", row["name"],
-                      f"type={row['type']}"]
-            words += [f"options:{k}={json.dumps(v)}"
-                      for k, v in row["options"].items()]
-            words += ["--", "set", "Port", row["name"], "trunks=4095"]
-            words += [f"external_ids:{k}={json.dumps(v)}"
-                      for k, v in port["external_ids"].items()]
-        mirrors = ours("Mirror", "select_src_port", "select_dst_port",
-                       "output_port")
-        columns = ("select_src_port", "select_dst_port", "output_port")
-        for port in sorted({ports[p] for m in mirrors for c in columns
-                            for p in listed(m[c])}):
-            words += ["--", f"--id=@{port}", "get", "Port", port]
-        for n, row in enumerate(mirrors):
-            words += ["--", f"--id=@m{n}", "create", "Mirror",
-                      f"name={row['name']}"]
-            words += [f"{c}=[" + ",".join("@" + ports[p]
-                                          for p in listed(row[c])) + "]"
-                      for c in columns]
-            words += ["--", "add", "Bridge", "br-int", "mirrors", f"@m{n}"]
-        return words
-
-    def by_hand(self):
-        """Seconds that Open vSwitch's own tools take for the same rows and
-        flows."""
-        argv = ["ovs-vsctl", f"--db={self.switch.database}", *self.row_words]
-        began = time.monotonic()
-        run(argv, env=self.switch.env)
-        for meter in self.meters:
-            self.switch.ofctl("add-meter", "br-mirror", meter)
-        self.switch.ofctl("--bundle", "add-flows", "br-mirror", self.flows)
-        return time.monotonic() - began
-
-    def undo_by_hand(self):
-        words = ["--", "del-br", "br-mirror"]
-        for row in self.switch.rows("Port", "name", "external_ids"):
-            if "ovs-mirrord" in row["external_ids"] and \
-                    row["name"] != "br-mirror":
-                words += ["--", "--if-exists", "del-port", row["name"]]
-        run(["ovs-vsctl", f"--db={self.switch.database}", "clear", "Bridge",
-             "br-int", "mirrors", *words], env=self.switch.env)
-
-    def command_lines(self):
-        """What by_hand() runs, in short."""
-        return (f"ovs-vsctl {shlex.join(self.row_words)[:60]}... "
-                f"({len(self.row_words)} words) && ovs-ofctl -O OpenFlow15 "
-                f"add-meter ({len(self.meters)} times) && ovs-ofctl -O "
-                "OpenFlow15 --bundle add-flows br-mirror FLOWS")
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 def frame(source, destination):

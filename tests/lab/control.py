@@ -35,19 +35,25 @@ class ControlDatabase:
         self.ctl("init")
         return self
 
-    def restart(self):
+    def restart(self, preload=None):
+        """'preload' is a library to run it with."""
+        env = dict(self.env, LD_PRELOAD=preload) if preload else self.env
         self._process = self.lab.process(
             ["ovsdb-server", f"{self.rundir}/mirror.db",
              f"--remote=p{self.remote}", "--pidfile",
              "--remote=db:Packet_Mirroring,Mirror_Global,connections",
              f"--log-file={self.rundir}/ovsdb-server.log", "-vconsole:off",
              *self._options], f"{self.rundir}/ovsdb-server.out",
-            env=self.env, namespace=self._namespace)
+            env=env, namespace=self._namespace)
         wait_until(lambda: unixctl.listens(self.socket),
                    "the control database's socket")
 
     def stop(self):
         self._process.stop()
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def kill(self):
         self._process.kill()

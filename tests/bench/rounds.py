@@ -106,9 +106,9 @@ class Figure:
         width = max(map(len, self.cases()), default=0) + 2
         for case in self.cases():
             value = self.value(case) if case in self.values else "-"
-            columns = f"  {case:{width}}{str(value):28}"
+            columns = f"  {case:{width}}{str(value):27} "
             if self.reference:
-                columns += f"{str(self.ratio(case) or '-'):26}"
+                columns += f"{str(self.ratio(case) or '-'):25} "
             yield (columns + self.verdict(case)).rstrip()
 
     def json(self):

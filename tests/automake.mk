@@ -286,7 +286,7 @@ bench-guest: all
 BENCH = $(srcdir)/tests/bench/run $(abs_top_builddir)
 .PHONY: bench bench-control bench-datapath bench-fanout bench-compare
 bench: all $(check_PROGRAMS)
-	$(BENCH)
+	$(BENCH) all $(BENCH_OPTIONS)
 bench-control bench-datapath bench-fanout bench-compare: all $(check_PROGRAMS)
 	$(BENCH) $(@:bench-%=%) $(BENCH_OPTIONS)
 EXTRA_DIST += \

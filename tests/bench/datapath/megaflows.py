@@ -3,17 +3,21 @@ their masks, which are what a frame costs that is not in the exact-match
 cache."""
 
 import ipaddress
+import math
 import random
 import re
 import types
 
-from bench.datapath.ground import COUNTED, SINK, nic
+from bench.datapath.ground import COLLECTOR, COUNTED, SINK, nic
 from lab.frames import Talk
+from lab.reference_filter import PROTOCOLS, Filter, Packet
 from lab.rule_sets import classbench, security_group
 
 CONNECTIONS = 100000
 FLOWS, MASKS = "megaflows", "masks of megaflows"
 LOOKUPS = "cycles a frame, 100,000 connections"
+COPIES = "copies a frame, 100,000 connections"
+NOTHING, BARE, UNFILTERED = "nothing mirrored", "bare Mirror", "unfiltered"
 WELL_KNOWN = [22, 25, 53, 80, 123, 443, 1433, 3306, 5432, 8080]
 
 
@@ -24,7 +28,7 @@ def filters():
         ("udp", "53", None), ("tcp", "3306", "10.8.0.0/24"),
         ("icmp", None, None))["inbound"]
     return {
-        "unfiltered": None,
+        UNFILTERED: None,
         "5 ports": ports_of(WELL_KNOWN[:5]),
         "50 ports": ports_of(range(1000, 51000, 1000)),
         "security group of 5": [turned(r) for r in web],
@@ -46,20 +50,29 @@ def turned(rule):
     return rule
 
 
-def frames():
+def talks():
     """Connections to ports well known and not, all over the address space."""
-    dice, source, made = random.Random(7), nic(1), []
-    for i in range(CONNECTIONS):
+    dice, source = random.Random(7), nic(1)
+    for _ in range(CONNECTIONS):
         address = (0x0a000000 | dice.getrandbits(24) if dice.randrange(2)
                    else dice.getrandbits(32))
         to = types.SimpleNamespace(mac=SINK.mac,
                                    ip=str(ipaddress.ip_address(address)))
         port = (dice.choice(WELL_KNOWN) if dice.randrange(2)
                 else dice.randrange(65536))
-        made.append(Talk(source, to, dice.choice(["tcp", "tcp", "udp"]),
-                         sport=dice.randrange(1024, 65536),
-                         dport=port).frame(i, 64))
-    return made
+        yield Talk(source, to, dice.choice(["tcp", "tcp", "udp"]),
+                   sport=dice.randrange(1024, 65536), dport=port)
+
+
+def share(rules, connections):
+    """Of so many connections, with as many frames each, how many a filter
+    has copied."""
+    decider = Filter({"outbound": rules})
+    copied = sum(decider.decide("outbound", Packet(
+        4, int(ipaddress.ip_address(talk.a.ip)),
+        int(ipaddress.ip_address(talk.b.ip)), PROTOCOLS[talk.protocol],
+        sport=talk.sport, dport=talk.dport))[1] for talk in connections)
+    return copied / len(connections)
 
 
 def counts(ground):
@@ -81,62 +94,97 @@ def mask_of(flow):
     return str(fields)
 
 
+def inner(numbers, width):
+    """Nodes of the binary tree of such numbers, or of prefixes of them given
+    as (number, length), above what is looked for."""
+    return {number >> (width - length)
+            | 1 << length for number, deepest in numbers
+            for length in range(deepest)}
+
+
+def cidrs(rules, end):
+    """(number, length) of what rules ask of an address."""
+    networks = [ipaddress.ip_network(r[end]) for r in rules if end in r]
+    return {(int(n.network_address), n.prefixlen) for n in networks}
+
+
+def edges(rules, end):
+    """(number, length) of ports at which what rules ask of one changes."""
+    found = set()
+    for rule in rules:
+        if end in rule:
+            first, _, last = str(rule[end]).partition("-")
+            first, last = int(first), int(last or first)
+            found |= {(port, 16) for port in (
+                first - 1, first, last, last + 1) if 0 <= port < 65536}
+    return found
+
+
 def bound(rules):
-    """Megaflows of one direction that a filter of TCP ports can come to: a
-    port splits what is left in two up to 16 times; the loop guard looks at
-    prefixes of the collector's and the NIC's address, of UDP only."""
-    prefixes = {r["destination_port"] for r in rules}
-    return {"TCP": 16 * len(prefixes) + 1, "UDP": 33 * 33, "else": 1}
+    """Megaflows of one direction and their masks that a filter can come to:
+    an address and a port can each be looked at down to any node of the tree
+    of what rules ask for, and one node below.  The source's address is one,
+    so that only the length of its prefix differs.  The loop guard looks at
+    the collector's and the NIC's address, of UDP only."""
+    flows = masks = 1                               # What is neither.
+    for protocol in ("tcp", "udp"):
+        of = [r for r in rules if r["protocol"] in (protocol, "any")]
+        to, source = cidrs(of, "destination"), cidrs(of, "source")
+        if protocol == "udp":
+            to |= {(int(ipaddress.ip_address(COLLECTOR.address)), 32)}
+            source |= {(int(ipaddress.ip_address(nic(1).ip)), 32)}
+        ends = [(to, 32), (edges(of, "destination_port"), 16),
+                (edges(of, "source_port"), 16)]
+        lengths = [1 + max((length for _, length in asked), default=0)
+                   for asked, _ in [*ends, (source, 32)]]
+        masks += math.prod(lengths)
+        flows += lengths[-1] * math.prod(
+            1 + 2 * len(inner(asked, width)) for asked, width in ends)
+    return flows, masks
 
 
 def run(ground):
     rounds = ground.rounds
-    rounds.figure(FLOWS, "datapath flows")
-    rounds.figure(MASKS, "masks")
-    rounds.figure(LOOKUPS, "cycles a frame", "bare Mirror")
-    by_name = filters()
+    by_name, connections = filters(), list(talks())
+    bounds = {name: bound(rules or []) for name, rules in by_name.items()}
+    rounds.figure(FLOWS, "datapath flows", limit={
+        name: flows for name, (flows, _) in bounds.items()})
+    rounds.figure(MASKS, "masks", limit={
+        name: masks for name, (_, masks) in bounds.items()})
+    rounds.figure(COPIES, "copies")
+    rounds.figure(LOOKUPS, "cycles a frame", BARE, {UNFILTERED: 1.05})
+    copied = {NOTHING: 0, BARE: 1, UNFILTERED: 1}
     for name, rules in by_name.items():
         if rules:
             ground.control.apply({"mirror_filters": [
                 {"name": tag(name), "account": "default", "inbound": rules,
                  "outbound": rules}]})
-    with ground.traffic(frames=frames()):
-        for case in rounds.turns(["nothing mirrored", "bare Mirror",
-                                  *by_name]):
+            copied[name] = share(rules, connections)
+    with ground.traffic(frames=[talk.frame(i, 64) for i, talk in
+                                enumerate(connections)]):
+        for case in rounds.turns([NOTHING, BARE, *by_name]):
             if rounds.number == COUNTED:
                 break
-            if case == "nothing mirrored":
+            if case == NOTHING:
                 ground.no_mirror()
-            elif case == "bare Mirror":
+            elif case == BARE:
                 ground.bare_mirror()
             elif by_name[case]:
                 ground.mirror(filter=tag(case))
             else:
                 ground.mirror()
-            rounds.note(LOOKUPS, case, ground.cycles())
+            rounds.note(LOOKUPS, case, ground.cycles(copied[case]))
+            rounds.note(COPIES, case, ground.copies)
             flows, masks = counts(ground)
             rounds.note(FLOWS, case, flows)
             rounds.note(MASKS, case, masks)
-    tell_bounds(rounds, by_name)
+    rounds.remark(
+        "megaflows and masks are bounded by what rules ask for, each length "
+        "of an address with each of a port, and not by the traffic: "
+        f"{CONNECTIONS:,} connections to random addresses and ports, half of "
+        "them well-known ones")
 
 
 def tag(name):
     """A name that a filter may have."""
     return "f-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def tell_bounds(rounds, by_name):
-    for name in ("5 ports", "50 ports"):
-        parts = bound(by_name[name])
-        most = sum(parts.values())
-        seen = rounds.figures[FLOWS].value(name).most
-        rounds.remark(
-            f"megaflows of {name}, one direction: {seen:.0f} seen, at most "
-            f"{most} ("
-            + ", ".join(f"{n} of {what}" for what, n in parts.items())
-            + "): " + ("held" if seen <= most else "NOT HELD"))
-    rounds.remark(
-        "a port can be looked at in 17 lengths of prefix and an IPv4 address "
-        "in 33, whatever the number of rules, and masks are what these come "
-        f"to together; the traffic is {CONNECTIONS:,} connections to random "
-        "addresses and ports, half of them well-known ones")

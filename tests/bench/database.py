@@ -9,6 +9,8 @@ import select
 import socket
 import time
 
+# How a change tells the whole of a row.
+WHOLE = ("new", "initial", "insert")
 # A string, which may end in a later piece, or a brace outside of strings.
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*("?)|[{}]', re.DOTALL)
 
@@ -49,11 +51,14 @@ class Database:
 
     'tables' are monitored, {table: [column, ...]}: 'rows' has them as they
     are, {table: {uuid: row in OVSDB's JSON form}}, 'updates' counts their
-    changes by table.  'sent' and 'received' are when the latest message, or
-    a piece of it, went and came, by time.monotonic().
+    changes by table.  With 'where' these are the rows alone for which the
+    clauses hold that it has for their table; a row lacks then what has its
+    default, and sets and maps are not to be asked for.  'sent' and
+    'received' are when the latest message, or a piece of it, went and came,
+    by time.monotonic().
     """
 
-    def __init__(self, path, name, tables=None):
+    def __init__(self, path, name, tables=None, where=None):
         self.name, self.rows = name, {}
         self.updates = collections.Counter()
         self.sent = self.received = 0.0
@@ -63,9 +68,12 @@ class Database:
         self._socket.connect(path)
         if tables:
             self.rows = {table: {} for table in tables}
-            initial = self._call("monitor", name, None, {
-                table: {"columns": columns}
-                for table, columns in tables.items()})
+            wanted = {table: {"columns": columns}
+                      for table, columns in tables.items()}
+            for table, clauses in (where or {}).items():
+                wanted[table]["where"] = clauses
+            initial = self._call("monitor_cond" if where else "monitor",
+                                 name, None, wanted)
             self._take(initial)
             self.updates.clear()
 
@@ -127,7 +135,7 @@ class Database:
             if message.get("method") == "echo":
                 self._send({"id": message["id"], "error": None,
                             "result": message["params"]})
-            elif message.get("method") == "update":
+            elif message.get("method") in ("update", "update2"):
                 self._take(message["params"][1])
             else:
                 self._replies[message["id"]] = message
@@ -136,7 +144,10 @@ class Database:
         for table, changes in tables.items():
             for uuid, change in changes.items():
                 self.updates[table] += 1
-                if "new" in change:
-                    self.rows[table][uuid] = change["new"]
+                if "modify" in change:
+                    self.rows[table][uuid].update(change["modify"])
+                elif whole := [change[kind] for kind in WHOLE
+                               if kind in change]:
+                    self.rows[table][uuid] = whole[0]
                 else:
                     self.rows[table].pop(uuid, None)

@@ -32,6 +32,10 @@ EXCUSED = {"BRIDGE_FANOUT"}
 ASKING = re.compile(
     r"OFPST_|OFPT_(HELLO|ECHO|FEATURES|BARRIER|[GS]ET_CONFIG)")
 Work = collections.namedtuple("Work", "cpu_s messages rows statuses")
+# Seconds until the server answered that it is committed, and from then until
+# it was done and until the daemon answered that it is; how many tunnels were
+# missing when whichever of these was first came.
+Took = collections.namedtuple("Took", "commit_s done_s answer_s missing")
 
 
 class Scene:
@@ -163,44 +167,53 @@ class Scene:
 
     # What is done with it.
 
-    def _commit(self, *operations):
-        """Returns the seconds until the server has answered that this is
-        committed, and from then until it is done: until the daemon, who is
-        asked for that by a cfg in the same transaction, has answered it,
-        which it does when all is installed and told.
+    def _commit(self, count, *operations):
+        """Commits this; it is done when so many tunnels have a status of a
+        generation that is in force.  The daemon is also asked, by a cfg in
+        the same transaction, to answer when it is.
 
-        The one client meanwhile is told of that cfg alone: who sees all rows
-        is one of those who want the processors.
+        The one client meanwhile is told of that cfg, and of each status once,
+        when it comes to be such or is gone: who sees all that changes is one
+        of those who want the processors.
         """
         self.watch.close()
         with Database(self.control.socket, "Packet_Mirroring", {
-                "Mirror_Global": ["cfg"], "Chassis": ["cfg"]}) as light:
+                "Mirror_Global": ["cfg"], "Chassis": ["cfg"],
+                "Tunnel_Status": ["observed_generation"]}, {
+                "Tunnel_Status": [["observed_generation", "!=", 0]]}) as light:
             row, = light.rows["Mirror_Global"].values()
-            answers, wanted = light.rows["Chassis"], row["cfg"] + 1
+            wanted = row.get("cfg", 0) + 1
+            answers = light.rows["Chassis"]
+            statuses = light.rows["Tunnel_Status"]
+
+            def done():
+                return len(statuses) == count
+
+            def answered():
+                return [c.get("cfg") for c in answers.values()] == [wanted]
             light.transact(*operations, {
                 "op": "mutate", "table": "Mirror_Global", "where": [],
                 "mutations": [["cfg", "+=", 1]]})
-            committed = light.received
-            done = light.wait(lambda: [c["cfg"] for c in answers.values()]
-                              == [wanted], 300)
-            sent = light.sent
+            sent, committed = light.sent, light.received
+            light.wait(lambda: done() or answered(), 300)
+            missing = abs(count - len(statuses))
+            at = light.wait(done, 300)
+            answered_at = light.wait(answered, 300)
         self.watch = self._watched()
-        return committed - sent, done - committed
+        return Took(committed - sent, at - committed,
+                    answered_at - committed, missing)
 
     def start_all(self):
-        """Creates all tunnels; all are Running then.  Returns what _commit()
-        does, and how many were not Running yet when that was answered: the
-        time is then that until they are, by the client that sees all."""
-        committed, running = self._commit(*(
+        """Creates all tunnels; all are Running then."""
+        took = self._commit(self.count, *(
             {"op": "insert", "table": "Mirror_Tunnel", "row": row}
             for row in self._rows))
-        answered = time.monotonic()
-        early = self.count - self._running()
-        if early:
-            done = self.watch.wait(lambda: self._running() == self.count, 300)
-            running += done - answered
+        if self._running() != self.count:
+            wrong = list(self.watch.rows["Tunnel_Status"].values())[:2]
+            raise RuntimeError(f"{self._running()} of {self.count} tunnels "
+                               f"run: {wrong}")
         self.settle()
-        return committed, running, early
+        return took
 
     def _running(self):
         return sum(row["observed_generation"] > 0
@@ -208,10 +221,10 @@ class Scene:
                    for row in self.watch.rows["Tunnel_Status"].values())
 
     def stop_all(self):
-        """Deletes all tunnels; returns what _commit() does: nothing copies
-        any more then, and no row is left."""
-        took = self._commit({"op": "delete", "table": "Mirror_Tunnel",
-                             "where": []})
+        """Deletes all tunnels; nothing copies any more then, and no row is
+        left."""
+        took = self._commit(0, {"op": "delete", "table": "Mirror_Tunnel",
+                                "where": []})
         if left := len(self.watch.rows["Tunnel_Status"]):
             raise RuntimeError(f"{left} statuses of no tunnel")
         self.settle()

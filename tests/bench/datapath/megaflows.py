@@ -147,8 +147,9 @@ def run(ground):
     rounds = ground.rounds
     by_name, connections = filters(), list(talks())
     bounds = {name: bound(rules or []) for name, rules in by_name.items()}
+    # Nor are there more than connections that could have asked for them.
     rounds.figure(FLOWS, "datapath flows", limit={
-        name: flows for name, (flows, _) in bounds.items()})
+        name: min(flows, CONNECTIONS) for name, (flows, _) in bounds.items()})
     rounds.figure(MASKS, "masks", limit={
         name: masks for name, (_, masks) in bounds.items()})
     rounds.figure(COPIES, "copies")
@@ -180,9 +181,12 @@ def run(ground):
             rounds.note(MASKS, case, masks)
     rounds.remark(
         "megaflows and masks are bounded by what rules ask for, each length "
-        "of an address with each of a port, and not by the traffic: "
+        "of an address with each of a port, megaflows also by the traffic: "
         f"{CONNECTIONS:,} connections to random addresses and ports, half of "
         "them well-known ones")
+    rounds.remark(
+        f"the {BARE} copies each frame; a filter that copies few is rather "
+        f'to be held against "{NOTHING}"')
 
 
 def tag(name):

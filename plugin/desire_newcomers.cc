@@ -1,8 +1,10 @@
-/* DesiredState, newcomers: tunnels of which nothing is here yet.
+/* DesiredState, newcomers: tunnels that wait to be looked at.
  *
  * What a tunnel comes to is asked anew whenever something that it shares with
  * thousands turns out: our bridge, the VXLAN port, a path.  Of thousands that
  * come at once some go through all of that, and the others find it done. */
+#include <algorithm>
+
 #include "plugin/desired_state.h"
 #include "plugin/value_of.h"
 
@@ -10,23 +12,49 @@ namespace pm {
 
 namespace {
 
-/* Those that may wait for their status rows: enough for the control database
- * to have something to write while others are taken in. */
-constexpr size_t ROWLESS_MAX = 1000;
+/* Those that go ahead.  Until they have their status rows, later: enough for
+ * the control database to have something to write. */
+constexpr size_t AHEAD_MAX = 1000;
 
 } // namespace
 
-/* Whether nothing of the tunnel is anywhere but its row. */
+/* Whether there is no desire of the tunnel, and nothing of it on the switch:
+ * it has no status row, or we have not begun. */
 bool
 DesiredState::is_newcomer(const Uuid &id) const
 {
-    return !tunnels_.count(id) && find(model_.tunnels, id) && !status_of(id);
+    return !tunnels_.count(id) && find(model_.tunnels, id) &&
+           (!begun_ || !status_of(id));
+}
+
+bool
+DesiredState::is_any_undecided() const
+{
+    return std::any_of(tunnels_.begin(), tunnels_.end(),
+                       [](const auto &t) { return t.second.undecided; });
+}
+
+/* How many newcomers may be taken in. */
+size_t
+DesiredState::room_for_newcomers() const
+{
+    size_t ahead = begun_ ? rowless_.size() : tunnels_.size();
+    return AHEAD_MAX - std::min(AHEAD_MAX, ahead);
+}
+
+/* Whether those with status rows, at a start, need not wait any more: there is
+ * nothing to be found out, or not soon, and they are told why. */
+bool
+DesiredState::may_begin() const
+{
+    return !begun_ && !tunnels_.empty() &&
+           (!vswitchd_alive_ || !is_any_undecided());
 }
 
 bool
 DesiredState::may_take_in() const
 {
-    return !newcomers_.empty() && rowless_.size() < ROWLESS_MAX;
+    return !newcomers_.empty() && (room_for_newcomers() || may_begin());
 }
 
 /* Has newcomers wait, and takes in as many as may be: a source's together,
@@ -34,6 +62,10 @@ DesiredState::may_take_in() const
 void
 DesiredState::take_in()
 {
+    if (may_begin()) {
+        begun_ = true;
+        dirty_.merge(newcomers_); /* Those without rows go on waiting. */
+    }
     std::erase_if(dirty_, [&](const Uuid &id) {
         if (is_newcomer(id)) {
             newcomers_.insert(id);
@@ -42,8 +74,8 @@ DesiredState::take_in()
         newcomers_.erase(id);
         return false;
     });
-    size_t most = ROWLESS_MAX - std::min(ROWLESS_MAX, rowless_.size());
-    for (size_t taken = 0; taken < most && !newcomers_.empty();) {
+    size_t room = room_for_newcomers();
+    for (size_t taken = 0; taken < room && !newcomers_.empty();) {
         const Uuid source = model_.tunnels.at(*newcomers_.begin()).source;
         for (const Uuid &id : by_source_.at(source)) {
             if (newcomers_.erase(id)) {
@@ -52,6 +84,14 @@ DesiredState::take_in()
             }
         }
     }
+}
+
+/* Nobody who may have something on the switch waits, and each that does not
+ * knows what it comes to. */
+bool
+DesiredState::decided() const
+{
+    return (begun_ || newcomers_.empty()) && !is_any_undecided();
 }
 
 } // namespace pm

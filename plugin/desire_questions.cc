@@ -185,13 +185,6 @@ DesiredState::is_put_off(const Uuid &filter) const
         [&](const auto &user) { return user.second == filter; });
 }
 
-bool
-DesiredState::decided() const
-{
-    return std::none_of(tunnels_.begin(), tunnels_.end(),
-                        [](const auto &t) { return t.second.undecided; });
-}
-
 std::set<Uuid>
 DesiredState::tunnels_of(const OwnerKey &key) const
 {

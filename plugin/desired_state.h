@@ -210,7 +210,7 @@ public:
         return put_off_filters_.count({bridge, filter}) > 0;
     }
     bool is_put_off(const Uuid &filter) const; /* On some bridge. */
-    /* No tunnel is undecided. */
+    /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
     /* Filter that is installed under a number. */
     std::optional<Uuid> filter_of_number(int64_t) const;
@@ -252,8 +252,11 @@ private:
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
 
-    /* desire_newcomers.cc: tunnels of which nothing is here yet. */
+    /* desire_newcomers.cc: tunnels that wait to be looked at. */
     bool is_newcomer(const Uuid &) const;
+    bool is_any_undecided() const;
+    size_t room_for_newcomers() const;
+    bool may_begin() const;
     bool may_take_in() const;
     void take_in();
 
@@ -378,6 +381,7 @@ private:
     std::set<Uuid> dirty_;
     std::set<Uuid> newcomers_;
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
+    bool begun_ = false;     /* Those that were taken in first were decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
     UuidMap<FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
     UuidMap<FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */

@@ -284,8 +284,9 @@ is_at_rest(const Uuid &tunnel, const DesiredState &desired,
     if (is_installed(tunnel, desired, actual, outstanding)) {
         return is_followed(desire, told, desired, actual);
     }
-    bool coming =
-        desire.egress || (desire.wants_copy && desire.reasons.empty());
+    /* Who wants a slot and has no reason told waits for rows or ports. */
+    bool coming = desire.egress || ((desire.undecided || desire.wants_slot) &&
+                                    desire.reasons.empty());
     return !coming && !actual.is_busy(FlowOwner::Egress, told->number);
 }
 

@@ -163,7 +163,9 @@ Host::restarted() const
     fresh.set_vswitchd_alive(alive);
     fresh.update();
     fresh.set_next_hops(seen_next_hops_);
-    fresh.update();
+    do {
+        fresh.update();
+    } while (fresh.outdated());
     return fresh;
 }
 

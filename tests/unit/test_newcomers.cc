@@ -82,6 +82,43 @@ TEST(Newcomers, AreNoneOfThoseThatHaveRows)
     EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
 }
 
+/* A start, too, asks for paths once for some, not for all of them. */
+TEST(Newcomers, WithRowsWaitAtAStartUntilSomeAreDecided)
+{
+    Host host = crowded_host();
+    ASSERT_TRUE(host.settle());
+    DesiredState fresh;
+    fresh.set_switch(host.facts);
+    fresh.apply(diff(Model{}, host.model));
+    fresh.set_complete(true);
+    fresh.update();
+    EXPECT_LT(fresh.tunnels().size(), TUNNELS);
+    EXPECT_FALSE(fresh.outdated());
+    EXPECT_FALSE(fresh.decided());
+
+    fresh.set_paths(host.paths);
+    fresh.update();
+    EXPECT_FALSE(fresh.decided());
+    EXPECT_TRUE(fresh.outdated());
+    fresh.update();
+    EXPECT_EQ(fresh.tunnels().size(), TUNNELS);
+    EXPECT_TRUE(fresh.decided());
+    EXPECT_EQ(difference(host.desired, fresh), "");
+}
+
+TEST(Newcomers, WithRowsDoNotWaitForASwitchThatIsAway)
+{
+    Host host = crowded_host();
+    ASSERT_TRUE(host.settle());
+    host.restart();
+    host.alive = false;
+    host.feed();
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
+    for (const auto &[id, desire] : host.desired.tunnels()) {
+        ASSERT_TRUE(desire.reasons.count("VSWITCHD_AWAY"));
+    }
+}
+
 TEST(Newcomers, ThatLeaveBeforeTheirTurnAreForgotten)
 {
     Host host = crowded_host();
@@ -109,6 +146,8 @@ TEST(Newcomers, WhoseRowsDoNotArriveKeepNobodyWaiting)
     for (uint32_t nic = 1; nic < NICS; nic++) {
         host.model.nics.erase(row_id(Row::Nic, nic));
     }
+    host.feed();
+    host.answer_paths();
     host.feed();
     EXPECT_TRUE(host.desired.newcomers().empty());
     EXPECT_EQ(taken_in(host, 0), EACH);

@@ -488,6 +488,24 @@ TEST_F(Status, IsAtRestOnceItIsInForceOrHasStopped)
     EXPECT_TRUE(rests());
 }
 
+TEST_F(Status, IsNotAtRestWhileSomethingIsYetToBeKnownOrWritten)
+{
+    auto rests = [&] {
+        return is_at_rest(tunnel, host.desired, actual, outstanding);
+    };
+    ASSERT_EQ(write(), Op::Put);
+    host.facts.bridges["br-int"].checked = false;
+    host.feed();
+    EXPECT_FALSE(rests()) << "its bridge has not been looked at";
+    host.facts.bridges["br-int"].checked = true;
+    host.feed();
+    ASSERT_EQ(host.desired.filter_status_of(filter), nullptr);
+    EXPECT_FALSE(rests()) << "its filter has no row yet";
+    host.alive = false;
+    host.feed();
+    EXPECT_TRUE(rests()) << "it says that vswitchd is away";
+}
+
 TEST_F(Status, OfWhatIsRefusedOrContestedIsAtRestOnceItSaysSo)
 {
     run_it();

@@ -17,8 +17,8 @@ libpmovs_la_SOURCES = \
 	ovsdb/ovs_c.h \
 	ovsdb/probe_rows.cc \
 	ovsdb/probe_rows.h \
-	ovsdb/shared_strings.cc \
-	ovsdb/shared_strings.h \
+	ovsdb/shared_datums.cc \
+	ovsdb/shared_datums.h \
 	ovsdb/switch_db.cc \
 	ovsdb/switch_db.h \
 	ovsdb/switch_db_impl.h \

@@ -5,7 +5,7 @@
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
-#include "ovsdb/shared_strings.h"
+#include "ovsdb/shared_datums.h"
 #include "ovsdb/turn.h"
 #include "plugin/nic_links.h"
 #include "plugin/pace.h"
@@ -56,10 +56,10 @@ struct ControlDb::Impl {
     /* What the IDL holds, but for tunnels and their status rows: there are
      * thousands, of which 'references' knows what is needed here. */
     Model seen;
-    SharedStrings strings; /* Of these thousands. */
-    ModelDelta fresh;      /* Not yet taken; additions and changes. */
-    NicLinks links;        /* Of what has been taken. */
-    ModelDelta gone; /* Deletions that count once the view is complete. */
+    SharedDatums datums; /* Of these thousands. */
+    ModelDelta fresh;    /* Not yet taken; additions and changes. */
+    NicLinks links;      /* Of what has been taken. */
+    ModelDelta gone;     /* Deletions that count once the view is complete. */
     /* Rows of which a child is on its way. */
     std::set<Uuid> waiting_for_children;
 
@@ -77,7 +77,7 @@ struct ControlDb::Impl {
     void wait_to_connect() const;
     void be_patient(bool);
     void end_turn();
-    void share_strings();
+    void share_datums();
     void collect();
     bool sent_again() const;
     void forget_children();

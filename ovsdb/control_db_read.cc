@@ -377,7 +377,7 @@ ControlDb::Impl::collect_children()
 
 /* Of the tables of which the IDL keeps columns only (keep_columns_only()). */
 void
-ControlDb::Impl::share_strings()
+ControlDb::Impl::share_datums()
 {
     for (const struct ovsdb_idl_table_class *table :
          {&pmrec_table_mirror_tunnel, &pmrec_table_tunnel_status}) {
@@ -385,10 +385,10 @@ ControlDb::Impl::share_strings()
         for (const struct ovsdb_idl_row *row =
                  ovsdb_idl_track_get_first(idl, table);
              row; row = ovsdb_idl_track_get_next(row)) {
-            strings.share(row);
+            datums.share(row);
         }
+        datums.release();
     }
-    strings.release();
 }
 
 void
@@ -399,7 +399,7 @@ ControlDb::Impl::collect()
         forget_children();
     }
     auto parents = collect_children();
-    share_strings();
+    share_datums();
 
 #define COLLECT(RECORD, MEMBER)                                               \
     {                                                                         \

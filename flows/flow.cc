@@ -28,7 +28,7 @@ Flow::to_string() const
     if (!key.match.empty()) {
         named.match += "," + key.match;
     }
-    return key_to_string(named) + " actions=" + actions;
+    return key_to_string(named) + " actions=" + actions.str();
 }
 
 std::string

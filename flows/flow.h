@@ -11,6 +11,9 @@
 #include <set>
 #include <string>
 
+#include "plugin/shared_text.h"
+#include "plugin/shared_vector.h"
+
 namespace pm {
 
 /* A group, which bundles carry like flows, stands among them: in this table,
@@ -29,12 +32,16 @@ struct FlowKey {
 struct Flow {
     FlowKey key;
     uint64_t cookie = 0;
-    std::string actions; /* "resubmit(,2)" or "drop". */
+    SharedText actions; /* "resubmit(,2)" or "drop". */
 
     auto operator<=>(const Flow &) const = default;
     /* "table=1,priority=3,cookie=0x...,MATCH actions=ACTIONS". */
     std::string to_string() const;
 };
+
+/* Of one owner.  Copies share them: of thousands both what is desired and what
+ * is there is kept. */
+using FlowList = SharedVector<Flow>;
 
 /* Flows that somebody else deleted or changed, as they were before. */
 struct FlowLoss {

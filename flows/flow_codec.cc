@@ -98,7 +98,7 @@ text_to_parse(const FlowEdit &edit)
                     ",priority=" + std::to_string(key.priority) + "," +
                     key.match;
     if (edit.op == FlowEdit::Op::Add) {
-        s += ",actions=" + edit.flow.actions;
+        s += ",actions=" + edit.flow.actions.str();
     }
     return s;
 }

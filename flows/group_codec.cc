@@ -20,10 +20,9 @@ to_flow(uint32_t id, uint8_t type, const struct ovs_list &buckets,
     Flow flow;
     flow.key.table = GROUP_TABLE;
     flow.key.match = "group_id=" + std::to_string(id);
-    flow.actions = std::string("type=") + type_name(type);
+    std::string text = std::string("type=") + type_name(type);
     if (props.selection_method[0]) {
-        flow.actions +=
-            std::string(",selection_method=") + props.selection_method;
+        text += std::string(",selection_method=") + props.selection_method;
     }
     const struct ofputil_bucket *bucket;
     LIST_FOR_EACH(bucket, list_node, &buckets)
@@ -31,12 +30,12 @@ to_flow(uint32_t id, uint8_t type, const struct ovs_list &buckets,
         struct ds actions = DS_EMPTY_INITIALIZER;
         struct ofpact_format_params params = {nullptr, nullptr, &actions};
         ofpacts_format(bucket->ofpacts, bucket->ofpacts_len, &params);
-        flow.actions +=
-            ",bucket=bucket_id:" + std::to_string(bucket->bucket_id) +
-            ",weight:" + std::to_string(bucket->weight) +
-            ",actions=" + ds_cstr(&actions);
+        text += ",bucket=bucket_id:" + std::to_string(bucket->bucket_id) +
+                ",weight:" + std::to_string(bucket->weight) +
+                ",actions=" + ds_cstr(&actions);
         ds_destroy(&actions);
     }
+    flow.actions = text;
     return flow;
 }
 
@@ -48,7 +47,7 @@ encode_group_mod(const FlowEdit &edit, std::string *error)
     bool add = edit.op == FlowEdit::Op::Add;
     std::string text = edit.flow.key.match;
     if (add) {
-        text += "," + edit.flow.actions;
+        text += "," + edit.flow.actions.str();
     }
     struct ofputil_group_mod gm;
     enum ofputil_protocol usable;

@@ -413,9 +413,11 @@ std::vector<Flow>
 egress_flows(int64_t tunnel, const EgressSpec &spec)
 {
     std::vector<Flow> flows;
-    std::string actions = "drop";
+    SharedText actions = "drop"; /* One text for both directions. */
     if (!spec.count_only && spec.slots.empty()) {
-        actions = copy_to(spec.destination, spec);
+        std::string copy = copy_to(spec.destination, spec);
+        copy.shrink_to_fit(); /* There are thousands of them. */
+        actions = std::move(copy);
     } else if (!spec.count_only) {
         actions = "group:" + std::to_string(tunnel);
         flows = spread_flows(tunnel, spec);

@@ -234,6 +234,7 @@ Agent::apply_plan()
     if (!switch_.ready()) {
         keep_revocations(actual_, desired_, &plan);
     }
+    share_flows(&actual_, desired_, plan.settled);
     for (const OwnerKey &key : plan.settled) {
         /* As desired again, perhaps without an edit. */
         neighbours_.merge(desired_.tunnels_of(key));

@@ -92,7 +92,7 @@ private:
     void read_underlay();
     void watch_paths();
     void run_links();
-    std::map<FlowOwner, std::vector<Flow>>
+    std::map<FlowOwner, FlowList>
     by_owner(const std::string &bridge,
              const std::vector<FlowStats> &read) const;
     void on_read(const std::string &bridge, const LinkEvent &);

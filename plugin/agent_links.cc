@@ -89,11 +89,11 @@ Agent::on_lost(const std::string &bridge)
 /* Flows of a bridge by owner.  One that is as desired, or as known, is kept
  * under the text that we have of it, though the switch spells it its own
  * way. */
-std::map<FlowOwner, std::vector<Flow>>
+std::map<FlowOwner, FlowList>
 Agent::by_owner(const std::string &bridge,
                 const std::vector<FlowStats> &read) const
 {
-    std::map<FlowOwner, std::vector<Flow>> owners;
+    std::map<FlowOwner, FlowList> owners;
     std::map<FlowOwner, Spelling> known;
     for (const FlowStats &stats : read) {
         auto cookie = Cookie::decode(stats.flow.cookie);
@@ -103,7 +103,7 @@ Agent::by_owner(const std::string &bridge,
             cookie = Cookie{{FlowOwner::Stray, 0}, std::nullopt, 0};
             Flow stray = stats.flow;
             stray.cookie = cookie->encode();
-            owners[cookie->owner].push_back(stray);
+            owners[cookie->owner].edit().push_back(stray);
             continue;
         }
         auto [spelling, fresh] = known.try_emplace(cookie->owner);
@@ -118,7 +118,8 @@ Agent::by_owner(const std::string &bridge,
                 spelling->second.know(desired->second);
             }
         }
-        owners[cookie->owner].push_back(spelling->second.ours(stats.flow));
+        owners[cookie->owner].edit().push_back(
+            spelling->second.ours(stats.flow));
     }
     return owners;
 }
@@ -133,7 +134,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
         flow.flow = group;
         flow.flow.cookie = cookie_of_group(group);
     }
-    std::map<FlowOwner, std::vector<Flow>> owners = by_owner(bridge, read);
+    std::map<FlowOwner, FlowList> owners = by_owner(bridge, read);
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
     auto row = actual_.rows.bridges.find(bridge);
     if (!actual_.flows.count(bridge) && row != actual_.rows.bridges.end() &&

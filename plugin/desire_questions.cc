@@ -32,7 +32,7 @@ TunnelDesire::fail_condition(const std::string &type, const std::string &code,
     set_condition(type, ConditionStatus::False, code + ": " + message);
 }
 
-const std::map<OwnerKey, std::vector<Flow>> &
+const std::map<OwnerKey, FlowList> &
 DesiredState::flows() const
 {
     return flows_;

@@ -136,7 +136,7 @@ public:
     const std::set<Uuid> &newcomers() const { return newcomers_; }
 
     /* Outcome. */
-    const std::map<OwnerKey, std::vector<Flow>> &flows() const;
+    const std::map<OwnerKey, FlowList> &flows() const;
     /* Rates in kbit/s of the meters that owners' flows use. */
     const std::map<OwnerKey, int64_t> &meters() const { return meters_; }
     const SwitchRows &rows() const { return rows_; }
@@ -447,7 +447,7 @@ private:
     SwitchRows rows_;
     uint64_t rows_revision_ = 0;
     bool rows_dirty_ = true, paths_changed_ = false;
-    std::map<OwnerKey, std::vector<Flow>> flows_;
+    std::map<OwnerKey, FlowList> flows_;
     std::map<OwnerKey, int64_t> meters_;
     std::set<OwnerKey> changed_flows_;
     std::set<Uuid> changed_tunnels_, changed_filters_;

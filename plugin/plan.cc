@@ -10,10 +10,10 @@ namespace pm {
 
 namespace {
 
-const std::vector<Flow> NO_FLOWS;
+const FlowList NO_FLOWS;
 constexpr FlowOwner LAST_OWNER{FlowOwner::Stray, UINT32_MAX};
 
-const std::vector<Flow> &
+const FlowList &
 actual_flows(const Actual &actual, const OwnerKey &key)
 {
     auto bridge = actual.flows.find(key.bridge);
@@ -128,7 +128,7 @@ namespace {
 
 /* What the copies of an owner's flows look like. */
 std::vector<EgressSpec>
-specs_of(const std::vector<Flow> &flows)
+specs_of(const FlowList &flows)
 {
     std::vector<EgressSpec> specs;
     for (const Flow &flow : flows) {
@@ -139,23 +139,31 @@ specs_of(const std::vector<Flow> &flows)
     return specs;
 }
 
+/* So that two can be compared whatever became of them in between. */
+void
+sort(FlowList *flows)
+{
+    if (!std::is_sorted(flows->begin(), flows->end())) {
+        std::sort(flows->edit().begin(), flows->edit().end());
+    }
+}
+
 } // namespace
 
 std::optional<FlowLoss>
 Actual::take_read(const std::string &bridge,
-                  std::map<FlowOwner, std::vector<Flow>> read,
+                  std::map<FlowOwner, FlowList> read,
                   std::map<FlowOwner, int64_t> read_meters)
 {
     meters[bridge] = std::move(read_meters);
     for (auto &[owner, now] : read) {
-        std::sort(now.begin(), now.end());
-        now.shrink_to_fit(); /* There are thousands of them. */
+        sort(&now);
     }
     auto known = flows.find(bridge);
     std::optional<FlowLoss> lost;
     if (known != flows.end()) {
         for (auto &[owner, was] : known->second) {
-            std::sort(was.begin(), was.end());
+            sort(&was);
             if (owner.kind == FlowOwner::Egress && !read.count(owner)) {
                 stopped(owner.number, specs_of(was), bridge);
             }
@@ -206,7 +214,7 @@ Actual::lose(const std::string &bridge)
         }
     }
     for (auto &[owner, was] : known->second) {
-        std::sort(was.begin(), was.end());
+        sort(&was);
     }
     before_loss[bridge] = std::move(known->second);
     flows.erase(known);
@@ -332,7 +340,7 @@ renew(const Actual &actual, const DesiredState &desired,
     if (!needs_renewal(desired, bridge)) {
         return;
     }
-    const std::vector<Flow> &before =
+    const FlowList &before =
         actual_flows(actual, {bridge, {FlowOwner::Renewal, 0}});
     for (const Flow &flow : before) {
         edits->push_back({FlowEdit::Op::Delete, flow});
@@ -365,7 +373,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
             continue;
         }
         auto want = desired.flows().find(key);
-        const std::vector<Flow> &wanted =
+        const FlowList &wanted =
             want == desired.flows().end() ? NO_FLOWS : want->second;
         if (!actual.flows.count(key.bridge)) {
             if (!actual.rows.bridges.count(key.bridge) && wanted.empty()) {
@@ -438,6 +446,25 @@ make_plan(const Actual &actual, const DesiredState &desired,
     return plan;
 }
 
+void
+share_flows(Actual *actual, const DesiredState &desired,
+            const std::vector<OwnerKey> &settled)
+{
+    for (const OwnerKey &key : settled) {
+        auto want = desired.flows().find(key);
+        auto bridge = actual->flows.find(key.bridge);
+        if (want == desired.flows().end() || bridge == actual->flows.end()) {
+            continue;
+        }
+        auto have = bridge->second.find(key.owner);
+        if (have != bridge->second.end() &&
+            std::is_permutation(have->second.begin(), have->second.end(),
+                                want->second.begin(), want->second.end())) {
+            have->second = want->second;
+        }
+    }
+}
+
 std::vector<const Flow *>
 apply_bundle(Actual *actual, const std::string &bridge,
              const std::vector<FlowEdit> &edits)
@@ -446,8 +473,8 @@ apply_bundle(Actual *actual, const std::string &bridge,
     auto &owners = actual->flows[bridge];
     for (const FlowEdit &edit : edits) {
         FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
-        std::vector<Flow> &flows = owners[owner];
-        std::string was;
+        std::vector<Flow> &flows = owners[owner].edit();
+        SharedText was;
         for (const Flow &flow : flows) {
             if (flow.key == edit.flow.key) {
                 was = flow.actions;

@@ -62,7 +62,7 @@ struct Actual {
     bool rows_as_desired = false;
     /* By bridge, then owner.  A bridge whose flows have not been read since
      * it (re)connected is absent: its flows are unknown. */
-    std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> flows;
+    std::map<std::string, std::map<FlowOwner, FlowList>> flows;
     /* Rates of the meters of the same bridges, by bridge, then owner; 0 for a
      * meter that is not as we write it. */
     std::map<std::string, std::map<FlowOwner, int64_t>> meters;
@@ -77,7 +77,7 @@ struct Actual {
      * bundle of ours. */
     std::set<std::string> disturbed;
     /* Flows of bridges that were lost, until they are read again. */
-    std::map<std::string, std::map<FlowOwner, std::vector<Flow>>> before_loss;
+    std::map<std::string, std::map<FlowOwner, FlowList>> before_loss;
     /* A bundle is under way: what it stops is not in 'unproven' yet. */
     bool changing = false;
 
@@ -106,10 +106,9 @@ struct Actual {
     /* A bridge's flows and meters have been read.  If the flows differ from
      * what they were known to be, which somebody else must have done, returns
      * those that are not as they were any more. */
-    std::optional<FlowLoss>
-    take_read(const std::string &bridge,
-              std::map<FlowOwner, std::vector<Flow>> read,
-              std::map<FlowOwner, int64_t> meters);
+    std::optional<FlowLoss> take_read(const std::string &bridge,
+                                      std::map<FlowOwner, FlowList> read,
+                                      std::map<FlowOwner, int64_t> meters);
     /* A bridge's connection, or the bridge, is gone.  Whether what copied
      * there still does is not known. */
     void lose(const std::string &bridge);
@@ -148,6 +147,11 @@ std::vector<RowEdit> diff_rows(const SwitchRows &actual,
 Plan make_plan(const Actual &actual, const DesiredState &desired,
                std::set<OwnerKey> *outstanding,
                const std::set<std::string> &busy = {});
+
+/* Keeps the flows of those of 'settled' that are as desired once, as desired
+ * and as actual. */
+void share_flows(Actual *actual, const DesiredState &desired,
+                 const std::vector<OwnerKey> &settled);
 
 /* Completes the edits of a bridge's bundle: on a switch that has to be told so
  * the cached datapath flows are made anew with it. */

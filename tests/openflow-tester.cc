@@ -50,8 +50,10 @@ parse_flow(std::istream &in)
 {
     int table, priority;
     Flow flow;
+    std::string actions;
     in >> table >> priority >> std::hex >> flow.cookie >> std::dec >>
-        flow.key.match >> flow.actions;
+        flow.key.match >> actions;
+    flow.actions = actions;
     flow.key.table = static_cast<uint8_t>(table);
     flow.key.priority = static_cast<uint16_t>(priority);
     if (flow.key.match == "-") {

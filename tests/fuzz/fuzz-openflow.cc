@@ -75,7 +75,7 @@ some_flows(Bytes *bytes)
         enum ofputil_protocol usable;
         std::string text = flow.key.match +
                            (flow.key.match.empty() ? "" : ",") +
-                           "actions=" + flow.actions;
+                           "actions=" + flow.actions.str();
         char *error = parse_ofp_str(&fm, OFPFC_ADD, text.c_str(), nullptr,
                                     nullptr, &usable);
         if (error) {
@@ -157,13 +157,13 @@ take(const Host &host, const std::vector<FlowStats> &stats)
     actual.rows = host.facts.rows;
     std::set<OwnerKey> outstanding;
     auto bridge = host.facts.rows.bridges.begin()->first;
-    std::map<FlowOwner, std::vector<Flow>> read;
+    std::map<FlowOwner, FlowList> read;
     std::vector<RuleCount> counts;
     for (const FlowStats &flow : stats) {
         auto cookie = Cookie::decode(flow.flow.cookie);
         FlowOwner owner =
             cookie ? cookie->owner : FlowOwner{FlowOwner::Stray, 0};
-        read[owner].push_back(flow.flow);
+        read[owner].edit().push_back(flow.flow);
         outstanding.insert({bridge, owner});
         parse_egress(flow.flow.actions);
         turn_of(flow.flow);

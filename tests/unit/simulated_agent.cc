@@ -133,7 +133,7 @@ SimulatedAgent::read_flows()
         actual.meters[name] = meters[name];
         auto &owners = actual.flows[name];
         for (const auto &[key, flow] : tables[name]) {
-            owners[Cookie::decode(flow.cookie)->owner].push_back(flow);
+            owners[Cookie::decode(flow.cookie)->owner].edit().push_back(flow);
         }
         for (const auto &[owner, flows] : owners) {
             outstanding.insert({name, owner});

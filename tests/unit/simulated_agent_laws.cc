@@ -141,10 +141,11 @@ SimulatedAgent::judge_limits(const std::string &bridge)
     bool budgeted = false;
     for (const auto &[key, flow] : table) {
         FlowOwner owner = Cookie::decode(flow.cookie)->owner;
-        if (flow.actions.find("meter:") == std::string::npos) {
+        if (flow.actions.str().find("meter:") == std::string::npos) {
             continue;
         }
-        if (flow.actions.find("meter:" + std::to_string(meter_of(owner))) ==
+        if (flow.actions.str().find("meter:" +
+                                    std::to_string(meter_of(owner))) ==
                 std::string::npos ||
             !meters[bridge].count(owner)) {
             fault("no such meter: " + flow.to_string());
@@ -157,7 +158,8 @@ SimulatedAgent::judge_limits(const std::string &bridge)
         if (!spec) {
             continue;
         }
-        bool passes = flow.actions.find("resubmit(,3)") != std::string::npos;
+        bool passes =
+            flow.actions.str().find("resubmit(,3)") != std::string::npos;
         FlowOwner owner = Cookie::decode(flow.cookie)->owner;
         const TunnelStatus *status = status_of_number(owner.number);
         if (status && !policies_[status->tunnel].rates.count(std::nullopt) &&
@@ -187,9 +189,12 @@ SimulatedAgent::arriving(const std::string &bridge, const Flow &flow)
             continue;
         }
         std::string before = "set_field:";
-        size_t end = delivery.actions.find(v6 ? "->ipv6_dst" : "->ip_dst");
-        size_t start = delivery.actions.rfind(before, end) + before.size();
-        spec->destination = ip_of(delivery.actions.substr(start, end - start));
+        size_t end =
+            delivery.actions.str().find(v6 ? "->ipv6_dst" : "->ip_dst");
+        size_t start =
+            delivery.actions.str().rfind(before, end) + before.size();
+        spec->destination =
+            ip_of(delivery.actions.str().substr(start, end - start));
         return spec;
     }
     return std::nullopt; /* Dropped. */

@@ -278,8 +278,8 @@ TEST_F(Tenant, CopiesEnterEachBridgeUnderAMacOfItsOwn)
         std::string mac;
         for (const auto &[key, flows] : host.desired.flows()) {
             if (key.owner.kind == FlowOwner::Deliver && !flows.empty()) {
-                mac = flows[0].actions.substr(std::string("set_field:").size(),
-                                              17);
+                mac = flows[0].actions.str().substr(
+                    std::string("set_field:").size(), 17);
             }
         }
         return mac;
@@ -608,7 +608,8 @@ TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
         if (flow.key.table == TABLE_EGRESS) {
             EXPECT_EQ(flow.actions, "group:9");
         }
-        EXPECT_EQ(flow.actions.find("selection_method"), std::string::npos);
+        EXPECT_EQ(flow.actions.str().find("selection_method"),
+                  std::string::npos);
     }
     EXPECT_EQ(groups, 1);
     EXPECT_EQ(members, 3);

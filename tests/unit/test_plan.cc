@@ -83,7 +83,7 @@ TEST(DiffRows, DeletesNothingUnlessItMay)
 TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
 {
     RandomHost host(3, true);
-    std::vector<std::map<OwnerKey, std::vector<Flow>>> all = {{}};
+    std::vector<std::map<OwnerKey, FlowList>> all = {{}};
     for (int i = 0; i < 60; i++) {
         host.edit();
         host.settle();
@@ -103,13 +103,13 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
         }
         for (const OwnerKey &key : keys) {
             auto want = desired.find(key);
-            auto wanted =
-                want == desired.end() ? std::vector<Flow>() : want->second;
+            auto wanted = want == desired.end() ? std::vector<Flow>()
+                                                : want->second.vector();
             apply_bundle(
                 &actual, key.bridge,
                 diff_flows(actual.flows[key.bridge][key.owner], wanted));
             auto got = actual.flows[key.bridge].count(key.owner)
-                           ? actual.flows[key.bridge][key.owner]
+                           ? actual.flows[key.bridge][key.owner].vector()
                            : std::vector<Flow>();
             std::sort(got.begin(), got.end());
             std::sort(wanted.begin(), wanted.end());
@@ -118,6 +118,32 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
                       !wanted.empty());
         }
     }
+}
+
+TEST(ShareFlows, KeepsOnceWhatIsAsDesired)
+{
+    RandomHost host(5, true);
+    while (host.desired.flows().size() < 10) {
+        host.edit();
+        host.settle();
+    }
+    Actual actual;
+    std::vector<OwnerKey> settled;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        std::vector<Flow> other_order(flows.begin(), flows.end());
+        std::reverse(other_order.begin(), other_order.end());
+        actual.flows[key.bridge][key.owner] = other_order;
+        settled.push_back(key);
+    }
+    OwnerKey different = settled.front();
+    auto &flows = actual.flows[different.bridge][different.owner];
+    flows.edit().front().actions = "drop,drop";
+    share_flows(&actual, host.desired, settled);
+    for (const auto &[key, wanted] : host.desired.flows()) {
+        const FlowList &is = actual.flows[key.bridge][key.owner];
+        EXPECT_EQ(&is.vector() == &wanted.vector(), key != different);
+    }
+    EXPECT_EQ(flows.front().actions, "drop,drop");
 }
 
 TEST(ApplyBundle, NamesTheFlowsThatComeNotInAnothersPlace)
@@ -235,7 +261,7 @@ TEST(Actual, WhatSomebodyElseChangedIsProvenAnew)
     actual.take_read("br-mirror", flows, {});
     EXPECT_TRUE(actual.unfollowed.empty()) << "they are as they were";
     actual.lose("br-mirror");
-    flows[{FlowOwner::Egress, 4}].front().actions = "drop";
+    flows[{FlowOwner::Egress, 4}].edit().front().actions = "drop";
     actual.take_read("br-mirror", flows, {});
     EXPECT_TRUE(
         actual.unfollowed.count({"br-mirror", {FlowOwner::Egress, 4}}));

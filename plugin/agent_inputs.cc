@@ -147,7 +147,9 @@ Agent::read_control()
 void
 Agent::share_counters(const ModelDelta &delta)
 {
-    for (const auto &[id, status] : delta.tunnel_statuses) {
+    for (const auto &[id, told] : delta.tunnel_statuses) {
+        const TunnelStatus *status =
+            find(desired_.model().tunnel_statuses, id);
         auto counters =
             status ? counters_.find(status->tunnel) : counters_.end();
         if (counters != counters_.end() &&

@@ -217,7 +217,14 @@ DesiredState::apply(const ModelDelta &delta)
         if (status) {
             TunnelStatus &kept = model_.tunnel_statuses.at(id);
             conditions_.share(&kept.conditions);
-            counter_bases_.share(&kept.counters.bases); /* Zero, mostly. */
+            counts_.share(&kept.counters.bases);
+            const auto &values = kept.counters.values;
+            if (std::all_of(
+                    values.begin(), values.end(), [](const auto &value) {
+                        return value.second == 0;
+                    })) { /* Others are hardly ever like one another. */
+                counts_.share(&kept.counters.values);
+            }
         }
     }
 }

@@ -374,7 +374,7 @@ private:
     bool complete_ = false, keeps_handles_ = true;
     SwitchFacts facts_;
     Pool<SharedMap<std::string, Condition>> conditions_;
-    Pool<SharedMap<std::string, int64_t>> counter_bases_;
+    Pool<SharedMap<std::string, int64_t>> counts_; /* Zero, mostly. */
     bool vswitchd_alive_ = true;
     std::map<PathKey, Path> paths_;
 

@@ -19,7 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -239,11 +239,13 @@ private:
     void dirty_dependents(const Uuid &);
     void apply_statuses(const ModelDelta &);
     void index_target(const Uuid &resource, const std::optional<Resource> &);
-    /* Source, destination, filter: two with the same are duplicates. */
-    using Likeness = std::tuple<Uuid, Uuid, std::optional<Uuid>>;
-    static Likeness likeness(const Tunnel &t)
+    /* Of source, destination and filter: two with the same are duplicates.
+     * Others may hash alike, which costs a look at them. */
+    static size_t likeness(const Tunnel &t)
     {
-        return {t.source, t.destination, t.filter};
+        UuidHash hash;
+        return (hash(t.source) * 31 + hash(t.destination)) * 31 +
+               (t.filter ? hash(*t.filter) : 0);
     }
     bool may_have_troubled_siblings(const Tunnel &) const;
     void index_source(const Uuid &id, const Tunnel *before,
@@ -388,8 +390,8 @@ private:
     std::map<std::string, FlatSet<Uuid>> by_iface_id_;
     std::map<PathKey, FlatSet<Uuid>> by_path_;
     std::map<std::pair<Uuid, Uuid>, FlatSet<Uuid>> by_vpcs_;
-    std::map<Uuid, FlatSet<Uuid>> by_source_; /* Resource -> tunnels. */
-    std::map<Likeness, size_t> alike_;        /* How many tunnels have it. */
+    std::map<Uuid, FlatSet<Uuid>> by_source_;  /* Resource -> tunnels. */
+    std::unordered_map<size_t, size_t> alike_; /* How many have it. */
     /* What names a target -> resources. */
     std::map<std::string, FlatSet<Uuid>> by_target_;
     UuidMap<Uuid> own_statuses_;               /* Tunnel -> status row. */

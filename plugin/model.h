@@ -297,13 +297,13 @@ struct Tunnel {
     std::string name, account;  /* The requester's account. */
     Uuid source, destination;   /* Resource. */
     std::optional<Uuid> filter; /* Filter; absent mirrors every frame. */
+    Mode mode = Mode::Mirror;
     int64_t vni = 0;
     std::optional<int> packet_length; /* Bytes kept of a frame. */
     std::optional<int64_t> rate_kbps;
-    Mode mode = Mode::Mirror;
     Delivery delivery = Delivery::Auto;
-    std::string note;
     bool enabled = true;
+    std::string note;
     int64_t generation = 0;
     std::optional<Acceptance> accepted;
     int64_t created_ms = 0, updated_ms = 0;

@@ -149,7 +149,7 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
                         : "no length: no frame is longer")
                 << "\n";
         }
-        for (const auto &[handle, way] : desire.deliveries) {
+        for (const auto &[handle, way] : desire.in_vpc->deliveries) {
             out << "    delivery " << handle << ": " << way.to_string()
                 << "\n";
         }
@@ -345,7 +345,7 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
                    owner.number == only->tap.filter) ||
                   tap == key || shared_tap == key)) ||
                 (owner.kind == FlowOwner::Deliver &&
-                 only->deliveries.count(owner.number));
+                 only->in_vpc->deliveries.count(owner.number));
             for (const Flow &flow : flows) {
                 if (wanted) {
                     out << bridge << ": " << flow_title(agent, flow, &known)

@@ -83,6 +83,7 @@ libpmcore_la_SOURCES = \
 	plugin/references.h \
 	plugin/refusals.cc \
 	plugin/refusals.h \
+	plugin/seldom.h \
 	plugin/settings.cc \
 	plugin/settings.h \
 	plugin/shared_map.h \

@@ -21,6 +21,7 @@ DeliverySite::to_string() const
 std::string
 TunnelDesire::source_text() const
 {
+    const auto &deliveries = in_vpc->deliveries;
     return !deliveries.empty() ? deliveries.begin()->second.source.to_string()
            : egress            ? egress->source.to_string()
                                : "";
@@ -30,11 +31,12 @@ std::string
 TunnelDesire::destination_text() const
 {
     std::string text;
+    const auto &deliveries = in_vpc->deliveries;
     for (const auto &[handle, way] : deliveries) {
         text += (text.empty() ? "" : ",") + way.destination.to_string();
     }
     return !deliveries.empty() ? text
-           : site              ? "no member"
+           : in_vpc->site      ? "no member"
            : egress            ? egress->destination.to_string()
                                : "";
 }
@@ -66,7 +68,7 @@ DesiredState::add_way(const End &source,
         bool routed = subnet && (subnet->gateway || subnet->gateway_mac);
         Draft draft{{from, to,
                      nic_mac(routed ? subnet->gateway_mac.value_or("") : mac),
-                     desire->site->to_string()},
+                     desire->in_vpc->site->to_string()},
                     routed ? subnet->gateway : to,
                     {}};
         if (draft.way.next_hop.empty() && !draft.next_hop) {
@@ -78,7 +80,7 @@ DesiredState::add_way(const End &source,
         }
         if (draft.next_hop) {
             draft.key = {draft.way.site, *draft.next_hop, draft.way.next_hop};
-            desire->next_hops.insert(draft.key);
+            desire->in_vpc.edit().next_hops.insert(draft.key);
         }
         drafts->push_back(draft);
         return true;
@@ -121,7 +123,7 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
         site.iface_id =
             "mirror-" + facts_.settings.chassis + "-" + source.subnet->name;
     }
-    desire->site = site;
+    desire->in_vpc.edit().site = site;
     if (destination.nic) {
         return add_way(source, destination.nic->addresses,
                        destination.nic->mac, desire, drafts);
@@ -213,7 +215,7 @@ DesiredState::take_handles(const TunnelStatus &status, bool balanced,
                            TunnelDesire *desire, EgressSpec *egress)
 {
     bool v6 = desire->path->destination.is_v6;
-    for (const DeliverySpec &way : desire->ways) {
+    for (const DeliverySpec &way : desire->in_vpc->ways) {
         const int64_t *handle = value_of(status.handles, way.to_string());
         bool owned = owns_handle(status.tunnel, way.to_string());
         if (!handle || !owned) {
@@ -229,20 +231,20 @@ DesiredState::take_handles(const TunnelStatus &status, bool balanced,
             }
             return false;
         }
-        desire->deliveries[*handle] = way;
+        desire->in_vpc.edit().deliveries[*handle] = way;
     }
     handleless_.erase(status.tunnel);
-    if (desire->deliveries.empty()) {
+    if (desire->in_vpc->deliveries.empty()) {
         egress->count_only = true;
         egress->destination = handle_address(0, v6);
         return true;
     }
     egress->destination =
-        handle_address(desire->deliveries.begin()->first, v6);
+        handle_address(desire->in_vpc->deliveries.begin()->first, v6);
     if (balanced) {
         std::map<IpAddress, int64_t> handles;
         std::vector<IpAddress> members;
-        for (const auto &[handle, way] : desire->deliveries) {
+        for (const auto &[handle, way] : desire->in_vpc->deliveries) {
             handles[way.destination] = handle;
         }
         for (const auto &[member, handle] : handles) {
@@ -263,7 +265,7 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
                                const TunnelDesire &after)
 {
     auto site_of = [](const TunnelDesire &d) {
-        return d.wants_slot ? d.site : std::nullopt;
+        return d.wants_slot ? d.in_vpc->site : std::nullopt;
     };
     auto was = site_of(before), is = site_of(after);
     if (was != is) {
@@ -280,36 +282,37 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
             site_users_[*is].insert(id);
         }
     }
-    for (const NextHopKey &key : before.next_hops) {
+    for (const NextHopKey &key : before.in_vpc->next_hops) {
         auto users = by_next_hop_.find(key);
-        if (!after.next_hops.count(key) && users != by_next_hop_.end()) {
+        if (!after.in_vpc->next_hops.count(key) &&
+            users != by_next_hop_.end()) {
             users->second.erase(id);
             if (users->second.empty()) {
                 by_next_hop_.erase(users);
             }
         }
     }
-    for (const NextHopKey &key : after.next_hops) {
+    for (const NextHopKey &key : after.in_vpc->next_hops) {
         by_next_hop_[key].insert(id);
     }
     auto key_of = [](const TunnelDesire &d, int64_t handle) {
         return OwnerKey{delivery_bridge_name(d.mirror_bridge),
                         {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
     };
-    for (const auto &[handle, way] : before.deliveries) {
+    for (const auto &[handle, way] : before.in_vpc->deliveries) {
         OwnerKey key = key_of(before, handle);
         auto owner = delivery_owners_.find(key);
         if (owner != delivery_owners_.end() && owner->second == id &&
-            !(after.deliveries.count(handle) &&
+            !(after.in_vpc->deliveries.count(handle) &&
               key_of(after, handle) == key)) {
             delivery_owners_.erase(owner);
             set_flows(key, {});
         }
     }
-    for (const auto &[handle, way] : after.deliveries) {
+    for (const auto &[handle, way] : after.in_vpc->deliveries) {
         delivery_owners_[key_of(after, handle)] = id;
     }
-    if (!after.deliveries.empty()) {
+    if (!after.in_vpc->deliveries.empty()) {
         dirty_deliveries_.insert(id);
     }
 }
@@ -380,7 +383,7 @@ DesiredState::is_stale(const TunnelDesire &desire,
                        const DeliverySpec &way) const
 {
     return std::any_of(
-        desire.next_hops.begin(), desire.next_hops.end(),
+        desire.in_vpc->next_hops.begin(), desire.in_vpc->next_hops.end(),
         [&](const NextHopKey &key) {
             const NextHopState *state = value_of(next_hops_, key);
             return state && state->stale && state->mac == way.next_hop;
@@ -396,10 +399,12 @@ DesiredState::desire_deliveries()
     dirty.swap(dirty_deliveries_);
     for (const Uuid &id : dirty) {
         auto desire = tunnels_.find(id);
-        if (desire == tunnels_.end() || desire->second.deliveries.empty()) {
+        if (desire == tunnels_.end() ||
+            desire->second.in_vpc->deliveries.empty()) {
             continue;
         }
-        const int64_t *number = value_of(site_numbers_, *desire->second.site);
+        const int64_t *number =
+            value_of(site_numbers_, *desire->second.in_vpc->site);
         bool live = number && facts_.ofports.count(site_peer_name(*number));
         for (const std::string &name :
              {site_port_name(number ? *number : 0),
@@ -410,12 +415,13 @@ DesiredState::desire_deliveries()
         }
         std::string bridge =
             delivery_bridge_name(desire->second.mirror_bridge);
-        for (const auto &[handle, way] : desire->second.deliveries) {
+        for (const auto &[handle, way] : desire->second.in_vpc->deliveries) {
             set_flows(
                 {bridge, {FlowOwner::Deliver, static_cast<uint32_t>(handle)}},
                 live && !is_stale(desire->second, way)
                     ? delivery_flows(
-                          handle, way, mac_of_site(*desire->second.site),
+                          handle, way,
+                          mac_of_site(*desire->second.in_vpc->site),
                           facts_.ofports.at(site_peer_name(*number)))
                     : std::vector<Flow>{});
         }
@@ -429,7 +435,7 @@ DesiredState::deliveries_of(const OwnerKey &egress) const
     auto owner = egress_owners_.find(egress);
     if (owner != egress_owners_.end()) {
         for (const auto &[handle, way] :
-             tunnels_.at(owner->second).deliveries) {
+             tunnels_.at(owner->second).in_vpc->deliveries) {
             keys.insert({delivery_bridge_name(egress.bridge),
                          {FlowOwner::Deliver, static_cast<uint32_t>(handle)}});
         }

@@ -31,11 +31,11 @@ guards_of(const TunnelDesire &d)
     if (!d.egress) {
         return guards;
     }
-    for (const auto &[handle, way] : d.deliveries) {
+    for (const auto &[handle, way] : d.in_vpc->deliveries) {
         guards.insert(
             {d.mirror_bridge, guard_flow(way.source, way.destination)});
     }
-    if (!d.site) {
+    if (!d.in_vpc->site) {
         std::optional<IpAddress> source = d.egress->source;
         if (d.to_collector) {
             source.reset();

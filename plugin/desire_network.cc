@@ -16,8 +16,8 @@ DesiredState::ask_network_of(const Tunnel &tunnel, TunnelDesire *desire)
 {
     NetworkAnswers answers =
         ask_network(model_, tunnel, outer_source_by_inventory(model_, tunnel));
-    desire->vpcs = answers.vpcs;
-    desire->crossing = answers.crossing;
+    desire->in_vpc.set(&VpcDesire::vpcs, answers.vpcs);
+    desire->in_vpc.set(&VpcDesire::crossing, answers.crossing);
     for (const auto &[type, answer] : answers.conditions) {
         desire->conditions[type] = answer.to_condition();
     }
@@ -55,7 +55,7 @@ DesiredState::hold(const Uuid &id, TunnelDesire desire)
         before != tunnels_.end() && can_hold(id, before->second)) {
         held_.insert(id);
         TunnelDesire held = before->second;
-        held.vpcs = desire.vpcs;
+        held.in_vpc.set(&VpcDesire::vpcs, desire.in_vpc->vpcs);
         return held;
     }
     desire.active = false;
@@ -76,12 +76,13 @@ has_budget(const Settings &settings, const EgressSpec &egress)
 bool
 has_handles(const TunnelStatus &status, const TunnelDesire &before)
 {
-    return std::all_of(before.deliveries.begin(), before.deliveries.end(),
-                       [&](const auto &delivery) {
-                           const int64_t *handle = value_of(
-                               status.handles, delivery.second.to_string());
-                           return handle && *handle == delivery.first;
-                       });
+    return std::all_of(
+        before.in_vpc->deliveries.begin(), before.in_vpc->deliveries.end(),
+        [&](const auto &delivery) {
+            const int64_t *handle =
+                value_of(status.handles, delivery.second.to_string());
+            return handle && *handle == delivery.first;
+        });
 }
 
 } // namespace
@@ -141,13 +142,13 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
         }
     }
     held.path = desire.path;
-    held.vpcs = desire.vpcs;
+    held.in_vpc.set(&VpcDesire::vpcs, desire.in_vpc->vpcs);
     const TunnelStatus *status = status_of(id);
     if (!status || !has_handles(*status, held)) {
         return desire;
     }
-    held.ways = desire.ways;
-    held.next_hops = desire.next_hops;
+    held.in_vpc.set(&VpcDesire::ways, desire.in_vpc->ways);
+    held.in_vpc.set(&VpcDesire::next_hops, desire.in_vpc->next_hops);
     held.undecided = true;
     return held;
 }

@@ -79,7 +79,7 @@ DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
 {
     const char *type = "DestinationReachable";
     /* OVN floods nothing, and answers for whom it knows. */
-    bool may_flood = desire->site->iface_id.empty();
+    bool may_flood = desire->in_vpc->site->iface_id.empty();
     bool all_heard = true;
     Problem trouble;
     for (const Draft &draft : drafts) {
@@ -87,7 +87,7 @@ DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
             draft.next_hop ? value_of(next_hops_, draft.key) : nullptr;
         all_heard &= state && !state->mac.empty();
         if (auto way = way_by_next_hop(id, draft, may_flood, &trouble)) {
-            desire->ways.push_back(*way);
+            desire->in_vpc.edit().ways.push_back(*way);
         }
     }
     if (trouble.code == "NEXT_HOP_ASKED") {
@@ -103,7 +103,7 @@ DesiredState::find_next_hops(const Uuid &id, const std::vector<Draft> &drafts,
                               "heard from here; see at the destination "
                               "whether copies arrive");
     }
-    return drafts.empty() || !desire->ways.empty();
+    return drafts.empty() || !desire->in_vpc->ways.empty();
 }
 
 void

@@ -63,7 +63,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
     if (!has_vxlan_port(path, desire)) {
         return false;
     }
-    if (!desire->site &&
+    if (!desire->in_vpc->site &&
         handle_range(destination.is_v6).handles.contains(destination)) {
         return fail("DESTINATION_IS_LOCAL",
                     to + " is of the range by which this hypervisor sends "
@@ -102,7 +102,7 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
                     "this host has no address to reach " + to +
                         " from; set external_ids:mirror-encap-ip");
     }
-    if (!desire->site && own && path.absent_sources.count(*own)) {
+    if (!desire->in_vpc->site && own && path.absent_sources.count(*own)) {
         return fail("NO_SOURCE_ADDRESS",
                     own->to_string() +
                         " is no address of this host, and nothing is sent "
@@ -138,7 +138,8 @@ DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
 {
     const Path &path = paths_.at(*desire.path);
     bool own_leg = desire.path->datapath_type == "system";
-    std::optional<int> mtu = !desire.site || own_leg ? path.mtu : std::nullopt;
+    std::optional<int> mtu =
+        !desire.in_vpc->site || own_leg ? path.mtu : std::nullopt;
     std::string words = "the path to " + desire.path->destination.to_string() +
                         " by " + path.device;
     auto restrict_to = [&](int other, const std::string &whose) {
@@ -147,7 +148,7 @@ DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
             words = whose;
         }
     };
-    if (desire.site) {
+    if (desire.in_vpc->site) {
         End source = resolve_end(model_, tunnel.source);
         End destination = resolve_end(model_, tunnel.destination);
         auto restrict_to_nic = [&](const Nic *nic, const std::string &whose) {

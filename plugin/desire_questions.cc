@@ -222,7 +222,7 @@ DesiredState::tunnels_of(const OwnerKey &key) const
     case FlowOwner::Base:
         for (const auto &[id, desire] : tunnels_) {
             if (desire.mirror_bridge == key.bridge ||
-                (desire.site &&
+                (desire.in_vpc->site &&
                  delivery_bridge_name(desire.mirror_bridge) == key.bridge)) {
                 tunnels.insert(id);
             }

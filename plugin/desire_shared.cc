@@ -53,7 +53,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
             only_if(!before.iface_id.empty(), before.iface_id),
             only_if(!after.iface_id.empty(), after.iface_id));
     move_in(&by_path_, id, before.path, after.path);
-    move_in(&by_vpcs_, id, before.vpcs, after.vpcs);
+    move_in(&by_vpcs_, id, before.in_vpc->vpcs, after.in_vpc->vpcs);
     if (before.path != after.path) { /* Whose port may be taken. */
         const FlatSet<Uuid> *users =
             after.path ? value_of(by_path_, *after.path) : nullptr;

@@ -111,7 +111,7 @@ DesiredState::resolve(const Uuid &id, const Tunnel &tunnel,
         if (const Nic *nic = find(model_.nics, *source->target_id)) {
             desire->iface_id = nic->iface_id;
             desire->mac = nic_mac(nic->mac);
-            desire->addresses = {nic->addresses.begin(), nic->addresses.end()};
+            desire->addresses = FlatSet<IpAddress>(nic->addresses);
             desire->subnet = nic->subnet;
         }
     }
@@ -193,7 +193,7 @@ DesiredState::take_seat(const BridgeFacts &bridge, TunnelDesire *desire)
         return false;
     }
     if (seat->shared) {
-        desire->sharing =
+        desire->sharing.edit() =
             "SHARED_MIRRORS: the NIC shares a pair of Mirrors of bridge " +
             desire->nic_bridge + ", so that frames are its own by MAC " +
             seat->mac + ": those with another are not copied" +
@@ -399,8 +399,9 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     if (!in_vpc) {
         ask_permission_of(*tunnel, egress.source, &desire);
-    } else if (!desire.ways.empty()) {
-        ask_permission_of(*tunnel, desire.ways.front().source, &desire);
+    } else if (!desire.in_vpc->ways.empty()) {
+        ask_permission_of(*tunnel, desire.in_vpc->ways.front().source,
+                          &desire);
     }
     const TunnelStatus *status = status_of(id);
     desire.tap.tunnel = status ? status->number : 0;

@@ -32,6 +32,7 @@
 #include "plugin/owner_index.h"
 #include "plugin/path.h"
 #include "plugin/pool.h"
+#include "plugin/seldom.h"
 #include "plugin/slots.h"
 #include "plugin/switch_rows.h"
 
@@ -48,6 +49,22 @@ struct DeliverySite {
     std::string to_string() const; /* As in the port's mark. */
 };
 
+/* What a tunnel comes to whose destination is in a VPC, beside the rest. */
+struct VpcDesire {
+    /* From and to: a peering or connect between them can change it. */
+    std::optional<std::pair<Uuid, Uuid>> vpcs;
+    std::string crossing; /* The peering or connect, by name; or empty. */
+
+    /* Of delivery there: where, and what the copies are to become. */
+    std::optional<DeliverySite> site;
+    std::vector<DeliverySpec> ways;
+    std::set<NextHopKey> next_hops; /* Of them. */
+    /* The same of 'egress', by handle. */
+    std::map<int64_t, DeliverySpec> deliveries;
+
+    bool operator==(const VpcDesire &) const = default;
+};
+
 /* What one tunnel comes to on this hypervisor. */
 struct TunnelDesire {
     /* Its row exists and it is accepted. */
@@ -58,39 +75,30 @@ struct TunnelDesire {
     bool bound = false;
     /* Something that decides is not known yet: its path, its bridge. */
     bool undecided = false;
-    std::string iface_id; /* Of the source NIC; may be empty. */
-    std::string mac;      /* Its MAC; empty: not known. */
-    std::set<IpAddress> addresses;
-    std::optional<Uuid> subnet; /* It is in. */
-    std::string nic_bridge;     /* Where it is plugged in. */
-    std::string mirror_bridge;  /* Ours, of the same datapath type. */
-    std::optional<PathKey> path;
-    /* From and to: a peering or connect between them can change it. */
-    std::optional<std::pair<Uuid, Uuid>> vpcs;
-    std::string crossing; /* The peering or connect, by name; or empty. */
-
     /* Wants a pair of Mirrors: nothing of its own stands in the way. */
     bool wants_slot = false;
     /* Has its slot, its number and its filter's. */
     bool wants_copy = false;
+    /* The destination is a collector: see desire_guards.cc. */
+    bool to_collector = false;
+    Health health = Health::Ok; /* For the status, as what comes last. */
+    std::string iface_id;       /* Of the source NIC; may be empty. */
+    std::string mac;            /* Its MAC; empty: not known. */
+    FlatSet<IpAddress> addresses;
+    std::optional<Uuid> subnet; /* It is in. */
+    std::optional<Uuid> filter;
+    std::string nic_bridge;    /* Where it is plugged in. */
+    std::string mirror_bridge; /* Ours, of the same datapath type. */
+    std::optional<PathKey> path;
     /* What its flows do; absent when nothing is to be copied. */
     std::optional<EgressSpec> egress;
     TapTunnel tap;
-    std::optional<Uuid> filter;
-    /* The destination is a collector: see desire_guards.cc. */
-    bool to_collector = false;
-
-    /* Of delivery in a VPC: where, and what the copies are to become. */
-    std::optional<DeliverySite> site;
-    std::vector<DeliverySpec> ways;
-    std::set<NextHopKey> next_hops; /* Of them. */
-    /* The same of 'egress', by handle. */
-    std::map<int64_t, DeliverySpec> deliveries;
+    Seldom<VpcDesire> in_vpc;
 
     /* For the status. */
-    Health health = Health::Ok;
     SharedMap<std::string, std::string> reasons; /* Code -> message. */
-    std::string sharing; /* What it means that the NIC shares its Mirrors. */
+    /* What it means that the NIC shares its Mirrors. */
+    Seldom<std::string> sharing;
     SharedMap<std::string, Condition> conditions; /* By type. */
     std::optional<Delivery> delivery;
     std::optional<int> effective_packet_length;

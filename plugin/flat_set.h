@@ -17,6 +17,14 @@ public:
     using const_iterator = typename std::vector<T>::const_iterator;
     using iterator = const_iterator;
 
+    FlatSet() = default;
+    explicit FlatSet(std::vector<T> values) : values_(std::move(values))
+    {
+        std::sort(values_.begin(), values_.end());
+        values_.erase(std::unique(values_.begin(), values_.end()),
+                      values_.end());
+    }
+
     const_iterator begin() const { return values_.begin(); }
     const_iterator end() const { return values_.end(); }
     size_t size() const { return values_.size(); }

@@ -101,13 +101,13 @@ candidates(const Rule &rule, Direction direction,
 std::string
 delivery_text(const TunnelDesire &desire, int64_t handle)
 {
-    if (desire.deliveries.empty()) {
+    if (desire.in_vpc->deliveries.empty()) {
         return "over the host's routes";
     }
-    auto way =
-        handle ? desire.deliveries.find(handle) : desire.deliveries.begin();
-    return way == desire.deliveries.end() ? "by a handle that is gone"
-                                          : way->second.to_string();
+    auto way = handle ? desire.in_vpc->deliveries.find(handle)
+                      : desire.in_vpc->deliveries.begin();
+    return way == desire.in_vpc->deliveries.end() ? "by a handle that is gone"
+                                                  : way->second.to_string();
 }
 
 std::string

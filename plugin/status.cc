@@ -158,7 +158,7 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
         return;
     }
     if (installed) {
-        condition.reason = desire.sharing;
+        condition.reason = *desire.sharing;
         return;
     }
     auto degrade = [&](const std::string &code, const std::string &message) {
@@ -295,11 +295,12 @@ new_handles(const Uuid &tunnel, const Actual &actual, DesiredState *desired)
 {
     std::map<std::string, int64_t> handles;
     auto desire = desired->tunnels().find(tunnel);
-    if (desire == desired->tunnels().end() || desire->second.ways.empty()) {
+    if (desire == desired->tunnels().end() ||
+        desire->second.in_vpc->ways.empty()) {
         return handles;
     }
     const TunnelStatus *status = desired->status_of(tunnel);
-    for (const DeliverySpec &way : desire->second.ways) {
+    for (const DeliverySpec &way : desire->second.in_vpc->ways) {
         const std::string text = way.to_string();
         if (status && status->handles.count(text) &&
             desired->owns_handle(tunnel, text)) {
@@ -334,7 +335,7 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
             }
         }
     }
-    for (const DeliverySpec &way : desire.ways) {
+    for (const DeliverySpec &way : desire.in_vpc->ways) {
         const std::string text = way.to_string();
         if (context.handles.count(text)) {
             handles[text] = context.handles.at(text);
@@ -342,7 +343,7 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
             handles[text] = before->handles.at(text);
         }
     }
-    for (const auto &[handle, way] : desire.deliveries) {
+    for (const auto &[handle, way] : desire.in_vpc->deliveries) {
         handles[way.to_string()] = handle;
     }
     return handles;
@@ -404,8 +405,9 @@ desire_status(const Uuid &id, const DesiredState &desired,
     status.effective_packet_length = desire.effective_packet_length;
     status.handles = handles_of(desire, before, actual, context);
     /* Kept while it is missing: the counters are of copies that crossed it. */
-    if (!desire.crossing.empty() || (desire.egress && !desire.vpcs)) {
-        status.peering = desire.crossing;
+    if (!desire.in_vpc->crossing.empty() ||
+        (desire.egress && !desire.in_vpc->vpcs)) {
+        status.peering = desire.in_vpc->crossing;
     }
     status.health = desire.health;
     status.reasons = desire.reasons;

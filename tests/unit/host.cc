@@ -279,7 +279,7 @@ Host::write_statuses()
             continue;
         }
         auto handles = status.handles;
-        for (const DeliverySpec &way : desire->second.ways) {
+        for (const DeliverySpec &way : desire->second.in_vpc->ways) {
             const std::string text = way.to_string();
             if (!handles.count(text) ||
                 !desired.owns_handle(status.tunnel, text)) {

@@ -144,7 +144,7 @@ protected:
     std::vector<std::string> delivered()
     {
         std::vector<std::string> all;
-        for (const auto &[handle, way] : desire().deliveries) {
+        for (const auto &[handle, way] : desire().in_vpc->deliveries) {
             all.push_back(way.to_string());
         }
         return all;
@@ -170,8 +170,9 @@ TEST_F(Tenant, CopiesComeFromTheSourceByItsGateway)
                   "10.0.0.5>10.1.0.9 via 02:00:00:00:01:01 on br-int tag 5"}));
     ASSERT_TRUE(desire().egress);
     EXPECT_EQ(desire().egress->source, handle_range(false).source);
-    EXPECT_EQ(desire().egress->destination,
-              handle_address(desire().deliveries.begin()->first, false));
+    EXPECT_EQ(
+        desire().egress->destination,
+        handle_address(desire().in_vpc->deliveries.begin()->first, false));
     const SwitchRows &rows = host.desired.rows();
     EXPECT_EQ(rows.bridges.at("br-mirror-dlv").mark.purpose, "delivery");
     EXPECT_EQ(rows.ports.at("mdlv-1").tag, 5);
@@ -184,7 +185,7 @@ TEST_F(Tenant, WithoutARouterTheNextHopIsTheDestination)
 {
     source_subnet().gateway_mac.reset();
     start(5);
-    EXPECT_EQ(desire().deliveries.begin()->second.next_hop, mac_of(5));
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->second.next_hop, mac_of(5));
     source_subnet().gateway_mac = "junk";
     ASSERT_TRUE(host.settle());
     EXPECT_TRUE(desire().reasons.count("NEXT_HOP_UNKNOWN"));
@@ -192,7 +193,8 @@ TEST_F(Tenant, WithoutARouterTheNextHopIsTheDestination)
     source_subnet().gateway = ip_of("10.0.0.1");
     ASSERT_TRUE(host.settle());
     /* As it answers. */
-    EXPECT_EQ(desire().deliveries.begin()->second.next_hop, mac_of(99));
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->second.next_hop,
+              mac_of(99));
     EXPECT_EQ(desire().conditions.at("DestinationReachable").status,
               ConditionStatus::True);
 }
@@ -234,13 +236,13 @@ TEST_F(Tenant, AMemberThatIsItsOwnNextHopAndSilentIsLeftOut)
 {
     source_subnet().gateway_mac.reset();
     start(6);
-    EXPECT_EQ(desire().deliveries.size(), 3u);
-    NextHopKey one = *desire().next_hops.begin();
+    EXPECT_EQ(desire().in_vpc->deliveries.size(), 3u);
+    NextHopKey one = *desire().in_vpc->next_hops.begin();
     host.desired.set_next_hops({{one, {true, "", ""}}});
     host.desired.update();
     EXPECT_TRUE(desire().reasons.count("NEXT_HOP_SILENT"));
     ASSERT_TRUE(desire().egress);
-    EXPECT_EQ(desire().deliveries.size(), 2u);
+    EXPECT_EQ(desire().in_vpc->deliveries.size(), 2u);
 }
 
 TEST_F(Tenant, ARestartedSwitchIsGivenNoDeliveryBeforeTheNextHopAnswers)
@@ -248,8 +250,8 @@ TEST_F(Tenant, ARestartedSwitchIsGivenNoDeliveryBeforeTheNextHopAnswers)
     source_subnet().gateway = ip_of("10.0.0.1");
     source_subnet().gateway_mac.reset();
     start(5);
-    NextHopKey hop = *desire().next_hops.begin();
-    auto handle = desire().deliveries.begin()->first;
+    NextHopKey hop = *desire().in_vpc->next_hops.begin();
+    auto handle = desire().in_vpc->deliveries.begin()->first;
     OwnerKey key{"br-mirror-dlv",
                  {FlowOwner::Deliver, static_cast<uint32_t>(handle)}};
     ASSERT_TRUE(host.desired.flows().count(key));
@@ -269,7 +271,7 @@ TEST_F(Tenant, CopiesOfANativeTaggedPortEnterItsVlan)
 {
     host.facts.nics["nic0"].own_tag.reset();
     start(5);
-    EXPECT_EQ(desire().site->to_string(), "br-int tag 5");
+    EXPECT_EQ(desire().in_vpc->site->to_string(), "br-int tag 5");
 }
 
 TEST_F(Tenant, CopiesEnterEachBridgeUnderAMacOfItsOwn)
@@ -303,12 +305,12 @@ TEST_F(Tenant, ARestartGoesOnUntilSilenceIsCertain)
     source_subnet().gateway = ip_of("10.0.0.1");
     source_subnet().gateway_mac.reset();
     start(5);
-    auto way = desire().deliveries;
+    auto way = desire().in_vpc->deliveries;
     host.restart();
     host.feed();
     host.feed();
     EXPECT_TRUE(desire().egress);
-    EXPECT_EQ(desire().deliveries, way);
+    EXPECT_EQ(desire().in_vpc->deliveries, way);
     EXPECT_EQ(desire().conditions.at("DestinationReachable").status,
               ConditionStatus::Unknown);
 }
@@ -317,10 +319,11 @@ TEST_F(Tenant, TheAddressesAreOfOneVersion)
 {
     nic(5).addresses = {ip_of("fd00:b::9"), ip_of("10.1.0.9")};
     start(5);
-    EXPECT_EQ(desire().deliveries.begin()->second.source, ip_of("fd00:a::5"));
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->second.source,
+              ip_of("fd00:a::5"));
     nic(0).addresses = {ip_of("10.0.0.5")};
     ASSERT_TRUE(host.settle());
-    EXPECT_EQ(desire().deliveries.begin()->second.destination,
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->second.destination,
               ip_of("10.1.0.9"));
     nic(5).addresses = {ip_of("fd00:b::9")};
     ASSERT_TRUE(host.settle());
@@ -373,7 +376,7 @@ TEST_F(Tenant, TheTenantsMtuBoundsWhatIsKept)
 TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
 {
     start(5);
-    int64_t old = desire().deliveries.begin()->first;
+    int64_t old = desire().in_vpc->deliveries.begin()->first;
     Actual actual;
     actual.rows = host.facts.rows;
     for (const auto &[key, flows] : host.desired.flows()) {
@@ -385,11 +388,11 @@ TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
     nic(5).addresses = {ip_of("10.1.0.10")};
     host.feed();
     /* The new one is not in the status row: the copies go on as before. */
-    EXPECT_EQ(desire().deliveries.begin()->first, old);
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->first, old);
     EXPECT_TRUE(desire().undecided);
     ASSERT_TRUE(host.write_statuses());
     host.feed();
-    int64_t now = desire().deliveries.begin()->first;
+    int64_t now = desire().in_vpc->deliveries.begin()->first;
     EXPECT_NE(now, old);
 
     std::set<OwnerKey> outstanding = host.desired.take_changed_flows();
@@ -442,7 +445,7 @@ TEST_F(Tenant, AHandleThatTwoRowsClaimServesOne)
     std::set<int64_t> handles;
     for (const auto &[id, desire] : host.desired.tunnels()) {
         EXPECT_TRUE(desire.egress);
-        for (const auto &[handle, way] : desire.deliveries) {
+        for (const auto &[handle, way] : desire.in_vpc->deliveries) {
             EXPECT_TRUE(handles.insert(handle).second) << handle;
         }
     }
@@ -507,7 +510,7 @@ TEST_F(Crowded, WithoutAHandleLeftATunnelIsToldAndDoesNotCopy)
     EXPECT_TRUE(exhausted());
     EXPECT_EQ(desire().health, Health::Degraded);
     EXPECT_FALSE(desire().egress);
-    EXPECT_TRUE(desire().deliveries.empty());
+    EXPECT_TRUE(desire().in_vpc->deliveries.empty());
     EXPECT_TRUE(new_handles(tunnel, Actual{}, &host.desired).empty());
     /* It heals as soon as another needs one handle less. */
     host.desired.take_changed_tunnels();
@@ -518,8 +521,8 @@ TEST_F(Crowded, WithoutAHandleLeftATunnelIsToldAndDoesNotCopy)
     ASSERT_TRUE(host.settle());
     EXPECT_FALSE(exhausted());
     EXPECT_EQ(desire().health, Health::Ok);
-    ASSERT_EQ(desire().deliveries.size(), 1u);
-    EXPECT_EQ(desire().deliveries.begin()->first, 7);
+    ASSERT_EQ(desire().in_vpc->deliveries.size(), 1u);
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->first, 7);
 }
 
 TEST_F(Crowded, TheLastHandleServesOneAndTheNextIsTold)
@@ -589,8 +592,8 @@ TEST_F(Crowded, WhoseDestinationMovedDoesNotGoOnToWhereItWas)
     own->handles = {};
     ASSERT_TRUE(host.settle());
     EXPECT_FALSE(exhausted());
-    ASSERT_EQ(desire().deliveries.size(), 1u);
-    EXPECT_EQ(desire().deliveries.begin()->second.destination,
+    ASSERT_EQ(desire().in_vpc->deliveries.size(), 1u);
+    EXPECT_EQ(desire().in_vpc->deliveries.begin()->second.destination,
               ip_of("10.1.0.10"));
 }
 
@@ -598,7 +601,7 @@ TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
 {
     start(6);
     ASSERT_TRUE(desire().egress);
-    EXPECT_EQ(desire().deliveries.size(), 3u);
+    EXPECT_EQ(desire().in_vpc->deliveries.size(), 3u);
     EXPECT_EQ(desire().egress->slots.size(), 64u);
     auto flows = egress_flows(9, *desire().egress);
     int groups = 0, members = 0;
@@ -629,7 +632,7 @@ TEST_F(Tenant, WithoutAMemberNothingIsSentAndAllIsCounted)
     lb_members()[1].up = true;
     ASSERT_TRUE(host.settle());
     EXPECT_EQ(desire().health, Health::Ok);
-    EXPECT_EQ(desire().deliveries.size(), 1u);
+    EXPECT_EQ(desire().in_vpc->deliveries.size(), 1u);
     EXPECT_FALSE(desire().egress->count_only);
 }
 
@@ -638,7 +641,7 @@ TEST_F(Tenant, MembersOfAnotherIpVersionAreTold)
     lb_members().push_back({ip_of("fd00:c::9"), true, std::nullopt});
     start(6);
     EXPECT_TRUE(desire().reasons.count("MEMBER_IP_VERSION"));
-    EXPECT_EQ(desire().deliveries.size(), 3u);
+    EXPECT_EQ(desire().in_vpc->deliveries.size(), 3u);
 }
 
 TEST_F(Tenant, ABridgeWhoseNameIsTooLongIsTold)

@@ -76,7 +76,7 @@ TEST_F(NetworkDesire, CopiesOverAPeeringWithARoute)
     EXPECT_TRUE(copies(tunnel));
     EXPECT_EQ(condition("Peering"), ConditionStatus::True);
     EXPECT_EQ(condition("Route"), ConditionStatus::True);
-    EXPECT_EQ(host.desire(tunnel).crossing, "p");
+    EXPECT_EQ(host.desire(tunnel).in_vpc->crossing, "p");
     EXPECT_FALSE(host.desire(other).conditions.count("Peering"));
 }
 
@@ -129,7 +129,7 @@ TEST_F(NetworkDesire, FollowsANicToAnotherVpc)
         "q";
     host.feed();
     EXPECT_TRUE(copies(tunnel));
-    EXPECT_EQ(host.desire(tunnel).crossing, "q");
+    EXPECT_EQ(host.desire(tunnel).in_vpc->crossing, "q");
 }
 
 TEST_F(NetworkDesire, StaysAsItIsWhileThePeeringMayBeOnItsWay)

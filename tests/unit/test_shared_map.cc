@@ -2,8 +2,12 @@
 
 #include <string>
 
+#include "plugin/flat_set.h"
 #include "plugin/pool.h"
+#include "plugin/seldom.h"
 #include "plugin/shared_map.h"
+#include "plugin/shared_text.h"
+#include "plugin/shared_vector.h"
 
 namespace pm {
 namespace {
@@ -50,6 +54,54 @@ TEST(SharedMap, IsReadAsAMapIs)
     EXPECT_EQ(all, "a1b2");
     const std::map<std::string, std::string> &map = some;
     EXPECT_EQ(map.at("b"), "2");
+}
+
+TEST(SharedVector, IsEditedInOneCopyAlone)
+{
+    SharedVector<int> one = {1, 2};
+    SharedVector<int> other = one;
+    EXPECT_EQ(&one.vector(), &other.vector());
+    other.edit().push_back(3);
+    EXPECT_EQ(one, (SharedVector<int>{1, 2}));
+    EXPECT_EQ(other, (SharedVector<int>{1, 2, 3}));
+    EXPECT_TRUE(SharedVector<int>().empty());
+    EXPECT_EQ(SharedVector<int>(), SharedVector<int>(std::vector<int>{}));
+}
+
+TEST(SharedText, IsComparedByWhatItSays)
+{
+    SharedText one = "drop", other = std::string("drop"), copy = one;
+    EXPECT_EQ(one, other);
+    EXPECT_EQ(&one.str(), &copy.str());
+    EXPECT_EQ(one, "drop");
+    EXPECT_LT(one, SharedText("output:1"));
+    EXPECT_EQ(SharedText(), SharedText(""));
+    EXPECT_EQ(SharedText(), "");
+}
+
+TEST(Seldom, IsAsItComesUntilItIsEdited)
+{
+    struct Part {
+        int a = 1;
+        bool operator==(const Part &) const = default;
+    };
+    Seldom<Part> one, other;
+    EXPECT_EQ(one->a, 1);
+    other.set(&Part::a, 1);
+    EXPECT_EQ(&*one, &*other) << "nothing was set";
+    other.set(&Part::a, 2);
+    Seldom<Part> copy = other;
+    copy.edit().a = 1;
+    EXPECT_EQ(other->a, 2);
+    EXPECT_FALSE(one == other);
+    EXPECT_EQ(one, copy);
+}
+
+TEST(FlatSet, OfAVectorIsSortedAndHasEachOnce)
+{
+    FlatSet<int> set({3, 1, 3, 2});
+    EXPECT_EQ(std::vector<int>(set.begin(), set.end()),
+              (std::vector{1, 2, 3}));
 }
 
 TEST(Pool, GivesOneCopyToThoseThatSayTheSame)

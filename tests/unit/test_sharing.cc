@@ -82,7 +82,7 @@ TEST_F(Sharing, IsForThoseWhoComeLate)
         EXPECT_TRUE(copies(n));
         const TunnelDesire &desire = host.desire(row_id(Row::Tunnel, n));
         EXPECT_EQ(desire.health, Health::Ok);
-        EXPECT_EQ(desire.sharing.empty(), n == 0) << desire.sharing;
+        EXPECT_EQ(desire.sharing->empty(), n == 0) << *desire.sharing;
     }
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
@@ -114,7 +114,7 @@ TEST_F(Sharing, HandsFramesToGroupsOnWhileAllAreOfOneSubnet)
     EXPECT_FALSE(floods());
     ASSERT_TRUE(host.settle());
     EXPECT_FALSE(floods());
-    EXPECT_NE(host.desire(other).sharing.find("not of one subnet"),
+    EXPECT_NE(host.desire(other).sharing->find("not of one subnet"),
               std::string::npos);
     host.model.tunnels.erase(other);
     host.feed();

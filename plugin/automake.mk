@@ -121,7 +121,9 @@ libpmunderlay_la_SOURCES = \
 	plugin/switch_routes.cc \
 	plugin/switch_routes.h \
 	plugin/underlay.cc \
-	plugin/underlay.h
+	plugin/underlay.h \
+	plugin/underlay_impl.h \
+	plugin/underlay_paths.cc
 libpmunderlay_la_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 libpmunderlay_la_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 libpmunderlay_la_LIBADD = libpmnetlink.la

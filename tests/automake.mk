@@ -326,7 +326,10 @@ tests_underlay_tester_SOURCES = tests/system/underlay-tester.cc tests/line_reade
 tests_underlay_tester_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)
 tests_underlay_tester_CXXFLAGS = $(AM_CXXFLAGS) $(OVS_CXXFLAGS)
 tests_underlay_tester_LDADD = libpmunderlay.la libpmovs.la libpmcore.la $(LIBOPENVSWITCH)
-EXTRA_DIST += tests/system/test_underlay.py
+EXTRA_DIST += \
+	tests/system/test_underlay.py \
+	tests/system/test_underlay_kernel.py \
+	tests/system/underlay_bed.py
 check_PROGRAMS += tests/fanout-clients
 tests_fanout_clients_SOURCES = tests/bench/fanout-clients.cc tests/line_reader.h
 tests_fanout_clients_CPPFLAGS = $(AM_CPPFLAGS) $(OVS_CPPFLAGS)

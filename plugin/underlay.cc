@@ -21,6 +21,8 @@ namespace {
  * vswitchd would have to answer more than the limit. */
 constexpr size_t TICKS_PER_PASS = 5;
 constexpr size_t MAX_ASKED_PER_TICK = 32;
+/* Kernel routes looked up in a turn of the main loop: some milliseconds. */
+constexpr size_t MAX_LOOKUPS = 256;
 
 } // namespace
 
@@ -34,9 +36,10 @@ Underlay::Impl::any_userspace() const
 void
 Underlay::Impl::ask(const PathKey &key)
 {
-    if (is_kernel(key)) {
+    if (key.datapath_type != "dummy") {
         stale.insert(key);
-    } else {
+    }
+    if (!is_kernel(key)) {
         switch_routes.ask(key.destination);
     }
 }
@@ -150,14 +153,15 @@ Underlay::Impl::tick()
 void
 Underlay::Impl::look_up_stale()
 {
-    for (const PathKey &key : stale) {
+    for (size_t n = 0; n < MAX_LOOKUPS && !stale.empty(); n++) {
+        PathKey key = *stale.begin();
+        stale.erase(stale.begin());
         /* What the kernel did not answer, the tick asks again. */
         if (auto route = netlink.lookup(key.destination)) {
             kernel_routes[key] = *route;
             update(key);
         }
     }
-    stale.clear();
 }
 
 Underlay::Underlay() : impl_(std::make_unique<Impl>()) {}

@@ -33,14 +33,14 @@ struct Underlay::Impl {
 
     std::set<PathKey> watched;
     std::map<std::string, int> switch_mtus;
-    std::map<PathKey, KernelRoute> kernel_routes; /* Of "system" paths. */
+    std::map<PathKey, KernelRoute> kernel_routes; /* Not of "dummy" paths. */
     std::string port_taken;
     std::set<IpAddress> sources, absent_sources;
 
     /* As last returned, and what differs from that now. */
     std::map<PathKey, Path> returned, changed;
 
-    /* Kernel routes to look up in this turn. */
+    /* Kernel routes to look up. */
     std::set<PathKey> stale;
     /* Everything else that a path is made of may have changed. */
     bool recompute = false;

@@ -175,10 +175,11 @@ Underlay::Impl::userspace_path(const PathKey &key) const
 {
     const std::optional<SwitchRoute> *route =
         switch_routes.route(key.destination);
-    if (!route) {
+    bool is_dummy = key.datapath_type == "dummy";
+    auto kernel_route = kernel_routes.find(key);
+    if (!route || (!is_dummy && kernel_route == kernel_routes.end())) {
         return std::nullopt;
     }
-    bool is_dummy = key.datapath_type == "dummy";
     Path path;
     path.known = true;
     path.routed = route->has_value();
@@ -201,6 +202,11 @@ Underlay::Impl::userspace_path(const PathKey &key) const
     if (link) {
         path.device_up = link->up;
         path.mtu = link->mtu;
+        /* vswitchd has no more of the kernel's route than where it leads. */
+        const KernelRoute &own = kernel_route->second;
+        if (netlink.link(own.ifindex) == link) {
+            path.mtu = std::min(own.mtu.value_or(link->mtu), link->mtu);
+        }
     } else if (auto mtu = switch_mtus.find(path.device);
                mtu != switch_mtus.end()) {
         path.mtu = mtu->second;

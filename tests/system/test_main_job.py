@@ -56,18 +56,38 @@ class Wire(WireCases, unittest.TestCase):
                                for frames in (inner, server.both_ways())))
 
     def test_the_effective_length_follows_the_underlays_mtu(self):
-        self.tunnel("whole", self.ids4, 7001)
-        talk = self.lab.talk("web1", "db1")
-        self.lab.wait_copied(talk, self.ids4)
         self.addCleanup(self.switch.vsctl, "set", "Interface", "br-phy",
                         "mtu_request=9000")
-        for mtu, kept in ((1400, 1364), (9000, None), (1300, 1264)):
-            self.switch.vsctl("set", "Interface", "br-phy",
-                              f"mtu_request={mtu}")
+        self.length_follows(
+            self.ids4, lambda mtu: self.switch.vsctl(
+                "set", "Interface", "br-phy", f"mtu_request={mtu}"),
+            ((1400, 1364), (9000, None), (1300, 1264)))
+
+    def test_the_effective_length_follows_the_mtu_of_the_route(self):
+        for collector, extra in ((self.ids4, 36), (self.ids6, 56)):
+            self.addCleanup(self.lab.route, collector, True)
+
+            def route(mtu, collector=collector):
+                self.switch.namespace.ip(
+                    "route", "replace", collector.address, "via",
+                    collector.link, "dev", "br-phy",
+                    *(["mtu", *mtu.split()] if mtu else []))
+            self.length_follows(collector, route, (
+                ("1400", 1400 - extra), ("", None),
+                ("lock 1300", 1300 - extra), ("20000", None)))
+            self.remove("whole")
+
+    def length_follows(self, collector, set_mtu, cases):
+        """Each MTU leaves so many bytes of a full-sized frame, or all."""
+        self.tunnel("whole", collector, 7001)
+        talk = self.lab.talk("web1", "db1")
+        self.lab.wait_copied(talk, collector)
+        for mtu, kept in cases:
+            set_mtu(mtu)
 
             def follows(tunnel, kept=kept):
-                sufficient = {c["type"]: c["status"]
-                              for c in tunnel["conditions"]}["MtuSufficient"]
+                sufficient = {c["type"]: c["status"] for c in
+                              tunnel["conditions"]}.get("MtuSufficient")
                 if kept is None:
                     return sufficient == "True"
                 return (sufficient == "False"
@@ -80,8 +100,8 @@ class Wire(WireCases, unittest.TestCase):
             self.lab.clear()
             frames = talk.frames(range(10), 1514)
             self.lab.exchange((self.web1, frames))
-            self.assert_copied(self.ids4, 7001, frames, kept)
-            self.assert_sound(self.ids4)
+            self.assert_copied(collector, 7001, frames, kept)
+            self.assert_sound(collector)
 
     def test_a_length_holds_when_the_mtu_rises_and_no_daemon_is_there(self):
         length = 1600

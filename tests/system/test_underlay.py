@@ -35,6 +35,38 @@ class UnderlayTest(UnderlayBed, unittest.TestCase):
         host("ip link set br-phy up")
         self.timed(key, device_up=True, routed=True)
 
+    def test_userspace_path_mtu_is_the_lesser_of_route_and_link(self):
+        for address, prefix, via in (
+                ("10.77.0.1", "10.77.0.0/16", "10.9.0.2"),
+                ("fd77::1", "fd77::/16", "fd09::2")):
+            with self.subTest(address):
+                key = "netdev", address
+                self.watch(key)
+                host("ip route add %s via %s mtu 1300" % (prefix, via))
+                self.timed(key, routed=True, mtu=1300)
+                self.vsctl("set", "interface", "br-phy", "mtu_request=1290")
+                self.timed(key, mtu=1290)
+                self.vsctl("set", "interface", "br-phy", "mtu_request=1500")
+                # The kernel has an IPv6 route follow its device.
+                self.timed(key, mtu=1300 if "." in address else 1500)
+                host("ip route del %s" % prefix)
+                host("ip route add %s via %s mtu lock 1400" % (prefix, via))
+                self.timed(key, mtu=1400)
+                host("ip route del %s" % prefix)
+                host("ip route add %s via %s" % (prefix, via))
+                self.timed(key, mtu=1500)
+                host("ip route del %s" % prefix)
+
+    def test_the_kernels_mtu_is_of_the_way_by_its_own_device_only(self):
+        key = "netdev", "10.77.0.1"
+        self.watch(key)
+        host("ip route add 10.77.0.0/16 via 10.8.0.2 mtu 1300")
+        self.appctl("ovs/route/add", "10.77.0.0/16", "br-phy", "10.9.0.2")
+        self.timed(key, routed=True, device="br-phy", mtu=1500,
+                   seconds=SLOW_S)
+        self.appctl("ovs/route/del", "10.77.0.0/16")
+        host("ip route del 10.77.0.0/16")
+
     def test_userspace_neighbour_is_what_the_switch_knows(self):
         key = "netdev", "10.9.0.2"
         host("ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 "

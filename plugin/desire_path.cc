@@ -80,6 +80,11 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
                          "the switch sends no tunnel; name a destination "
                          "elsewhere");
     }
+    if (path.broadcast) {
+        return fail("DESTINATION_IS_BROADCAST",
+                    to + " is the broadcast address of a network of this "
+                         "host, and no collector's; name a host");
+    }
     if (!path.device_up) {
         return fail("LINK_DOWN", "the route to " + to + " leaves by " +
                                      path.device +

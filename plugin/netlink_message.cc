@@ -278,6 +278,7 @@ parse_route(struct nlmsghdr *hdr)
     }
     route.routed = true;
     route.local = rtm->rtm_type == RTN_LOCAL;
+    route.broadcast = rtm->rtm_type == RTN_BROADCAST;
     route.ifindex = static_cast<int>(*oif);
     route.source = to_ip(rtm->rtm_family, attrs.at[RTA_PREFSRC]);
     route.gateway = to_ip(rtm->rtm_family, attrs.at[RTA_GATEWAY]);

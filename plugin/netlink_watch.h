@@ -38,7 +38,8 @@ struct Link {
 /* The kernel's answer on one destination. */
 struct KernelRoute {
     bool routed = false;
-    bool local = false; /* An address of this host. */
+    bool local = false;     /* An address of this host. */
+    bool broadcast = false; /* That of a network of this host. */
     std::optional<IpAddress> source;
     std::optional<IpAddress> gateway;
     int ifindex = 0;

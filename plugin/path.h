@@ -23,6 +23,7 @@ enum class Neighbour { Unknown, Reachable, Failed };
 struct Path {
     bool known = false;              /* False until the first answer. */
     bool routed = false;             /* There is a route. */
+    bool broadcast = false;          /* To all of a network of this host. */
     std::optional<IpAddress> source; /* What the route would use. */
     std::string device;
     bool device_up = true;

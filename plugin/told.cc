@@ -72,6 +72,8 @@ const std::map<std::string, std::string> MEANINGS = {
                       "further than asked for"},
     {"DESTINATION_IS_LOCAL", "the destination is the source's own host, which "
                              "sends no tunnel to itself; name another"},
+    {"DESTINATION_IS_BROADCAST", "the destination is a broadcast address of "
+                                 "the source's host; name a host"},
     {"DELIVERY_UNSUPPORTED", "there is no such delivery to such a "
                              "destination; change either"},
     {"SOURCE_ADDRESS_MISSING", "the source NIC has no address of the "

@@ -149,6 +149,7 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     Path path;
     path.known = true;
     path.routed = route.routed;
+    path.broadcast = route.broadcast;
     path.leg_trouble = leg_trouble(key);
     /* Of IPv6 the kernel does not ask whose the source is (seen of its vxlan
      * devices, 6.18). */
@@ -205,6 +206,7 @@ Underlay::Impl::userspace_path(const PathKey &key) const
         /* vswitchd has no more of the kernel's route than where it leads. */
         const KernelRoute &own = kernel_route->second;
         if (netlink.link(own.ifindex) == link) {
+            path.broadcast = own.broadcast;
             path.mtu = std::min(own.mtu.value_or(link->mtu), link->mtu);
         }
     } else if (auto mtu = switch_mtus.find(path.device);

@@ -179,16 +179,17 @@ class ReasonCases(ProductCases):
     def ip(self, *words):
         return lambda: self.switch.namespace.ip(*words)
 
-    def test_destination_is_local(self):
+    def test_destination_is_local_or_broadcast(self):
         self.running()
 
         def move(address):
             self.control.apply({"collectors": [
                 {"name": "ids4-box", "address": address}]})
-        self.shows("DESTINATION_IS_LOCAL",
-                   lambda: move(self.switch.ip6 if self.ids4.version == 6
-                                else self.switch.ip),
-                   lambda: move(self.ids4.address), "DestinationReachable")
+        for code, address in (("DESTINATION_IS_LOCAL", self.switch.ip),
+                              ("DESTINATION_IS_BROADCAST", "172.31.0.255")):
+            self.shows(code, lambda address=address: move(address),
+                       lambda: move(self.ids4.address),
+                       "DestinationReachable")
 
     def test_link_down(self):
         """A kernel takes its routes away with the link; a route that only

@@ -67,6 +67,14 @@ class UnderlayTest(UnderlayBed, unittest.TestCase):
         self.appctl("ovs/route/del", "10.77.0.0/16")
         host("ip route del 10.77.0.0/16")
 
+    def test_broadcast_addresses_of_the_host_are_told(self):
+        for key in ("netdev", "10.9.0.255"), ("system", "10.8.0.255"):
+            with self.subTest(key):
+                self.watch(key)
+                self.timed(key, routed=True, broadcast=True)
+                self.watch(("netdev", "10.9.0.254"))
+                self.timed(("netdev", "10.9.0.254"), broadcast=False)
+
     def test_userspace_neighbour_is_what_the_switch_knows(self):
         key = "netdev", "10.9.0.2"
         host("ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 "

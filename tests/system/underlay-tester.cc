@@ -45,6 +45,7 @@ to_json(const pm::PathKey &key, const pm::Path &path)
         {"destination", key.destination.to_string()},
         {"known", path.known},
         {"routed", path.routed},
+        {"broadcast", path.broadcast},
         {"device", path.device},
         {"device_up", path.device_up},
         {"neighbour", NEIGHBOURS[static_cast<int>(path.neighbour)]},

@@ -140,6 +140,7 @@ RandomHost::find_path(const PathKey &key)
     Path path = Host::find_path(key);
     path.known = chance(95);
     path.routed = chance(95);
+    path.broadcast = chance(3);
     path.device = chance(70) ? "br-int" : chance(80) ? "br-ext" : "eth0";
     path.device_up = chance(95);
     path.mtu = chance(80) ? std::optional(80 + pick(3000)) : std::nullopt;

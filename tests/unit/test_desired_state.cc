@@ -426,6 +426,20 @@ TEST_F(OneTunnel, ToAnAddressOfThisHostSaysSoAndSendsNothing)
     EXPECT_TRUE(host.desire(tunnel).egress);
 }
 
+TEST_F(OneTunnel, ToABroadcastAddressOfThisHostSaysSoAndSendsNothing)
+{
+    PathKey key = *host.desire(tunnel).path;
+    host.paths[key] = host.find_path(key);
+    host.paths[key].broadcast = true;
+    host.feed();
+    EXPECT_FALSE(host.desire(tunnel).egress);
+    EXPECT_TRUE(host.desire(tunnel).reasons.count("DESTINATION_IS_BROADCAST"));
+    EXPECT_EQ(host.desire(tunnel).health, Health::Degraded);
+    host.paths[key].broadcast = false;
+    host.feed();
+    EXPECT_TRUE(host.desire(tunnel).egress);
+}
+
 TEST_F(OneTunnel, FromAnAddressThatIsNotOfThisHostSaysSoAndSendsNothing)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -127,7 +127,8 @@ DesiredState::find_way(const IpAddress &destination, TunnelDesire *desire,
         desire->set_condition(
             "DestinationReachable", ConditionStatus::Unknown,
             "NEIGHBOUR_UNKNOWN: the next hop to " + to +
-                " has not been asked for yet; the first copy does");
+                " has not answered yet; it is asked for, by the first copy "
+                "at the latest, and copies leave when it has");
     }
     egress->source = *source;
     egress->destination = destination;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace pm {
@@ -37,6 +38,24 @@ to_ip(int family, const struct nlattr *attr)
         return std::nullopt;
     }
     return to_ip(family, nla_data(attr), nla_len(attr));
+}
+
+/* The MAC of one host, or empty. */
+std::string
+to_mac(const struct nlattr *attr)
+{
+    static const uint8_t NONE[6] = {};
+    if (!attr || nla_len(attr) != sizeof NONE) {
+        return "";
+    }
+    auto *mac = static_cast<const uint8_t *>(nla_data(attr));
+    if (mac[0] & 1 || !std::memcmp(mac, NONE, sizeof NONE)) {
+        return "";
+    }
+    char text[18];
+    std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+                  mac[1], mac[2], mac[3], mac[4], mac[5]);
+    return text;
 }
 
 /* Attributes of a message or of a nest, by number; null where absent. */
@@ -236,8 +255,13 @@ parse_neighbour(struct nlmsghdr *hdr)
     if (!address) {
         return std::nullopt;
     }
-    return NeighbourNews{ndm->ndm_ifindex, *address,
-                         to_neighbour(ndm->ndm_state)};
+    NeighbourNews news{ndm->ndm_ifindex, *address,
+                       to_neighbour(ndm->ndm_state)};
+    if (news.state == Neighbour::Reachable) {
+        news.mac = to_mac(attrs.at[NDA_LLADDR]);
+        news.is_fixed = ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP);
+    }
+    return news;
 }
 
 std::optional<Cidr>

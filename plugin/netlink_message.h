@@ -67,6 +67,8 @@ struct NeighbourNews {
     int ifindex = 0;
     IpAddress address;
     std::optional<Neighbour> state;
+    std::string mac; /* See KernelNeighbour. */
+    bool is_fixed = false;
 };
 std::optional<NeighbourNews> parse_neighbour(struct nlmsghdr *);
 /* The prefix that a route's event is about; only IP, no cached routes. */

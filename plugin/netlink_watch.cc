@@ -257,17 +257,18 @@ NetlinkWatch::accept_neighbour(struct nlmsghdr *hdr, NetlinkNews *news)
         return;
     }
     std::pair key(parsed->ifindex, parsed->address);
-    Neighbour before = neighbour(key.first, key.second);
-    Neighbour state = hdr->nlmsg_type == RTM_DELNEIGH
-                          ? Neighbour::Unknown
-                          : parsed->state.value_or(before);
-    if (state == before) {
+    KernelNeighbour before = neighbour(key.first, key.second), now;
+    if (hdr->nlmsg_type == RTM_NEWNEIGH) {
+        now = {parsed->state.value_or(before.state), parsed->mac,
+               parsed->is_fixed};
+    }
+    if (now == before) {
         return;
     }
-    if (state == Neighbour::Unknown) {
+    if (now == KernelNeighbour{}) {
         neighbours_.erase(key);
     } else {
-        neighbours_[key] = state;
+        neighbours_[key] = now;
     }
     news->neighbours = true;
 }
@@ -297,19 +298,19 @@ NetlinkWatch::vxlan_at(int udp_port) const
     return "";
 }
 
-Neighbour
+KernelNeighbour
 NetlinkWatch::neighbour(int ifindex, const IpAddress &address) const
 {
     auto i = neighbours_.find({ifindex, address});
-    return i == neighbours_.end() ? Neighbour::Unknown : i->second;
+    return i == neighbours_.end() ? KernelNeighbour{} : i->second;
 }
 
-Neighbour
+KernelNeighbour
 NetlinkWatch::neighbour(const std::string &name,
                         const IpAddress &address) const
 {
     auto i = by_name_.find(name);
-    return i == by_name_.end() ? Neighbour::Unknown
+    return i == by_name_.end() ? KernelNeighbour{}
                                : neighbour(i->second, address);
 }
 
@@ -363,7 +364,11 @@ void
 NetlinkWatch::probe(const std::string &link, const IpAddress &neighbour)
 {
     auto i = by_name_.find(link);
-    if (i == by_name_.end()) {
+    /* Kernels since 5.16 make an entry that somebody set for good one of their
+     * own when they are told that it is in use, and lose it when nobody
+     * answers. */
+    if (i == by_name_.end() || !synced_ ||
+        this->neighbour(i->second, neighbour).is_fixed) {
         return;
     }
     /* A refusal, for want of the right to or of memory, is like a neighbour

@@ -48,6 +48,17 @@ struct KernelRoute {
     bool operator==(const KernelRoute &) const = default;
 };
 
+/* What the kernel has of a neighbour. */
+struct KernelNeighbour {
+    Neighbour state = Neighbour::Unknown;
+    /* Where it sends to; empty if it does not know, or to more than one. */
+    std::string mac;
+    /* Somebody set it, and the kernel asks nobody. */
+    bool is_fixed = false;
+
+    bool operator==(const KernelNeighbour &) const = default;
+};
+
 /* What events since the last look may have changed. */
 struct NetlinkNews {
     bool links = false;
@@ -84,13 +95,14 @@ public:
     const Link *link(const std::string &name) const;
     /* The name of an up vxlan device at 'udp_port', or empty. */
     std::string vxlan_at(int udp_port) const;
-    Neighbour neighbour(int ifindex, const IpAddress &) const;
-    Neighbour neighbour(const std::string &name, const IpAddress &) const;
+    KernelNeighbour neighbour(int ifindex, const IpAddress &) const;
+    KernelNeighbour neighbour(const std::string &name,
+                              const IpAddress &) const;
 
     /* Nullopt if the kernel cannot be asked now. */
     std::optional<KernelRoute> lookup(const IpAddress &destination);
-    /* Has the kernel look whether a neighbour is there.  What comes of it is
-     * news, later. */
+    /* Has the kernel look whether a neighbour is there, unless somebody set
+     * where it is.  What comes of it is news, later. */
     void probe(const std::string &link, const IpAddress &neighbour);
     /* Brings a link up and gives it an address, and a route by way of a
      * gateway on it, unless somebody has that route.  Returns "" or why that
@@ -126,7 +138,7 @@ private:
     std::string trouble_;
     std::map<int, Link> links_;
     std::map<std::string, int> by_name_;
-    std::map<std::pair<int, IpAddress>, Neighbour> neighbours_;
+    std::map<std::pair<int, IpAddress>, KernelNeighbour> neighbours_;
 };
 
 } // namespace pm

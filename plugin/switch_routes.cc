@@ -33,6 +33,13 @@ SwitchRoutes::ask_neighbours()
 }
 
 void
+SwitchRoutes::tell(const NextHop &hop, const std::string &mac)
+{
+    tells_[hop] = mac;
+    neighbours_pending_ = true;
+}
+
+void
 SwitchRoutes::forget(const IpAddress &destination)
 {
     wanted_.erase(destination);
@@ -55,6 +62,13 @@ SwitchRoutes::begin_round()
     round_began_ms_ = time_msec();
     n_answered_ = 0;
     asked_.clear();
+    /* What it does not take shows in the list, and is told again. */
+    for (const auto &[hop, mac] : std::exchange(tells_, {})) {
+        if (answers_) {
+            told_.push_back(client_.call(
+                "tnl/neigh/set", {hop.first, hop.second.to_string(), mac}));
+        }
+    }
     neighbours_ticket_ = client_.call("tnl/neigh/show", {});
     neighbours_pending_ = false;
     /* While vswitchd is away one question is enough to find it back. */
@@ -123,6 +137,12 @@ SwitchRoutes::run()
         return false;
     }
 
+    while (!told_.empty()) {
+        if (!client_.take(told_.back())) {
+            return false;
+        }
+        told_.pop_back();
+    }
     if (neighbours_ticket_) {
         auto reply = client_.take(neighbours_ticket_);
         if (!reply) {

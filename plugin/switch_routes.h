@@ -1,5 +1,6 @@
 /* The routes and neighbours by which the userspace datapath sends: vswitchd's
- * own tables, asked over its control socket (adapter).
+ * own tables, asked over its control socket, by which it is told of neighbours
+ * as well (adapter).
  *
  * Questions are gathered and put in rounds, one under way at a time, so that
  * a storm of events loads vswitchd no more than a part of its time. */
@@ -9,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,8 @@ public:
      * the round under way is over. */
     void ask(const IpAddress &destination);
     void ask_neighbours();
+    /* Tells vswitchd where a neighbour is, then asks for all. */
+    void tell(const NextHop &, const std::string &mac);
     /* Drops what is known of 'destination'. */
     void forget(const IpAddress &destination);
 
@@ -56,11 +60,13 @@ private:
     /* Gathered for the next round. */
     std::set<IpAddress> pending_;
     bool neighbours_pending_ = false;
+    std::map<NextHop, std::string> tells_;
     long long next_round_ms_ = 0; /* Not before, by time_msec(). */
 
     /* The round under way; replies come in this order. */
     bool in_round_ = false;
     long long round_began_ms_ = 0;
+    std::vector<uint64_t> told_;     /* Tickets. */
     uint64_t neighbours_ticket_ = 0; /* 0 when answered. */
     std::vector<std::pair<uint64_t, IpAddress>> asked_;
     size_t n_answered_ = 0;

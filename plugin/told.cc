@@ -112,8 +112,8 @@ const std::map<std::string, std::string> MEANINGS = {
     {"DISABLED", "the tunnel is not enabled"},
     {"INSTALLING", "the source's hypervisor is being brought to it; wait"},
     {"PATH_UNKNOWN", "the route to the destination is being looked up; wait"},
-    {"NEIGHBOUR_UNKNOWN", "the next hop has not been asked for yet; the first "
-                          "copy does"},
+    {"NEIGHBOUR_UNKNOWN", "the next hop has not answered yet; copies leave "
+                          "when it has"},
 };
 
 bool

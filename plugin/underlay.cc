@@ -23,6 +23,8 @@ constexpr size_t TICKS_PER_PASS = 5;
 constexpr size_t MAX_ASKED_PER_TICK = 32;
 /* Kernel routes looked up in a turn of the main loop: some milliseconds. */
 constexpr size_t MAX_LOOKUPS = 256;
+/* Neighbours that vswitchd is told of at once. */
+constexpr size_t MAX_TOLD = 32;
 
 } // namespace
 
@@ -103,6 +105,30 @@ Underlay::Impl::follow_up()
     }
 }
 
+/* The switch learns a next hop from an answer that it translates.  One that
+ * meets a datapath flow of an earlier answer it does not, and the kernel asks
+ * for no answer while it trusts what it knows; for who was set by hand never.
+ * What the kernel would send to is good for copies as well. */
+void
+Underlay::Impl::tell_neighbours()
+{
+    std::set<NextHop> told;
+    for (const PathKey &key : watched) {
+        auto hop = next_hop(key);
+        if (!hop || told.count(*hop) || switch_routes.has_neighbour(*hop)) {
+            continue;
+        }
+        std::string mac = netlink.neighbour(hop->first, hop->second).mac;
+        if (!mac.empty()) {
+            switch_routes.tell(*hop, mac);
+            told.insert(*hop);
+        }
+        if (told.size() >= MAX_TOLD) {
+            break;
+        }
+    }
+}
+
 /* What no event tells of, a little each second.
  *
  * The userspace datapath asks for a next hop when it translates a flow, and
@@ -144,6 +170,7 @@ Underlay::Impl::tick()
     for (const NextHop &hop : probed) {
         netlink.probe(hop.first, hop.second);
     }
+    tell_neighbours();
     if (any_userspace()) {
         switch_routes.ask_neighbours();
         check_port();
@@ -248,6 +275,7 @@ Underlay::run()
         for (const PathKey &key : impl_->watched) {
             impl_->update(key);
         }
+        impl_->tell_neighbours();
     }
 }
 

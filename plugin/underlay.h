@@ -24,8 +24,9 @@ namespace pm {
  * say when to ask; what an operator adds raises no event, so destinations are
  * asked again in turn as well, all of them within 5 seconds as long as they
  * are fewer than about 150.  What a route has beside where it leads, its MTU,
- * only the kernel tells.  A neighbour that OVS does not know is "Failed" if
- * the kernel tried it and failed, else "Unknown".
+ * only the kernel tells.  A neighbour that OVS does not know is told to it if
+ * the kernel knows it; it is "Failed" if the kernel tried it and failed, else
+ * "Unknown".
  *
  * Link state and MTU come from netlink, except on the dummy datapath, whose
  * devices are no links of the kernel: they are up, with the MTU that

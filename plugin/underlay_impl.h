@@ -65,6 +65,7 @@ struct Underlay::Impl {
     void accept(const NetlinkNews &);
     void follow_up();
     std::optional<NextHop> next_hop(const PathKey &) const;
+    void tell_neighbours();
     void tick();
     void check_port();
     void check_sources();

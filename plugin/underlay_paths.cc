@@ -161,8 +161,10 @@ Underlay::Impl::kernel_path(const PathKey &key) const
     }
     path.source = route.source;
     path.mtu = route.mtu;
-    path.neighbour = netlink.neighbour(
-        route.ifindex, route.gateway.value_or(key.destination));
+    path.neighbour =
+        netlink
+            .neighbour(route.ifindex, route.gateway.value_or(key.destination))
+            .state;
     if (const Link *link = netlink.link(route.ifindex)) {
         path.device = link->name;
         path.device_up = link->up;
@@ -195,7 +197,8 @@ Underlay::Impl::userspace_path(const PathKey &key) const
 
     IpAddress hop = (*route)->gateway.value_or(key.destination);
     const Link *link = is_dummy ? nullptr : netlink.link(path.device);
-    if (link && netlink.neighbour(path.device, hop) == Neighbour::Failed) {
+    if (link &&
+        netlink.neighbour(path.device, hop).state == Neighbour::Failed) {
         path.neighbour = Neighbour::Failed;
     } else if (switch_routes.has_neighbour({path.device, hop})) {
         path.neighbour = Neighbour::Reachable;

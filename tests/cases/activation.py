@@ -10,6 +10,7 @@ from cases.product import ProductCases
 from lab.frames import ethernet, mac_bytes
 from lab.netns import veth
 from lab.real import UNDERLAY_MTU
+from lab.traffic import Stream
 from lab.vxlan import decode
 from lab.waiting import wait_until
 
@@ -201,6 +202,46 @@ class ActivationCases(ProductCases):
         self.assert_copied_whole(self.ids4)
         self.assertEqual({c.wire[:6] for c in self.ids4.copies()},
                          {mac_bytes(new)})
+
+    def test_a_next_hop_that_the_switch_has_forgotten_is_known_again(self):
+        """While the kernel trusts its own entry and the conversation goes on;
+        over and over, so that answers meet datapath flows of earlier ones."""
+        for collector in (self.ids4, self.ids6):
+            self.tunnel("first", collector, 7001)
+            self.assert_copied_whole(collector)
+            with Stream(self.talk) as stream:
+                for _ in range(4):
+                    stream.wait_sent(50)
+                    self.switch.appctl("tnl/neigh/flush")
+                    # What was under way when it was flushed is copied.
+                    self.switch.appctl("revalidator/wait")
+                    since, first = time.monotonic(), stream.next
+                    wait_until(lambda first=first, collector=collector: any(
+                        n >= first for n in collector.numbers(7001)),
+                        "copies to go on", 30)
+                    took = time.monotonic() - since
+                    print(f"     next hop forgotten, IPv{collector.version}: "
+                          f"copies again after {1000 * took:.0f} ms",
+                          flush=True)
+                    self.assertLess(took, FOLLOWS_S)
+            self.remove("first")
+
+    def test_a_next_hop_that_somebody_set_is_used_and_left_alone(self):
+        """One that answers nobody."""
+        link, ns = self.ids4.link, self.ids4.namespace
+        self.addCleanup(ns.ip, "link", "set", "eth0", "arp", "on")
+        ns.ip("link", "set", "eth0", "arp", "off")
+        self.addCleanup(self.ip, "neigh", "del", link, "dev", "br-phy")
+        self.ip("neigh", "replace", link, "lladdr", ns.mac("eth0"), "dev",
+                "br-phy", "nud", "permanent")
+        self.switch.appctl("tnl/neigh/flush")
+        self.wish("first", self.ids4, 7001)
+        self.becomes_active()
+        for _ in range(2):
+            self.assert_copied_whole(self.ids4)
+            self.switch.appctl("tnl/neigh/flush")
+        self.assertIn("PERMANENT", self.switch.namespace.ip(
+            "neigh", "show", link, "dev", "br-phy").stdout)
 
     def second_link(self):
         """Another link to the underlay; not in use."""

@@ -75,18 +75,42 @@ class UnderlayTest(UnderlayBed, unittest.TestCase):
                 self.watch(("netdev", "10.9.0.254"))
                 self.timed(("netdev", "10.9.0.254"), broadcast=False)
 
-    def test_userspace_neighbour_is_what_the_switch_knows(self):
-        key = "netdev", "10.9.0.2"
-        host("ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 "
+    def is_told(self, address, mac):
+        """The switch knows that neighbour, or comes to."""
+        def holds():
+            return any(line.split()[:2] == [address, mac] for line in
+                       self.appctl("tnl/neigh/show").splitlines())
+        self.tester.wait(holds, TICK_S, "the switch to know " + address)
+
+    def test_the_switch_is_told_of_neighbours_that_the_kernel_knows(self):
+        for address in "10.9.0.66", "fd09::66":
+            for state in "permanent", "noarp", "reachable":
+                with self.subTest(address + " " + state):
+                    key, mac = ("netdev", address), "02:00:00:00:00:66"
+                    host("ip neigh replace %s lladdr %s nud %s dev br-phy"
+                         % (address, mac, state))
+                    self.watch(key)
+                    self.timed(key, neighbour="reachable", seconds=TICK_S)
+                    self.is_told(address, mac)
+                    self.appctl("tnl/neigh/flush")
+                    self.is_told(address, mac)
+                    host("ip neigh del %s dev br-phy" % address)
+                    self.appctl("tnl/neigh/flush")
+                    self.watch()
+
+    def test_a_neighbour_that_somebody_set_stays_as_it_is(self):
+        """Also if nobody answers there."""
+        self.give_up_soon("br-phy")
+        fixed, silent = ("netdev", "10.9.0.66"), ("netdev", "10.9.0.77")
+        host("ip neigh replace 10.9.0.66 lladdr 02:00:00:00:00:66 "
              "nud permanent dev br-phy")
-        self.addCleanup(host, "ip neigh del 10.9.0.2 dev br-phy")
-        self.watch(key)
-        self.timed(key, routed=True, neighbour="unknown")
-        self.appctl("tnl/neigh/set", "br-phy", "10.9.0.2",
-                    "02:00:00:00:00:02")
-        self.timed(key, neighbour="reachable", seconds=TICK_S)
-        self.appctl("tnl/neigh/flush")
-        self.timed(key, neighbour="unknown", seconds=TICK_S)
+        self.addCleanup(host, "ip neigh del 10.9.0.66 dev br-phy")
+        self.watch(fixed)
+        self.timed(fixed, routed=True)
+        self.watch(fixed, silent)
+        # By then all that are watched have been looked for.
+        self.timed(silent, neighbour="failed", seconds=SLOW_S)
+        self.assertIn("PERMANENT", host("ip neigh show dev br-phy 10.9.0.66"))
 
     def test_userspace_neighbour_that_is_silent_is_looked_for(self):
         self.give_up_soon("br-phy")
@@ -96,7 +120,7 @@ class UnderlayTest(UnderlayBed, unittest.TestCase):
         host("ip neigh replace 10.9.0.77 lladdr 02:00:00:00:00:02 "
              "nud permanent dev br-phy")
         self.addCleanup(host, "ip neigh del 10.9.0.77 dev br-phy")
-        self.timed(key, neighbour="unknown")
+        self.timed(key, neighbour="reachable", seconds=TICK_S)
 
     def test_route_that_an_operator_gave_the_switch(self):
         key = "netdev", "10.66.0.1"

@@ -33,6 +33,7 @@ libpmcore_la_SOURCES = \
 	plugin/edit.h \
 	plugin/edit_answer.cc \
 	plugin/edit_remove.cc \
+	plugin/edit_warnings.cc \
 	plugin/explain.cc \
 	plugin/explain.h \
 	plugin/export.cc \
@@ -100,6 +101,8 @@ libpmcore_la_SOURCES = \
 	plugin/target_peers.h \
 	plugin/told.cc \
 	plugin/told.h \
+	plugin/touched.cc \
+	plugin/touched.h \
 	plugin/tunnel_name.cc \
 	plugin/tunnel_name.h \
 	plugin/value_of.h

@@ -324,6 +324,35 @@ obstacles(const NetworkAnswers &answers)
     return found;
 }
 
+std::vector<std::string>
+ends_without_target(const Model &model, const Tunnel &tunnel)
+{
+    std::vector<std::string> keys;
+    auto look = [&](const char *key, const Uuid &id) {
+        const Resource *resource = find(model.resources, id);
+        if (resource && !resource->target_id) {
+            keys.emplace_back(key);
+        }
+    };
+    look("source", tunnel.source);
+    look("destination", tunnel.destination);
+    return keys;
+}
+
+std::string
+target_missing(const Resource &resource)
+{
+    return "the target " + resource.target + " of resource " + resource.name +
+           " is not in the inventory; add it again or delete the tunnel";
+}
+
+bool
+is_stopped_by_inventory(const Model &model, const Tunnel &tunnel)
+{
+    return !ends_without_target(model, tunnel).empty() ||
+           !obstacles(ask_network(model, tunnel, std::nullopt)).empty();
+}
+
 void
 check_network(const Model &model, const Uuid &id, const std::string &path,
               Problems *problems)

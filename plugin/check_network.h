@@ -64,6 +64,16 @@ std::map<std::string, Answer> obstacles(const NetworkAnswers &);
 void check_network(const Model &, const Uuid &, const std::string &path,
                    Problems *);
 
+/* The keys of the ends ("source", "destination") whose resource is left
+ * without its target: nobody can check the network to what is gone. */
+std::vector<std::string> ends_without_target(const Model &, const Tunnel &);
+/* Why such an end stops the copies, for who may know of the resource. */
+std::string target_missing(const Resource &);
+
+/* Whether what the inventory says now stops the copies, whatever their
+ * hypervisor can do. */
+bool is_stopped_by_inventory(const Model &, const Tunnel &);
+
 /* How the copies are to travel: as the tunnel says, and with delivery "auto"
  * in the tenant's network where the destination is in a VPC. */
 Delivery delivery_of(const Model &, const Tunnel &);

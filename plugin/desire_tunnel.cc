@@ -39,11 +39,7 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
                arrived(model_.vpcs, model_.subnets.at(subnet).vpc);
     };
     if (!resource.target_id) {
-        desire->degrade(
-            "TARGET_MISSING",
-            "the target " + resource.target + " of resource " + resource.name +
-                " is not in the inventory; add it again or delete the "
-                "tunnel");
+        desire->degrade("TARGET_MISSING", target_missing(resource));
         return true;
     }
     switch (resource.type) {

@@ -51,6 +51,9 @@ std::set<Uuid> shutting_down(const Edit &, const EditContext &,
  * row that cannot be read: checks pass over what such a row would say. */
 bool leads_to_unreadable(const Edit &, const Uuid &resource);
 
+/* Completes 'warnings'. */
+void warn(Edit *, const EditContext &);
+
 /* Erases what was in use when the edit first said so; what is so still is a
  * problem now. */
 void erase_what_was_put_off(Edit *, const EditContext &);

@@ -5,9 +5,9 @@
 #include "plugin/edit.h"
 #include "plugin/filter_cost.h"
 #include "plugin/json_fields.h"
-#include "plugin/lifecycle.h"
 #include "plugin/parse.h"
 #include "plugin/target_peers.h"
+#include "plugin/touched.h"
 
 namespace pm {
 
@@ -93,52 +93,6 @@ choose_vnis(Edit *edit)
 }
 
 /* ------------------------------------------------------------------------
- * What the edit reached. */
-
-/* Some rows and those that depend on them by inventory. */
-class Reach {
-public:
-    Reach(const Model &model, std::set<Uuid> from)
-        : model_(model), reached_(std::move(from))
-    {
-        for (const auto &[id, subnet] : model_.subnets) {
-            spread(id, {subnet.vpc});
-        }
-        for (const auto &[id, nic] : model_.nics) {
-            spread(id, {nic.subnet.value_or(Uuid{})});
-        }
-        for (const auto &[id, lb] : model_.load_balancers) {
-            spread(id, {lb.vpc, lb.subnet.value_or(Uuid{})});
-            for (const LoadBalancerMember &member : lb.members) {
-                spread(id, {member.nic.value_or(Uuid{})});
-            }
-        }
-        for (const auto &[id, resource] : model_.resources) {
-            spread(id, {resource.target_id.value_or(Uuid{})});
-        }
-        for (const auto &[id, tunnel] : model_.tunnels) {
-            spread(id, {tunnel.source, tunnel.destination,
-                        tunnel.filter.value_or(Uuid{})});
-        }
-    }
-
-    bool contains(const Uuid &id) const { return reached_.contains(id); }
-
-private:
-    void spread(const Uuid &to, std::initializer_list<Uuid> from)
-    {
-        if (std::any_of(from.begin(), from.end(), [&](const Uuid &id) {
-                return reached_.contains(id);
-            })) {
-            reached_.insert(to);
-        }
-    }
-
-    const Model &model_;
-    std::set<Uuid> reached_;
-};
-
-/* ------------------------------------------------------------------------
  * Checking. */
 
 /* The edited model as the checks shall see it: what the edit created is
@@ -201,6 +155,7 @@ public:
     {
         check_iface_ids();
         check_readable();
+        check_targets();
         check_filters();
         check_resources();
         leave_out(&after_, edit_->book.unsound);
@@ -310,6 +265,46 @@ private:
                 refuse(id, path, "destination", tunnel->destination);
             }
         }
+    }
+
+    /* Refuses to begin what leads to or from a target that is gone. */
+    void check_targets()
+    {
+        for (const auto &[id, path] : edit_->book.named) {
+            const Tunnel *tunnel = find(edit_->model.tunnels, id);
+            const Tunnel *before = find(edit_->book.before.tunnels, id);
+            if (!tunnel || (!begins(id, *tunnel) &&
+                            before->destination == tunnel->destination)) {
+                continue;
+            }
+            for (const std::string &key :
+                 ends_without_target(edit_->model, *tunnel)) {
+                const Uuid &end =
+                    key == "source" ? tunnel->source : tunnel->destination;
+                const std::string at = join_path(path, key);
+                if (faulty_paths_.contains(at) ||
+                    edit_->book.unsound.contains(end)) {
+                    continue;
+                }
+                edit_->problems.push_back(
+                    {"TARGET_MISSING", at, say_missing(end)});
+                edit_->book.unsound.insert(id);
+            }
+        }
+    }
+
+    /* Without a name for whom the resource is not to know of. */
+    std::string say_missing(const Uuid &id) const
+    {
+        const Resource &resource = edit_->model.resources.at(id);
+        if (!may_see(edit_->model, context_, KIND<Resource>.key, id)) {
+            return "what its resource stands for is not in the inventory: "
+                   "the resource's account adds that again";
+        }
+        return "the target " + quote(resource.target) + " of resource " +
+               quote(resource.name) +
+               " is not in the inventory: add it again, or name another "
+               "resource";
     }
 
     /* Of rows in conflict those are to blame that the edit changed, or all
@@ -454,79 +449,6 @@ drop_repeated(Problems *problems)
     std::erase_if(*problems, [&](const Problem &problem) {
         return !seen.emplace(problem.code, problem.path).second;
     });
-}
-
-/* What was named without a change is touched too: an earlier edit of it may
- * not be in force yet. */
-void
-note_touched_tunnels(Edit *edit)
-{
-    std::set<Uuid> from = edit->book.changed;
-    for (const auto &[id, path] : edit->book.named) {
-        from.insert(id);
-    }
-    const Reach touched(edit->model, std::move(from));
-    for (const auto &[id, tunnel] : edit->model.tunnels) {
-        if (touched.contains(id)) {
-            edit->touched_tunnels.push_back(id);
-        }
-    }
-    for (const auto &[id, tunnel] : edit->book.before.tunnels) {
-        if (!find(edit->model.tunnels, id)) {
-            edit->touched_tunnels.push_back(id);
-        }
-    }
-}
-
-/* ------------------------------------------------------------------------
- * What the caller should know. */
-
-void
-warn(Edit *edit, const EditContext &context)
-{
-    std::map<std::pair<Uuid, int64_t>, std::vector<Uuid>> sharing;
-    for (const auto &[id, tunnel] : edit->model.tunnels) {
-        if (may_see(edit->model, context, KIND<Tunnel>.key, id)) {
-            sharing[{tunnel.destination, tunnel.vni}].push_back(id);
-        }
-    }
-    for (const auto &[id, path] : edit->book.named) {
-        const Filter *filter = find(edit->model.filters, id);
-        if (filter && edit->book.changed.contains(id)) {
-            Problems shadows = shadow_warnings(*filter, path);
-            edit->warnings.insert(edit->warnings.end(), shadows.begin(),
-                                  shadows.end());
-        }
-        const Tunnel *tunnel = find(edit->model.tunnels, id);
-        if (!tunnel || !edit->book.changed.contains(id)) {
-            continue;
-        }
-        for (const Uuid &other : sharing[{tunnel->destination, tunnel->vni}]) {
-            if (other != id) {
-                const Tunnel &twin = edit->model.tunnels.at(other);
-                edit->warnings.push_back(
-                    {"VNI_SHARED", join_path(path, "vni"),
-                     "tunnel " +
-                         quote(name_seen_from(tunnel->account, twin.account,
-                                              twin.name)) +
-                         " has VNI " + std::to_string(tunnel->vni) +
-                         " at the same destination: the collector cannot "
-                         "tell the two apart by it"});
-                break;
-            }
-        }
-        std::string peer = peer_account(edit->model, *tunnel);
-        const Tunnel *before = find(edit->book.before.tunnels, id);
-        if (!peer.empty() &&
-            (!before || before->accepted != tunnel->accepted)) {
-            edit->warnings.push_back(
-                {"NETWORK_FEES", path,
-                 "copies from account " + quote(tunnel->account) +
-                     " to account " + quote(peer) +
-                     " use the peering section between them and cost network "
-                     "fees"});
-        }
-    }
 }
 
 } // namespace

@@ -216,6 +216,22 @@ add_network(const Model &model, const Tunnel &tunnel, TunnelView *view)
     }
 }
 
+/* An end whose target was deleted, of a tunnel that no hypervisor speaks for;
+ * NIC_MISSING tells it of a source that is to be mirrored. */
+void
+add_missing_targets(const Model &model, const Tunnel &tunnel, TunnelView *view)
+{
+    for (const std::string &key : ends_without_target(model, tunnel)) {
+        if (key == "source" && view->reasons.count("NIC_MISSING")) {
+            continue;
+        }
+        const Uuid &end = key == "source" ? tunnel.source : tunnel.destination;
+        view->reasons.emplace("TARGET_MISSING",
+                              target_missing(model.resources.at(end)));
+        worsen(&view->health, Health::Degraded);
+    }
+}
+
 std::string
 resource_name(const Model &model, const Uuid &id, const Statuses &statuses,
               std::string TunnelStatus::*snapshot)
@@ -379,6 +395,9 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats,
         add_unbound(source, &view);
     }
 
+    if (tunnel.enabled && !bound) {
+        add_missing_targets(model, tunnel, &view);
+    }
     add_network(model, tunnel, &view);
 
     /* A row that came past the console may be wrong without a hypervisor to

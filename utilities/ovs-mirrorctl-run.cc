@@ -422,12 +422,12 @@ Session::attempt()
     }
 
     awaited.cfg = ovsdb_idl_txn_get_increment_new_value(txn.get());
-    std::set<Uuid> tunnels;
-    for (const Uuid &id : awaited.tunnels) {
+    std::map<Uuid, bool> tunnels;
+    for (const auto &[id, named] : awaited.tunnels) {
         struct uuid uuid = to_ovs_uuid(id);
         const struct uuid *given =
             ovsdb_idl_txn_get_insert_uuid(txn.get(), &uuid);
-        tunnels.insert(given ? to_uuid(*given) : id);
+        tunnels.emplace(given ? to_uuid(*given) : id, named);
     }
     awaited.tunnels = tunnels;
     txn.reset();

@@ -1,4 +1,5 @@
 /* ovs-mirrorctl: waiting for the hypervisors. */
+#include "plugin/check_network.h"
 #include "utilities/ovs-mirrorctl.h"
 
 namespace pm::ctl {
@@ -25,13 +26,26 @@ add_chassis(const Model &model, const Uuid &tunnel,
     }
 }
 
+/* Whether the hypervisor says that nothing is in force: it has seen that
+ * generation, and something else keeps it from installing it. */
+bool
+is_told_absent(const TunnelStatus &status)
+{
+    auto condition = status.conditions.find("Installed");
+    return condition != status.conditions.end() &&
+           condition->second.status == ConditionStatus::False;
+}
+
 /* Why tunnel 'id' is not (or not yet) as the database wants it, or nullopt
- * if it is. */
+ * if it is.  One that was not 'named' may have been stopped on purpose, by
+ * what was: then it is as wanted when its hypervisors have seen that. */
 std::optional<std::string>
-lacks(const Model &model, const Uuid &id, const std::vector<TunnelView> &views)
+lacks(const Model &model, const Uuid &id, bool named,
+      const std::vector<TunnelView> &views)
 {
     const Tunnel *tunnel = find(model.tunnels, id);
-    bool runs = tunnel && tunnel->enabled && is_accepted(model, *tunnel);
+    bool runs = tunnel && tunnel->enabled && is_accepted(model, *tunnel) &&
+                (named || !is_stopped_by_inventory(model, *tunnel));
     bool has_row = false, installed = false, lags = false;
     for (const auto &[row_id, s] : model.tunnel_statuses) {
         if (s.tunnel != id) {
@@ -43,7 +57,7 @@ lacks(const Model &model, const Uuid &id, const std::vector<TunnelView> &views)
             const Filter *f = find(model.filters, *tunnel->filter);
             current = f && s.observed_filter_generation >= f->generation;
         }
-        installed |= s.bound && current;
+        installed |= s.bound && current && !is_told_absent(s);
         lags |= !current;
     }
     if (runs ? installed : tunnel ? !lags : !has_row) {
@@ -86,9 +100,9 @@ missing(const Model &model, const Awaited &awaited, const std::string &viewer,
     std::vector<std::pair<std::string, std::string>> result;
     std::vector<TunnelView> views = tunnel_views(model, now_ms, viewer);
     std::set<std::string> chassis = awaited.chassis;
-    for (const Uuid &id : awaited.tunnels) {
+    for (const auto &[id, named] : awaited.tunnels) {
         add_chassis(model, id, &chassis);
-        if (auto why = lacks(model, id, views)) {
+        if (auto why = lacks(model, id, named, views)) {
             result.emplace_back(tunnel_name(model, id, views), *why);
         }
     }
@@ -136,9 +150,8 @@ awaited_by(const Attempt &attempt)
     if (!attempt.settings.wait_hv) {
         return awaited;
     }
-    awaited.tunnels.insert(attempt.edit.touched_tunnels.begin(),
-                           attempt.edit.touched_tunnels.end());
-    for (const Uuid &id : awaited.tunnels) {
+    for (const Uuid &id : attempt.edit.touched_tunnels) {
+        awaited.tunnels[id] = attempt.edit.book.named.contains(id);
         add_chassis(attempt.edit.model, id, &awaited.chassis);
     }
     return awaited;

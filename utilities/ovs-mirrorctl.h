@@ -133,7 +133,8 @@ void say_more(Attempt *, const ModelDelta &);
 /* What --wait=hv and "sync" wait for. */
 struct Awaited {
     int64_t cfg = 0;
-    std::set<Uuid> tunnels;
+    /* Whether the edit named the tunnel itself: it is to run then. */
+    std::map<Uuid, bool> tunnels;
     std::set<std::string> chassis; /* Those concerned before the edit. */
     bool all_chassis = false;
 };

@@ -108,6 +108,61 @@ class Waiting(CliTest):
                               "acme/web1-ids", "vni=2")
         self.assertEqual(result.code, 3, result)
 
+    def absent(self, code):
+        """The hypervisor says that nothing is in force, and why."""
+        self.ok("set", "Tunnel_Status", ".", "conditions:Installed=False",
+                "condition_reasons:Installed=\"%s: why\"" % code,
+                "reasons:%s=why" % code)
+
+    def test_what_has_seen_the_edit_and_installed_nothing_does_not_count(self):
+        self.hypervisor(cfg=9)
+        self.status(2)
+        self.absent("NO_ROUTE")
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=2")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("NOT_INSTALLED: acme/web1-ids: NO_ROUTE: why",
+                      result.err)
+
+    def test_a_tunnel_that_is_set_to_stop_is_awaited_until_it_has(self):
+        self.hypervisor(cfg=9)
+        self.status(2)
+        self.absent("DISABLED")
+        self.ok("--wait=hv", "--timeout=9", "tunnel-set", "acme/web1-ids",
+                "enabled=false")
+
+    def test_what_the_inventory_stops_is_done_when_it_has_stopped(self):
+        """The edit's purpose is just that; what the tunnel's own edit wants
+        is that it runs."""
+        self.hypervisor(cfg=9)
+        self.status(1)
+        self.absent("TARGET_MISSING")
+        self.ok("--wait=hv", "--timeout=9", "collector-del", "suricata1")
+        result = self.run_cli("--wait=hv", "--timeout=1", "tunnel-set",
+                              "acme/web1-ids", "vni=7001")
+        self.assertEqual(result.code, 3, result)
+
+    def test_a_peering_is_awaited_with_the_tunnels_that_cross_it(self):
+        self.ok("--account=acme", "tunnel-add", "to-beta", "source=web1-src",
+                "destination=beta/beta-ids")
+        self.ok("--account=beta", "tunnel-accept", "acme/to-beta")
+        self.tunnel, = [t["id"] for t in self.json("tunnel-list")
+                        if t["name"] == "to-beta"]
+        self.hypervisor()
+        self.status(1)
+        result = self.run_cli("--wait=hv", "--timeout=1", "peering-set",
+                              "a-to-b", "state=inactive")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("NOT_INSTALLED: hypervisor hv1: ", result.err)
+        self.ok("set", "Chassis", "hv1", "cfg=9")
+        self.absent("PEERING_MISSING")
+        self.ok("--wait=hv", "--timeout=9", "peering-set", "a-to-b",
+                "state=inactive")
+        result = self.run_cli("--wait=hv", "--timeout=1", "peering-set",
+                              "a-to-b", "state=active")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("NOT_INSTALLED: acme/to-beta: ", result.err)
+
     def test_a_deleted_tunnel_is_awaited_until_its_status_is_gone(self):
         self.hypervisor(cfg=9)
         self.status(1)

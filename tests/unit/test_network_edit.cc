@@ -2,6 +2,7 @@
  * the database is told of it. */
 #include <gtest/gtest.h>
 
+#include "plugin/check_network.h"
 #include "plugin/lifecycle.h"
 #include "tests/unit/world.h"
 
@@ -138,6 +139,42 @@ TEST(NetworkEdit, MindsWhatTheEditTakesAway)
     EXPECT_EQ(codes(edit.problems), Codes{"PEERING_MISSING x.destination"});
 }
 
+TEST(NetworkEdit, RefusesToCreateWhatLeadsToATargetThatIsGone)
+{
+    World world = settled_world();
+    world.erase_one("", "collectors", "suricata1");
+    EXPECT_EQ(add_web2(world, "col-dst"),
+              Codes{"TARGET_MISSING x.destination"});
+    world.erase_one("", "network_interfaces", "web2");
+    EXPECT_EQ(add_web2(world, "ids-dst"), Codes{"TARGET_MISSING x.source"});
+}
+
+TEST(NetworkEdit, RefusesToTurnATunnelToATargetThatIsGone)
+{
+    World world = settled_world();
+    world.erase_one("", "collectors", "suricata1");
+    json t = tunnel("web1-ids", "web1-src", "col-dst", {{"vni", 7001}});
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", t).problems),
+              Codes{"TARGET_MISSING x.destination"});
+}
+
+TEST(NetworkEdit, RefusesToAcceptWhatLeadsToATargetThatIsGone)
+{
+    World world = settled_world();
+    world.erase_one("", "network_interfaces", "ids-b");
+    world.erase_one("", "network_interfaces", "web1");
+    Edit edit = world.accept("beta", "acme/web1-beta");
+    EXPECT_EQ(
+        codes(edit.problems),
+        (Codes{
+            "TARGET_MISSING mirror_tunnels[\"acme/web1-beta\"].source",
+            "TARGET_MISSING mirror_tunnels[\"acme/web1-beta\"].destination"}));
+    /* Neither account reads how the other's objects are called. */
+    EXPECT_EQ(edit.problems[0].message.find("web1"), std::string::npos);
+    EXPECT_NE(edit.problems[1].message.find("ids-b"), std::string::npos);
+    EXPECT_FALSE(world.tunnel("acme/web1-beta")->accepted);
+}
+
 /* ------------------------------------------------------------------------
  * Not refused: afterwards it is a standing condition. */
 
@@ -181,8 +218,68 @@ TEST(NetworkEdit, LetsATunnelBeRejectedAndDeletedWithoutPeering)
         Codes());
 }
 
+TEST(NetworkEdit, LetsATunnelBeEditedWhoseTargetIsGone)
+{
+    World world = settled_world();
+    world.erase_one("", "collectors", "suricata1");
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("web1-col", "web1-src", "col-dst",
+                                        {{"note", "later"}}))
+                        .problems),
+              Codes());
+}
+
+TEST(NetworkEdit, TouchesTheTunnelsThatCrossThePeering)
+{
+    World world = crossing_world();
+    std::set<Uuid> crossing = {world.id("mirror_tunnels", "acme/web1-beta"),
+                               world.id("mirror_tunnels", "acme/web2-beta")};
+    auto touched = [](const Edit &edit) {
+        return std::set<Uuid>(edit.touched_tunnels.begin(),
+                              edit.touched_tunnels.end());
+    };
+    EXPECT_EQ(touched(world.put_one("", "peerings", a_to_b("inactive"))),
+              crossing);
+    EXPECT_EQ(touched(world.erase_one("", "peerings", "a-to-b")), crossing);
+    EXPECT_EQ(touched(world.put_one("", "peerings", a_to_b())), crossing);
+}
+
+TEST(NetworkEdit, TellsWhatTheInventoryStops)
+{
+    World world = crossing_world();
+    auto stopped = [&](const char *name) {
+        return is_stopped_by_inventory(world.model, *world.tunnel(name));
+    };
+    EXPECT_FALSE(stopped("acme/web1-beta"));
+    EXPECT_FALSE(stopped("acme/web1-col"));
+    world.put_one("", "peerings", a_to_b("inactive"));
+    EXPECT_TRUE(stopped("acme/web1-beta"));
+    EXPECT_FALSE(stopped("acme/web1-col"));
+    world.erase_one("", "collectors", "suricata1");
+    EXPECT_TRUE(stopped("acme/web1-col"));
+}
+
 /* ------------------------------------------------------------------------
  * What a reader is told. */
+
+TEST(NetworkView, TellsOfATargetThatIsGoneWhileNoHypervisorSpeaks)
+{
+    World world = settled_world();
+    world.erase_one("", "network_interfaces", "ids-b");
+    world.erase_one("", "collectors", "suricata1");
+    for (const char *name : {"web1-beta", "web1-col"}) {
+        TunnelView view = view_of(world, name);
+        EXPECT_TRUE(view.reasons.contains("TARGET_MISSING")) << name;
+        EXPECT_EQ(view.health, Health::Degraded) << name;
+    }
+    EXPECT_FALSE(
+        view_of(world, "web1-ids").reasons.contains("TARGET_MISSING"));
+    world.erase_one("", "network_interfaces", "web1");
+    EXPECT_FALSE(
+        view_of(world, "web1-ids").reasons.contains("TARGET_MISSING"));
+    EXPECT_TRUE(view_of(world, "web1-ids").reasons.contains("NIC_MISSING"));
+}
 
 TEST(NetworkView, TellsOfTheNetworkWhileNoHypervisorSpeaks)
 {

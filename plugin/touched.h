@@ -1,0 +1,31 @@
+/* What an edit reaches beyond the rows that it changes (core; part of
+ * finish()). */
+#ifndef PLUGIN_TOUCHED_H
+#define PLUGIN_TOUCHED_H 1
+
+#include <initializer_list>
+#include <set>
+
+#include "plugin/document.h"
+
+namespace pm {
+
+/* Some rows and those that depend on them by inventory. */
+class Reach {
+public:
+    Reach(const Model &, std::set<Uuid> from);
+
+    bool contains(const Uuid &id) const { return reached_.contains(id); }
+
+private:
+    void spread(const Uuid &to, std::initializer_list<Uuid> from);
+
+    std::set<Uuid> reached_;
+};
+
+/* Completes 'touched_tunnels'. */
+void note_touched_tunnels(Edit *);
+
+} // namespace pm
+
+#endif /* PLUGIN_TOUCHED_H */

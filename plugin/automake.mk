@@ -32,6 +32,7 @@ libpmcore_la_SOURCES = \
 	plugin/edit.cc \
 	plugin/edit.h \
 	plugin/edit_answer.cc \
+	plugin/edit_inventory.cc \
 	plugin/edit_remove.cc \
 	plugin/edit_warnings.cc \
 	plugin/explain.cc \

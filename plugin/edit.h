@@ -51,6 +51,11 @@ std::set<Uuid> shutting_down(const Edit &, const EditContext &,
  * row that cannot be read: checks pass over what such a row would say. */
 bool leads_to_unreadable(const Edit &, const Uuid &resource);
 
+/* Inventory that the edit makes contradict rows which it may not have put: a
+ * connect whose VPC is not transit any more, a load balancer whose subnet is
+ * in another VPC. */
+void check_inventory(Edit *);
+
 /* Completes 'warnings'. */
 void warn(Edit *, const EditContext &);
 

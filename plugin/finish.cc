@@ -462,6 +462,7 @@ finish(Edit *edit, const EditContext &context)
     erase_what_was_put_off(edit, context);
     link_resources(edit);
     choose_vnis(edit);
+    check_inventory(edit);
     Checker checker(edit, context);
     checker.check();
     drop_repeated(&edit->problems);

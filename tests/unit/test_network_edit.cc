@@ -260,6 +260,77 @@ TEST(NetworkEdit, TellsWhatTheInventoryStops)
     EXPECT_TRUE(stopped("acme/web1-col"));
 }
 
+TEST(NetworkEdit, DoesNotTakeAnAcceptanceBack)
+{
+    World world = crossing_world();
+    json said = {{"accepted", false}, {"vni", 7002}};
+    EXPECT_EQ(codes(world
+                        .put_one("", "mirror_tunnels",
+                                 tunnel("web1-beta", "web1-src",
+                                        "beta/beta-dst", said))
+                        .problems),
+              Codes{"IMMUTABLE x.accepted"});
+    EXPECT_EQ(
+        codes(world
+                  .put_one("", "mirror_tunnels",
+                           tunnel("web2-beta", "web2-src", "beta/beta-dst",
+                                  {{"accepted", false}}))
+                  .problems),
+        Codes());
+}
+
+/* ------------------------------------------------------------------------
+ * Inventory that others stand on. */
+
+TEST(InventoryEdit, LeavesAConnectItsTransitVpc)
+{
+    World world = settled_world();
+    json vpc = {{"name", "tvpc"}, {"account", "acme"}, {"region", "kr"}};
+    EXPECT_EQ(codes(world.put_one("", "vpcs", vpc).problems),
+              Codes{"MISMATCH x.kind"});
+    Edit edit = world.command("", [&](Edit *e, const EditContext &who) {
+        put(e, who, "vpcs", vpc, "x", PutMode::Replace);
+        erase(e, who, "transit_connects", "vpc-a-tvpc", "c");
+    });
+    EXPECT_EQ(codes(edit.problems), Codes());
+    json exported = export_document(world.model, world.context());
+    EXPECT_EQ(codes(world.apply(exported).problems), Codes());
+}
+
+TEST(InventoryEdit, LeavesTheSubnetOfALoadBalancerInItsVpc)
+{
+    World world = settled_world();
+    json subnet = {
+        {"name", "sn-a2"}, {"vpc", "vpc-j"}, {"cidr", "10.1.1.0/24"}};
+    json lb = {{"name", "lb-a"}, {"vpc", "vpc-j"}, {"subnet", "sn-a2"}};
+    Codes found = codes(world.put_one("", "subnets", subnet).problems);
+    EXPECT_EQ(std::count(found.begin(), found.end(), "MISMATCH x.vpc"), 1);
+    for (bool lb_first : {false, true}) {
+        Edit edit = world.command("", [&](Edit *e, const EditContext &who) {
+            erase(e, who, "mirror_tunnels", "acme/web1-ids", "t");
+            for (bool is_lb : {lb_first, !lb_first}) {
+                put(e, who, is_lb ? "load_balancers" : "subnets",
+                    is_lb ? lb : subnet, is_lb ? "y" : "x", PutMode::Replace);
+            }
+        });
+        found = codes(edit.problems);
+        EXPECT_EQ(std::count(found.begin(), found.end(), "MISMATCH x.vpc"), 0);
+    }
+}
+
+TEST(InventoryEdit, DoesNotMindWhatWasWrongBefore)
+{
+    World world = settled_world();
+    world.model.vpcs[world.id("vpcs", "tvpc")].kind = VpcKind::Standard;
+    EXPECT_EQ(codes(world
+                        .put_one("", "vpcs",
+                                 {{"name", "tvpc"},
+                                  {"account", "acme"},
+                                  {"region", "kr"}})
+                        .problems),
+              Codes());
+}
+
 /* ------------------------------------------------------------------------
  * What a reader is told. */
 

@@ -1,8 +1,18 @@
 #include "ovsdb/probe_rows.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "ovsdb/columns.h"
 
 namespace pm {
+
+namespace {
+
+/* A key of Probe_Report's details, beside the stations. */
+constexpr std::string_view ARRIVAL_OF_VNI = "arrival of VNI ";
+
+} // namespace
 
 Probe
 read(const pmrec_probe *row)
@@ -51,6 +61,12 @@ read(const pmrec_probe_report *row)
         }
         report.detail = details[to_string(station)];
     }
+    for (const auto &[key, detail] : details) {
+        if (key.starts_with(ARRIVAL_OF_VNI)) {
+            v.arrivals[std::strtoll(key.c_str() + ARRIVAL_OF_VNI.size(),
+                                    nullptr, 10)] = detail;
+        }
+    }
     return v;
 }
 
@@ -85,6 +101,9 @@ write(const pmrec_probe_report *row, const ProbeReport &v)
     for (const auto &[station, report] : v.stations) {
         results[to_string(station)] = to_string(report.passed);
         details[to_string(station)] = report.detail;
+    }
+    for (const auto &[vni, detail] : v.arrivals) {
+        details[std::string(ARRIVAL_OF_VNI) + std::to_string(vni)] = detail;
     }
     w.set(pmrec_probe_report_col_results, results);
     w.set(pmrec_probe_report_col_details, details);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -28,6 +29,8 @@ constexpr uint32_t UDP_PROTOCOL = 17, VXLAN = 4789, GENEVE = 6081;
 constexpr uint32_t TO_INNER_V4 = 14 + 20 + 8 + 8,
                    TO_INNER_V6 = 14 + 40 + 8 + 8;
 constexpr uint32_t WHOLE_FRAME = 0x40000;
+/* More than all headers before the marked frame take, and its own. */
+constexpr size_t HEADERS_MAX = 512;
 
 /* A program of the kernel's classic packet filter, with names to jump to. */
 class Program {
@@ -149,7 +152,7 @@ FrameWatch::~FrameWatch()
 }
 
 FrameWatch::FrameWatch(FrameWatch &&other) noexcept
-    : fd_(std::exchange(other.fd_, -1))
+    : fd_(std::exchange(other.fd_, -1)), mark_(other.mark_)
 {
 }
 
@@ -157,6 +160,7 @@ FrameWatch &
 FrameWatch::operator=(FrameWatch &&other) noexcept
 {
     std::swap(fd_, other.fd_);
+    std::swap(mark_, other.mark_);
     return *this;
 }
 
@@ -165,7 +169,7 @@ FrameWatch::open(uint32_t mark, std::string *error)
 {
     /* Bound to nothing at first: no frame comes in before the filter. */
     FrameWatch watch(
-        socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), mark);
     std::vector<sock_filter> code = filter_of(mark);
     sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
     sockaddr_ll all{};
@@ -186,18 +190,23 @@ FrameWatch::take()
 {
     std::set<Sighting> seen;
     for (;;) {
-        char byte;
+        char head[HEADERS_MAX];
         sockaddr_ll from{};
         socklen_t size = sizeof from;
-        ssize_t n = recvfrom(fd_, &byte, sizeof byte, MSG_TRUNC,
+        ssize_t n = recvfrom(fd_, head, sizeof head, MSG_TRUNC,
                              reinterpret_cast<sockaddr *>(&from), &size);
         if (n < 0) {
             return seen;
         }
+        auto length = static_cast<size_t>(n);
+        auto copy = read_copy({head, std::min(length, sizeof head)}, mark_);
+        if (!copy) {
+            continue;
+        }
         char name[IF_NAMESIZE] = "";
         if_indextoname(static_cast<unsigned int>(from.sll_ifindex), name);
-        seen.insert({name, from.sll_pkttype == PACKET_OUTGOING,
-                     static_cast<size_t>(n)});
+        seen.insert(
+            {name, from.sll_pkttype == PACKET_OUTGOING, length, *copy});
     }
 }
 

@@ -29,9 +29,10 @@ public:
     void wait() const;
 
 private:
-    explicit FrameWatch(int fd) : fd_(fd) {}
+    FrameWatch(int fd, uint32_t mark) : fd_(fd), mark_(mark) {}
 
     int fd_ = -1;
+    uint32_t mark_ = 0;
 };
 
 } // namespace pm

@@ -292,6 +292,142 @@ stations_of(const Uuid &id, Direction direction, const TraceFrame &frame,
     return stations;
 }
 
+namespace {
+
+constexpr size_t ETHERNET = 14, TAG = 4, ETHERTYPE = 12;
+constexpr unsigned V4 = 0x0800, V6 = 0x86dd, TAGGED = 0x8100;
+constexpr unsigned VXLAN_PORT = 4789, GENEVE_PORT = 6081;
+constexpr size_t UDP_HEADER = 8, TUNNEL_HEADER = 8;
+
+/* The number of 'n' bytes at 'at'; 0 where there are not so many. */
+uint32_t
+number_at(std::string_view bytes, size_t at, size_t n)
+{
+    uint32_t number = 0;
+    for (size_t i = at; i < at + n && at + n <= bytes.size(); i++) {
+        number = number << 8 | static_cast<uint8_t>(bytes[i]);
+    }
+    return number;
+}
+
+IpAddress
+address_at(std::string_view bytes, size_t at, bool v6)
+{
+    IpAddress address;
+    address.is_v6 = v6;
+    for (size_t i = 0; i < (v6 ? 16 : 4) && at + i < bytes.size(); i++) {
+        address.bytes[i] = static_cast<uint8_t>(bytes[at + i]);
+    }
+    return address;
+}
+
+/* Either address may bear the mark: see probe_mac(), where two bytes that are
+ * always the same come first. */
+bool
+bears_mark(std::string_view bytes, size_t ethernet, uint32_t mark)
+{
+    return ethernet + ETHERNET <= bytes.size() &&
+           (number_at(bytes, ethernet + 2, 4) == mark ||
+            number_at(bytes, ethernet + 8, 4) == mark);
+}
+
+} // namespace
+
+std::optional<CopyHeader>
+read_copy(std::string_view bytes, uint32_t mark)
+{
+    size_t at = number_at(bytes, ETHERTYPE, 2) == TAGGED ? TAG : 0;
+    for (int level = 0; level < 2; level++) {
+        uint32_t type = number_at(bytes, at + ETHERTYPE, 2);
+        bool v6 = type == V6;
+        size_t ip = at + ETHERNET, udp = ip + (v6 ? 40 : 20);
+        if ((type != V4 && !v6) ||
+            number_at(bytes, ip + (v6 ? 6 : 9), 1) != UDP) {
+            return std::nullopt;
+        }
+        uint32_t port = number_at(bytes, udp + 2, 2);
+        size_t tunnel = udp + UDP_HEADER, inside = tunnel + TUNNEL_HEADER;
+        if (port == GENEVE_PORT) {
+            inside += (number_at(bytes, tunnel, 1) & 0x3f) * 4;
+        } else if (port != VXLAN_PORT) {
+            return std::nullopt;
+        } else if (bears_mark(bytes, inside, mark)) {
+            return CopyHeader{number_at(bytes, tunnel + 4, 3),
+                              address_at(bytes, ip + (v6 ? 24 : 16), v6)};
+        }
+        at = inside;
+    }
+    return std::nullopt;
+}
+
+std::set<Sighting>
+own_sightings(const std::set<Sighting> &sightings, const Uuid &id,
+              const DesiredState &desired)
+{
+    std::set<Sighting> own;
+    auto desire = desired.tunnels().find(id);
+    if (desire == desired.tunnels().end() || !desire->second.egress) {
+        return own;
+    }
+    std::set<IpAddress> destinations;
+    for (const auto &[handle, way] : desire->second.in_vpc->deliveries) {
+        destinations.insert(way.destination);
+    }
+    if (destinations.empty()) {
+        destinations.insert(desire->second.egress->destination);
+    }
+    for (const Sighting &sighting : sightings) {
+        if (sighting.copy.vni == desire->second.egress->vni &&
+            destinations.count(sighting.copy.destination)) {
+            own.insert(sighting);
+        }
+    }
+    return own;
+}
+
+namespace {
+
+void
+add_sighting(std::string *text, const Sighting &sighting,
+             const std::string &nic)
+{
+    *text += (text->empty() ? "" : "; ") + (nic.empty() ? "" : nic + " by ") +
+             sighting.device + ", " + std::to_string(sighting.length) +
+             " bytes";
+}
+
+} // namespace
+
+std::map<int64_t, std::string>
+arrivals_of(const std::set<Sighting> &sightings,
+            const std::map<std::string, std::string> &watched)
+{
+    std::map<int64_t, std::string> arrivals;
+    for (const Sighting &sighting : sightings) {
+        auto nic = watched.find(sighting.device);
+        if (sighting.outgoing && nic != watched.end()) {
+            add_sighting(&arrivals[sighting.copy.vni], sighting, nic->second);
+        }
+    }
+    return arrivals;
+}
+
+std::optional<StationReport>
+arrival_of(const ProbeReport &report, int64_t vni)
+{
+    auto said = report.stations.find(Station::Arrival);
+    if (said == report.stations.end()) {
+        return std::nullopt;
+    }
+    if (said->second.passed != Passed::Yes || report.arrivals.empty()) {
+        return said->second; /* An earlier version tells no VNIs. */
+    }
+    auto own = report.arrivals.find(vni);
+    return own == report.arrivals.end()
+               ? std::nullopt
+               : std::optional(StationReport{Passed::Yes, own->second});
+}
+
 void
 judge_sightings(const std::set<Sighting> &sightings,
                 const std::map<std::string, std::string> &watched,
@@ -305,9 +441,7 @@ judge_sightings(const std::set<Sighting> &sightings,
         }
         auto nic = watched.find(s.device);
         std::string *text = nic == watched.end() ? &wire : &arrival;
-        *text += (text->empty() ? "" : "; ") +
-                 (nic == watched.end() ? "" : nic->second + " by ") +
-                 s.device + ", " + std::to_string(s.length) + " bytes";
+        add_sighting(text, s, nic == watched.end() ? "" : nic->second);
     }
     if (!arrival.empty()) {
         (*stations)[Station::Arrival] = {Passed::Yes, arrival};

@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flows/decide.h"
@@ -65,6 +66,9 @@ struct ProbeReport {
     std::set<std::string> watches;
     std::string direction, flow; /* Of the frame; empty until it is known. */
     StationReports stations;
+    /* What came to those ports, by VNI: another tunnel of the NIC's copies the
+     * frame too, and who only watches does not know whose VNI is which. */
+    std::map<int64_t, std::string> arrivals;
 
     bool operator==(const ProbeReport &) const = default;
 };
@@ -108,14 +112,40 @@ StationReports stations_of(const Uuid &tunnel, Direction, const TraceFrame &,
                            const std::optional<TraceAnswer> &,
                            const DesiredState &, const Circumstances &);
 
-/* A frame with the mark that passed a network device of the host. */
+/* What a copy of a frame with a probe's mark bears outside of it. */
+struct CopyHeader {
+    int64_t vni = 0;
+    IpAddress destination;
+
+    auto operator<=>(const CopyHeader &) const = default;
+};
+
+/* Reads it from the beginning of what passed a network device: VXLAN with the
+ * marked frame right inside, itself inside of VXLAN or Geneve or not. */
+std::optional<CopyHeader> read_copy(std::string_view bytes, uint32_t mark);
+
+/* A copy of a frame with the mark that passed a network device of the host. */
 struct Sighting {
     std::string device;
     bool outgoing = false; /* From the host's view. */
     size_t length = 0;     /* Bytes, without FCS. */
+    CopyHeader copy;
 
     auto operator<=>(const Sighting &) const = default;
 };
+
+/* Those of the tunnel itself, on the hypervisor that sends: its VNI, to where
+ * its copies go. */
+std::set<Sighting> own_sightings(const std::set<Sighting> &,
+                                 const Uuid &tunnel, const DesiredState &);
+
+/* What came to the ports of 'watched' (device -> iface-id), by VNI. */
+std::map<int64_t, std::string>
+arrivals_of(const std::set<Sighting> &,
+            const std::map<std::string, std::string> &watched);
+/* What a report says of the arrival of copies with that VNI; nullopt if
+ * nothing. */
+std::optional<StationReport> arrival_of(const ProbeReport &, int64_t vni);
 
 /* What was seen, as stations: the wire, and where 'watched' has the device of
  * a destination's NIC (device -> iface-id) the arrival.  'ended': nothing more

@@ -222,9 +222,13 @@ Prober::look(const Agent &agent, Task *task)
         return;
     }
     task->tell_ms = 0;
-    judge_sightings(task->seen, task->devices,
-                    task->probe.chassis == facts.settings.chassis, ended,
-                    !facts.has_dpdk, &task->report.stations);
+    bool sent_here = task->probe.chassis == facts.settings.chassis;
+    auto own = sent_here ? own_sightings(task->seen, task->probe.tunnel,
+                                         agent.desired())
+                         : task->seen;
+    judge_sightings(own, task->devices, sent_here, ended, !facts.has_dpdk,
+                    &task->report.stations);
+    task->report.arrivals = arrivals_of(own, task->devices);
     if (ended) {
         task->deadline_ms = 0;
         task->watch.reset();

@@ -165,8 +165,8 @@ commit(ovsdb_idl *idl, const std::function<void(ovsdb_idl_txn *)> &change,
 /* A probe under way. */
 class Probing {
 public:
-    Probing(ovsdb_idl *idl, const Uuid &id, const Probe &probe)
-        : idl_(idl), id_(id), probe_(probe)
+    Probing(ovsdb_idl *idl, const Uuid &id, const Probe &probe, int64_t vni)
+        : idl_(idl), id_(id), probe_(probe), vni_(vni)
     {
     }
 
@@ -179,11 +179,13 @@ public:
 
     std::vector<ProbeReport> reports() const;
     std::optional<ProbeReport> report_of_source() const;
+    int64_t vni() const { return vni_; }
 
 private:
     ovsdb_idl *idl_;
     Uuid id_;
     Probe probe_;
+    int64_t vni_;
 };
 
 bool
@@ -249,8 +251,8 @@ Probing::is_known() const
     bool watched = false, arrival = false, lost = false, wire = false;
     for (const ProbeReport &report : reports()) {
         watched |= !report.watches.empty();
+        arrival |= arrival_of(report, vni_).has_value();
         for (const auto &[station, said] : report.stations) {
-            arrival |= station == Station::Arrival;
             wire |= station == Station::Wire;
             lost |= station < Station::Wire && said.passed != Passed::Yes;
         }
@@ -330,14 +332,20 @@ lines_of(const Probing &probing, const Probe &probe, bool shows_ports)
               "watch it; look there for the mark";
     bool heard = false;
     for (const ProbeReport &report : probing.reports()) {
-        auto said = report.stations.find(Station::Arrival);
-        if (said == report.stations.end() ||
-            (heard && said->second.passed != Passed::Yes)) {
+        if (!report.stations.count(Station::Arrival)) {
+            continue;
+        }
+        StationReport said =
+            arrival_of(report, probing.vni())
+                .value_or(StationReport{Passed::No,
+                                        "none but other tunnels' copies were "
+                                        "seen at the destination's port"});
+        if (heard && said.passed != Passed::Yes) {
             continue;
         }
         heard = true;
         arrival.chassis = report.chassis;
-        arrival.said = said->second;
+        arrival.said = said;
         if (!shows_ports) {
             arrival.said.detail = arrival.said.passed == Passed::Yes
                                       ? "at the destination's port"
@@ -440,7 +448,8 @@ finish_probe(const Attempt &a, const Uuid &id, long long limit_ms)
     };
     /* A server that restarts meanwhile is no reason to give up. */
     ovsdb_idl_enable_reconnect(a.idl);
-    Probing probing(a.idl, id, *a.probe);
+    const Tunnel *tunnel = find(a.before.tunnels, a.probe->tunnel);
+    Probing probing(a.idl, id, *a.probe, tunnel ? tunnel->vni : 0);
     std::string path = path_of("mirror_tunnels", a.probed);
     if (!probing.wait_for([&] { return probing.has_answered(); },
                           within(ANSWER_MS))) {
@@ -457,9 +466,7 @@ finish_probe(const Attempt &a, const Uuid &id, long long limit_ms)
     }
     probing.wait_for([&] { return probing.is_known(); }, within(FLIGHT_MS));
 
-    const Model &model = a.before;
-    const Tunnel *tunnel = find(model.tunnels, a.probe->tunnel);
-    End end = tunnel ? resolve_end(model, tunnel->destination) : End{};
+    End end = tunnel ? resolve_end(a.before, tunnel->destination) : End{};
     bool own = end.resource && tunnel->account == end.resource->account;
     auto lines = lines_of(probing, *a.probe, own || a.context.is_operator());
     print_lines(settings, a.probed, *a.probe,

@@ -123,19 +123,130 @@ TEST_F(Probed, EndsWhereTheSwitchSaysThatItEnds)
     EXPECT_EQ(stations(answer).size(), 4u);
 }
 
+/* An Ethernet header from one MAC to another. */
+std::string
+ethernet(const char *to, const char *from, uint16_t type)
+{
+    std::string bytes(to, 6);
+    bytes.append(from, 6);
+    bytes += static_cast<char>(type >> 8);
+    bytes += static_cast<char>(type & 0xff);
+    return bytes;
+}
+
+/* 'inside' in VXLAN (or Geneve with eight bytes of options) to 192.0.2.N, or
+ * 2001:db8::N. */
+std::string
+wrapped(const std::string &inside, char n, char vni, bool v6 = false,
+        bool geneve = false)
+{
+    std::string bytes =
+        ethernet("\1\2\3\4\5\6", "\1\2\3\4\5\7", v6 ? 0x86dd : 0x0800);
+    std::string ip(v6 ? 40 : 20, '\0');
+    ip[v6 ? 6 : 9] = 17;
+    std::string to =
+        v6 ? std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0')
+           : std::string("\xc0\x00\x02", 3);
+    to += n;
+    ip.replace(ip.size() - to.size(), to.size(), to);
+    std::string udp(8, '\0'), header(geneve ? 16 : 8, '\0');
+    int port = geneve ? 6081 : 4789;
+    udp[2] = static_cast<char>(port >> 8);
+    udp[3] = static_cast<char>(port & 0xff);
+    header[0] = geneve ? 2 : 8;
+    header[6] = vni;
+    return bytes + ip + udp + header + inside;
+}
+
+constexpr uint32_t MARK = 0x01020355;
+const std::string MARKED =
+    ethernet("\x0a\x6d\x01\x02\x03\x55", "\1\1\1\1\1\1", 0x0800);
+
+TEST(ReadCopy, TellsWhoseCopyItIs)
+{
+    auto copy = read_copy(wrapped(MARKED, 7, 5), MARK);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->vni, 5);
+    EXPECT_EQ(copy->destination, ip_of("192.0.2.7"));
+    copy = read_copy(wrapped(MARKED, 7, 5, true), MARK);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->destination, ip_of("2001:db8::7"));
+
+    /* In an overlay it is the header next to the frame that is the copy's. */
+    for (bool geneve : {false, true}) {
+        copy = read_copy(wrapped(wrapped(MARKED, 7, 5), 9, 6, false, geneve),
+                         MARK);
+        ASSERT_TRUE(copy);
+        EXPECT_EQ(*copy, (CopyHeader{5, ip_of("192.0.2.7")}));
+    }
+    std::string tagged = wrapped(MARKED, 7, 5);
+    tagged.insert(12, std::string("\x81\x00\x00\x05", 4));
+    copy = read_copy(tagged, MARK);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ(copy->vni, 5);
+}
+
+TEST(ReadCopy, IsOfNothingElse)
+{
+    EXPECT_FALSE(read_copy(wrapped(MARKED, 7, 5), MARK + 1));
+    EXPECT_FALSE(read_copy(MARKED, MARK));
+    EXPECT_FALSE(read_copy(wrapped(MARKED, 7, 5, false, true), MARK))
+        << "the frame itself in an overlay";
+    std::string bytes = wrapped(wrapped(MARKED, 7, 5), 9, 6);
+    for (size_t n = 0; n < bytes.size(); n++) {
+        EXPECT_FALSE(read_copy({bytes.data(), n}, MARK)) << n;
+    }
+}
+
+TEST_F(Probed, CountsNoOtherTunnelsCopies)
+{
+    const TunnelDesire &desire = host.desired.tunnels().at(tunnel);
+    ASSERT_TRUE(desire.egress);
+    CopyHeader own{desire.egress->vni, desire.egress->destination};
+    std::set<Sighting> seen = {
+        {"eth1", true, 100, own},
+        {"eth2", true, 100, {own.vni + 1, own.destination}},
+        {"eth3", true, 100, {own.vni, ip_of("198.51.100.99")}}};
+    EXPECT_EQ(own_sightings(seen, tunnel, host.desired),
+              (std::set<Sighting>{{"eth1", true, 100, own}}));
+    EXPECT_TRUE(own_sightings(seen, Uuid{}, host.desired).empty());
+}
+
+TEST(Arrivals, AreToldByVniAndCountForTheTunnelThatHasIt)
+{
+    std::map<std::string, std::string> watched = {{"tap1", "nic-1"}};
+    ProbeReport report;
+    EXPECT_FALSE(arrival_of(report, 5));
+    report.stations[Station::Arrival] = {Passed::Yes, "all of it"};
+    EXPECT_EQ(arrival_of(report, 5)->detail, "all of it")
+        << "an earlier version's word";
+    report.arrivals =
+        arrivals_of({{"tap1", true, 100, {6, ip_of("192.0.2.7")}},
+                     {"eth1", true, 100, {5, ip_of("192.0.2.7")}}},
+                    watched);
+    EXPECT_FALSE(arrival_of(report, 5));
+    ASSERT_TRUE(arrival_of(report, 6));
+    EXPECT_EQ(*arrival_of(report, 6),
+              (StationReport{Passed::Yes, "nic-1 by tap1, 100 bytes"}));
+    report.stations[Station::Arrival] = {Passed::No, "not seen"};
+    EXPECT_EQ(arrival_of(report, 5)->passed, Passed::No);
+}
+
 TEST(Sightings, AreOfTheWireOrOfTheDestinationsPort)
 {
     StationReports stations;
-    judge_sightings({{"eth1", false, 100}}, {}, true, false, true, &stations);
+    judge_sightings({{"eth1", false, 100, {}}}, {}, true, false, true,
+                    &stations);
     EXPECT_TRUE(stations.empty()) << "it only came in";
-    judge_sightings({{"eth1", true, 100}}, {}, true, false, true, &stations);
+    judge_sightings({{"eth1", true, 100, {}}}, {}, true, false, true,
+                    &stations);
     EXPECT_EQ(stations.at(Station::Wire),
               (StationReport{Passed::Yes, "eth1, 100 bytes"}));
     EXPECT_EQ(stations.size(), 1u);
 
     stations.clear();
-    judge_sightings({{"tap1", true, 100}}, {{"tap1", "nic-1"}}, true, false,
-                    true, &stations);
+    judge_sightings({{"tap1", true, 100, {}}}, {{"tap1", "nic-1"}}, true,
+                    false, true, &stations);
     EXPECT_EQ(stations.at(Station::Arrival),
               (StationReport{Passed::Yes, "nic-1 by tap1, 100 bytes"}));
     EXPECT_EQ(stations.at(Station::Wire).passed, Passed::Yes);

@@ -25,15 +25,16 @@ std::set<Uuid>
 tunnels_named(const Model &model, const std::string &name)
 {
     std::string uuid_part = lower_case(name);
-    std::set<Uuid> found;
+    std::set<Uuid> named, begun;
     for (const auto &[id, tunnel] : model.tunnels) {
-        if (name == tunnel.name || name == full_name(tunnel) ||
-            (name.size() >= UUID_PART_MIN &&
-             id.to_string().starts_with(uuid_part))) {
-            found.insert(id);
+        if (name == tunnel.name || name == full_name(tunnel)) {
+            named.insert(id);
+        } else if (name.size() >= UUID_PART_MIN &&
+                   id.to_string().starts_with(uuid_part)) {
+            begun.insert(id);
         }
     }
-    return found;
+    return named.empty() ? begun : named;
 }
 
 } // namespace pm

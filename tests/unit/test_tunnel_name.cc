@@ -56,6 +56,14 @@ TEST_F(TunnelName, MayBeAUuidInUpperCase)
     EXPECT_EQ(named("WEB"), (std::set<Uuid>{}));
 }
 
+TEST_F(TunnelName, ComesBeforeTheBeginningOfAnothersUuid)
+{
+    const Uuid named_so{{0x12345678, 1, 2, 3}};
+    add(named_so, "acme", "abcd");
+    EXPECT_EQ(named("abcd"), (std::set<Uuid>{named_so}));
+    EXPECT_EQ(named("abcde"), (std::set<Uuid>{beta_}));
+}
+
 } // namespace
 
 } // namespace pm

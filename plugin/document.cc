@@ -114,12 +114,12 @@ prune(Edit *edit, const EditContext &context, const json &document)
     std::set<std::string> accounts;
     for_each_kind([&](const auto &kind) {
         for (const auto &[id, object] : edit->model.*kind.table) {
-            if (edit->book.named.contains(id)) {
+            if (edit->book.listed.contains(id)) {
                 accounts.insert(owner_of(edit->model, object));
             }
         }
     });
-    if (edit->book.named.empty()) {
+    if (edit->book.listed.empty()) {
         accounts.insert(context.own_account());
         accounts.insert("");
     }
@@ -134,7 +134,7 @@ prune(Edit *edit, const EditContext &context, const json &document)
         with_kind(*key, [&](const auto &kind) {
             std::vector<std::string> names;
             for (const auto &[id, object] : edit->model.*kind.table) {
-                if (!edit->book.named.contains(id) &&
+                if (!edit->book.listed.contains(id) &&
                     accounts.contains(owner_of(edit->model, object)) &&
                     (context.is_operator() ||
                      owner_of(edit->model, object) == context.own_account())) {
@@ -178,6 +178,7 @@ apply_document(Edit *edit, const EditContext &context, const std::string &text,
         return;
     }
     edit->book.in_document = true;
+    edit->book.listed.clear();
     Fields fields(*document, "", &edit->problems);
     for (const std::string &kind : document_kinds()) {
         const json *objects = fields.array(kind);

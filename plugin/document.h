@@ -61,12 +61,14 @@ struct EditBook {
     /* Kind -> "NAME" or, of the customer's kinds, "ACCOUNT/NAME" -> row. */
     std::map<std::string, std::map<std::string, Uuid>> ids;
     std::map<Uuid, std::string> named; /* Rows put, by the path that did. */
-    std::vector<Uuid> created;         /* In the order of their puts. */
-    std::set<Uuid> changed;            /* Rows written or erased. */
+    std::set<Uuid> listed;     /* Rows put by the document under way. */
+    std::vector<Uuid> created; /* In the order of their puts. */
+    std::set<Uuid> changed;    /* Rows written or erased. */
     /* Rows with a fault in what others' checks read: those pass them over,
      * so that one mistake is reported once. */
     std::set<Uuid> unsound;
-    std::vector<Uuid> vni_wanted; /* Tunnels that finish() gives a VNI. */
+    std::vector<Uuid> vni_wanted; /* Tunnels that finish() gives a VNI, and
+                                   * afterwards those that it gave one. */
     /* Erases of what is in use: finish() tries them again, since what uses it
      * may yet go in the same edit. */
     struct Erase {

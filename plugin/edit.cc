@@ -285,7 +285,7 @@ put_object(Edit *edit, const EditContext &context, const json &object,
                            quote(value.name) +
                            " that cannot be read: delete it first");
     }
-    if (id && edit->book.in_document && edit->book.named.contains(*id)) {
+    if (id && edit->book.in_document && edit->book.listed.contains(*id)) {
         fields.problem("DUPLICATE", "name",
                        "the " + std::string(KIND<T>.word) + " " +
                            quote(value.name) +
@@ -305,6 +305,9 @@ put_object(Edit *edit, const EditContext &context, const json &object,
         }
     }
     edit->book.named[*id] = path;
+    if (edit->book.in_document) {
+        edit->book.listed.insert(*id);
+    }
     auto first =
         edit->problems.begin() + static_cast<std::ptrdiff_t>(problems_before);
     if (!std::all_of(first, edit->problems.end(), is_harmless)) {

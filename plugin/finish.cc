@@ -67,6 +67,11 @@ link_resources(Edit *edit)
 void
 choose_vnis(Edit *edit)
 {
+    /* A later command may have given it, or taken the tunnel away. */
+    std::erase_if(edit->book.vni_wanted, [&](const Uuid &id) {
+        const Tunnel *tunnel = find(edit->model.tunnels, id);
+        return !tunnel || tunnel->vni;
+    });
     std::map<std::string, std::set<int64_t>> used;
     if (!edit->book.vni_wanted.empty()) {
         for (const auto &[id, tunnel] : edit->model.tunnels) {
@@ -78,17 +83,14 @@ choose_vnis(Edit *edit)
     }
     std::map<std::string, int64_t> last;
     for (const Uuid &id : edit->book.vni_wanted) {
-        auto tunnel = edit->model.tunnels.find(id);
-        if (tunnel == edit->model.tunnels.end() || tunnel->second.vni) {
-            continue;
-        }
-        const std::string &account = tunnel->second.account;
+        Tunnel &tunnel = edit->model.tunnels.at(id);
+        const std::string &account = tunnel.account;
         int64_t vni = last[account];
         do {
             vni++;
         } while (used[account].contains(vni));
         last[account] = vni;
-        tunnel->second.vni = vni;
+        tunnel.vni = vni;
     }
 }
 

@@ -114,8 +114,10 @@ say_more(Attempt *a, const ModelDelta &delta)
 {
     for (const std::string &name : a->vni_left_out) {
         auto id = look_up(a->edit.model, a->context, "mirror_tunnels", name);
-        if (const Tunnel *t =
-                id ? find(a->edit.model.tunnels, *id) : nullptr) {
+        const auto &chosen = a->edit.book.vni_wanted;
+        const Tunnel *t = id ? find(a->edit.model.tunnels, *id) : nullptr;
+        if (t &&
+            std::find(chosen.begin(), chosen.end(), *id) != chosen.end()) {
             a->notices.push_back(name + ": vni " + std::to_string(t->vni) +
                                  " was chosen");
         }

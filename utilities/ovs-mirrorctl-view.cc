@@ -126,10 +126,25 @@ length_text(const TunnelView &v)
 std::vector<TunnelView>
 views_of(const Attempt &a)
 {
+    /* VNIs that an earlier command left out are chosen when all commands have
+     * run: until then none is there, and none is wrong. */
+    constexpr int64_t SOME_VNI = 1;
+    std::set<Uuid> without_vni;
+    Model model = a.edit.model;
+    for (const Uuid &id : a.edit.book.vni_wanted) {
+        auto tunnel = model.tunnels.find(id);
+        if (tunnel != model.tunnels.end() && !tunnel->second.vni) {
+            tunnel->second.vni = SOME_VNI;
+            without_vni.insert(id);
+        }
+    }
     std::vector<TunnelView> views =
-        tunnel_views(a.edit.model, a.context.now_ms, a.settings.account);
+        tunnel_views(model, a.context.now_ms, a.settings.account);
     /* A filter that cannot be read still has its name. */
     for (TunnelView &v : views) {
+        if (without_vni.contains(v.id)) {
+            v.vni.reset();
+        }
         const Tunnel *t = find(a.edit.model.tunnels, v.id);
         auto row = t && t->filter ? a.edit.unreadable.find(*t->filter)
                                   : a.edit.unreadable.end();

@@ -170,6 +170,14 @@ event_lines(const Attempt &a, const TunnelView &v)
     return lines;
 }
 
+/* Null of an acceptance that came past the console without it. */
+ordered_json
+generation_json(const Tunnel &tunnel)
+{
+    int64_t generation = tunnel.accepted->generation;
+    return generation ? ordered_json(generation) : ordered_json();
+}
+
 ordered_json
 show_json(const Attempt &a, const TunnelView &v)
 {
@@ -189,7 +197,7 @@ show_json(const Attempt &a, const TunnelView &v)
         if (t->accepted) {
             object["accepted"] = {{"by", t->accepted->by},
                                   {"at", time_json(t->accepted->at_ms)},
-                                  {"generation", t->accepted->generation}};
+                                  {"generation", generation_json(*t)}};
         }
     }
     object["hypervisors"] = ordered_json::array();
@@ -324,10 +332,12 @@ show_request(const Attempt &a, const TunnelView &v, Block *block)
                 "by " + v.account + (at.empty() ? "" : ", " + at));
     if (t && t->accepted) {
         std::string at = when_text(t->accepted->at_ms, a.context.now_ms);
-        block->line("accepted", "by " + t->accepted->by +
-                                    (at.empty() ? "" : ", " + at) +
-                                    ", generation " +
-                                    std::to_string(t->accepted->generation));
+        block->line("accepted",
+                    "by " + t->accepted->by + (at.empty() ? "" : ", " + at) +
+                        (t->accepted->generation
+                             ? ", generation " +
+                                   std::to_string(t->accepted->generation)
+                             : ""));
     } else if (v.state == TunnelState::Waiting) {
         block->line("accepted",
                     "not yet: pending approval by " + v.destination_account);
@@ -395,7 +405,9 @@ show_text(const Attempt &a, const TunnelView &v, const ordered_json &object,
                  ? v.destination
                  : v.destination_account + "/" + v.destination,
              object.value("destination_end", ordered_json()));
-    block.line("filter", v.filter.value_or("none: every frame"));
+    block.line("filter", v.filter.value_or(v.state == TunnelState::ShuttingDown
+                                               ? "not known"
+                                               : "none: every frame"));
     block.line("vni", number_text(v.vni));
     block.line("length", length_text(v));
     block.line("rate limit",

@@ -190,6 +190,21 @@ class ShowTests(Shown):
         self.assertEqual([h["chassis"] for h in shown["hypervisors"]],
                          ["hv1", "hv2"])
 
+    def test_the_filter_of_one_that_is_shutting_down_is_not_known(self):
+        self.status()
+        self.ok("tunnel-del", "acme/web1-ids")
+        keys, _ = self.shown()
+        self.assertEqual(keys["filter"].strip(), "not known")
+        self.assertIsNone(self.json("tunnel-show", "acme/web1-ids")["filter"])
+
+    def test_an_acceptance_without_a_generation_is_told_without(self):
+        self.request()
+        self.ok("set", "Mirror_Tunnel", "shared", "accepted_by=beta")
+        keys, _ = self.shown("acme/shared")
+        self.assertEqual(keys["accepted"].strip(), "by beta")
+        shown = self.json("tunnel-show", "acme/shared")
+        self.assertIsNone(shown["accepted"]["generation"])
+
     def test_counters_of_each_direction_and_rates_for_people(self):
         keys, _ = self.shown()
         self.assertEqual(keys["inbound"].strip(), "not known yet")

@@ -431,7 +431,14 @@ parse(const Scope &scope, const Tunnel *existing, Tunnel *value)
     if (existing) {
         value->accepted = existing->accepted;
     }
-    if (fields->boolean("accepted").value_or(false) &&
+    auto accepted = fields->boolean("accepted");
+    if (accepted == false && existing && existing->accepted &&
+        is_accepted(scope.edit->model, *existing)) {
+        fields->problem("IMMUTABLE", "accepted",
+                        "the tunnel is accepted, which is not taken back: "
+                        "leave the key out, or delete the tunnel");
+    }
+    if (accepted.value_or(false) &&
         !(existing && is_accepted(scope.edit->model, *existing))) {
         if (scope.context->is_operator()) {
             value->accepted = Acceptance{scope.context->own_account(),

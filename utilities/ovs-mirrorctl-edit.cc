@@ -47,7 +47,7 @@ const Noun NOUNS[] = {
     {"vpc",
      "vpcs",
      {},
-     "NAME account=ACCOUNT region=REGION [kind=standard|transit]",
+     "NAME [account=ACCOUNT] [region=REGION] [kind=standard|transit]",
      false},
     {"subnet",
      "subnets",
@@ -57,14 +57,14 @@ const Noun NOUNS[] = {
     {"nic",
      "network_interfaces",
      {},
-     "NAME iface-id=ID mac=MAC [addresses=IP,...] [subnet=SUBNET] "
+     "NAME iface-id=ID [mac=MAC] [addresses=IP,...] [subnet=SUBNET] "
      "[server=TEXT] [device=ethN] [hypervisor=kvm|xen] [mtu=BYTES] "
      "[permits-vxlan-from=CIDR,...|none] [account=ACCOUNT]",
      false},
     {"lb",
      "load_balancers",
      {},
-     "NAME vpc=VPC members=IP,... [subnet=SUBNET]",
+     "NAME vpc=VPC [members=IP,...] [subnet=SUBNET]",
      false},
     {"peering",
      "peerings",
@@ -122,6 +122,24 @@ check_add(ctl_context *ctx)
     check_values(ctx, 2 + static_cast<int>(noun.positional.size()), said);
 }
 
+/* Whether the arguments from 'first' on would accept a tunnel, which is a
+ * command of its own.  Refuses it then. */
+bool
+says_accepted(ctl_context *ctx, const Noun &noun, int first)
+{
+    bool refused = false;
+    for (int i = first; i < ctx->argc; i++) {
+        if (key_of(ctx->argv[i]) == "accepted" &&
+            !strcmp(noun.kind, "mirror_tunnels")) {
+            attempt_of(ctx).refuse(
+                "IMMUTABLE", path_of(noun.kind, ctx->argv[1]) + ".accepted",
+                "this is not set here: \"tunnel-accept\" accepts a tunnel");
+            refused = true;
+        }
+    }
+    return refused;
+}
+
 void
 run_add(ctl_context *ctx)
 {
@@ -138,6 +156,9 @@ run_add(ctl_context *ctx)
     int next = 2;
     for (const char *key : noun.positional) {
         object[key] = ctx->argv[next++];
+    }
+    if (says_accepted(ctx, noun, next)) {
+        return;
     }
     put_values(ctx, next, &object);
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
@@ -207,7 +228,14 @@ run_set(ctl_context *ctx)
     Attempt &a = attempt_of(ctx);
     const Noun &noun = noun_of(ctx);
     json object = existing(a, noun.kind, ctx->argv[1]);
-    if (!object.is_null() && !names_another(ctx, noun)) {
+    if (!object.is_null() && !names_another(ctx, noun) &&
+        !says_accepted(ctx, noun, 2)) {
+        for (int i = 2; i < ctx->argc; i++) {
+            if (key_of(ctx->argv[i]) == "addresses" &&
+                !strcmp(noun.kind, "load_balancers")) {
+                object.erase("members"); /* The same by another word. */
+            }
+        }
         put_values(ctx, 2, &object);
         replace(a, noun.kind, ctx->argv[1], object);
     }

@@ -148,6 +148,9 @@ run_list(ctl_context *ctx)
 void
 run_route_list(ctl_context *ctx)
 {
+    if (ctx->argc > 1 && !find_named(ctx, "subnets")) {
+        return;
+    }
     Listing listing;
     listing.keys = {"subnet", "to", "via"};
     listing.headings = {"SUBNET", "TO", "VIA"};

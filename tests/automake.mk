@@ -102,6 +102,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_odd_rows.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
+	tests/dummy/test_cli_together.py \
 	tests/dummy/test_cli_unreadable.py \
 	tests/dummy/test_cli_waiting.py \
 	tests/dummy/test_guide_coverage.py \

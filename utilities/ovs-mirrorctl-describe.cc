@@ -109,6 +109,34 @@ describe(const Model &before, const Model &after)
     return lines;
 }
 
+std::string
+words_of(const ctl_command &command)
+{
+    std::string text = "past the checks:";
+    for (int i = 0; i < command.argc; i++) {
+        text.append(" ").append(command.argv[i]);
+    }
+    return text;
+}
+
+bool
+is_judged_among_others(const Model &before, const ModelDelta &delta)
+{
+    auto is_new_tunnel = [&](const auto &change) {
+        const auto &[id, tunnel] = change;
+        const Tunnel *old = find(before.tunnels, id);
+        return tunnel && (!old || old->destination != tunnel->destination ||
+                          old->filter != tunnel->filter);
+    };
+    auto is_new_resource = [&](const auto &change) {
+        return change.second && !find(before.resources, change.first);
+    };
+    return std::any_of(delta.tunnels.begin(), delta.tunnels.end(),
+                       is_new_tunnel) ||
+           std::any_of(delta.resources.begin(), delta.resources.end(),
+                       is_new_resource);
+}
+
 void
 say_more(Attempt *a, const ModelDelta &delta)
 {

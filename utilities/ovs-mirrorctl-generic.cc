@@ -2,6 +2,7 @@
 #include "utilities/ovs-mirrorctl.h"
 
 #include <cstring>
+#include <iostream>
 
 namespace pm::ctl {
 
@@ -47,6 +48,23 @@ is_generic(const ctl_command_syntax *syntax)
             if (!strcmp(ours->name, syntax->name)) {
                 return false;
             }
+        }
+    }
+    return true;
+}
+
+bool
+are_all_created(const ovsdb_symbol_table *symbols)
+{
+    shash_node *node;
+    SHASH_FOR_EACH(node, &symbols->sh)
+    {
+        auto symbol = static_cast<const ovsdb_symbol *>(node->data);
+        if (!symbol->created) {
+            std::cerr << program_name << ": row id \"" << node->name
+                      << "\" is referenced but never created (with \"-- --id="
+                      << node->name << " create ...\")\n";
+            return false;
         }
     }
     return true;

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
-#include <limits>
 
 namespace pm::ctl {
 
@@ -61,7 +60,6 @@ private:
     std::optional<int> attempt();
     bool run_all(Attempt *, ovsdb_symbol_table *, bool *try_again);
     bool elects();
-    bool check_symbols(ovsdb_symbol_table *);
     ovsdb_idl_txn_status commit(ovsdb_idl_txn *);
     std::optional<int> settle(Attempt *, ovsdb_idl_txn_status,
                               ovsdb_symbol_table *);
@@ -245,6 +243,10 @@ Session::run_all(Attempt *attempt, ovsdb_symbol_table *symbols,
             return fail("", &ctx.base);
         }
         ctl_context_done_command(&ctx.base, c);
+        if (is_generic(c->syntax) &&
+            c->syntax->mode == ctl_command_syntax::RW) {
+            attempt->raw_edits.push_back(words_of(*c));
+        }
         if (ctx.base.try_again) {
             *try_again = true;
             return false;
@@ -272,23 +274,6 @@ Session::elects()
     return true;
 }
 
-bool
-Session::check_symbols(ovsdb_symbol_table *symbols)
-{
-    shash_node *node;
-    SHASH_FOR_EACH(node, &symbols->sh)
-    {
-        auto symbol = static_cast<const ovsdb_symbol *>(node->data);
-        if (!symbol->created) {
-            std::cerr << program_name << ": row id \"" << node->name
-                      << "\" is referenced but never created (with \"-- --id="
-                      << node->name << " create ...\")\n";
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Like ovsdb_idl_txn_commit_block(), but notes whether it was sent and ends at
  * the deadline, with TXN_INCOMPLETE. */
 ovsdb_idl_txn_status
@@ -307,26 +292,6 @@ Session::commit(ovsdb_idl_txn *txn)
         poll_timer_wait_until(deadline_);
         poll_block();
     }
-}
-
-/* Whether 'delta' was judged by other rows not being there: a second resource
- * of a target, a tunnel like another, one that has the VNI. */
-bool
-is_judged_among_others(const Model &before, const ModelDelta &delta)
-{
-    auto is_new_tunnel = [&](const auto &change) {
-        const auto &[id, tunnel] = change;
-        const Tunnel *old = find(before.tunnels, id);
-        return tunnel && (!old || old->destination != tunnel->destination ||
-                          old->filter != tunnel->filter);
-    };
-    auto is_new_resource = [&](const auto &change) {
-        return change.second && !find(before.resources, change.first);
-    };
-    return std::any_of(delta.tunnels.begin(), delta.tunnels.end(),
-                       is_new_tunnel) ||
-           std::any_of(delta.resources.begin(), delta.resources.end(),
-                       is_new_resource);
 }
 
 /* Tries once; nullopt means to try again when the database has changed. */
@@ -353,7 +318,7 @@ Session::attempt()
     if (!run_all(&a, symbols.get(), &try_again)) {
         return try_again ? std::nullopt : std::optional<int>(EXIT_REFUSED);
     }
-    if (!check_symbols(symbols.get())) {
+    if (!are_all_created(symbols.get())) {
         return EXIT_REFUSED;
     }
     finish(&a.edit, a.context);
@@ -393,20 +358,8 @@ Session::attempt()
         put_probe(a, &probe);
     }
     bool waits = (settings_.wait_hv || a.sync) && !settings_.dry_run;
-    if (waits) {
-        const pmrec_mirror_global *global =
-            pmrec_mirror_global_first(idl_.get());
-        if (!global) {
-            global = pmrec_mirror_global_insert(txn.get());
-        } else if (global->cfg == std::numeric_limits<int64_t>::max()) {
-            complain("DATABASE", "Mirror_Global.cfg",
-                     "it can count no edit more, so that none could be waited "
-                     "for: \"ovs-mirrorctl set Mirror_Global . cfg=0\", then "
-                     "try again");
-            return EXIT_REFUSED;
-        }
-        ovsdb_idl_txn_increment(txn.get(), &global->header_,
-                                &pmrec_mirror_global_col_cfg, true);
+    if (waits && !raise_cfg(idl_.get(), txn.get())) {
+        return EXIT_REFUSED;
     }
     Awaited awaited = awaited_by(a);
     auto status = settle(&a, commit(txn.get()), symbols.get());
@@ -422,14 +375,7 @@ Session::attempt()
     }
 
     awaited.cfg = ovsdb_idl_txn_get_increment_new_value(txn.get());
-    std::map<Uuid, bool> tunnels;
-    for (const auto &[id, named] : awaited.tunnels) {
-        struct uuid uuid = to_ovs_uuid(id);
-        const struct uuid *given =
-            ovsdb_idl_txn_get_insert_uuid(txn.get(), &uuid);
-        tunnels.emplace(given ? to_uuid(*given) : id, named);
-    }
-    awaited.tunnels = tunnels;
+    take_given_uuids(&awaited, txn.get());
     txn.reset();
     return wait(awaited);
 }
@@ -492,6 +438,11 @@ Session::post_process(Attempt *a, ovsdb_symbol_table *symbols)
             commands_[i].syntax->postprocess(&ctx.base);
             ctl_context_done(&ctx.base, &commands_[i]);
         }
+        if (settings_.dry_run &&
+            !strcmp(commands_[i].syntax->name, "create")) {
+            /* The uuid of a row that there will never be. */
+            ds_clear(&commands_[i].output);
+        }
     }
 }
 
@@ -509,13 +460,13 @@ Session::print_output(const Attempt &a)
             }
             table_print(c->table, &style);
         }
-        std::fputs(ds_cstr(&c->output), stdout);
+        pm::ctl::print_output(ds_cstr(&c->output));
     }
     reset_output();
     for (const std::string &line : a.notices) {
         std::printf("%s\n", one_line(line).c_str());
     }
-    std::fflush(stdout);
+    flush_output();
     for (const std::string &line : a.warnings) {
         std::cerr << program_name << ": " << one_line(line) << "\n";
     }

@@ -1,6 +1,9 @@
 /* ovs-mirrorctl: waiting for the hypervisors. */
-#include "plugin/check_network.h"
 #include "utilities/ovs-mirrorctl.h"
+
+#include <limits>
+
+#include "plugin/check_network.h"
 
 namespace pm::ctl {
 
@@ -155,6 +158,36 @@ awaited_by(const Attempt &attempt)
         add_chassis(attempt.edit.model, id, &awaited.chassis);
     }
     return awaited;
+}
+
+bool
+raise_cfg(ovsdb_idl *idl, ovsdb_idl_txn *txn)
+{
+    const pmrec_mirror_global *global = pmrec_mirror_global_first(idl);
+    if (!global) {
+        global = pmrec_mirror_global_insert(txn);
+    } else if (global->cfg == std::numeric_limits<int64_t>::max()) {
+        complain("DATABASE", "Mirror_Global.cfg",
+                 "it can count no edit more, so that none could be waited "
+                 "for: \"ovs-mirrorctl set Mirror_Global . cfg=0\", then "
+                 "try again");
+        return false;
+    }
+    ovsdb_idl_txn_increment(txn, &global->header_,
+                            &pmrec_mirror_global_col_cfg, true);
+    return true;
+}
+
+void
+take_given_uuids(Awaited *awaited, const ovsdb_idl_txn *txn)
+{
+    std::map<Uuid, bool> tunnels;
+    for (const auto &[id, named] : awaited->tunnels) {
+        struct uuid uuid = to_ovs_uuid(id);
+        const struct uuid *given = ovsdb_idl_txn_get_insert_uuid(txn, &uuid);
+        tunnels.emplace(given ? to_uuid(*given) : id, named);
+    }
+    awaited->tunnels = tunnels;
 }
 
 int

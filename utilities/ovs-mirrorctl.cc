@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -152,6 +153,11 @@ parse_option(Settings *settings, int c)
                         "characters, not " +
                         quote(argument));
         }
+        if (!settings->account.empty() && settings->account != argument) {
+            usage_error("--account is given twice, as " +
+                        quote(settings->account) + " and as " +
+                        quote(argument) + ": act for one at a time");
+        }
         settings->account = argument;
         break;
     case OPT_DRY_RUN:
@@ -182,7 +188,7 @@ parse_option(Settings *settings, int c)
     case 'V':
         ovs_print_version(0, 0);
         std::printf("DB Schema %s\n", pmrec_get_db_version());
-        std::exit(EXIT_DONE);
+        std::exit(finish_output(EXIT_DONE));
     case OPT_COMMANDS:
         ctl_print_commands();
         break;
@@ -284,7 +290,7 @@ help(const std::vector<char *> &words)
         usage_error("there is no command \"" + std::string(*word) + "\"; \"" +
                     program_name + " --help\" names them all");
     }
-    std::exit(EXIT_DONE);
+    std::exit(finish_output(EXIT_DONE));
 }
 
 /* Every text goes to the database as JSON, which knows only UTF-8. */
@@ -341,6 +347,49 @@ complain(const std::string &code, const std::string &path,
 {
     std::cerr << program_name << ": "
               << one_line(code + ": " + path + ": " + message) << "\n";
+}
+
+namespace {
+
+/* Why standard output could not be written; 0: it could. */
+int output_error;
+
+void
+note_output(bool written)
+{
+    if (!written && !output_error) {
+        output_error = errno ? errno : EIO;
+    }
+}
+
+} // namespace
+
+void
+print_output(const char *text)
+{
+    errno = 0;
+    note_output(std::fputs(text, stdout) != EOF);
+}
+
+void
+flush_output()
+{
+    errno = 0;
+    note_output(!std::fflush(stdout) && !std::ferror(stdout));
+}
+
+int
+finish_output(int status)
+{
+    flush_output();
+    if (!output_error) {
+        return status;
+    }
+    complain("OUTPUT", "standard output",
+             std::string("it could not be written: ") +
+                 ovs_strerror(output_error) +
+                 "; what the commands wrote to the database stays");
+    return status == EXIT_DONE ? EXIT_REFUSED : status;
 }
 
 } // namespace pm::ctl
@@ -402,5 +451,5 @@ main(int argc, char *argv[])
     }
     free(commands);
     shash_destroy(&own);
-    return status;
+    return finish_output(status);
 }

@@ -99,6 +99,19 @@ const ctl_table_class *table_classes();
 /* Whether db-ctl-base has it: these work on rows, not through an Edit. */
 bool is_generic(const ctl_command_syntax *);
 
+/* Prints a text, and remembers why if that cannot be. */
+void print_output(const char *text);
+/* Writes out what was printed, before anything is waited for or complained
+ * of. */
+void flush_output();
+/* The same, last.  Returns 'status', or EXIT_REFUSED after saying so if
+ * something could not be written. */
+int finish_output(int status);
+
+/* Whether each row that a command refers to by "@NAME" is made by one;
+ * complains of one that is not. */
+bool are_all_created(const ovsdb_symbol_table *);
+
 /* Prints the help of all commands. */
 void print_help();
 /* Prints one command's help; false if there is no such command. */
@@ -126,6 +139,12 @@ void complain(const std::string &code, const std::string &path,
 /* What a delta would do, one line an object. */
 std::vector<std::string> describe(const Model &before, const Model &after);
 
+/* What --dry-run says of a command that edits rows by itself. */
+std::string words_of(const ctl_command &);
+/* Whether 'delta' was judged by other rows not being there: a second resource
+ * of a target, a tunnel like another, one that has the VNI. */
+bool is_judged_among_others(const Model &before, const ModelDelta &delta);
+
 /* Adds to the notices and warnings what the caller would not see otherwise:
  * VNIs chosen, approval awaited, the edit's own warnings. */
 void say_more(Attempt *, const ModelDelta &);
@@ -140,6 +159,11 @@ struct Awaited {
 };
 /* The tunnels that the edit bears on, and their hypervisors. */
 Awaited awaited_by(const Attempt &);
+/* Counts the edit, so that hypervisors answer it.  Returns false, having said
+ * why, if that cannot be. */
+bool raise_cfg(ovsdb_idl *, ovsdb_idl_txn *);
+/* Names the tunnels as the server does, now that it has made them. */
+void take_given_uuids(Awaited *, const ovsdb_idl_txn *);
 /* Returns EXIT_DONE or, having said why, EXIT_NOT_INSTALLED. */
 int wait_installed(const Settings &, ovsdb_idl *, const Awaited &,
                    long long deadline_ms);

@@ -446,6 +446,19 @@ make_plan(const Actual &actual, const DesiredState &desired,
     return plan;
 }
 
+namespace {
+
+/* Bundles add flows in another order than they are desired in. */
+std::vector<Flow>
+sorted(const FlowList &flows)
+{
+    std::vector<Flow> copy = flows.vector();
+    std::sort(copy.begin(), copy.end());
+    return copy;
+}
+
+} // namespace
+
 void
 share_flows(Actual *actual, const DesiredState &desired,
             const std::vector<OwnerKey> &settled)
@@ -458,8 +471,8 @@ share_flows(Actual *actual, const DesiredState &desired,
         }
         auto have = bridge->second.find(key.owner);
         if (have != bridge->second.end() &&
-            std::is_permutation(have->second.begin(), have->second.end(),
-                                want->second.begin(), want->second.end())) {
+            have->second.size() == want->second.size() &&
+            sorted(have->second) == sorted(want->second)) {
             have->second = want->second;
         }
     }

@@ -103,6 +103,17 @@ class Wire(WireCases, unittest.TestCase):
             self.assert_copied(collector, 7001, frames, kept)
             self.assert_sound(collector)
 
+    def set_mtu(self, mtu):
+        """Of both guests, with both ends of their links."""
+        for guest in (self.web1, self.db1):
+            guest.namespace.ip("link", "set", "eth0", "mtu", str(mtu))
+            self.switch.namespace.ip("link", "set", guest.name, "mtu",
+                                     str(mtu))
+            wait_until(
+                lambda name=guest.name: {"name": name, "mtu": mtu}
+                in self.switch.rows("Interface", "name", "mtu"),
+                f"ovs-vswitchd to see the MTU of {guest.name}")
+
     def test_a_length_holds_when_the_mtu_rises_and_no_daemon_is_there(self):
         length = 1600
         self.tunnel("kept", self.ids4, 7001, packet_length=length)
@@ -110,13 +121,8 @@ class Wire(WireCases, unittest.TestCase):
         self.lab.wait_copied(talk, self.ids4)
         self.daemon.wait_settled()
         self.daemon.stop()
-        for guest in (self.web1, self.db1):
-            guest.namespace.ip("link", "set", "eth0", "mtu", "9000")
-            self.switch.namespace.ip("link", "set", guest.name, "mtu", "9000")
-            wait_until(
-                lambda name=guest.name: {"name": name, "mtu": 9000}
-                in self.switch.rows("Interface", "name", "mtu"),
-                f"ovs-vswitchd to see the MTU of {guest.name}")
+        self.addCleanup(self.set_mtu, 1500)
+        self.set_mtu(9000)
         self.lab.clear()
         frames = talk.frames(range(10), 3000)
         self.lab.exchange((self.web1, frames))

@@ -51,10 +51,20 @@ DesiredState::may_begin() const
            (!vswitchd_alive_ || !is_any_undecided());
 }
 
+/* Whether those that went ahead have found out all there is: then the others
+ * follow at once, so that who has which Mirrors is planned for all of them. */
+bool
+DesiredState::may_follow() const
+{
+    return begun_ && !rowless_.empty() && !vxlan_ofports(facts_).empty() &&
+           !is_any_undecided();
+}
+
 bool
 DesiredState::may_take_in() const
 {
-    return !newcomers_.empty() && (room_for_newcomers() || may_begin());
+    return !newcomers_.empty() &&
+           (room_for_newcomers() || may_begin() || may_follow());
 }
 
 /* Has newcomers wait, and takes in as many as may be: a source's together,
@@ -74,7 +84,10 @@ DesiredState::take_in()
         newcomers_.erase(id);
         return false;
     });
-    size_t room = room_for_newcomers();
+    if (newcomers_.empty()) {
+        return;
+    }
+    size_t room = may_follow() ? newcomers_.size() : room_for_newcomers();
     for (size_t taken = 0; taken < room && !newcomers_.empty();) {
         const Uuid source = model_.tunnels.at(*newcomers_.begin()).source;
         for (const Uuid &id : by_source_.at(source)) {

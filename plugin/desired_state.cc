@@ -332,11 +332,8 @@ DesiredState::set_keeps_handles(bool keeps)
     }
 }
 
-namespace {
-
-/* Those of our VXLAN ports, which tunnels go by. */
 std::map<std::string, int>
-vxlan_ofports(const SwitchFacts &facts)
+DesiredState::vxlan_ofports(const SwitchFacts &facts)
 {
     std::map<std::string, int> ofports;
     for (const auto &[name, port] : facts.rows.ports) {
@@ -347,8 +344,6 @@ vxlan_ofports(const SwitchFacts &facts)
     }
     return ofports;
 }
-
-} // namespace
 
 void
 DesiredState::set_switch(const SwitchFacts &facts)

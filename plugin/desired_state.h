@@ -262,11 +262,15 @@ private:
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
 
+    /* Those of our VXLAN ports, which tunnels go by. */
+    static std::map<std::string, int> vxlan_ofports(const SwitchFacts &);
+
     /* desire_newcomers.cc: tunnels that wait to be looked at. */
     bool is_newcomer(const Uuid &) const;
     bool is_any_undecided() const;
     size_t room_for_newcomers() const;
     bool may_begin() const;
+    bool may_follow() const;
     bool may_take_in() const;
     void take_in();
 

@@ -64,6 +64,24 @@ TEST(Newcomers, OfThousandsSomeWaitUntilTheOthersHaveTheirRows)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST(Newcomers, FollowAtOnceWhenNothingIsLeftToBeFoundOut)
+{
+    Host host = crowded_host();
+    Model all = host.model;
+    host.model.tunnels.clear();
+    for (uint32_t c = 0; c < EACH; c++) { /* So that paths are known. */
+        const Uuid id = row_id(Row::Tunnel, c);
+        host.model.tunnels[id] = all.tunnels.at(id);
+    }
+    ASSERT_TRUE(host.settle());
+    ASSERT_FALSE(host.desired.flows().empty());
+
+    host.model.tunnels = all.tunnels;
+    host.feed();
+    EXPECT_TRUE(host.desired.newcomers().empty());
+    EXPECT_EQ(host.desired.tunnels().size(), TUNNELS);
+}
+
 TEST(Newcomers, OfOneNicAreTakenInTogether)
 {
     Host host = crowded_host();

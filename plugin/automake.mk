@@ -2,6 +2,7 @@
 # link only this, so the linker keeps the rule.
 noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
+	plugin/actual.cc \
 	plugin/check.cc \
 	plugin/check.h \
 	plugin/check_network.cc \

@@ -194,9 +194,10 @@ Agent::run_prover()
 bool
 Agent::is_connected() const
 {
-    return std::any_of(links_.begin(), links_.end(), [](const auto &link) {
-        return link.second->connected();
-    });
+    return (started_ || cleanup_) &&
+           std::any_of(links_.begin(), links_.end(), [](const auto &link) {
+               return link.second->connected();
+           });
 }
 
 /* Whether edits are on their way to a bridge. */

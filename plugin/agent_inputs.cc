@@ -306,6 +306,7 @@ Agent::may_act()
     if (!started_ && switch_.ready() && control_.complete()) {
         started_ = desired_.decided();
         if (started_) {
+            poll_immediate_wake(); /* The links may have read ahead. */
             VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
                       desired_.tunnels().size());
             for (const auto &[id, status] : desired_.model().tunnel_statuses) {

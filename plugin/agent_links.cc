@@ -21,10 +21,6 @@ Agent::mark(const OwnerKey &key)
 void
 Agent::run_links()
 {
-    if (!started_ && !cleanup_) {
-        /* Flows are told from what is desired, which is not known yet. */
-        return;
-    }
     for (const auto &[name, bridge] : actual_.rows.bridges) {
         if (!links_.count(name) && desired_.facts().settled) {
             links_[name] = std::make_unique<BridgeLink>(name);
@@ -38,6 +34,12 @@ Agent::run_links()
         return gone;
     });
     for (auto &[name, link] : links_) {
+        if (!started_ && !cleanup_) {
+            /* Flows are told from what is desired, which is not known yet;
+             * they are read while the control database tells us. */
+            link->run_ahead();
+            continue;
+        }
         while (auto event = link->run()) {
             switch (event->kind) {
             case LinkEvent::Kind::Lost:

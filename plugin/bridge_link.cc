@@ -19,6 +19,26 @@ BridgeLink::BridgeLink(const std::string &bridge)
 std::optional<LinkEvent>
 BridgeLink::run()
 {
+    if (ahead_) {
+        return std::exchange(ahead_, std::nullopt);
+    }
+    return step();
+}
+
+void
+BridgeLink::run_ahead()
+{
+    while (auto event = step()) {
+        ahead_.reset();
+        if (event->kind == LinkEvent::Kind::Read) {
+            ahead_ = std::move(event);
+        }
+    }
+}
+
+std::optional<LinkEvent>
+BridgeLink::step()
+{
     openflow_.run();
     if (was_connected_ &&
         (!openflow_.connected() || openflow_.connection_seqno() != seqno_)) {
@@ -99,7 +119,8 @@ BridgeLink::wait()
 bool
 BridgeLink::idle() const
 {
-    return read_ && !stale_ && doing_ == Doing::Nothing && openflow_.idle();
+    return read_ && !stale_ && !ahead_ && doing_ == Doing::Nothing &&
+           openflow_.idle();
 }
 
 void

@@ -42,11 +42,17 @@ public:
      * somebody else changed some.  Returns what happened since the last call,
      * if anything. */
     std::optional<LinkEvent> run();
+    /* Does the same for who cannot take it in yet: run() returns what was
+     * read, unless the connection was lost since. */
+    void run_ahead();
     void wait();
 
     bool connected() const { return openflow_.connected(); }
     /* Flows were read and nothing is known to have changed them since. */
-    bool fresh() const { return read_ && !stale_ && doing_ != Doing::Reading; }
+    bool fresh() const
+    {
+        return read_ && !stale_ && doing_ != Doing::Reading && !ahead_;
+    }
     /* Connected, flows read, nothing under way. */
     bool idle() const;
     bool applying() const
@@ -78,7 +84,10 @@ private:
         Counting
     };
 
+    std::optional<LinkEvent> step();
+
     Openflow openflow_;
+    std::optional<LinkEvent> ahead_; /* What run() has not returned yet. */
     unsigned int seqno_ = 0;
     bool read_ = false;  /* Flows were read on this connection. */
     bool stale_ = false; /* They may have changed since that began. */

@@ -5,8 +5,11 @@ import re
 import signal
 
 from cases.constant import ConstantCases
+from lab.waiting import wait_until
 
 
+# The end of all flows, of which there are few here.
+READ = re.compile(r"br-mirror\.mgmt: received: OFPST_FLOW reply")
 CHANGES = re.compile(r"sent \(Success\): "
                      r"OFPT_(?:(?:FLOW|PORT|METER|GROUP)_MOD|BUNDLE)")
 
@@ -60,3 +63,45 @@ class RestartCases(ConstantCases):
             self.assert_untouched(before, self.on_switch())
         self.judge(lanes, self.first, self.second)
         self.assert_no_gap(lanes, self.first, self.second)
+
+    def wait_for_control(self):
+        """A daemon that knows the switch, flows included, and waits for the
+        control database."""
+        self.daemon.kill()
+        self.control.signal(signal.SIGSTOP)
+        self.addCleanup(self.control.signal, signal.SIGCONT)
+        begun = self.daemon.log_end()
+        self.start_daemon()
+        wait_until(lambda: [line for line in self.daemon.log(since=begun)
+                            if READ.search(line)],
+                   "the flows of br-mirror to be read")
+
+    def flows(self):
+        """But for the one that changes with each change of the others."""
+        return [flow for flow in self.switch.flows("br-mirror")
+                if "reg7=" not in flow]
+
+    def go_on(self, before):
+        """The control database answers, and all is as it was."""
+        self.control.signal(signal.SIGCONT)
+        self.control.ctl("--wait=hv", "sync")
+        self.daemon.wait_settled()
+        self.assertEqual(self.flows(), before)
+        self.control.wait_running("first", "second")
+
+    def test_flows_that_others_change_while_it_waits_are_put_right(self):
+        self.mirror()
+        before = self.flows()
+        self.wait_for_control()
+        self.switch.ofctl("del-flows", "br-mirror", "table=2")
+        self.switch.ofctl("add-flow", "br-mirror",
+                          "table=0,priority=999,actions=drop")
+        self.go_on(before)
+
+    def test_a_switch_that_restarts_while_it_waits_gets_its_flows(self):
+        self.mirror()
+        before = self.flows()
+        self.wait_for_control()
+        self.switch.stop_vswitchd()
+        self.switch.start_vswitchd()
+        self.go_on(before)

@@ -21,6 +21,11 @@ Agent::mark(const OwnerKey &key)
 void
 Agent::run_links()
 {
+    bool early = !started_ && !cleanup_;
+    if (early && !switch_.ready()) {
+        links_.clear(); /* Which bridges there are is not known. */
+        return;
+    }
     for (const auto &[name, bridge] : actual_.rows.bridges) {
         if (!links_.count(name) && desired_.facts().settled) {
             links_[name] = std::make_unique<BridgeLink>(name);
@@ -34,7 +39,7 @@ Agent::run_links()
         return gone;
     });
     for (auto &[name, link] : links_) {
-        if (!started_ && !cleanup_) {
+        if (early) {
             /* Flows are told from what is desired, which is not known yet;
              * they are read while the control database tells us. */
             link->run_ahead();

@@ -11,8 +11,8 @@
 #include <set>
 #include <string>
 
+#include "plugin/shared.h"
 #include "plugin/shared_text.h"
-#include "plugin/shared_vector.h"
 
 namespace pm {
 

@@ -252,7 +252,7 @@ public:
     template <typename K, typename V>
     void set(const Column &c, const SharedMap<K, V> &map) const
     {
-        set(c, map.map());
+        set(c, map.get());
     }
     /* An optional column: 'value' through 'convert', or empty. */
     template <typename T, typename F>

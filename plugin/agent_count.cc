@@ -2,6 +2,7 @@
  * that is not as it was, chunks of them one after the other, with other work
  * between; and what it comes to, of tunnels, rules and the budget. */
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "ovsdb/ovs_c.h"
@@ -186,15 +187,38 @@ Agent::counts_elsewhere(const std::string &bridge,
            });
 }
 
+/* Whether something is told of a tunnel's counters.  As long as all are 0
+ * nothing is: thousands of rows would be written again for it. */
+bool
+Agent::is_counted(int64_t number) const
+{
+    auto id = desired_.tunnel_of_number(number);
+    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
+    return status &&
+           (!status->counters.values.empty() || counters_.count(*id));
+}
+
 void
 Agent::note_flows(const std::string &bridge, const LinkEvent &event,
                   const CookieMask &which)
 {
     count_hits(bridge, event.flows, which);
+    std::unordered_set<uint32_t> copied; /* Numbers of tunnels. */
+    for (const FlowStats &stats : event.flows) {
+        if (stats.n_packets) {
+            if (auto cookie = Cookie::decode(stats.flow.cookie)) {
+                copied.insert(cookie->owner.number);
+            }
+        }
+    }
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
             !cookie->direction || counts_elsewhere(bridge, cookie->owner)) {
+            continue;
+        }
+        if (!copied.count(cookie->owner.number) &&
+            !is_counted(cookie->owner.number)) {
             continue;
         }
         std::string direction = to_string(*cookie->direction);
@@ -213,7 +237,9 @@ Agent::note_meters(const std::string &bridge, const LinkEvent &event)
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress &&
             !counts_elsewhere(bridge, owner)) {
-            note_counter(owner.number, "dropped_packets", stats.n_dropped);
+            if (stats.n_dropped || is_counted(owner.number)) {
+                note_counter(owner.number, "dropped_packets", stats.n_dropped);
+            }
         } else if (owner.kind == FlowOwner::Base) {
             over_budget_[bridge] = stats.n_dropped;
         }

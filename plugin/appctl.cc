@@ -7,6 +7,7 @@
 #include "plugin/kinds.h"
 #include "plugin/lifecycle.h"
 #include "plugin/tunnel_name.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -66,14 +67,19 @@ state_of(const Agent &agent, const Uuid &id)
                          : TunnelState::Setting);
 }
 
+/* "-" where it is not known; what is installed and has copied nothing yet is
+ * not counted. */
 std::string
-counter(const Counters *counters, const std::string &name)
+counter(const Agent &agent, const Uuid &id, const std::string &name)
 {
-    if (!counters) {
-        return "-";
+    const Counters *counters = agent.counters_of(id);
+    const int64_t *value =
+        counters ? value_of(counters->values, name) : nullptr;
+    if (value) {
+        return std::to_string(*value);
     }
-    auto i = counters->values.find(name);
-    return i == counters->values.end() ? "-" : std::to_string(i->second);
+    bool is_none = name != "dropped_packets" && agent.installed(id);
+    return is_none ? "0" : "-";
 }
 
 std::string
@@ -103,11 +109,11 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         if (desire.egress) {
             out << "  to=" << desire.destination_text();
         }
-        const Counters *counters = agent.counters_of(id);
-        out << "  in=" << counter(counters, "inbound_packets")
-            << "  out=" << counter(counters, "outbound_packets");
-        if (counter(counters, "dropped_packets") != "-") {
-            out << "  dropped=" << counter(counters, "dropped_packets");
+        out << "  in=" << counter(agent, id, "inbound_packets")
+            << "  out=" << counter(agent, id, "outbound_packets");
+        std::string dropped = counter(agent, id, "dropped_packets");
+        if (dropped != "-") {
+            out << "  dropped=" << dropped;
         }
         if (desire.pending) {
             out << "  (its rows are on their way)";
@@ -160,11 +166,10 @@ show_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
                 << "\n";
         }
     }
-    const Counters *counters = agent.counters_of(id);
     for (const char *name :
          {"inbound_packets", "inbound_bytes", "outbound_packets",
           "outbound_bytes", "dropped_packets"}) {
-        out << "    " << name << " " << counter(counters, name) << "\n";
+        out << "    " << name << " " << counter(agent, id, name) << "\n";
     }
 }
 

@@ -89,9 +89,8 @@ libpmcore_la_SOURCES = \
 	plugin/seldom.h \
 	plugin/settings.cc \
 	plugin/settings.h \
-	plugin/shared_map.h \
+	plugin/shared.h \
 	plugin/shared_text.h \
-	plugin/shared_vector.h \
 	plugin/slots.cc \
 	plugin/slots.h \
 	plugin/status.cc \

@@ -167,7 +167,7 @@ DesiredState::set_flows(const OwnerKey &key, std::vector<Flow> flows)
 {
     auto i = flows_.find(key);
     if (flows.empty() ? i == flows_.end()
-                      : i != flows_.end() && i->second.vector() == flows) {
+                      : i != flows_.end() && i->second.get() == flows) {
         return;
     }
     changed_flows_.insert(key);

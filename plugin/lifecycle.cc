@@ -108,6 +108,17 @@ add_count(const TunnelStatus &status, const char *key,
     }
 }
 
+/* Of copies: while there have been none at all, nothing is told of them. */
+void
+add_copies(const TunnelStatus &status, const char *key,
+           std::optional<int64_t> *count)
+{
+    if (status.observed_generation > 0 && status.counters.values.empty()) {
+        *count = count->value_or(0);
+    }
+    add_count(status, key, count);
+}
+
 /* Worst health, all reasons and conditions of the rows that count; counters
  * of every row. */
 void
@@ -115,10 +126,10 @@ merge_statuses(const Statuses &all, const Statuses &speaking, TunnelView *view)
 {
     for (const TunnelStatus *status : all) {
         view->chassis.push_back(status->chassis);
-        add_count(*status, "inbound_packets", &view->inbound_packets);
-        add_count(*status, "outbound_packets", &view->outbound_packets);
-        add_count(*status, "inbound_bytes", &view->inbound_bytes);
-        add_count(*status, "outbound_bytes", &view->outbound_bytes);
+        add_copies(*status, "inbound_packets", &view->inbound_packets);
+        add_copies(*status, "outbound_packets", &view->outbound_packets);
+        add_copies(*status, "inbound_bytes", &view->inbound_bytes);
+        add_copies(*status, "outbound_bytes", &view->outbound_bytes);
         add_count(*status, "dropped_packets", &view->dropped_packets);
     }
     bool first = true;

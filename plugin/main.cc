@@ -1,6 +1,9 @@
 /* ovs-mirrord: keeps this hypervisor's switch as the Mirror Tunnels of the
  * control database say. */
 #include <getopt.h>
+#ifdef HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,13 +18,13 @@ VLOG_DEFINE_THIS_MODULE(mirrord);
 #ifdef HAVE_JEMALLOC
 /* jemalloc(3), TUNING.  One thread allocates, and what a start with thousands
  * of tunnels took for the moment goes back to the system at once. */
-extern "C" {
-extern const char *malloc_conf;
 const char *malloc_conf = "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0";
-}
 #endif
 
 namespace {
+
+/* Between two looks at what memory is not used any more. */
+[[maybe_unused]] constexpr int64_t RELEASE_MS = 1000;
 
 struct Exit {
     bool requested = false;
@@ -137,6 +140,20 @@ on_memory_usage(const pm::Agent &agent)
     simap_destroy(&usage);
 }
 
+/* jemalloc looks at the clock only when memory is taken or given back, so that
+ * a daemon at rest would keep what its start took for the moment. */
+void
+release_memory()
+{
+#ifdef HAVE_JEMALLOC
+    static long long next_ms = 0;
+    if (time_msec() >= next_ms) {
+        next_ms = time_msec() + RELEASE_MS;
+        mallctl("arena.0.decay", nullptr, nullptr, nullptr, 0);
+    }
+#endif
+}
+
 } // namespace
 
 int
@@ -184,6 +201,7 @@ main(int argc, char *argv[])
             agent.wait();
             trace.wait();
             unixctl_server_wait(unixctl);
+            release_memory();
             poll_block();
         }
     }

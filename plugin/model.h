@@ -19,7 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "plugin/shared_map.h"
+#include "plugin/shared.h"
 
 namespace pm {
 

@@ -257,7 +257,7 @@ namespace {
 std::vector<Flow>
 sorted(const FlowList &flows)
 {
-    std::vector<Flow> copy = flows.vector();
+    std::vector<Flow> copy = flows.get();
     std::sort(copy.begin(), copy.end());
     return copy;
 }
@@ -276,6 +276,7 @@ share_flows(Actual *actual, const DesiredState &desired,
         }
         auto have = bridge->second.find(key.owner);
         if (have != bridge->second.end() &&
+            &have->second.get() != &want->second.get() &&
             have->second.size() == want->second.size() &&
             sorted(have->second) == sorted(want->second)) {
             have->second = want->second;

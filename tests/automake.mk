@@ -18,48 +18,57 @@ tests_unit_tests_SOURCES = \
 	tests/unit/simulated_agent.cc \
 	tests/unit/simulated_agent.h \
 	tests/unit/simulated_agent_laws.cc \
+	tests/unit/tenant.h \
+	tests/unit/test_acceptance.cc \
 	tests/unit/test_balance.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
+	tests/unit/test_check_resource.cc \
+	tests/unit/test_check_tunnel.cc \
 	tests/unit/test_children.cc \
 	tests/unit/test_contest.cc \
 	tests/unit/test_counting.cc \
 	tests/unit/test_cover.cc \
 	tests/unit/test_decide.cc \
-	tests/unit/test_desire_network.cc \
 	tests/unit/test_delivery.cc \
+	tests/unit/test_desire_network.cc \
 	tests/unit/test_desired_state.cc \
 	tests/unit/test_document.cc \
+	tests/unit/test_document_law.cc \
 	tests/unit/test_dump_text.cc \
 	tests/unit/test_edit.cc \
 	tests/unit/test_edit_conflict.cc \
+	tests/unit/test_erase.cc \
 	tests/unit/test_explain.cc \
 	tests/unit/test_filter_status.cc \
 	tests/unit/test_flat_set.cc \
 	tests/unit/test_guards.cc \
+	tests/unit/test_handles.cc \
 	tests/unit/test_hits.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_mirror_watch.cc \
+	tests/unit/test_model.cc \
+	tests/unit/test_network_edit.cc \
 	tests/unit/test_newcomers.cc \
 	tests/unit/test_next_hops.cc \
 	tests/unit/test_nic_links.cc \
-	tests/unit/test_model.cc \
-	tests/unit/test_network_edit.cc \
+	tests/unit/test_one_tunnel.cc \
 	tests/unit/test_owner_index.cc \
 	tests/unit/test_pace.cc \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
 	tests/unit/test_probe.cc \
+	tests/unit/test_prune.cc \
 	tests/unit/test_references.cc \
 	tests/unit/test_refusals.cc \
 	tests/unit/test_renewal.cc \
 	tests/unit/test_rule_match.cc \
 	tests/unit/test_rule_space.cc \
 	tests/unit/test_settings.cc \
-	tests/unit/test_shared_map.cc \
+	tests/unit/test_shared.cc \
 	tests/unit/test_sharing.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \

@@ -74,9 +74,9 @@ status_json(const Attempt &a, const TunnelStatus &s)
                  ? ordered_json(*s.effective_packet_length)
                  : ordered_json()},
             {"peering", crossing_text(a, s)},
-            {"reasons", s.reasons.map()},
+            {"reasons", s.reasons.get()},
             {"conditions", conditions},
-            {"counters", s.counters.values.map()},
+            {"counters", s.counters.values.get()},
             {"events", s.events},
             {"created", time_json(s.created_ms)},
             {"updated", time_json(s.updated_ms)},

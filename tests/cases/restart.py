@@ -64,6 +64,22 @@ class RestartCases(ConstantCases):
         self.judge(lanes, self.first, self.second)
         self.assert_no_gap(lanes, self.first, self.second)
 
+    def test_of_a_tunnel_that_has_copied_nothing_no_counter_is_told(self):
+        """Else each restart would write the row of each tunnel again."""
+        self.filter("quiet", inbound=[{"action": "accept", "protocol": "tcp",
+                                       "destination_port": 9}])
+        self.tunnel("first", self.ids4, 7001, filter="quiet")
+        self.switch.vsctl("set", "Open_vSwitch", ".",
+                          "external_ids:mirror-stats-interval=1")
+        self.daemon.kill()
+        self.start_daemon()
+        self.control.ctl("--wait=hv", "sync")
+        self.assertIn("in=0  out=0", self.daemon.appctl("mirror/list"))
+        self.assertEqual(self.control.rows("Tunnel_Status", "counters"),
+                         [{"counters": {}}])
+        self.assertEqual(self.listed("first")["mirrored_packets"],
+                         {"inbound": 0, "outbound": 0})
+
     def wait_for_control(self):
         """A daemon that knows the switch, flows included, and waits for the
         control database."""

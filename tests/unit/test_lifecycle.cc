@@ -191,6 +191,18 @@ TEST(View, ShowsWhatTheHypervisorReports)
     EXPECT_EQ(view.outbound_packets, std::nullopt);
 }
 
+TEST(View, CountsNothingOfWhatIsInForceAndHasCopiedNothing)
+{
+    Reporting r;
+    TunnelStatus &status = r.report(TUNNEL, "hv1");
+    status.observed_generation = 0;
+    EXPECT_EQ(r.view(TUNNEL).inbound_packets, std::nullopt);
+    status.observed_generation = 1;
+    EXPECT_EQ(r.view(TUNNEL).inbound_packets, 0);
+    EXPECT_EQ(r.view(TUNNEL).outbound_bytes, 0);
+    EXPECT_EQ(r.view(TUNNEL).dropped_packets, std::nullopt);
+}
+
 TEST(View, MergesTwoHypervisors)
 {
     Reporting r;

@@ -104,12 +104,12 @@ TEST(ApplyBundle, OfADiffGivesWhatIsDesired)
         for (const OwnerKey &key : keys) {
             auto want = desired.find(key);
             auto wanted = want == desired.end() ? std::vector<Flow>()
-                                                : want->second.vector();
+                                                : want->second.get();
             apply_bundle(
                 &actual, key.bridge,
                 diff_flows(actual.flows[key.bridge][key.owner], wanted));
             auto got = actual.flows[key.bridge].count(key.owner)
-                           ? actual.flows[key.bridge][key.owner].vector()
+                           ? actual.flows[key.bridge][key.owner].get()
                            : std::vector<Flow>();
             std::sort(got.begin(), got.end());
             std::sort(wanted.begin(), wanted.end());
@@ -141,7 +141,7 @@ TEST(ShareFlows, KeepsOnceWhatIsAsDesired)
     share_flows(&actual, host.desired, settled);
     for (const auto &[key, wanted] : host.desired.flows()) {
         const FlowList &is = actual.flows[key.bridge][key.owner];
-        EXPECT_EQ(&is.vector() == &wanted.vector(), key != different);
+        EXPECT_EQ(&is.get() == &wanted.get(), key != different);
     }
     EXPECT_EQ(flows.front().actions, "drop,drop");
 }

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "plugin/flat_set.h"
 #include "plugin/pool.h"
 #include "plugin/seldom.h"
-#include "plugin/shared_map.h"
+#include "plugin/shared.h"
 #include "plugin/shared_text.h"
-#include "plugin/shared_vector.h"
 
 namespace pm {
 namespace {
@@ -34,7 +34,7 @@ TEST(SharedMap, IsEqualByContent)
     EXPECT_NE(one, other);
     other["a"] = "1";
     EXPECT_EQ(one, other);
-    EXPECT_EQ(Texts{}, Texts(Texts::Map{}));
+    EXPECT_EQ(Texts{}, Texts(std::map<std::string, std::string>{}));
     Texts emptied = one;
     emptied.erase("a");
     EXPECT_EQ(emptied, Texts{});
@@ -60,7 +60,7 @@ TEST(SharedVector, IsEditedInOneCopyAlone)
 {
     SharedVector<int> one = {1, 2};
     SharedVector<int> other = one;
-    EXPECT_EQ(&one.vector(), &other.vector());
+    EXPECT_EQ(&one.get(), &other.get());
     other.edit().push_back(3);
     EXPECT_EQ(one, (SharedVector<int>{1, 2}));
     EXPECT_EQ(other, (SharedVector<int>{1, 2, 3}));
@@ -111,7 +111,7 @@ TEST(Pool, GivesOneCopyToThoseThatSayTheSame)
     pool.share(&one);
     pool.share(&same);
     pool.share(&another);
-    EXPECT_EQ(&one.map(), &same.map());
+    EXPECT_EQ(&one.get(), &same.get());
     EXPECT_EQ(one, (Texts{{"a", "1"}}));
     EXPECT_EQ(another, (Texts{{"a", "2"}}));
     same["a"] = "3";
@@ -130,7 +130,7 @@ TEST(Pool, ForgetsWhatNobodyHasAnyMore)
     }
     Texts again = {{"kept", ""}};
     pool.share(&again);
-    EXPECT_EQ(&again.map(), &kept.map());
+    EXPECT_EQ(&again.get(), &kept.get());
 }
 
 } // namespace

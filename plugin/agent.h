@@ -106,7 +106,8 @@ private:
     rates_of(const std::map<uint32_t, MeterStats> &);
     void note_flows(const std::string &bridge, const LinkEvent &,
                     const CookieMask &which);
-    void note_meters(const std::string &bridge, const LinkEvent &);
+    void note_meters(const std::string &bridge,
+                     const std::map<uint32_t, MeterStats> &);
     void on_summed(const std::string &bridge, const LinkEvent &);
     void begin_count(const std::string &bridge);
     void continue_counts();
@@ -205,6 +206,8 @@ private:
     bool more_to_report_ = false;
     std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */
     std::map<std::string, Counting> counting_; /* By bridge. */
+    /* Likewise: as read with the sums of a count that is under way. */
+    std::map<std::string, std::map<uint32_t, MeterStats>> summed_meters_;
     std::map<std::string, uint64_t> over_budget_, over_budget_before_;
     std::set<std::string> exceeded_; /* Bridges. */
     NextHops next_hops_;

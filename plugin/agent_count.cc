@@ -60,7 +60,7 @@ Agent::on_summed(const std::string &bridge, const LinkEvent &event)
         return;
     }
     if (asked->what.front() == counted_flows()) {
-        note_meters(bridge, event);
+        summed_meters_[bridge] = event.meters;
         if (event.sums.front().flows != counted_flows_on(bridge) ||
             rates_of(event.meters) != actual_.meters[bridge] ||
             !are_as_known(bridge, event.groups)) {
@@ -87,7 +87,11 @@ void
 Agent::note_all(const std::string &bridge, const LinkEvent &event)
 {
     note_flows(bridge, event, counted_flows());
-    note_meters(bridge, event);
+    note_meters(bridge, event.meters);
+    if (auto over = over_budget_.find(bridge); over != over_budget_.end()) {
+        /* What was dropped before we came is no news. */
+        over_budget_before_.insert(*over);
+    }
     std::map<CookieMask, FlowSum> sums;
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
@@ -103,11 +107,15 @@ Agent::note_all(const std::string &bridge, const LinkEvent &event)
     end_count(bridge);
 }
 
-/* Answers those who waited for counters, once there are all. */
+/* Answers those who waited for counters, once there are all.  Meters come
+ * last: of a tunnel that has copied nothing drops are not told either. */
 void
 Agent::end_count(const std::string &bridge)
 {
     if (!counting_[bridge].under_way()) {
+        if (auto summed = summed_meters_.extract(bridge)) {
+            note_meters(bridge, summed.mapped());
+        }
         answer_counted();
     }
 }
@@ -118,6 +126,7 @@ void
 Agent::abandon_count(const std::string &bridge)
 {
     counting_.erase(bridge);
+    summed_meters_.erase(bridge);
     answer_counted();
 }
 
@@ -205,10 +214,10 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
     count_hits(bridge, event.flows, which);
     std::unordered_set<uint32_t> copied; /* Numbers of tunnels. */
     for (const FlowStats &stats : event.flows) {
-        if (stats.n_packets) {
-            if (auto cookie = Cookie::decode(stats.flow.cookie)) {
-                copied.insert(cookie->owner.number);
-            }
+        auto cookie = Cookie::decode(stats.flow.cookie);
+        if (cookie && cookie->owner.kind == FlowOwner::Egress &&
+            stats.n_packets) {
+            copied.insert(cookie->owner.number);
         }
     }
     for (const FlowStats &stats : event.flows) {
@@ -230,10 +239,11 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
 }
 
 void
-Agent::note_meters(const std::string &bridge, const LinkEvent &event)
+Agent::note_meters(const std::string &bridge,
+                   const std::map<uint32_t, MeterStats> &meters)
 {
     over_budget_.erase(bridge);
-    for (const auto &[meter, stats] : event.meters) {
+    for (const auto &[meter, stats] : meters) {
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress &&
             !counts_elsewhere(bridge, owner)) {

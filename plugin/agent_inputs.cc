@@ -202,9 +202,13 @@ Agent::judge_vswitchd()
     guard_.run(!vswitchd_away_ && switch_.ready());
     waiting |= !guard_.answered();
     int64_t silent_ms = 0;
-    for (const auto &[name, link] : links_) {
-        waiting |= !link->connected();
-        silent_ms = std::max(silent_ms, link->silent_ms());
+    if (started_ || cleanup_) {
+        /* Before, a bridge may be out of reach by what is to be mended, and an
+         * answer wait behind all of its flows. */
+        for (const auto &[name, link] : links_) {
+            waiting |= !link->connected();
+            silent_ms = std::max(silent_ms, link->silent_ms());
+        }
     }
     if (!waiting) {
         away_since_ms_ = 0;

@@ -42,7 +42,9 @@ Agent::run_links()
         if (early) {
             /* Flows are told from what is desired, which is not known yet;
              * they are read while the control database tells us. */
-            link->run_ahead();
+            if (link->run_ahead()) {
+                guard_.recheck(); /* As in on_lost(). */
+            }
             continue;
         }
         while (auto event = link->run()) {

@@ -67,19 +67,25 @@ state_of(const Agent &agent, const Uuid &id)
                          : TunnelState::Setting);
 }
 
-/* "-" where it is not known; what is installed and has copied nothing yet is
- * not counted. */
+/* "-" where it is not known, or there is none to be; what is installed and has
+ * copied nothing yet is not counted. */
 std::string
 counter(const Agent &agent, const Uuid &id, const std::string &name)
 {
+    const DesiredState &desired = agent.desired();
     const Counters *counters = agent.counters_of(id);
+    if (const TunnelStatus *status = desired.status_of(id);
+        !counters && status) {
+        counters = &status->counters; /* As last told. */
+    }
     const int64_t *value =
         counters ? value_of(counters->values, name) : nullptr;
     if (value) {
         return std::to_string(*value);
     }
-    bool is_none = name != "dropped_packets" && agent.installed(id);
-    return is_none ? "0" : "-";
+    const Tunnel *tunnel = find(desired.model().tunnels, id);
+    bool counts = name != "dropped_packets" || (tunnel && tunnel->rate_kbps);
+    return counts && agent.installed(id) ? "0" : "-";
 }
 
 std::string

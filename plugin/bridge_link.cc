@@ -9,6 +9,9 @@ namespace pm {
 namespace {
 /* Between readings of all flows, however often they change. */
 constexpr int64_t READ_INTERVAL_MS = 200;
+/* For how long what was read ahead will do: of groups and meters, and before
+ * Open vSwitch 3.0 of flows, nobody is told that they were changed. */
+constexpr int64_t AHEAD_MS = 3000;
 } // namespace
 
 BridgeLink::BridgeLink(const std::string &bridge)
@@ -19,21 +22,28 @@ BridgeLink::BridgeLink(const std::string &bridge)
 std::optional<LinkEvent>
 BridgeLink::run()
 {
-    if (ahead_) {
-        return std::exchange(ahead_, std::nullopt);
+    if (auto event = std::exchange(ahead_, std::nullopt)) {
+        if (time_msec() < ahead_ms_ + AHEAD_MS) {
+            return event;
+        }
+        read_ = false;
     }
     return step();
 }
 
-void
+bool
 BridgeLink::run_ahead()
 {
+    bool lost = false;
     while (auto event = step()) {
         ahead_.reset();
         if (event->kind == LinkEvent::Kind::Read) {
             ahead_ = std::move(event);
+            ahead_ms_ = time_msec();
         }
+        lost |= !ahead_;
     }
+    return lost;
 }
 
 std::optional<LinkEvent>

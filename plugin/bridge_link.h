@@ -42,18 +42,20 @@ public:
      * somebody else changed some.  Returns what happened since the last call,
      * if anything. */
     std::optional<LinkEvent> run();
-    /* Does the same for who cannot take it in yet: run() returns what was
-     * read, unless the connection was lost since. */
-    void run_ahead();
+    /* Does the same for who cannot take it in yet.  run() returns what was
+     * read, if it is of late and the connection was not lost since.  Returns
+     * whether one was lost. */
+    bool run_ahead();
     void wait();
 
     bool connected() const { return openflow_.connected(); }
-    /* Flows were read and nothing is known to have changed them since. */
+    /* Flows were read, run() has returned them, and nothing is known to have
+     * changed them since. */
     bool fresh() const
     {
         return read_ && !stale_ && doing_ != Doing::Reading && !ahead_;
     }
-    /* Connected, flows read, nothing under way. */
+    /* Connected, flows read and taken in, nothing under way. */
     bool idle() const;
     bool applying() const
     {
@@ -87,7 +89,8 @@ private:
     std::optional<LinkEvent> step();
 
     Openflow openflow_;
-    std::optional<LinkEvent> ahead_; /* What run() has not returned yet. */
+    std::optional<LinkEvent> ahead_; /* What run() has not returned yet, */
+    int64_t ahead_ms_ = 0;           /* and when it came. */
     unsigned int seqno_ = 0;
     bool read_ = false;  /* Flows were read on this connection. */
     bool stale_ = false; /* They may have changed since that began. */

@@ -387,6 +387,9 @@ view_tunnel(const Model &model, const Heartbeats &heartbeats,
 
     Statuses speaking = current(heartbeats, statuses, now_ms);
     merge_statuses(statuses, speaking, &view);
+    if (tunnel.rate_kbps && view.inbound_packets && !view.dropped_packets) {
+        view.dropped_packets = 0;
+    }
     add_would_send(model, tunnel, &view);
     add_host_alive(heartbeats, speaking, now_ms, &view);
     bool installed = std::any_of(statuses.begin(), statuses.end(),

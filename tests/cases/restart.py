@@ -10,6 +10,8 @@ from lab.waiting import wait_until
 
 # The end of all flows, of which there are few here.
 READ = re.compile(r"br-mirror\.mgmt: received: OFPST_FLOW reply")
+# An attempt each second at most.
+UNREACHED = re.compile(r"br-mirror\.mgmt: (?:connecting|connection failed)")
 CHANGES = re.compile(r"sent \(Success\): "
                      r"OFPT_(?:(?:FLOW|PORT|METER|GROUP)_MOD|BUNDLE)")
 
@@ -68,29 +70,36 @@ class RestartCases(ConstantCases):
         """Else each restart would write the row of each tunnel again."""
         self.filter("quiet", inbound=[{"action": "accept", "protocol": "tcp",
                                        "destination_port": 9}])
-        self.tunnel("first", self.ids4, 7001, filter="quiet")
-        self.switch.vsctl("set", "Open_vSwitch", ".",
-                          "external_ids:mirror-stats-interval=1")
+        self.tunnel("first", self.ids4, 7001, filter="quiet", rate_kbps=1000)
         self.daemon.kill()
         self.start_daemon()
         self.control.ctl("--wait=hv", "sync")
-        self.assertIn("in=0  out=0", self.daemon.appctl("mirror/list"))
+        for _ in range(2):      # Each counts.
+            self.assertIn("in=0  out=0  dropped=0",
+                          self.daemon.appctl("mirror/list"))
         self.assertEqual(self.control.rows("Tunnel_Status", "counters"),
                          [{"counters": {}}])
-        self.assertEqual(self.listed("first")["mirrored_packets"],
+        listed = self.listed("first")
+        self.assertEqual(listed["mirrored_packets"],
                          {"inbound": 0, "outbound": 0})
+        self.assertEqual(listed["dropped_packets"], 0)
 
-    def wait_for_control(self):
+    def wait_for_control(self, setting=""):
         """A daemon that knows the switch, flows included, and waits for the
-        control database."""
+        control database; or one whose bridge was given a setting meanwhile
+        by which it is out of reach, and for longer than vswitchd may be
+        silent."""
         self.daemon.kill()
         self.control.signal(signal.SIGSTOP)
         self.addCleanup(self.control.signal, signal.SIGCONT)
+        if setting:
+            self.switch.vsctl("set", "Bridge", "br-mirror", setting)
         begun = self.daemon.log_end()
         self.start_daemon()
+        wanted = UNREACHED if setting else READ
         wait_until(lambda: [line for line in self.daemon.log(since=begun)
-                            if READ.search(line)],
-                   "the flows of br-mirror to be read")
+                            if wanted.search(line)][3 if setting else 0:],
+                   "the flows of br-mirror to be read, or to be out of reach")
 
     def flows(self):
         """But for the one that changes with each change of the others."""
@@ -112,6 +121,13 @@ class RestartCases(ConstantCases):
         self.switch.ofctl("del-flows", "br-mirror", "table=2")
         self.switch.ofctl("add-flow", "br-mirror",
                           "table=0,priority=999,actions=drop")
+        self.go_on(before)
+
+    def test_a_bridge_out_of_reach_while_it_waits_is_mended(self):
+        """It takes what it does to judge the switch, by any other way."""
+        self.mirror()
+        before = self.flows()
+        self.wait_for_control("protocols=OpenFlow13")
         self.go_on(before)
 
     def test_a_switch_that_restarts_while_it_waits_gets_its_flows(self):

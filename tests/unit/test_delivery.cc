@@ -4,7 +4,6 @@
 #include "flows/delivery.h"
 #include "plugin/next_hops.h"
 #include "plugin/plan.h"
-#include "plugin/status.h"
 #include "plugin/switch_names.h"
 #include "tests/unit/tenant.h"
 

@@ -1,13 +1,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include <gtest/gtest.h>
 
 #include "plugin/plan.h"
-#include "plugin/slots.h"
-#include "plugin/status.h"
 #include "tests/unit/random_host.h"
 
 namespace pm {

@@ -1,9 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "plugin/document.h"
-#include "plugin/json_fields.h"
 #include "tests/unit/world.h"
 
 namespace pm {

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "plugin/document.h"
-#include "plugin/lifecycle.h"
 #include "tests/unit/world.h"
 
 namespace pm {

@@ -64,6 +64,38 @@ Counting::changed(const FlowOwner &owner)
     }
 }
 
+/* Sums stay as they are known but for how many flows there are. */
+void
+Counting::step(const FlowOwner &owner, int flows,
+               std::map<CookieMask, FlowSum> *sums)
+{
+    if (auto chunk = chunk_of(owner)) {
+        for (const CookieMask &what : {*chunk, counted_flows()}) {
+            if (auto sum = sums->find(what); sum != sums->end()) {
+                sum->second.flows += flows;
+            }
+        }
+    }
+}
+
+void
+Counting::came(const FlowOwner &owner)
+{
+    step(owner, 1, &known_);
+    step(owner, 1, &taken_);
+}
+
+void
+Counting::went(const FlowOwner &owner)
+{
+    step(owner, -1, &known_);
+    if (auto chunk = chunk_of(owner)) {
+        /* There it may have counted since it was known. */
+        taken_.erase(*chunk);
+        taken_.erase(counted_flows());
+    }
+}
+
 void
 Counting::begin(const std::set<CookieMask> &chunks)
 {

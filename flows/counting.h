@@ -54,8 +54,12 @@ public:
 
     /* All flows have been read, with these sums of chunks. */
     void know(const std::map<CookieMask, FlowSum> &);
-    /* A flow of this owner was added, changed or deleted. */
+    /* What is known of this owner's flows holds no more. */
     void changed(const FlowOwner &);
+    /* A flow of this owner came, with counters of 0. */
+    void came(const FlowOwner &);
+    /* One went whose counters were 0 as far as is known. */
+    void went(const FlowOwner &);
 
     /* Counts the flows of these owners.  Ends a count that is under way. */
     void begin(const std::set<CookieMask> &chunks);
@@ -68,6 +72,7 @@ public:
     void take_flows();
 
 private:
+    void step(const FlowOwner &, int flows, std::map<CookieMask, FlowSum> *);
     void know_taken(const CookieMask &);
     void end_if_done();
 

@@ -51,8 +51,9 @@ Agent::run()
                 unreported_filters_.insert(*tunnel->filter);
             }
         } else {
-            counters_.erase(id);
-            if (const TunnelStatus *status = desired_.status_of(id)) {
+            bool counted = counters_.erase(id) > 0;
+            const TunnelStatus *status = desired_.status_of(id);
+            if (counted && status) {
                 /* Should it come back, its counters are wanted anew. */
                 for (auto &[bridge, counting] : counting_) {
                     counting.changed({FlowOwner::Egress,

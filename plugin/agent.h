@@ -116,7 +116,7 @@ private:
     void abandon_count(const std::string &bridge);
     void answer_counted();
     void judge_budgets();
-    bool is_counted(int64_t tunnel_number) const;
+    bool is_uncounted(int64_t tunnel_number) const;
     void note_counter(int64_t tunnel_number, const std::string &name,
                       uint64_t value);
     void begin_counter(const FlowOwner &, const std::string &name);

@@ -196,15 +196,15 @@ Agent::counts_elsewhere(const std::string &bridge,
            });
 }
 
-/* Whether something is told of a tunnel's counters.  As long as all are 0
- * nothing is: thousands of rows would be written again for it. */
+/* Whether all counters of a tunnel have been 0 as far as is known.  As long as
+ * they are nothing is told of them: thousands of rows would be written again
+ * for it. */
 bool
-Agent::is_counted(int64_t number) const
+Agent::is_uncounted(int64_t number) const
 {
     auto id = desired_.tunnel_of_number(number);
     const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-    return status &&
-           (!status->counters.values.empty() || counters_.count(*id));
+    return status && status->counters.values.empty() && !counters_.count(*id);
 }
 
 void
@@ -227,7 +227,7 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
             continue;
         }
         if (!copied.count(cookie->owner.number) &&
-            !is_counted(cookie->owner.number)) {
+            is_uncounted(cookie->owner.number)) {
             continue;
         }
         std::string direction = to_string(*cookie->direction);
@@ -247,7 +247,7 @@ Agent::note_meters(const std::string &bridge,
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress &&
             !counts_elsewhere(bridge, owner)) {
-            if (stats.n_dropped || is_counted(owner.number)) {
+            if (stats.n_dropped || !is_uncounted(owner.number)) {
                 note_counter(owner.number, "dropped_packets", stats.n_dropped);
             }
         } else if (owner.kind == FlowOwner::Base) {

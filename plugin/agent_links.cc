@@ -189,16 +189,30 @@ Agent::on_applied(const std::string &bridge, const LinkEvent &event)
     refusals_.applied(bridge, event.edits);
     for (const Flow *flow : apply_bundle(&actual_, bridge, event.edits)) {
         begin_counters(bridge, *flow);
+        if (flow->key.table != GROUP_TABLE) {
+            counting_[bridge].came(Cookie::decode(flow->cookie)->owner);
+        }
     }
     std::set<OwnerKey> owners;
     for (const FlowEdit &edit : event.edits) {
-        owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
+        FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
+        owners.insert({bridge, owner});
         if (edit.op == FlowEdit::Op::Delete) {
             forget_hits(bridge, edit.flow);
         }
+        /* A tunnel's flow that is replaced keeps its counters. */
+        if (owner.kind == FlowOwner::Filter) {
+            counting_[bridge].changed(owner);
+        } else if (edit.op == FlowEdit::Op::Delete &&
+                   edit.flow.key.table != GROUP_TABLE) {
+            if (is_uncounted(owner.number)) {
+                counting_[bridge].went(owner);
+            } else {
+                counting_[bridge].changed(owner);
+            }
+        }
     }
     for (const OwnerKey &key : owners) {
-        counting_[bridge].changed(key.owner);
         mark(key);
     }
 }

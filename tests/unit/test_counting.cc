@@ -100,6 +100,47 @@ TEST_F(CountingTest, ReadsFlowsThatChangedWhateverTheirSum)
     EXPECT_EQ(count(), Chunks{});
 }
 
+TEST_F(CountingTest, ReadsNoFlowForOneThatCameOrWentWithoutHavingCounted)
+{
+    sums.at(first).flows++;
+    counting.came(FIRST);
+    EXPECT_EQ(count(), Chunks{});
+    sums.at(first).flows--;
+    counting.went(FIRST);
+    EXPECT_EQ(count(), Chunks{});
+    counting.came(FIRST); /* And the switch does not know of it. */
+    EXPECT_EQ(count(), Chunks{first});
+}
+
+TEST_F(CountingTest, SeesWhatOneThatCameCounts)
+{
+    sums.at(first).flows++;
+    counting.came(FIRST);
+    pass(first);
+    EXPECT_EQ(count(), Chunks{first});
+    EXPECT_EQ(count(), Chunks{});
+}
+
+TEST_F(CountingTest, SeesLaterWhatCameOrWentWhileItCounted)
+{
+    pass(first);
+    counting.begin({first, later});
+    answer(); /* The sum of all, */
+    answer(); /* those of chunks. */
+    sums.at(first).flows++;
+    counting.came(FIRST);
+    answer();
+    EXPECT_EQ(count(), Chunks{});
+    pass(first);
+    counting.begin({first, later});
+    answer();
+    answer();
+    sums.at(first).flows--;
+    counting.went(FIRST);
+    answer();
+    EXPECT_EQ(count(), Chunks{first});
+}
+
 TEST_F(CountingTest, ReadsAllWhenNothingIsKnown)
 {
     counting = Counting();

@@ -155,6 +155,7 @@ private:
     bool is_told_observed(const Uuid &filter) const;
     bool is_pending(const Uuid &tunnel) const;
     bool is_filter_at_rest(const Uuid &filter) const;
+    bool is_first_at_rest() const;
     void begin_answer();
     void run_answer();
     void forget_answers();

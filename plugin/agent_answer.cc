@@ -42,6 +42,17 @@ Agent::is_filter_at_rest(const Uuid &filter) const
     });
 }
 
+/* Of what is awaited, whether the first tunnel, or filter, is no more to be.
+ */
+bool
+Agent::is_first_at_rest() const
+{
+    return (!awaited_.empty() && !is_pending(*awaited_.begin()) &&
+            is_at_rest(*awaited_.begin(), desired_, actual_, outstanding_)) ||
+           (!awaited_filters_.empty() &&
+            is_filter_at_rest(*awaited_filters_.begin()));
+}
+
 /* What came with the latest cfg is known by now: the view is complete.  It,
  * and what came before, is what is pending or outstanding. */
 void

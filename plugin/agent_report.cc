@@ -450,7 +450,9 @@ Agent::report()
                           !write.put_reports.empty() || write.chassis;
         reporting_[control_.start(write)] = std::move(subjects);
     }
-    if (more_to_report_ && !control_.busy()) {
+    bool answerable =
+        started_ && !cleanup_ && answering_cfg_ && is_first_at_rest();
+    if ((more_to_report_ && !control_.busy()) || answerable) {
         poll_immediate_wake();
     }
 }

@@ -1,6 +1,7 @@
 """The daemon among things that come, go and break: what is reported, and
 that it heals."""
 
+import re
 import signal
 
 from cases.product import ProductCases
@@ -9,6 +10,9 @@ from lab.frames import number_of
 from lab.traffic import Stream
 from lab.unixctl import UnixctlError
 from lab.waiting import wait_until
+
+
+SLEPT = re.compile(r"wakeup due to [1-9]\d*-ms timeout.*")
 
 
 class DaemonCases(ProductCases):
@@ -44,6 +48,22 @@ class DaemonCases(ProductCases):
                    == [{"cfg": 0}], "the hypervisor to follow")
         self.control.ctl("--wait=hv", "tunnel-set", "first", "note=once more")
         self.assertEqual(self.control.rows("Chassis", "cfg"), [{"cfg": 1}])
+
+    def test_a_cfg_is_answered_by_what_lets_it_be(self):
+        """Not when the daemon next wakes, by a timer, for something else."""
+        begun = self.daemon.log_end()
+        for n in range(10):
+            self.wish("first", self.ids4, 7001)
+            self.control.ctl("--wait=hv", "sync")
+            self.remove("first")
+        woken, slept = "", []
+        for line in self.daemon.log(since=begun):
+            if "wakeup due to" in line:
+                woken = line
+            elif "mirror.sock: send request" in line and '"cfg":' in line:
+                slept += SLEPT.findall(woken)
+        self.assertTrue(woken)
+        self.assertEqual(slept, [])
 
     def test_counts_frames_and_bytes_of_each_direction(self):
         self.warm(packet_length=100)

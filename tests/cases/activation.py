@@ -238,6 +238,9 @@ class ActivationCases(ProductCases):
         self.wish("first", self.ids4, 7001)
         self.becomes_active()
         for _ in range(2):
+            # Until then what is cached may go on for a moment.
+            wait_until(lambda: link in self.switch.appctl("tnl/neigh/show"),
+                       "the switch to be told of the next hop")
             self.assert_copied_whole(self.ids4)
             self.switch.appctl("tnl/neigh/flush")
         self.assertIn("PERMANENT", self.switch.namespace.ip(

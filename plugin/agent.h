@@ -154,6 +154,7 @@ private:
     bool is_reporting(const Uuid &tunnel) const;
     bool is_told_observed(const Uuid &filter) const;
     bool is_pending(const Uuid &tunnel) const;
+    bool is_said(const Uuid &tunnel) const;
     bool is_filter_at_rest(const Uuid &filter) const;
     bool is_first_at_rest() const;
     void begin_answer();

@@ -19,6 +19,14 @@ Agent::is_pending(const Uuid &tunnel) const
            backlog_.count(tunnel) || is_reporting(tunnel);
 }
 
+/* It is at rest, and nothing of it is yet to be said. */
+bool
+Agent::is_said(const Uuid &tunnel) const
+{
+    return !is_pending(tunnel) &&
+           is_at_rest(tunnel, desired_, actual_, outstanding_);
+}
+
 /* As is_at_rest() of tunnels, and nothing of it is yet to be said. */
 bool
 Agent::is_filter_at_rest(const Uuid &filter) const
@@ -47,8 +55,7 @@ Agent::is_filter_at_rest(const Uuid &filter) const
 bool
 Agent::is_first_at_rest() const
 {
-    return (!awaited_.empty() && !is_pending(*awaited_.begin()) &&
-            is_at_rest(*awaited_.begin(), desired_, actual_, outstanding_)) ||
+    return (!awaited_.empty() && is_said(*awaited_.begin())) ||
            (!awaited_filters_.empty() &&
             is_filter_at_rest(*awaited_filters_.begin()));
 }
@@ -105,8 +112,7 @@ Agent::run_answer()
     if (!answering_cfg_) {
         return;
     }
-    while (!awaited_.empty() && !is_pending(*awaited_.begin()) &&
-           is_at_rest(*awaited_.begin(), desired_, actual_, outstanding_)) {
+    while (!awaited_.empty() && is_said(*awaited_.begin())) {
         awaited_.erase(awaited_.begin());
     }
     while (!awaited_filters_.empty() &&

@@ -23,9 +23,6 @@ const char *malloc_conf = "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0";
 
 namespace {
 
-/* Between two looks at what memory is not used any more. */
-[[maybe_unused]] constexpr int64_t RELEASE_MS = 1000;
-
 struct Exit {
     bool requested = false;
     bool cleanup = false;
@@ -146,9 +143,10 @@ void
 release_memory()
 {
 #ifdef HAVE_JEMALLOC
-    static long long next_ms = 0;
+    constexpr int64_t INTERVAL_MS = 1000;
+    static int64_t next_ms = 0;
     if (time_msec() >= next_ms) {
-        next_ms = time_msec() + RELEASE_MS;
+        next_ms = time_msec() + INTERVAL_MS;
         mallctl("arena.0.decay", nullptr, nullptr, nullptr, 0);
     }
 #endif

@@ -21,7 +21,7 @@ constexpr int64_t CLEANUP_MS = 15000;
 Agent::Agent(const std::string &switch_remote)
     : switch_(switch_remote), vswitchd_("ovs-vswitchd"),
       prover_(&vswitchd_, [this] { hurry(); }), prober_(&vswitchd_),
-      guard_(&vswitchd_)
+      guard_(&vswitchd_), counts_(desired_, actual_, links_)
 {
 }
 
@@ -51,15 +51,7 @@ Agent::run()
                 unreported_filters_.insert(*tunnel->filter);
             }
         } else {
-            bool counted = counters_.erase(id) > 0;
-            const TunnelStatus *status = desired_.status_of(id);
-            if (counted && status) {
-                /* Should it come back, its counters are wanted anew. */
-                for (auto &[bridge, counting] : counting_) {
-                    counting.changed({FlowOwner::Egress,
-                                      static_cast<uint32_t>(status->number)});
-                }
-            }
+            counts_.forget(id);
         }
     }
     unreported_filters_.merge(desired_.take_changed_filters());
@@ -84,11 +76,13 @@ Agent::run()
     }
     if (may_act()) {
         apply_plan();
-        count_when_due();
+        counts_.run();
     } else if (may_revoke()) {
         apply_plan();
     }
-    continue_counts();
+    counts_.ask();
+    unreported_.merge(counts_.take_tunnels());
+    unreported_filters_.merge(counts_.take_filters());
     report();
 }
 
@@ -110,9 +104,7 @@ Agent::wait()
             poll_timer_wait(static_cast<int>(SILENT_MS - link->silent_ms()));
         }
     }
-    if (next_count_ms_) {
-        poll_timer_wait_until(next_count_ms_);
-    }
+    counts_.wait();
     if (away_since_ms_ && time_msec() < away_since_ms_ + AWAY_MS) {
         poll_timer_wait_until(away_since_ms_ + AWAY_MS);
     }

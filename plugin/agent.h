@@ -19,9 +19,10 @@
 #include "ovsdb/unixctl_client.h"
 #include "plugin/bridge_guard.h"
 #include "plugin/bridge_link.h"
+#include "plugin/cfg_answer.h"
 #include "plugin/contest.h"
+#include "plugin/counts.h"
 #include "plugin/desired_state.h"
-#include "plugin/hits.h"
 #include "plugin/mirror_watch.h"
 #include "plugin/pace.h"
 #include "plugin/plan.h"
@@ -50,19 +51,8 @@ public:
     void resync();
     void set_paused(bool);
     bool paused() const { return paused_; }
-    /* Calls 'done' once counters have been read from the switch anew, or
-     * cannot be. */
-    void with_fresh_counters(std::function<void()> done);
-    const Counters *counters_of(const Uuid &tunnel) const;
-    /* Copies that the budget of all copies did not let through, by bridge,
-     * since its meter came. */
-    const std::map<std::string, uint64_t> &over_budget() const
-    {
-        return over_budget_;
-    }
-    /* The filter's status row with its rules' hits as last read; nullopt
-     * while it has none. */
-    std::optional<FilterStatus> hits_of(const Uuid &filter);
+    const Counts &counts() const { return counts_; }
+    Counts &counts() { return counts_; }
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
     const std::string &control_refused() const { return control_.refused(); }
 
@@ -88,7 +78,6 @@ private:
     void read_switch();
     bool watch_layouts(const SwitchFacts &);
     void read_control();
-    void share_counters(const ModelDelta &);
     void read_underlay();
     void watch_paths();
     void run_links();
@@ -101,33 +90,6 @@ private:
     void on_refused(const std::string &bridge, const LinkEvent &);
     void on_lost(const std::string &bridge);
     void tell_contest();
-    void on_counted(const std::string &bridge, const LinkEvent &);
-    static std::map<FlowOwner, int64_t>
-    rates_of(const std::map<uint32_t, MeterStats> &);
-    void note_flows(const std::string &bridge, const LinkEvent &,
-                    const CookieMask &which);
-    void note_meters(const std::string &bridge,
-                     const std::map<uint32_t, MeterStats> &);
-    void on_summed(const std::string &bridge, const LinkEvent &);
-    void begin_count(const std::string &bridge);
-    void continue_counts();
-    void note_all(const std::string &bridge, const LinkEvent &);
-    void end_count(const std::string &bridge);
-    void abandon_count(const std::string &bridge);
-    void answer_counted();
-    void judge_budgets();
-    bool is_uncounted(int64_t tunnel_number) const;
-    void note_counter(int64_t tunnel_number, const std::string &name,
-                      uint64_t value);
-    void begin_counter(const FlowOwner &, const std::string &name);
-    void begin_counters(const std::string &bridge, const Flow &);
-    void forget_hits(const std::string &bridge, const Flow &);
-    bool counts_elsewhere(const std::string &bridge, const FlowOwner &) const;
-    void count_hits(const std::string &bridge, const std::vector<FlowStats> &,
-                    const CookieMask &which);
-    size_t counted_flows_on(const std::string &bridge) const;
-    bool are_as_known(const std::string &bridge,
-                      const std::vector<Flow> &groups) const;
     void run_next_hops();
     void hurry();
     void run_prover();
@@ -143,7 +105,6 @@ private:
     bool may_revoke() const;
     void compare_rows();
     void apply_plan();
-    void count_when_due();
     bool may_report() const;
     void report();
     void await_turn(ControlWrite *, Subjects *);
@@ -153,13 +114,10 @@ private:
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
     bool is_told_observed(const Uuid &filter) const;
-    bool is_pending(const Uuid &tunnel) const;
-    bool is_said(const Uuid &tunnel) const;
-    bool is_filter_at_rest(const Uuid &filter) const;
-    bool is_first_at_rest() const;
-    void begin_answer();
-    void run_answer();
-    void forget_answers();
+    bool is_said(const Uuid &tunnel, const Subjects &telling) const;
+    bool is_filter_said(const Uuid &filter, const Subjects &telling) const;
+    void begin_answer(const Subjects &telling);
+    void run_answer(const Subjects &telling);
     Chassis own_chassis() const;
     void take_neighbours();
     std::vector<Uuid> take_unreported(const Uuid &, size_t most);
@@ -180,7 +138,8 @@ private:
     BridgeGuard guard_;
     DesiredState desired_;
     Actual actual_;
-    std::map<std::string, std::unique_ptr<BridgeLink>> links_;
+    Counts::Links links_;
+    Counts counts_;
 
     /* Owners whose desired or actual flows changed since they were equal. */
     std::set<OwnerKey> outstanding_;
@@ -206,17 +165,10 @@ private:
     std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
-    std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */
-    std::map<std::string, Counting> counting_; /* By bridge. */
-    /* Likewise: as read with the sums of a count that is under way. */
-    std::map<std::string, std::map<uint32_t, MeterStats>> summed_meters_;
-    std::map<std::string, uint64_t> over_budget_, over_budget_before_;
-    std::set<std::string> exceeded_; /* Bridges. */
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;
     bool layouts_settled_ = true; /* vswitchd has put them in force. */
     MirrorWatch mirror_watch_;
-    Hits hits_;
     Refusals refusals_;
     Contest contest_;
 
@@ -234,11 +186,7 @@ private:
     bool cleanup_ = false;
     bool left_ = false;      /* Our Chassis row is gone. */
     bool concerned_ = false; /* Wrote a status since the last cfg answer. */
-    /* The cfg that is to be answered next, and those for whom that waits. */
-    std::optional<int64_t> answering_cfg_;
-    std::set<Uuid> awaited_, awaited_filters_;
-    /* All that came with it is in force and said. */
-    std::optional<int64_t> answered_cfg_;
+    CfgAnswer answer_;
     bool switch_was_busy_ = false;
     uint64_t rows_read_ = 0; /* How often. */
     /* As of which readings, and which desires, they were compared. */
@@ -257,9 +205,7 @@ private:
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */
     int64_t next_mirror_check_ms_ = 0;
     Backoff port_retry_{PORT_RETRY_MS, PORT_RETRY_MOST_MS};
-    int64_t next_count_ms_ = 0;
     int64_t cleanup_deadline_ms_ = 0;
-    std::vector<std::function<void()>> count_waiters_;
     int64_t heartbeat_due_ms_ = 0; /* Since the epoch. */
 };
 

@@ -1,6 +1,6 @@
-/* Agent, when the control database's cfg is answered: once all that came with
- * it is in force and said.  One who is refused, or contested, has that said
- * and holds up nobody; nor does what came later. */
+/* Agent, whether all has come and is said that a cfg of the control database
+ * came with (cfg_answer.h).  One who is refused, or contested, has that said
+ * and holds up nobody. */
 #include <algorithm>
 #include <utility>
 
@@ -10,29 +10,25 @@
 
 namespace pm {
 
-/* Whether something of the tunnel may be yet to be said. */
+/* It is at rest, and nothing of it is yet to be said: 'telling' is of the
+ * transaction that is being made. */
 bool
-Agent::is_pending(const Uuid &tunnel) const
+Agent::is_said(const Uuid &tunnel, const Subjects &telling) const
 {
-    return desired_.newcomers().count(tunnel) || unreported_.count(tunnel) ||
-           unjudged_.count(tunnel) || underway_.count(tunnel) ||
-           backlog_.count(tunnel) || is_reporting(tunnel);
-}
-
-/* It is at rest, and nothing of it is yet to be said. */
-bool
-Agent::is_said(const Uuid &tunnel) const
-{
-    return !is_pending(tunnel) &&
-           is_at_rest(tunnel, desired_, actual_, outstanding_);
+    bool pending = desired_.newcomers().count(tunnel) ||
+                   unreported_.count(tunnel) || unjudged_.count(tunnel) ||
+                   underway_.count(tunnel) || backlog_.count(tunnel) ||
+                   telling.tunnels.count(tunnel) || is_reporting(tunnel);
+    return !pending && is_at_rest(tunnel, desired_, actual_, outstanding_);
 }
 
 /* As is_at_rest() of tunnels, and nothing of it is yet to be said. */
 bool
-Agent::is_filter_at_rest(const Uuid &filter) const
+Agent::is_filter_said(const Uuid &filter, const Subjects &telling) const
 {
     const FilterStatus *told = desired_.filter_status_of(filter);
     if (unreported_filters_.count(filter) || backlog_filters_.count(filter) ||
+        telling.filters.count(filter) ||
         std::any_of(reporting_.begin(), reporting_.end(),
                     [&](const auto &transaction) {
                         return transaction.second.filters.count(filter);
@@ -50,91 +46,62 @@ Agent::is_filter_at_rest(const Uuid &filter) const
     });
 }
 
-/* Of what is awaited, whether the first tunnel, or filter, is no more to be.
- */
-bool
-Agent::is_first_at_rest() const
-{
-    return (!awaited_.empty() && is_said(*awaited_.begin())) ||
-           (!awaited_filters_.empty() &&
-            is_filter_at_rest(*awaited_filters_.begin()));
-}
-
 /* What came with the latest cfg is known by now: the view is complete.  It,
  * and what came before, is what is pending or outstanding. */
 void
-Agent::begin_answer()
+Agent::begin_answer(const Subjects &telling)
 {
-    answering_cfg_ = control_.cfg();
-    for (const std::set<Uuid> *tunnels :
+    std::set<Uuid> tunnels = telling.tunnels;
+    for (const std::set<Uuid> *pending :
          {&desired_.newcomers(), &std::as_const(unreported_),
           &std::as_const(unjudged_), &std::as_const(backlog_),
           &std::as_const(unsettled_)}) {
-        awaited_.insert(tunnels->begin(), tunnels->end());
+        tunnels.insert(pending->begin(), pending->end());
     }
     for (const auto &[id, since_ms] : underway_) {
-        awaited_.insert(id);
+        tunnels.insert(id);
     }
     for (const auto &[number, stopped] : actual_.unproven) {
         if (auto id = desired_.tunnel_of_number(number)) {
-            awaited_.insert(*id);
+            tunnels.insert(*id);
         }
     }
     for (const OwnerKey &key : outstanding_) {
-        awaited_.merge(desired_.tunnels_of(key));
+        tunnels.merge(desired_.tunnels_of(key));
     }
     for (const auto &[key, step] : actual_.unfollowed) {
-        awaited_.merge(desired_.tunnels_of(key));
+        tunnels.merge(desired_.tunnels_of(key));
     }
-    awaited_filters_ = unreported_filters_;
-    awaited_filters_.insert(backlog_filters_.begin(), backlog_filters_.end());
+    std::set<Uuid> filters = telling.filters;
+    filters.insert(unreported_filters_.begin(), unreported_filters_.end());
+    filters.insert(backlog_filters_.begin(), backlog_filters_.end());
     for (const auto &[number, subjects] : reporting_) {
-        awaited_.insert(subjects.tunnels.begin(), subjects.tunnels.end());
-        awaited_filters_.insert(subjects.filters.begin(),
-                                subjects.filters.end());
+        tunnels.insert(subjects.tunnels.begin(), subjects.tunnels.end());
+        filters.insert(subjects.filters.begin(), subjects.filters.end());
     }
+    answer_.begin(control_.cfg(), std::move(tunnels), std::move(filters));
 }
 
-/* One after the other: each was at rest once since the cfg came, which is all
- * that is asked, and so many are not looked at again and again. */
+/* 'telling' is of the transaction that is being made: what it says is said
+ * when it has been committed. */
 void
-Agent::run_answer()
+Agent::run_answer(const Subjects &telling)
 {
     if (!started_ || cleanup_) {
         return;
     }
-    if (!answered_cfg_ && own_chassis().cfg == control_.cfg()) {
-        answered_cfg_ = control_.cfg(); /* By the daemon before. */
+    if (!answer_.answered()) {
+        answer_.inherit(own_chassis().cfg);
     }
-    if (!answering_cfg_ && control_.cfg() != answered_cfg_) {
-        begin_answer();
+    if (answer_.is_next(control_.cfg())) {
+        begin_answer(telling);
     }
-    if (!answering_cfg_) {
-        return;
+    bool answered = answer_.advance(
+        [&](const Uuid &tunnel) { return is_said(tunnel, telling); },
+        [&](const Uuid &filter) { return is_filter_said(filter, telling); });
+    if (answered && answer_.is_next(control_.cfg())) {
+        poll_immediate_wake(); /* The next one's turn. */
     }
-    while (!awaited_.empty() && is_said(*awaited_.begin())) {
-        awaited_.erase(awaited_.begin());
-    }
-    while (!awaited_filters_.empty() &&
-           is_filter_at_rest(*awaited_filters_.begin())) {
-        awaited_filters_.erase(awaited_filters_.begin());
-    }
-    if (awaited_.empty() && awaited_filters_.empty()) {
-        answered_cfg_ = std::exchange(answering_cfg_, std::nullopt);
-        if (control_.cfg() != answered_cfg_) {
-            poll_immediate_wake(); /* The next one's turn. */
-        }
-    }
-}
-
-/* Another control database, or another name there, counts for itself. */
-void
-Agent::forget_answers()
-{
-    answering_cfg_.reset();
-    answered_cfg_.reset();
-    awaited_.clear();
-    awaited_filters_.clear();
 }
 
 } // namespace pm

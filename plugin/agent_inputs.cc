@@ -72,7 +72,7 @@ Agent::read_switch()
     const Settings &before = desired_.facts().settings;
     if (facts.settings.remote != before.remote ||
         facts.settings.chassis != before.chassis) {
-        forget_answers();
+        answer_.forget();
     }
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;
@@ -117,7 +117,7 @@ Agent::read_control()
     if (!cleanup_) {
         ModelDelta delta = control_.take_changes();
         desired_.apply(delta);
-        share_counters(delta);
+        counts_.share(delta);
         desired_.set_complete(control_.complete());
         if (control_.complete()) {
             desired_.set_keeps_handles(control_.keeps_handles());
@@ -140,22 +140,6 @@ Agent::read_control()
         control_lost_ms_ = 0;
     } else if (!control_lost_ms_) {
         control_lost_ms_ = time_wall_msec();
-    }
-}
-
-/* What was counted and has come back as told is kept once. */
-void
-Agent::share_counters(const ModelDelta &delta)
-{
-    for (const auto &[id, told] : delta.tunnel_statuses) {
-        const TunnelStatus *status =
-            find(desired_.model().tunnel_statuses, id);
-        auto counters =
-            status ? counters_.find(status->tunnel) : counters_.end();
-        if (counters != counters_.end() &&
-            counters->second == status->counters) {
-            counters->second = status->counters;
-        }
     }
 }
 

@@ -34,7 +34,7 @@ Agent::run_links()
     std::erase_if(links_, [&](const auto &link) {
         bool gone = !actual_.rows.bridges.count(link.first);
         if (gone) {
-            abandon_count(link.first);
+            counts_.lost(link.first);
         }
         return gone;
     });
@@ -68,10 +68,10 @@ Agent::run_links()
                 }
                 break;
             case LinkEvent::Kind::Summed:
-                on_summed(name, *event);
+                counts_.summed(name, *event);
                 break;
             case LinkEvent::Kind::Counted:
-                on_counted(name, *event);
+                counts_.counted(name, *event);
                 break;
             }
         }
@@ -83,7 +83,7 @@ void
 Agent::on_lost(const std::string &bridge)
 {
     actual_.lose(bridge);
-    abandon_count(bridge);
+    counts_.lost(bridge);
     refusals_.forget(bridge);
     for (const auto &[key, flows] : desired_.flows()) {
         if (key.bridge == bridge) {
@@ -156,8 +156,7 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
             reconsider_ = true;
         }
     }
-    auto lost =
-        actual_.take_read(bridge, std::move(owners), rates_of(event.meters));
+    auto lost = actual_.take_read(bridge, std::move(owners), event.rates());
     if (lost && contest_.flows_changed(bridge, *lost, time_msec())) {
         VLOG_WARN("%s: somebody else changed its flows; putting them right",
                   bridge.c_str());
@@ -180,37 +179,18 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
     for (const auto &[owner, rate_kbps] : actual_.meters[bridge]) {
         mark({bridge, owner});
     }
-    note_all(bridge, event);
+    counts_.read(bridge, event);
 }
 
 void
 Agent::on_applied(const std::string &bridge, const LinkEvent &event)
 {
     refusals_.applied(bridge, event.edits);
-    for (const Flow *flow : apply_bundle(&actual_, bridge, event.edits)) {
-        begin_counters(bridge, *flow);
-        if (flow->key.table != GROUP_TABLE) {
-            counting_[bridge].came(Cookie::decode(flow->cookie)->owner);
-        }
-    }
+    counts_.applied(bridge, event.edits,
+                    apply_bundle(&actual_, bridge, event.edits));
     std::set<OwnerKey> owners;
     for (const FlowEdit &edit : event.edits) {
-        FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
-        owners.insert({bridge, owner});
-        if (edit.op == FlowEdit::Op::Delete) {
-            forget_hits(bridge, edit.flow);
-        }
-        /* A tunnel's flow that is replaced keeps its counters. */
-        if (owner.kind == FlowOwner::Filter) {
-            counting_[bridge].changed(owner);
-        } else if (edit.op == FlowEdit::Op::Delete &&
-                   edit.flow.key.table != GROUP_TABLE) {
-            if (is_uncounted(owner.number)) {
-                counting_[bridge].went(owner);
-            } else {
-                counting_[bridge].changed(owner);
-            }
-        }
+        owners.insert({bridge, Cookie::decode(edit.flow.cookie)->owner});
     }
     for (const OwnerKey &key : owners) {
         mark(key);
@@ -239,7 +219,7 @@ Agent::on_metered(const std::string &bridge, const LinkEvent &event)
         refusals_.judged(bridge, edit, error, time_msec());
         if (error.empty()) {
             apply_meter(&actual_, bridge, edit);
-            begin_counter(edit.owner, "dropped_packets");
+            counts_.metered(edit.owner);
         } else {
             VLOG_WARN_RL(&rl, "%s: meter refused: %s", bridge.c_str(),
                          error.c_str());

@@ -250,7 +250,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         }
         auto status =
             desire_filter_status(id, desired_, actual_, outstanding_, number,
-                                 hits_of(id), time_wall_msec());
+                                 counts_.hits_of(id), time_wall_msec());
         if (status) {
             subjects->filters.insert(id);
             write->put_filters.emplace_back(desired_.filter_status_row_of(id),
@@ -261,7 +261,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
     for (const Uuid &id : desired_.idle_filters()) {
         const FilterStatus &status = *desired_.filter_status_of(id);
         if (is_filter_gone(status, actual_)) {
-            hits_.forget(id, status.number);
+            counts_.forget_filter(id, status.number);
             subjects->filters.insert(id);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
@@ -317,9 +317,10 @@ Agent::report_chassis(ControlWrite *write)
 {
     const Chassis before = own_chassis();
     Chassis chassis = desire_chassis(before);
-    if (answered_cfg_ && answered_cfg_ != chassis.cfg &&
+    auto answered = answer_.answered();
+    if (answered && answered != chassis.cfg &&
         (concerned_ || !desired_.tunnels().empty())) {
-        chassis.cfg = *answered_cfg_;
+        chassis.cfg = *answered;
         concerned_ = false;
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */
@@ -402,14 +403,13 @@ Agent::report()
     context.unreachable = !switch_.ready();
     context.refused = refusals_.reasons();
     context.contested = contest_.told();
-    context.exceeded = exceeded_;
+    context.exceeded = counts_.exceeded();
     context.away_from_ms = away_from_ms_;
     context.away_until_ms = away_until_ms_;
-    context.counters = &counters_;
+    context.counters = &counts_.of_tunnels();
 
     run_underway();
     take_neighbours();
-    run_answer();
     ControlWrite write;
     Subjects subjects;
     size_t room = cleanup_ ? LOOKS_MAX : control_.room();
@@ -430,6 +430,7 @@ Agent::report()
     } else if (write.rows() <= Pace::FEW && !more_to_report_) {
         control_.want_turn(false);
     }
+    run_answer(subjects);
     if (others) {
         write.put_reports = prober_.reports(control_.reports());
     }
@@ -450,9 +451,7 @@ Agent::report()
                           !write.put_reports.empty() || write.chassis;
         reporting_[control_.start(write)] = std::move(subjects);
     }
-    bool answerable =
-        started_ && !cleanup_ && answering_cfg_ && is_first_at_rest();
-    if ((more_to_report_ && !control_.busy()) || answerable) {
+    if (more_to_report_ && !control_.busy()) {
         poll_immediate_wake();
     }
 }

@@ -73,7 +73,7 @@ std::string
 counter(const Agent &agent, const Uuid &id, const std::string &name)
 {
     const DesiredState &desired = agent.desired();
-    const Counters *counters = agent.counters_of(id);
+    const Counters *counters = agent.counts().of(id);
     if (const TunnelStatus *status = desired.status_of(id);
         !counters && status) {
         counters = &status->counters; /* As last told. */
@@ -198,7 +198,7 @@ all_tunnels(const Agent &agent)
 void
 list_troubles(std::ostringstream &out, const Agent &agent)
 {
-    for (const auto &[bridge, dropped] : agent.over_budget()) {
+    for (const auto &[bridge, dropped] : agent.counts().over_budget()) {
         if (dropped) {
             out << bridge << ": " << dropped
                 << " copies dropped by the budget of all\n";
@@ -226,7 +226,7 @@ void
 mirror_list(struct unixctl_conn *conn, int, const char *[], void *aux)
 {
     Agent &agent = agent_of(aux);
-    agent.with_fresh_counters([conn, &agent] {
+    agent.counts().with_fresh([conn, &agent] {
         std::ostringstream out;
         for (const Uuid &id : all_tunnels(agent)) {
             list_tunnel(out, agent, id);
@@ -248,7 +248,7 @@ mirror_show(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
         }
         ids = {*id};
     }
-    agent.with_fresh_counters([conn, &agent, ids] {
+    agent.counts().with_fresh([conn, &agent, ids] {
         std::ostringstream out;
         for (const Uuid &id : ids) {
             show_tunnel(out, agent, id);
@@ -267,7 +267,7 @@ hits_text(Agent &agent, const Uuid &filter, const Cookie &cookie,
 {
     auto [i, fresh] = known->try_emplace(filter);
     if (fresh) {
-        i->second = agent.hits_of(filter);
+        i->second = agent.counts().hits_of(filter);
     }
     const std::optional<FilterStatus> &status = i->second;
     if (!status || !cookie.direction) {
@@ -380,7 +380,7 @@ mirror_flows(struct unixctl_conn *conn, int argc, const char *argv[],
             return;
         }
     }
-    agent.with_fresh_counters(
+    agent.counts().with_fresh(
         [conn, &agent, tunnel] { reply(conn, list_flows(agent, tunnel)); });
 }
 

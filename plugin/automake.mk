@@ -3,6 +3,8 @@
 noinst_LTLIBRARIES += libpmcore.la
 libpmcore_la_SOURCES = \
 	plugin/actual.cc \
+	plugin/cfg_answer.cc \
+	plugin/cfg_answer.h \
 	plugin/check.cc \
 	plugin/check.h \
 	plugin/check_network.cc \
@@ -137,7 +139,6 @@ ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
 	plugin/agent_inputs.cc \
-	plugin/agent_count.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \
 	plugin/agent_answer.cc \
@@ -149,6 +150,8 @@ ovs_mirrord_SOURCES = \
 	plugin/bridge_guard.h \
 	plugin/bridge_link.cc \
 	plugin/bridge_link.h \
+	plugin/counts.cc \
+	plugin/counts.h \
 	plugin/frame_watch.cc \
 	plugin/frame_watch.h \
 	plugin/main.cc \

@@ -14,6 +14,16 @@ constexpr int64_t READ_INTERVAL_MS = 200;
 constexpr int64_t AHEAD_MS = 3000;
 } // namespace
 
+std::map<FlowOwner, int64_t>
+LinkEvent::rates() const
+{
+    std::map<FlowOwner, int64_t> rates;
+    for (const auto &[number, meter] : meters) {
+        rates[owner_of_meter(number)] = meter.rate_kbps;
+    }
+    return rates;
+}
+
 BridgeLink::BridgeLink(const std::string &bridge)
     : openflow_(management_socket(bridge))
 {

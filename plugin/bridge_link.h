@@ -32,6 +32,9 @@ struct LinkEvent {
     std::string error;
     std::vector<MeterEdit> meter_edits;
     std::vector<std::string> meter_errors; /* One an edit, or empty. */
+
+    /* What 'meters' let through (kbps), by whose they are. */
+    std::map<FlowOwner, int64_t> rates() const;
 };
 
 class BridgeLink {

@@ -21,6 +21,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/tenant.h \
 	tests/unit/test_acceptance.cc \
 	tests/unit/test_balance.cc \
+	tests/unit/test_cfg_answer.cc \
 	tests/unit/test_check.cc \
 	tests/unit/test_check_network.cc \
 	tests/unit/test_check_resource.cc \

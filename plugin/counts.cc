@@ -1,28 +1,16 @@
-/* Agent, counters.  How flows of ours are counted: the sum of all and, where
- * that is not as it was, chunks of them one after the other, with other work
- * between; and what it comes to, of tunnels, rules and the budget. */
+#include "plugin/counts.h"
+
 #include <algorithm>
 #include <unordered_set>
-#include <utility>
 
 #include "ovsdb/ovs_c.h"
-#include "plugin/agent.h"
+#include "plugin/status.h"
 #include "plugin/value_of.h"
 
 namespace pm {
 
-std::map<FlowOwner, int64_t>
-Agent::rates_of(const std::map<uint32_t, MeterStats> &meters)
-{
-    std::map<FlowOwner, int64_t> rates;
-    for (const auto &[number, meter] : meters) {
-        rates[owner_of_meter(number)] = meter.rate_kbps;
-    }
-    return rates;
-}
-
 void
-Agent::begin_count(const std::string &bridge)
+Counts::begin(const std::string &bridge)
 {
     std::set<CookieMask> chunks;
     auto owners = actual_.flows.find(bridge);
@@ -36,9 +24,8 @@ Agent::begin_count(const std::string &bridge)
     counting_[bridge].begin(chunks);
 }
 
-/* Asks what is to be asked next, of bridges that do nothing else. */
 void
-Agent::continue_counts()
+Counts::ask()
 {
     for (auto &[bridge, link] : links_) {
         auto counting = counting_.find(bridge);
@@ -52,7 +39,7 @@ Agent::continue_counts()
 }
 
 void
-Agent::on_summed(const std::string &bridge, const LinkEvent &event)
+Counts::summed(const std::string &bridge, const LinkEvent &event)
 {
     Counting &counting = counting_[bridge];
     auto asked = counting.question();
@@ -61,8 +48,8 @@ Agent::on_summed(const std::string &bridge, const LinkEvent &event)
     }
     if (asked->what.front() == counted_flows()) {
         summed_meters_[bridge] = event.meters;
-        if (event.sums.front().flows != counted_flows_on(bridge) ||
-            rates_of(event.meters) != actual_.meters[bridge] ||
+        if (event.sums.front().flows != flows_on(bridge) ||
+            event.rates() != rates_on(bridge) ||
             !are_as_known(bridge, event.groups)) {
             /* Somebody else added or deleted flows of ours. */
             counting.cancel();
@@ -71,20 +58,19 @@ Agent::on_summed(const std::string &bridge, const LinkEvent &event)
         }
     }
     counting.take_sums(event.sums);
-    end_count(bridge);
+    end(bridge);
 }
 
 void
-Agent::on_counted(const std::string &bridge, const LinkEvent &event)
+Counts::counted(const std::string &bridge, const LinkEvent &event)
 {
     note_flows(bridge, event, event.counted);
     counting_[bridge].take_flows();
-    end_count(bridge);
+    end(bridge);
 }
 
-/* All flows have been read, and their counters with them. */
 void
-Agent::note_all(const std::string &bridge, const LinkEvent &event)
+Counts::read(const std::string &bridge, const LinkEvent &event)
 {
     note_flows(bridge, event, counted_flows());
     note_meters(bridge, event.meters);
@@ -104,37 +90,106 @@ Agent::note_all(const std::string &bridge, const LinkEvent &event)
         }
     }
     counting_[bridge].know(sums);
-    end_count(bridge);
+    end(bridge);
 }
 
 /* Answers those who waited for counters, once there are all.  Meters come
  * last: of a tunnel that has copied nothing drops are not told either. */
 void
-Agent::end_count(const std::string &bridge)
+Counts::end(const std::string &bridge)
 {
     if (!counting_[bridge].under_way()) {
         if (auto summed = summed_meters_.extract(bridge)) {
             note_meters(bridge, summed.mapped());
         }
-        answer_counted();
+        answer_waiters();
     }
 }
 
-/* No count of the bridge is under way any more, for its connection or itself
- * is gone. */
+/* No count of the bridge is under way any more. */
 void
-Agent::abandon_count(const std::string &bridge)
+Counts::lost(const std::string &bridge)
 {
     counting_.erase(bridge);
     summed_meters_.erase(bridge);
-    answer_counted();
+    answer_waiters();
 }
 
 void
-Agent::answer_counted()
+Counts::applied(const std::string &bridge, const std::vector<FlowEdit> &edits,
+                const std::vector<const Flow *> &came)
+{
+    Counting &counting = counting_[bridge];
+    for (const Flow *flow : came) {
+        begin_counters(bridge, *flow);
+        if (flow->key.table != GROUP_TABLE) {
+            counting.came(Cookie::decode(flow->cookie)->owner);
+        }
+    }
+    for (const FlowEdit &edit : edits) {
+        FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
+        bool deleted = edit.op == FlowEdit::Op::Delete;
+        if (deleted) {
+            forget_hits(bridge, edit.flow);
+        }
+        /* A tunnel's flow that is replaced keeps its counters. */
+        if (owner.kind == FlowOwner::Filter) {
+            counting.changed(owner);
+        } else if (deleted && edit.flow.key.table != GROUP_TABLE) {
+            if (is_uncounted(owner.number)) {
+                counting.went(owner);
+            } else {
+                counting.changed(owner);
+            }
+        }
+    }
+}
+
+void
+Counts::metered(const FlowOwner &owner)
+{
+    begin_counter(owner, "dropped_packets");
+}
+
+void
+Counts::share(const ModelDelta &delta)
+{
+    for (const auto &[id, told] : delta.tunnel_statuses) {
+        const TunnelStatus *status =
+            find(desired_.model().tunnel_statuses, id);
+        auto counters =
+            status ? counters_.find(status->tunnel) : counters_.end();
+        if (counters != counters_.end() &&
+            counters->second == status->counters) {
+            counters->second = status->counters;
+        }
+    }
+}
+
+void
+Counts::forget(const Uuid &tunnel)
+{
+    const TunnelStatus *status = desired_.status_of(tunnel);
+    if (counters_.erase(tunnel) && status) {
+        /* Should it come back, its counters are wanted anew. */
+        for (auto &[bridge, counting] : counting_) {
+            counting.changed(
+                {FlowOwner::Egress, static_cast<uint32_t>(status->number)});
+        }
+    }
+}
+
+void
+Counts::forget_filter(const Uuid &filter, int64_t number)
+{
+    hits_.forget(filter, number);
+}
+
+void
+Counts::answer_waiters()
 {
     std::vector<std::function<void()>> waiters;
-    waiters.swap(count_waiters_);
+    waiters.swap(waiters_);
     for (const auto &done : waiters) {
         done();
     }
@@ -142,8 +197,8 @@ Agent::answer_counted()
 
 /* Nobody is told when somebody changes a group. */
 bool
-Agent::are_as_known(const std::string &bridge,
-                    const std::vector<Flow> &groups) const
+Counts::are_as_known(const std::string &bridge,
+                     const std::vector<Flow> &groups) const
 {
     std::set<Flow> is, known;
     for (Flow group : groups) {
@@ -164,8 +219,16 @@ Agent::are_as_known(const std::string &bridge,
     return is == known;
 }
 
+std::map<FlowOwner, int64_t>
+Counts::rates_on(const std::string &bridge) const
+{
+    auto rates = actual_.meters.find(bridge);
+    return rates == actual_.meters.end() ? std::map<FlowOwner, int64_t>()
+                                         : rates->second;
+}
+
 size_t
-Agent::counted_flows_on(const std::string &bridge) const
+Counts::flows_on(const std::string &bridge) const
 {
     size_t n = 0;
     auto owners = actual_.flows.find(bridge);
@@ -187,8 +250,7 @@ Agent::counted_flows_on(const std::string &bridge) const
 /* Of a tunnel whose NIC moved from one bridge to another both may have flows
  * for a while. */
 bool
-Agent::counts_elsewhere(const std::string &bridge,
-                        const FlowOwner &owner) const
+Counts::is_elsewhere(const std::string &bridge, const FlowOwner &owner) const
 {
     return links_.size() > 1 && !desired_.flows().count({bridge, owner}) &&
            std::any_of(links_.begin(), links_.end(), [&](const auto &link) {
@@ -200,7 +262,7 @@ Agent::counts_elsewhere(const std::string &bridge,
  * they are nothing is told of them: thousands of rows would be written again
  * for it. */
 bool
-Agent::is_uncounted(int64_t number) const
+Counts::is_uncounted(int64_t number) const
 {
     auto id = desired_.tunnel_of_number(number);
     const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
@@ -208,10 +270,10 @@ Agent::is_uncounted(int64_t number) const
 }
 
 void
-Agent::note_flows(const std::string &bridge, const LinkEvent &event,
-                  const CookieMask &which)
+Counts::note_flows(const std::string &bridge, const LinkEvent &event,
+                   const CookieMask &which)
 {
-    count_hits(bridge, event.flows, which);
+    note_hits(bridge, event.flows, which);
     std::unordered_set<uint32_t> copied; /* Numbers of tunnels. */
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
@@ -223,7 +285,7 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
     for (const FlowStats &stats : event.flows) {
         auto cookie = Cookie::decode(stats.flow.cookie);
         if (!cookie || cookie->owner.kind != FlowOwner::Egress ||
-            !cookie->direction || counts_elsewhere(bridge, cookie->owner)) {
+            !cookie->direction || is_elsewhere(bridge, cookie->owner)) {
             continue;
         }
         if (!copied.count(cookie->owner.number) &&
@@ -231,24 +293,21 @@ Agent::note_flows(const std::string &bridge, const LinkEvent &event,
             continue;
         }
         std::string direction = to_string(*cookie->direction);
-        note_counter(cookie->owner.number, direction + "_packets",
-                     stats.n_packets);
-        note_counter(cookie->owner.number, direction + "_bytes",
-                     stats.n_bytes);
+        note(cookie->owner.number, direction + "_packets", stats.n_packets);
+        note(cookie->owner.number, direction + "_bytes", stats.n_bytes);
     }
 }
 
 void
-Agent::note_meters(const std::string &bridge,
-                   const std::map<uint32_t, MeterStats> &meters)
+Counts::note_meters(const std::string &bridge,
+                    const std::map<uint32_t, MeterStats> &meters)
 {
     over_budget_.erase(bridge);
     for (const auto &[meter, stats] : meters) {
         FlowOwner owner = owner_of_meter(meter);
-        if (owner.kind == FlowOwner::Egress &&
-            !counts_elsewhere(bridge, owner)) {
+        if (owner.kind == FlowOwner::Egress && !is_elsewhere(bridge, owner)) {
             if (stats.n_dropped || !is_uncounted(owner.number)) {
-                note_counter(owner.number, "dropped_packets", stats.n_dropped);
+                note(owner.number, "dropped_packets", stats.n_dropped);
             }
         } else if (owner.kind == FlowOwner::Base) {
             over_budget_[bridge] = stats.n_dropped;
@@ -257,8 +316,7 @@ Agent::note_meters(const std::string &bridge,
 }
 
 void
-Agent::note_counter(int64_t tunnel_number, const std::string &name,
-                    uint64_t value)
+Counts::note(int64_t tunnel_number, const std::string &name, uint64_t value)
 {
     auto id = desired_.tunnel_of_number(tunnel_number);
     const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
@@ -274,31 +332,31 @@ Agent::note_counter(int64_t tunnel_number, const std::string &name,
     if (before == counters->second) {
         counters->second = before; /* Which its row shares, mostly. */
     } else {
-        unreported_.insert(*id);
+        tunnels_.insert(*id);
     }
 }
 
 /* The switch counts from zero what it counted before: that more has come than
  * then does not mean that it went on. */
 void
-Agent::begin_counter(const FlowOwner &owner, const std::string &name)
+Counts::begin_counter(const FlowOwner &owner, const std::string &name)
 {
     auto id = owner.kind == FlowOwner::Egress
                   ? desired_.tunnel_of_number(owner.number)
                   : std::nullopt;
     const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-    const Counters *counters = id ? counters_of(*id) : nullptr;
+    const Counters *counters = id ? of(*id) : nullptr;
     if (!counters && status) {
         counters = &status->counters;
     }
     if (counters && value_of(counters->values, name)) {
-        note_counter(owner.number, name, 0);
+        note(owner.number, name, 0);
     }
 }
 
-/* A flow has come to the switch. */
+/* A flow has come. */
 void
-Agent::begin_counters(const std::string &bridge, const Flow &flow)
+Counts::begin_counters(const std::string &bridge, const Flow &flow)
 {
     forget_hits(bridge, flow);
     auto cookie = Cookie::decode(flow.cookie);
@@ -309,9 +367,9 @@ Agent::begin_counters(const std::string &bridge, const Flow &flow)
     }
 }
 
-/* A rule's flow has come to the switch, or gone from it. */
+/* A rule's flow has come, or gone. */
 void
-Agent::forget_hits(const std::string &bridge, const Flow &flow)
+Counts::forget_hits(const std::string &bridge, const Flow &flow)
 {
     auto cookie = Cookie::decode(flow.cookie);
     if (cookie && cookie->owner.kind == FlowOwner::Filter &&
@@ -325,7 +383,7 @@ Agent::forget_hits(const std::string &bridge, const Flow &flow)
 /* Whether the budget had no room since the last time, as far as has been
  * read. */
 void
-Agent::judge_budgets()
+Counts::judge_budgets()
 {
     std::set<std::string> exceeded;
     for (const auto &[bridge, dropped] : over_budget_) {
@@ -339,12 +397,12 @@ Agent::judge_budgets()
     }
     exceeded_ = std::move(exceeded);
     for (const auto &[id, desire] : desired_.tunnels()) {
-        unreported_.insert(id);
+        tunnels_.insert(id);
     }
 }
 
 void
-Agent::count_hits(const std::string &bridge,
+Counts::note_hits(const std::string &bridge,
                   const std::vector<FlowStats> &flows, const CookieMask &which)
 {
     std::vector<RuleCount> counts;
@@ -355,13 +413,13 @@ Agent::count_hits(const std::string &bridge,
     }
     for (int64_t number : hits_.counted(bridge, counts, which)) {
         if (auto filter = desired_.filter_of_number(number)) {
-            unreported_filters_.insert(*filter);
+            filters_.insert(*filter);
         }
     }
 }
 
 std::optional<FilterStatus>
-Agent::hits_of(const Uuid &id)
+Counts::hits_of(const Uuid &id)
 {
     const Filter *filter = find(desired_.model().filters, id);
     const FilterStatus *row = desired_.filter_status_of(id);
@@ -380,42 +438,41 @@ Agent::hits_of(const Uuid &id)
 }
 
 void
-Agent::count_when_due()
+Counts::run()
 {
     int64_t interval = desired_.facts().settings.stats_interval_s * 1000;
-    if (next_count_ms_) {
+    if (next_ms_) {
         /* A shorter interval counts at once. */
-        next_count_ms_ =
-            std::min<int64_t>(next_count_ms_, time_msec() + interval * 5 / 4);
+        next_ms_ = std::min<int64_t>(next_ms_, time_msec() + interval * 5 / 4);
     }
-    bool due = next_count_ms_ && time_msec() >= next_count_ms_;
-    if (!due && next_count_ms_ && count_waiters_.empty()) {
+    bool due = next_ms_ && time_msec() >= next_ms_;
+    if (!due && next_ms_ && waiters_.empty()) {
         return;
     }
     if (due) {
         judge_budgets();
     }
-    if (due || !count_waiters_.empty()) {
+    if (due || !waiters_.empty()) {
         for (auto &[name, link] : links_) {
             if (link->idle() && !counting_[name].under_way()) {
-                begin_count(name);
+                begin(name);
             }
         }
     }
-    if (due || !next_count_ms_) {
+    if (due || !next_ms_) {
         /* Jittered, so that ten thousand hypervisors do not write at once. */
-        next_count_ms_ =
+        next_ms_ =
             time_msec() + interval * 3 / 4 + random_range(interval / 2 + 1);
     }
 }
 
 void
-Agent::with_fresh_counters(std::function<void()> done)
+Counts::with_fresh(std::function<void()> done)
 {
     for (auto &[name, link] : links_) {
         if (link->idle()) {
-            count_waiters_.push_back(std::move(done));
-            begin_count(name);
+            waiters_.push_back(std::move(done));
+            begin(name);
             poll_immediate_wake();
             return;
         }
@@ -424,10 +481,18 @@ Agent::with_fresh_counters(std::function<void()> done)
 }
 
 const Counters *
-Agent::counters_of(const Uuid &tunnel) const
+Counts::of(const Uuid &tunnel) const
 {
     auto i = counters_.find(tunnel);
     return i == counters_.end() ? nullptr : &i->second;
+}
+
+void
+Counts::wait() const
+{
+    if (next_ms_) {
+        poll_timer_wait_until(next_ms_);
+    }
 }
 
 } // namespace pm

@@ -1,0 +1,54 @@
+#include "plugin/cfg_answer.h"
+
+#include <utility>
+
+namespace pm {
+
+namespace {
+
+void
+drop_said(std::set<Uuid> *awaited, const CfgAnswer::IsSaid &is_said)
+{
+    while (!awaited->empty() && is_said(*awaited->begin())) {
+        awaited->erase(awaited->begin());
+    }
+}
+
+} // namespace
+
+bool
+CfgAnswer::is_next(int64_t cfg) const
+{
+    return !answering_ && answered_ != cfg;
+}
+
+void
+CfgAnswer::begin(int64_t cfg, std::set<Uuid> tunnels, std::set<Uuid> filters)
+{
+    answering_ = cfg;
+    tunnels_ = std::move(tunnels);
+    filters_ = std::move(filters);
+}
+
+bool
+CfgAnswer::advance(const IsSaid &tunnel, const IsSaid &filter)
+{
+    if (!answering_) {
+        return false;
+    }
+    drop_said(&tunnels_, tunnel);
+    drop_said(&filters_, filter);
+    if (!tunnels_.empty() || !filters_.empty()) {
+        return false;
+    }
+    answered_ = std::exchange(answering_, std::nullopt);
+    return true;
+}
+
+void
+CfgAnswer::forget()
+{
+    *this = CfgAnswer();
+}
+
+} // namespace pm

@@ -1,0 +1,87 @@
+#include <gtest/gtest.h>
+
+#include "plugin/cfg_answer.h"
+
+namespace pm {
+namespace {
+
+const Uuid A = Uuid::parse("00000000-0000-0000-0000-00000000000a").value();
+const Uuid B = Uuid::parse("00000000-0000-0000-0000-00000000000b").value();
+const Uuid C = Uuid::parse("00000000-0000-0000-0000-00000000000c").value();
+
+bool
+nobody(const Uuid &)
+{
+    return false;
+}
+
+bool
+everybody(const Uuid &)
+{
+    return true;
+}
+
+TEST(CfgAnswer, IsGivenOnceAllThatCameWithItIsSaid)
+{
+    CfgAnswer answer;
+    answer.begin(1, {A, B}, {C});
+    EXPECT_FALSE(answer.advance(nobody, nobody));
+    EXPECT_FALSE(answer.advance(everybody, nobody));
+    EXPECT_FALSE(answer.answered());
+    EXPECT_TRUE(answer.advance(everybody, everybody));
+    EXPECT_EQ(answer.answered(), 1);
+}
+
+TEST(CfgAnswer, IsGivenAtOnceWhereNothingIsToCome)
+{
+    CfgAnswer answer;
+    answer.begin(1, {}, {});
+    EXPECT_TRUE(answer.advance(nobody, nobody));
+    EXPECT_EQ(answer.answered(), 1);
+}
+
+TEST(CfgAnswer, AsksNobodyAgainWhoWasAtRestSince)
+{
+    CfgAnswer answer;
+    answer.begin(1, {A, B}, {});
+    EXPECT_FALSE(
+        answer.advance([](const Uuid &id) { return id == A; }, everybody));
+    /* A is changed again, by what came later. */
+    EXPECT_TRUE(
+        answer.advance([](const Uuid &id) { return id == B; }, everybody));
+}
+
+TEST(CfgAnswer, IsNotBegunAnewByTheNextCfgWhichHasItsTurn)
+{
+    CfgAnswer answer;
+    EXPECT_TRUE(answer.is_next(1));
+    answer.begin(1, {A}, {});
+    EXPECT_FALSE(answer.is_next(2));
+    ASSERT_TRUE(answer.advance(everybody, everybody));
+    EXPECT_EQ(answer.answered(), 1);
+    EXPECT_TRUE(answer.is_next(2));
+    EXPECT_FALSE(answer.is_next(1));
+}
+
+TEST(CfgAnswer, IsNotGivenAgainForWhatTheDaemonBeforeAnswered)
+{
+    CfgAnswer answer;
+    answer.inherit(7);
+    EXPECT_FALSE(answer.is_next(7));
+    EXPECT_TRUE(answer.is_next(8));
+    /* A database that was restored counts from where it was. */
+    EXPECT_TRUE(answer.is_next(3));
+}
+
+TEST(CfgAnswer, OfOneDatabaseIsNoneOfAnother)
+{
+    CfgAnswer answer;
+    answer.begin(1, {A}, {});
+    answer.forget();
+    EXPECT_FALSE(answer.advance(everybody, everybody));
+    EXPECT_FALSE(answer.answered());
+    EXPECT_TRUE(answer.is_next(1));
+}
+
+} // namespace
+} // namespace pm

@@ -373,11 +373,14 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
         auto mark = read_mark(&port->external_ids);
         if (mark) {
             facts->rows.ports[port->name] = read_port(bridge, port, *mark);
-        } else if (std::string(port->name).starts_with(plain)) {
+        } else if (may_be_name_of_ours(port->name, plain)) {
             facts->taken_names.insert(port->name);
         }
         for (size_t j = 0; j < port->n_interfaces; j++) {
             const struct ovsrec_interface *iface = port->interfaces[j];
+            if (!mark && may_be_name_of_ours(iface->name, plain)) {
+                facts->taken_names.insert(iface->name);
+            }
             if (mark && iface->error) {
                 facts->port_errors[iface->name] = iface->error;
             }

@@ -40,6 +40,7 @@ struct SwitchDb::Impl {
     std::map<std::string, const struct ovsrec_port *> fresh_ports;
 
     void commit();
+    const struct ovsrec_port *find_own_port(const std::string &name);
     const struct ovsrec_port *find_port(const std::string &name,
                                         const struct ovsrec_bridge **on) const;
     const struct ovsrec_bridge *find_bridge(const std::string &name) const;

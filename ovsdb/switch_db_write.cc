@@ -216,12 +216,26 @@ SwitchDb::Impl::remove_mirrors(const std::string &name,
     }
 }
 
+/* One of ours, or nullptr. */
+const struct ovsrec_port *
+SwitchDb::Impl::find_own_port(const std::string &name)
+{
+    auto fresh = fresh_ports.find(name);
+    if (fresh != fresh_ports.end()) {
+        return fresh->second;
+    }
+    const struct ovsrec_bridge *on;
+    const struct ovsrec_port *port = find_port(name, &on);
+    return port && read_mark(&port->external_ids) ? port : nullptr;
+}
+
 void
 SwitchDb::Impl::put_mirror(const std::string &name, const MirrorRow &desired)
 {
     const struct ovsrec_bridge *bridge = find_bridge(desired.bridge);
-    if (!bridge) {
-        return;
+    const struct ovsrec_port *output = find_own_port(desired.output_port);
+    if (!bridge || !output) {
+        return; /* Nor is anything copied to another's port. */
     }
     const struct ovsrec_mirror *mirror = nullptr;
     for (size_t i = 0; i < bridge->n_mirrors; i++) {
@@ -256,12 +270,7 @@ SwitchDb::Impl::put_mirror(const std::string &name, const MirrorRow &desired)
     ovsrec_mirror_set_select_vlan(mirror, nullptr, 0);
     ovsrec_mirror_set_output_vlan(mirror, nullptr, 0);
     ovsrec_mirror_set_snaplen(mirror, nullptr, 0);
-    auto fresh_port = fresh_ports.find(desired.output_port);
-    const struct ovsrec_bridge *on;
-    ovsrec_mirror_set_output_port(mirror,
-                                  fresh_port == fresh_ports.end()
-                                      ? find_port(desired.output_port, &on)
-                                      : fresh_port->second);
+    ovsrec_mirror_set_output_port(mirror, output);
     Smap ids(desired.mark);
     ovsrec_mirror_set_external_ids(mirror, ids.get());
 }

@@ -322,12 +322,19 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
 void
 DesiredState::desire_sites(SwitchRows *rows)
 {
+    /* Whether nobody else's port has the name of one of the pair. */
+    auto is_free = [&](int64_t number) {
+        return !facts_.taken_names.count(site_port_name(number)) &&
+               !facts_.taken_names.count(site_peer_name(number));
+    };
     std::map<std::string, int64_t> known;
     std::set<int64_t> used;
     for (const auto &[name, port] : facts_.rows.ports) {
         if (port.mark.purpose == "delivery") {
             used.insert(port.mark.number);
-            known.try_emplace(port.mark.segment, port.mark.number);
+            if (is_free(port.mark.number)) {
+                known.try_emplace(port.mark.segment, port.mark.number);
+            }
         }
     }
     std::map<DeliverySite, int64_t> numbers;
@@ -346,10 +353,10 @@ DesiredState::desire_sites(SwitchRows *rows)
         if (const int64_t *row = value_of(known, site.to_string())) {
             number = *row;
         } else if (const int64_t *had = value_of(site_numbers_, site);
-                   had && !used.count(*had)) {
+                   had && !used.count(*had) && is_free(*had)) {
             number = *had;
         } else {
-            while (used.count(number)) {
+            while (used.count(number) || !is_free(number)) {
                 number++;
             }
         }

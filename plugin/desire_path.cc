@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plugin/desired_state.h"
+#include "plugin/switch_names.h"
 
 namespace pm {
 
@@ -36,8 +37,19 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
 
 /* Whether nobody else on the host has what our VXLAN port needs. */
 bool
-DesiredState::has_vxlan_port(const Path &path, TunnelDesire *desire)
+DesiredState::has_vxlan_port(const Path &path, TunnelDesire *desire) const
 {
+    const std::string name =
+        vxlan_port_name(desire->mirror_bridge, facts_.settings.mirror_bridge,
+                        facts_.nics.at(desire->iface_id).datapath_type);
+    if (facts_.taken_names.count(name)) {
+        desire->fail_condition("DestinationReachable", "PORT_NAME_TAKEN",
+                               "port " + name +
+                                   " of the switch is not ours, and there "
+                                   "can be no other of its name; rename or "
+                                   "remove it");
+        return false;
+    }
     if (path.port_taken.empty()) {
         return true;
     }

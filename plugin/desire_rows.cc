@@ -38,17 +38,20 @@ vxlan_port(const std::string &mirror_bridge, bool renewed)
 
 } // namespace
 
-/* Nobody else on this host has UDP port 4789, which a VXLAN port on a
- * userspace datapath would deafen. */
+/* Nobody else on the switch has the name of our VXLAN port, or on this host
+ * UDP port 4789, which one on a userspace datapath would deafen. */
 bool
-DesiredState::is_vxlan_port_free(const std::string &datapath_type) const
+DesiredState::is_vxlan_port_free(const std::string &port_name,
+                                 const std::string &datapath_type) const
 {
-    return std::none_of(
-        by_path_.begin(), by_path_.end(), [&](const auto &user) {
-            auto path = paths_.find(user.first);
-            return user.first.datapath_type == datapath_type &&
-                   path != paths_.end() && !path->second.port_taken.empty();
-        });
+    return !facts_.taken_names.count(port_name) &&
+           std::none_of(by_path_.begin(), by_path_.end(),
+                        [&](const auto &user) {
+                            auto path = paths_.find(user.first);
+                            return user.first.datapath_type == datapath_type &&
+                                   path != paths_.end() &&
+                                   !path->second.port_taken.empty();
+                        });
 }
 
 /* Numbers of taps in rows of ours. */
@@ -56,21 +59,31 @@ struct DesiredState::TapNumbers {
     std::map<std::string, int64_t> by_nic;  /* At home, by iface-id. */
     std::map<std::string, int64_t> by_pair; /* Shared, by NIC bridge. */
     std::set<int64_t> used;
+    const std::set<std::string> &taken_names;
+
+    /* Whether nobody else's port has the name of one of the pair. */
+    bool is_free(int64_t number) const
+    {
+        return std::none_of(
+            DIRECTIONS.begin(), DIRECTIONS.end(), [&](Direction direction) {
+                return taken_names.count(tap_port_name(number, direction)) ||
+                       taken_names.count(nic_port_name(number, direction));
+            });
+    }
 
     /* The number of 'key', or 'had' if it is free, else another. */
-    static int64_t choose(std::map<std::string, int64_t> *numbers,
-                          std::set<int64_t> *used, const std::string &key,
-                          const int64_t *had)
+    int64_t choose(std::map<std::string, int64_t> *numbers,
+                   const std::string &key, const int64_t *had)
     {
         auto known = numbers->find(key);
         if (known != numbers->end()) {
             return known->second;
         }
         int64_t number = had ? *had : 1;
-        while (used->count(number)) {
+        while (used.count(number) || !is_free(number)) {
             number++;
         }
-        used->insert(number);
+        used.insert(number);
         (*numbers)[key] = number;
         return number;
     }
@@ -99,7 +112,7 @@ DesiredState::is_pair_at_home(int64_t number, const std::string &nic_bridge,
 DesiredState::TapNumbers
 DesiredState::numbers_in_rows()
 {
-    TapNumbers numbers;
+    TapNumbers numbers{{}, {}, {}, facts_.taken_names};
     for (const auto &[name, port] : facts_.rows.ports) {
         const Mark &mark = port.mark;
         if (mark.purpose != "tap" && mark.purpose != "shared") {
@@ -108,6 +121,9 @@ DesiredState::numbers_in_rows()
         numbers.used.insert(mark.number);
         auto nic = facts_.nics.find(mark.iface_id);
         auto bridge = facts_.bridges.find(port.bridge);
+        if (!numbers.is_free(mark.number)) {
+            continue; /* One of the pair has lost its mark. */
+        }
         if (mark.purpose == "tap" &&
             (nic == facts_.nics.end() ||
              is_pair_at_home(mark.number, nic->second.bridge,
@@ -188,9 +204,8 @@ DesiredState::desire_rows()
         Mark shared{"shared", "", 0};
         std::set<Uuid> shared_ports;
         for (const auto &[iface_id, seat] : plan.seats) {
-            int64_t number =
-                TapNumbers::choose(&numbers.by_nic, &numbers.used, iface_id,
-                                   value_of(nic_numbers_, iface_id));
+            int64_t number = numbers.choose(&numbers.by_nic, iface_id,
+                                            value_of(nic_numbers_, iface_id));
             const Uuid &port = facts_.nics.at(iface_id).port;
             if (seat.shared) {
                 shared.members[number] = iface_id;
@@ -202,18 +217,18 @@ DesiredState::desire_rows()
         }
         if (!shared.members.empty()) {
             shared.number =
-                TapNumbers::choose(&numbers.by_pair, &numbers.used, nic_bridge,
-                                   value_of(pair_numbers_, nic_bridge));
+                numbers.choose(&numbers.by_pair, nic_bridge,
+                               value_of(pair_numbers_, nic_bridge));
             shared.segment = plan.segment;
             add_pair(shared, nic_bridge, mirror_bridge, shared_ports, &rows);
         }
         rows.bridges[mirror_bridge] = {
             type == "system" ? "" : type, false, {"bridge", "", 0}};
-        if (is_vxlan_port_free(type)) {
-            rows.ports[vxlan_port_name(mirror_bridge,
-                                       facts_.settings.mirror_bridge, type)] =
-                vxlan_port(mirror_bridge,
-                           modifies_wrong_flow(facts_.ovs_version, type));
+        std::string vxlan_name = vxlan_port_name(
+            mirror_bridge, facts_.settings.mirror_bridge, type);
+        if (is_vxlan_port_free(vxlan_name, type)) {
+            rows.ports[vxlan_name] = vxlan_port(
+                mirror_bridge, modifies_wrong_flow(facts_.ovs_version, type));
         }
         dirty_shared_taps_.insert(nic_bridge);
     }

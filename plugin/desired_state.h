@@ -292,7 +292,7 @@ private:
 
     /* desire_path.cc: the way to a destination. */
     bool knows_path(const IpAddress &destination, TunnelDesire *);
-    static bool has_vxlan_port(const Path &, TunnelDesire *);
+    bool has_vxlan_port(const Path &, TunnelDesire *) const;
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     std::optional<std::pair<int, std::string>>
     mtu_of_way(const Tunnel &, int nic_mtu_or_0, const TunnelDesire &);
@@ -347,7 +347,8 @@ private:
     void release_flows(const OwnerKey &);
 
     /* desire_rows.cc: our rows in the switch database. */
-    bool is_vxlan_port_free(const std::string &datapath_type) const;
+    bool is_vxlan_port_free(const std::string &port_name,
+                            const std::string &datapath_type) const;
     struct TapNumbers;
     bool is_pair_at_home(int64_t number, const std::string &nic_bridge,
                          const std::string &datapath_type);

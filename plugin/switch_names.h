@@ -80,6 +80,20 @@ site_peer_name(int64_t site)
     return "mvpc-" + std::to_string(site);
 }
 
+/* Whether a port of ours might have this name. */
+inline bool
+may_be_name_of_ours(const std::string &name,
+                    const std::string &plain_mirror_bridge)
+{
+    for (const char *prefix :
+         {"mtap-", "mnic-", "mdlv-", "mvpc-", "mvxlan-", "mirror-vxlan"}) {
+        if (name.starts_with(prefix)) {
+            return true;
+        }
+    }
+    return name.starts_with(plain_mirror_bridge);
+}
+
 /* OpenFlow port numbers that we ask for, so that flows which another program
  * saves and restores go back to the same ports. */
 inline constexpr int VXLAN_OFPORT = 1;

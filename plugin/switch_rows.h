@@ -120,7 +120,8 @@ struct SwitchFacts {
     std::map<std::string, int> ofports;         /* Of our ports, if > 0. */
     /* Of those of our ports that vswitchd could not make, why. */
     std::map<std::string, std::string> port_errors;
-    /* Bridges and ports, not ours, whose name begins as mirror_bridge. */
+    /* Of bridges, ports and interfaces that are not ours: names that ones of
+     * ours might have. */
     std::set<std::string> taken_names;
     /* NIC (iface-id) -> a Mirror row of it that is as we wrote it and that
      * vswitchd did not put in force. */

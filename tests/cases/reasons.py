@@ -242,6 +242,26 @@ class ReasonCases(ProductCases):
                    lambda: (taken.append(self.listener()), self.first()),
                    lambda: taken[0].close(), "DestinationReachable")
 
+    def test_port_name_taken(self):
+        """No Mirror and no tunnel is ever given to a port of another."""
+        self.switch.vsctl(
+            "--", "add-port", "br-int", "mirror-vxlan",
+            "--", "set", "Interface", "mirror-vxlan", "type=internal",
+            "--", "add-port", "br-int", "mtap-in-1",
+            "--", "set", "Interface", "mtap-in-1", "type=internal")
+
+        def mend():
+            self.switch.vsctl("del-port", "mirror-vxlan")
+        self.addCleanup(self.switch.vsctl, "--if-exists", "del-port",
+                        "mirror-vxlan")
+        self.addCleanup(self.switch.vsctl, "del-port", "mtap-in-1")
+        self.shows("PORT_NAME_TAKEN", self.first, mend, "DestinationReachable")
+        self.control.wait_running("first")
+        outputs = {self.switch.vsctl("get", "Port", row["output_port"],
+                                     "name").strip()
+                   for row in self.switch.rows("Mirror", "output_port")}
+        self.assertEqual(outputs, {"mtap-in-2", "mtap-out-2"})
+
     def mtu(self, size):
         return lambda: self.switch.vsctl("set", "Interface", "br-phy",
                                          f"mtu_request={size}")

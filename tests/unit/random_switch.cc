@@ -122,6 +122,15 @@ RandomHost::edit_settings()
             for (const auto &[name, bridge] : facts.rows.bridges) {
                 facts.taken_names.erase(name);
             }
+        } else if (chance(50)) {
+            /* Somebody else's, or ours that has lost its mark. */
+            static const char *const PORTS[] = {"mtap-in-1", "mnic-out-2",
+                                                "mdlv-1", "mvpc-1",
+                                                "mirror-vxlan"};
+            std::string name = PORTS[pick(5)];
+            facts.taken_names = {name};
+            facts.rows.ports.erase(name);
+            facts.ofports.erase(name);
         } else {
             facts.taken_names.clear();
         }

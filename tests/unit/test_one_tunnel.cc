@@ -390,6 +390,34 @@ TEST_F(OneTunnel, WhoseVxlanPortTheSwitchCannotMakeSaysSo)
     EXPECT_TRUE(copies());
 }
 
+TEST_F(OneTunnel, WhoseVxlanPortHasANameThatIsAnothersSaysSo)
+{
+    host.facts.rows.ports.erase("mirror-vxlan");
+    host.facts.ofports.erase("mirror-vxlan");
+    host.facts.taken_names = {"mirror-vxlan"};
+    host.feed();
+    const TunnelDesire &desire = host.desire(tunnel);
+    EXPECT_FALSE(desire.egress);
+    EXPECT_TRUE(desire.reasons.count("PORT_NAME_TAKEN"));
+    EXPECT_FALSE(host.desired.rows().ports.count("mirror-vxlan"));
+    host.facts.taken_names.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies());
+}
+
+TEST_F(OneTunnel, WhoseTapHasLostItsMarkTakesAnother)
+{
+    ASSERT_TRUE(host.facts.rows.ports.erase("mtap-in-1"));
+    host.facts.ofports.erase("mtap-in-1");
+    host.facts.taken_names = {"mtap-in-1"};
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies());
+    const SwitchRows &rows = host.desired.rows();
+    EXPECT_FALSE(rows.ports.count("mtap-in-1"));
+    EXPECT_FALSE(rows.ports.count("mnic-in-1"));
+    EXPECT_EQ(rows.mirrors.at("mirror-in-2").output_port, "mtap-in-2");
+}
+
 TEST_F(OneTunnel, WithoutAnAddressToSendFromSaysSo)
 {
     PathKey key = *host.desire(tunnel).path;

@@ -294,6 +294,13 @@ tap_flows(int64_t nic, Direction direction, const TapPort &port,
     return flows;
 }
 
+bool
+hands_to(const Flow &flow, int64_t tunnel)
+{
+    return flow.actions.str().find(set_register(2, tunnel) + ",") !=
+           std::string::npos;
+}
+
 std::vector<Flow>
 shared_tap_flows(int64_t pair, Direction direction, int ofport,
                  std::optional<int> own_tag, bool copying,

@@ -208,6 +208,8 @@ struct TapPort {
 /* A NIC's own flows.  'tunnels' need not be sorted. */
 std::vector<Flow> tap_flows(int64_t nic, Direction, const TapPort &,
                             std::vector<TapTunnel> tunnels);
+/* Whether a flow of a NIC's own hands copies to this tunnel. */
+bool hands_to(const Flow &, int64_t tunnel);
 /* What NICs that share a pair have in common, of one direction.  'copying':
  * some tunnel of theirs admits something.  'members' are the numbers of NICs
  * that get frames to group addresses; none in the outbound direction. */

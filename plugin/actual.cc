@@ -21,6 +21,18 @@ Actual::has(const FlowOwner &owner) const
     });
 }
 
+const FlowList &
+Actual::flows_of(const OwnerKey &key) const
+{
+    static const FlowList none;
+    auto bridge = flows.find(key.bridge);
+    if (bridge == flows.end()) {
+        return none;
+    }
+    auto owner = bridge->second.find(key.owner);
+    return owner == bridge->second.end() ? none : owner->second;
+}
+
 bool
 Actual::is_busy(FlowOwner::Kind kind, int64_t number) const
 {

@@ -104,17 +104,30 @@ Agent::wait()
             poll_timer_wait(static_cast<int>(SILENT_MS - link->silent_ms()));
         }
     }
-    counts_.wait();
     if (away_since_ms_ && time_msec() < away_since_ms_ + AWAY_MS) {
         poll_timer_wait_until(away_since_ms_ + AWAY_MS);
     }
     if (auto at = next_hops_.next_ms(); at && is_connected()) {
         poll_timer_wait_until(*at);
     }
-    for (int64_t at : {refusals_.next_ms(), contest_.next_ms(time_msec())}) {
-        if (at) {
-            poll_timer_wait_until(at);
+    if (acts()) {
+        counts_.wait();
+    }
+    if (acts() || may_revoke()) {
+        std::vector<int64_t> retries = {contest_.next_ms(time_msec())};
+        for (const auto &[name, link] : links_) {
+            if (link->idle()) { /* It wakes us when it is, else. */
+                retries.push_back(refusals_.next_ms(name));
+            }
         }
+        for (int64_t at : retries) {
+            if (at) {
+                poll_timer_wait_until(at);
+            }
+        }
+    }
+    if (cleanup_) {
+        poll_timer_wait_until(cleanup_deadline_ms_);
     }
     if (!underway_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);
@@ -240,9 +253,12 @@ Agent::apply_plan()
     }
     int64_t now = time_msec();
     for (const auto &[bridge, link] : links_) {
+        if (!link->idle()) {
+            continue; /* Nothing was planned of it. */
+        }
         std::vector<MeterEdit> &meters = plan.meters[bridge];
         refusals_.select(bridge, &meters, now);
-        if (!meters.empty() && link->idle()) {
+        if (!meters.empty()) {
             link->apply(meters);
         }
         std::vector<FlowEdit> &edits = plan.flows[bridge];
@@ -353,6 +369,7 @@ Agent::start_cleanup()
         register_inherited();
     }
     cleanup_ = true;
+    poll_immediate_wake();
     control_.leave();
     cleanup_deadline_ms_ = time_msec() + CLEANUP_MS;
     Model statuses;
@@ -367,6 +384,9 @@ Agent::cleaned() const
 {
     if (!cleanup_) {
         return false;
+    }
+    if (switch_.contended()) {
+        return true; /* It is the other's to say what is there. */
     }
     bool switch_clean =
         switch_.ready() && actual_.rows == SwitchRows{} && !switch_.busy();

@@ -102,6 +102,7 @@ private:
     void register_inherited();
     void prove_inherited();
     bool may_act();
+    bool acts() const;
     bool may_revoke() const;
     void compare_rows();
     void apply_plan();

@@ -288,10 +288,7 @@ Agent::prove_inherited()
 bool
 Agent::may_act()
 {
-    if (cleanup_) {
-        return switch_.ready();
-    }
-    if (!started_ && switch_.ready() && control_.complete()) {
+    if (!started_ && !cleanup_ && switch_.ready() && control_.complete()) {
         started_ = desired_.decided();
         if (started_) {
             poll_immediate_wake(); /* The links may have read ahead. */
@@ -319,7 +316,13 @@ Agent::may_act()
             }
         }
     }
-    return started_ && !paused_ && switch_.ready();
+    return acts();
+}
+
+bool
+Agent::acts() const
+{
+    return ((started_ && !paused_) || cleanup_) && switch_.ready();
 }
 
 /* What is revoked does not wait for the switch's database.  Without it we

@@ -49,6 +49,9 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
     if (edit.lags) {
         lagging_.insert(id);
     }
+    if (edit.held) {
+        unjudged_.insert(id);
+    }
     const TunnelStatus *told = desired_.status_of(id);
     bool settled = told && is_told_installed(*told) &&
                    edit.op != StatusEdit::Op::Delete &&
@@ -285,6 +288,8 @@ Agent::desire_chassis(const Chassis &before) const
     for (const IpAddress &ip : facts.settings.encap_ips()) {
         chassis.encap_ips.push_back(ip.to_string());
     }
+    /* As they are read back. */
+    std::sort(chassis.encap_ips.begin(), chassis.encap_ips.end());
     std::map<std::string, int64_t> ours;
     for (const auto &[name, mirror] : facts.rows.mirrors) {
         ours[mirror.bridge]++;

@@ -186,12 +186,12 @@ main(int argc, char *argv[])
         for (;;) {
             on_memory_usage(agent);
             memory_run();
-            if (exit.cleanup) {
-                agent.start_cleanup();
-            }
             agent.run();
             trace.run();
             unixctl_server_run(unixctl);
+            if (exit.cleanup) {
+                agent.start_cleanup();
+            }
             if (exit.requested && (!exit.cleanup || agent.cleaned())) {
                 break;
             }

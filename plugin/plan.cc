@@ -13,17 +13,6 @@ namespace {
 const FlowList NO_FLOWS;
 constexpr FlowOwner LAST_OWNER{FlowOwner::Stray, UINT32_MAX};
 
-const FlowList &
-actual_flows(const Actual &actual, const OwnerKey &key)
-{
-    auto bridge = actual.flows.find(key.bridge);
-    if (bridge == actual.flows.end()) {
-        return NO_FLOWS;
-    }
-    auto owner = bridge->second.find(key.owner);
-    return owner == bridge->second.end() ? NO_FLOWS : owner->second;
-}
-
 } // namespace
 
 bool
@@ -92,7 +81,7 @@ must_wait_for_delivery(const Actual &actual, const DesiredState &desired,
         deliveries.begin(), deliveries.end(), [&](const OwnerKey &delivery) {
             auto want = desired.flows().find(delivery);
             return want == desired.flows().end() ||
-                   !diff_flows(actual_flows(actual, delivery), want->second)
+                   !diff_flows(actual.flows_of(delivery), want->second)
                         .empty();
         });
 }
@@ -146,7 +135,7 @@ renew(const Actual &actual, const DesiredState &desired,
         return;
     }
     const FlowList &before =
-        actual_flows(actual, {bridge, {FlowOwner::Renewal, 0}});
+        actual.flows_of({bridge, {FlowOwner::Renewal, 0}});
     for (const Flow &flow : before) {
         edits->push_back({FlowEdit::Op::Delete, flow});
     }
@@ -190,8 +179,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
             ++i;
             continue;
         }
-        std::vector<FlowEdit> edits =
-            diff_flows(actual_flows(actual, key), wanted);
+        std::vector<FlowEdit> edits = diff_flows(actual.flows_of(key), wanted);
         bool settled = plan_meter(actual, desired, key, !edits.empty(), &plan);
         if (edits.empty()) {
             i = settled ? settle(i) : std::next(i);
@@ -199,7 +187,9 @@ make_plan(const Actual &actual, const DesiredState &desired,
         }
         bool delivers = key.owner.kind == FlowOwner::Deliver;
         deletions_outstanding |= wanted.empty() && !delivers;
-        sends_change |= key.owner.kind == FlowOwner::Egress;
+        /* Who has none on the switch yet sends to nothing that is to go. */
+        sends_change |= key.owner.kind == FlowOwner::Egress &&
+                        !actual.flows_of(key).empty();
         ++i;
         if (!wanted.empty() && must_wait_for_meter(actual, desired, key)) {
             plan.waiting.push_back(key.bridge + ": flows of " +

@@ -85,6 +85,8 @@ struct Actual {
     bool flows_known() const;
     /* Some bridge has flows of this owner. */
     bool has(const FlowOwner &) const;
+    /* Those of an owner on a bridge, as far as they are known. */
+    const FlowList &flows_of(const OwnerKey &) const;
     /* The number is in use on the switch, or may be. */
     bool is_busy(FlowOwner::Kind, int64_t number) const;
 

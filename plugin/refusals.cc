@@ -133,12 +133,15 @@ Refusals::reasons() const
 }
 
 int64_t
-Refusals::next_ms() const
+Refusals::next_ms(const std::string &bridge) const
 {
     int64_t next = 0;
     for (const auto *refusals : {&refusals_, &meters_}) {
         for (const auto &[owner, refusal] : *refusals) {
-            next = next ? std::min(next, refusal.retry_ms) : refusal.retry_ms;
+            if (owner.bridge == bridge) {
+                next =
+                    next ? std::min(next, refusal.retry_ms) : refusal.retry_ms;
+            }
         }
     }
     return next;

@@ -42,8 +42,8 @@ public:
 
     /* Why an owner's flows, or its meter, are refused. */
     std::map<OwnerKey, std::string> reasons() const;
-    /* When the first is tried again, or 0. */
-    int64_t next_ms() const;
+    /* When the first of a bridge is tried again, or 0. */
+    int64_t next_ms(const std::string &bridge) const;
 
 private:
     struct Refusal {

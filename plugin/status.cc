@@ -351,6 +351,39 @@ handles_of(const TunnelDesire &desire, const TunnelStatus *before,
 
 } // namespace
 
+namespace {
+
+/* Whether a tap on the switch, which is to be changed and could not be yet,
+ * hands copies to this tunnel. */
+bool
+is_tapped(int64_t number, const Actual &actual,
+          const std::set<OwnerKey> &outstanding)
+{
+    return std::any_of(
+        outstanding.begin(), outstanding.end(), [&](const OwnerKey &key) {
+            if (key.owner.kind != FlowOwner::Tap) {
+                return false;
+            }
+            const FlowList &flows = actual.flows_of(key);
+            return std::any_of(
+                flows.begin(), flows.end(),
+                [&](const Flow &flow) { return hands_to(flow, number); });
+        });
+}
+
+/* Deletes the row of a tunnel that copies no more. */
+StatusEdit
+remove_status(const TunnelStatus &status, const Actual &actual,
+              const std::set<OwnerKey> &outstanding)
+{
+    StatusEdit edit;
+    edit.held = is_tapped(status.number, actual, outstanding);
+    edit.op = edit.held ? StatusEdit::Op::Keep : StatusEdit::Op::Delete;
+    return edit;
+}
+
+} // namespace
+
 StatusEdit
 desire_status(const Uuid &id, const DesiredState &desired,
               const Actual &actual, const std::set<OwnerKey> &outstanding,
@@ -371,8 +404,8 @@ desire_status(const Uuid &id, const DesiredState &desired,
     if (!tunnel || (!desire.active && !desire.pending)) {
         /* Deleted, or never accepted: gone once that is proven. */
         bool gone = before && silent && !context.unreachable;
-        return {
-            gone ? StatusEdit::Op::Delete : StatusEdit::Op::Keep, {}, false};
+        return gone ? remove_status(*before, actual, outstanding)
+                    : StatusEdit{};
     }
     if (desire.pending) {
         return {};
@@ -382,7 +415,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
             return {};
         }
         if (silent && !context.unreachable && runs_elsewhere(id, desired)) {
-            return {StatusEdit::Op::Delete, {}, false};
+            return remove_status(*before, actual, outstanding);
         }
     }
 
@@ -445,10 +478,12 @@ desire_status(const Uuid &id, const DesiredState &desired,
         status.observed_filter_generation = filter_generation;
     }
 
+    /* The clock may have been set back since. */
     bool was_away = before && context.away_until_ms > 0 &&
-                    before->updated_ms <= context.away_from_ms;
+                    before->updated_ms <= context.away_from_ms &&
+                    context.away_from_ms < context.now_ms;
     if (before && status == *before && !was_away) {
-        return {StatusEdit::Op::Keep, {}, lags};
+        return {StatusEdit::Op::Keep, {}, lags, false};
     }
     bool news = !before || before->health != status.health;
     auto tell = [&](const std::string &what) {
@@ -481,7 +516,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
                             status.events.end() - EVENTS_MAX);
     }
     status.updated_ms = context.now_ms;
-    return {StatusEdit::Op::Put, status, lags};
+    return {StatusEdit::Op::Put, status, lags, false};
 }
 
 void

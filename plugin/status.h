@@ -59,6 +59,9 @@ struct StatusEdit {
     TunnelStatus status; /* For Put. */
     /* All is on the switch, and to be told when the datapath follows. */
     bool lags = false;
+    /* It is to go, and waits until no tap hands copies to its number, which
+     * may be another's then. */
+    bool held = false;
 };
 
 /* Returns the edit that makes the tunnel's row true.  A row comes with the

@@ -65,6 +65,37 @@ class DaemonCases(ProductCases):
         self.assertTrue(woken)
         self.assertEqual(slept, [])
 
+    def test_a_paused_daemon_sleeps(self):
+        """What is due, and may not be done, does not keep it awake."""
+        self.warm()
+        self.daemon.appctl("mirror/pause")
+        begun = self.daemon.log_end()
+
+        def lines(words):
+            return sum(words in line for line in self.daemon.log(since=begun))
+        try:
+            # Bridges that carry NICs are looked at each second: longer than
+            # the interval of statistics.
+            wait_until(lambda: lines("OFPST_AGGREGATE request") >= 8,
+                       "the daemon to look at bridges", 20, 0.2)
+            self.assertLess(lines("wakeup due to 0-ms timeout"), 100)
+        finally:
+            self.daemon.appctl("mirror/resume")
+
+    def test_its_own_row_is_not_written_again_and_again(self):
+        """Addresses are a set, whatever order they are thought of in."""
+        ips = ["2001:db8::5", "203.0.113.5"]
+        self.switch.vsctl("set", "Open_vSwitch", ".",
+                          f'external_ids:mirror-encap-ip="{",".join(ips)}"')
+        self.addCleanup(self.switch.vsctl, "remove", "Open_vSwitch", ".",
+                        "external_ids", "mirror-encap-ip")
+        wait_until(lambda: [sorted(row["encap_ips"]) for row in
+                            self.control.rows("Chassis", "encap_ips")]
+                   == [ips], "the addresses to be told")
+        beats = {self.control.rows("Chassis", "heartbeat")[0]["heartbeat"]
+                 for _ in range(30)}
+        self.assertLess(len(beats), 3)
+
     def test_counts_frames_and_bytes_of_each_direction(self):
         self.warm(packet_length=100)
 

@@ -154,6 +154,14 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         finally:
             self.web1.plug()
 
+    def test_a_daemon_without_the_lock_has_nothing_to_clean_up(self):
+        other = MirrorDaemon(self.lab, self.switch, self.control,
+                             rundir=self.lab.directory("idle")).start()
+        wait_until(lambda: "another ovs-mirrord acts on this switch"
+                   in other.appctl("mirror/list"), "the second to wait")
+        other.clean_up()
+        self.assertFalse(other.alive())
+
     def test_one_that_counts_its_changes_from_less_is_followed(self):
         """As one does that was restored from a backup."""
         self.tunnel("first", self.ids6, 7001)

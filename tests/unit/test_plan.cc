@@ -351,6 +351,26 @@ TEST_F(KeepRevocations, NoFlowGoesFromAmongOthersAndNoneComes)
     EXPECT_TRUE(plan.meters.empty());
 }
 
+/* Of a tunnel that is refused, for instance, or waits for its meter. */
+TEST_F(KeepRevocations, ADeliveryDoesNotStayForWhoHasNothingOnTheSwitchYet)
+{
+    const OwnerKey delivery{"br-mirror-dlv", {FlowOwner::Deliver, 5}};
+    actual.flows[delivery.bridge][delivery.owner] = {
+        {{0, 100, "tun_id=5"},
+         Cookie{delivery.owner, std::nullopt, 0}.encode(),
+         "drop"}};
+    host.add_tunnel(2, 0, 0, filter);
+    EXPECT_TRUE(host.settle());
+    outstanding = host.desired.take_changed_flows();
+    EXPECT_TRUE(std::any_of(outstanding.begin(), outstanding.end(),
+                            [](const OwnerKey &key) {
+                                return key.owner.kind == FlowOwner::Egress;
+                            }));
+    outstanding.insert(delivery);
+    Plan plan = make_plan(actual, host.desired, &outstanding);
+    EXPECT_EQ(plan.flows[delivery.bridge].size(), 1u);
+}
+
 TEST_F(KeepRevocations, TheProofIsNotHeldUpByWhatWaits)
 {
     for (const Uuid &id : {one, other}) {

@@ -80,11 +80,11 @@ TEST_F(RefusalsTest, TriesAgainAfterAWhileAndForgetsWhatWentWell)
     bad = {2};
     EXPECT_EQ(send(0), 1u);
     EXPECT_EQ(send(1), 0u);
-    EXPECT_EQ(refusals.next_ms(), Refusals::RETRY_MS);
+    EXPECT_EQ(refusals.next_ms("br-mirror"), Refusals::RETRY_MS);
     bad.clear();
     EXPECT_EQ(send(Refusals::RETRY_MS), 1u);
     EXPECT_TRUE(refusals.reasons().empty());
-    EXPECT_EQ(refusals.next_ms(), 0);
+    EXPECT_EQ(refusals.next_ms("br-mirror"), 0);
 }
 
 TEST_F(RefusalsTest, ForgetsAnOwnerThatIsNotWantedAnyMore)
@@ -124,7 +124,7 @@ TEST_F(RefusalsTest, AMeterThatIsRefusedIsSaidAndTriedAgainByItself)
     EXPECT_EQ(refusals.reasons()[owner],
               "OFPMMFC_OUT_OF_METERS; where the switch has no meters, leave "
               "out rate_kbps and set external_ids:mirror-rate-kbps=unlimited");
-    EXPECT_EQ(refusals.next_ms(), Refusals::RETRY_MS);
+    EXPECT_EQ(refusals.next_ms("br-mirror"), Refusals::RETRY_MS);
     EXPECT_EQ(select(Refusals::RETRY_MS).size(), 2u);
     refusals.judged("br-mirror", one, "", Refusals::RETRY_MS);
     EXPECT_TRUE(refusals.reasons().empty());
@@ -133,7 +133,7 @@ TEST_F(RefusalsTest, AMeterThatIsRefusedIsSaidAndTriedAgainByItself)
     std::vector<MeterEdit> none;
     refusals.select("br-mirror", &none, 1);
     EXPECT_TRUE(refusals.reasons().empty()) << "it is not wanted any more";
-    EXPECT_EQ(refusals.next_ms(), 0);
+    EXPECT_EQ(refusals.next_ms("br-mirror"), 0);
 }
 
 } // namespace

@@ -336,6 +336,44 @@ TEST_F(Status, OfADeletedTunnelGoesOnceItsSilenceIsProven)
     EXPECT_EQ(edit().op, Op::Delete);
 }
 
+TEST_F(Status, StaysWhileATapThatCouldNotBeChangedHandsCopiesToItsNumber)
+{
+    run_it();
+    auto tap = host.desired.tap_of("nic0");
+    ASSERT_TRUE(tap);
+    FlowList handing = actual.flows_of(*tap);
+    host.model.tunnels.erase(tunnel);
+    host.feed();
+    install();
+    actual.flows[tap->bridge][tap->owner] = handing;
+    outstanding = {*tap};
+    EXPECT_EQ(edit().op, Op::Keep);
+    EXPECT_TRUE(edit().held);
+    actual.flows[tap->bridge].erase(tap->owner);
+    EXPECT_EQ(edit().op, Op::Delete);
+}
+
+TEST_F(Status, TellsOfAnAbsenceOfTheControlDatabaseOnce)
+{
+    run_it();
+    context.away_from_ms = context.now_ms + 1000;
+    context.away_until_ms = context.now_ms + 3000;
+    context.now_ms += 5000;
+    EXPECT_EQ(write(), Op::Put);
+    EXPECT_EQ(write(), Op::Keep);
+}
+
+TEST_F(Status, TellsOfNoAbsenceAgainAndAgainOnceTheClockIsSetBack)
+{
+    run_it();
+    context.away_from_ms = context.now_ms + 100000;
+    context.away_until_ms = context.now_ms + 120000;
+    host.model.tunnels[tunnel].generation++;
+    host.feed();
+    EXPECT_EQ(write(), Op::Put);
+    EXPECT_EQ(write(), Op::Keep);
+}
+
 TEST_F(Status, OfATunnelNoLongerAcceptedGoesToo)
 {
     run_it();

@@ -224,6 +224,8 @@ private:
             for (const LoadBalancerMember &member : lb->members) {
                 if (member.nic) {
                     by_uuid(&pmrec_table_network_interface, *member.nic);
+                    const Nic *nic = find(seen_.nics, *member.nic);
+                    follow_subnet(nic ? nic->subnet : std::nullopt);
                 }
             }
             by_uuid(&pmrec_table_vpc, lb->vpc);

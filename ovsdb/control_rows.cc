@@ -206,9 +206,12 @@ read(const pmrec_network_interface *row, std::string *error)
     v.subnet = r.optional_uuid(pmrec_network_interface_col_subnet);
     v.mtu = r.optional_number<int>(pmrec_network_interface_col_mtu);
     v.account = r.optional_text(pmrec_network_interface_col_account);
-    if (r.flag(pmrec_network_interface_col_permits_known)) {
-        v.permits_vxlan_from = r.parsed_set<Cidr>(
-            pmrec_network_interface_col_permits_vxlan_from, A_CIDR);
+    /* The flag tells what is known to be empty from what is not known. */
+    auto permits = r.parsed_set<Cidr>(
+        pmrec_network_interface_col_permits_vxlan_from, A_CIDR);
+    if (!permits.empty() ||
+        r.flag(pmrec_network_interface_col_permits_known)) {
+        v.permits_vxlan_from = std::move(permits);
     }
     return r.result(std::move(v));
 }

@@ -32,7 +32,8 @@ find_tunnel(struct unixctl_conn *conn, const Agent &agent,
             const std::string &name)
 {
     const Model &model = agent.desired().model();
-    std::set<Uuid> found = tunnels_named(model, name);
+    std::set<Uuid> found =
+        tunnels_named(model, agent.desired().facts().settings.chassis, name);
     if (found.size() == 1) {
         return *found.begin();
     }
@@ -41,8 +42,11 @@ find_tunnel(struct unixctl_conn *conn, const Agent &agent,
                                             "that are"
                                       : quote(name) + " could be";
     for (const Uuid &id : found) {
-        error += " " + full_name(model.tunnels.at(id)) + " (" +
-                 id.to_string().substr(0, 8) + ")";
+        const Tunnel *tunnel = find(model.tunnels, id);
+        error += " " +
+                 (tunnel ? full_name(*tunnel)
+                         : full_name(*agent.desired().status_of(id))) +
+                 " (" + id.to_string().substr(0, 8) + ")";
     }
     unixctl_command_reply_error(conn, error.c_str());
     return std::nullopt;
@@ -335,10 +339,14 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
     std::optional<OwnerKey> tap, shared_tap;
     if (tunnel) {
         auto desire = agent.desired().tunnels().find(*tunnel);
-        if (desire == agent.desired().tunnels().end()) {
+        const TunnelStatus *status = agent.desired().status_of(*tunnel);
+        if (desire != agent.desired().tunnels().end()) {
+            only = desire->second;
+        } else if (status) { /* What is left of it. */
+            only.emplace().tap.tunnel = status->number;
+        } else {
             return ""; /* It went while the hits were read. */
         }
-        only = desire->second;
         tap = agent.desired().tap_of(only->iface_id);
         shared_tap = agent.desired().shared_tap_of(only->iface_id);
     }
@@ -349,7 +357,8 @@ list_flows(Agent &agent, const std::optional<Uuid> &tunnel)
             OwnerKey key{bridge, owner};
             bool wanted =
                 !only ||
-                (bridge == only->mirror_bridge &&
+                ((only->mirror_bridge.empty() ||
+                  bridge == only->mirror_bridge) &&
                  ((owner.kind == FlowOwner::Egress &&
                    owner.number == only->tap.tunnel) ||
                   (owner.kind == FlowOwner::Filter && only->tap.filter &&

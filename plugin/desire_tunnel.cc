@@ -38,33 +38,31 @@ DesiredState::resolve_target(const Uuid &id, const Resource &resource,
         return arrived(model_.subnets, subnet) &&
                arrived(model_.vpcs, model_.subnets.at(subnet).vpc);
     };
+    auto nic_arrived = [&](const Uuid &row) {
+        if (!arrived(model_.nics, row)) {
+            return false;
+        }
+        const Nic &nic = model_.nics.at(row);
+        return !nic.subnet || vpc_of_subnet_arrived(*nic.subnet);
+    };
     if (!resource.target_id) {
         desire->degrade("TARGET_MISSING", target_missing(resource));
         return true;
     }
     switch (resource.type) {
-    case ResourceType::NetworkInterface: {
-        if (!arrived(model_.nics, *resource.target_id)) {
-            return false;
-        }
-        const Nic &nic = model_.nics.at(*resource.target_id);
-        return !nic.subnet || vpc_of_subnet_arrived(*nic.subnet);
-    }
+    case ResourceType::NetworkInterface:
+        return nic_arrived(*resource.target_id);
     case ResourceType::LoadBalancer: {
         if (!arrived(model_.load_balancers, *resource.target_id)) {
             return false;
         }
         const LoadBalancer &lb = model_.load_balancers.at(*resource.target_id);
-        /* Members' NICs count as far as they are known. */
+        /* Each is to be followed, whatever became of the others. */
+        bool members = true;
         for (const LoadBalancerMember &member : lb.members) {
-            if (member.nic && arrived(model_.nics, *member.nic)) {
-                const Nic &nic = model_.nics.at(*member.nic);
-                if (nic.subnet) {
-                    vpc_of_subnet_arrived(*nic.subnet);
-                }
-            }
+            members &= !member.nic || nic_arrived(*member.nic);
         }
-        return arrived(model_.vpcs, lb.vpc) &&
+        return members && arrived(model_.vpcs, lb.vpc) &&
                (!lb.subnet || vpc_of_subnet_arrived(*lb.subnet));
     }
     case ResourceType::Collector:

@@ -90,6 +90,9 @@ struct Edit {
      * "NETWORK_FEES", "RULE_SHADOWED". */
     Problems warnings;
     std::vector<Event> events;
+    /* Resources whose NIC has come back by rows: 'model' has them linked,
+     * which an edit writes. */
+    std::set<Uuid> relinked;
     /* Tunnels that the edit named or changed, themselves or what they refer
      * to, for --wait=hv; those it deleted included, and those that it would
      * have deleted were they not shutting down.  Complete after finish(). */

@@ -345,6 +345,7 @@ begin(Edit *edit)
     }
     edit->book.begun = true;
     edit->book.before = edit->model;
+    edit->book.changed = edit->relinked;
     for_each_kind([&](const auto &kind) {
         for (const auto &[id, object] : edit->model.*kind.table) {
             edit->book.ids[kind.key].emplace(full_name(object), id);

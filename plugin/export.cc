@@ -166,6 +166,10 @@ object_to_json(const Model &model, const Resource &resource)
     End end = resolve_end(model, resource);
     if (end.nic) {
         target = end.nic->name;
+    } else if (end.load_balancer) {
+        target = end.load_balancer->name;
+    } else if (end.collector) {
+        target = end.collector->name;
     }
 
     const char *type =

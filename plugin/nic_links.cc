@@ -71,4 +71,27 @@ NicLinks::nic_of(const std::string &iface_id) const
     return i == nics_.end() ? std::nullopt : std::optional(*i->second.begin());
 }
 
+std::set<Uuid>
+link_lost_nics(Model *model)
+{
+    std::map<std::string, std::set<Uuid>> lost;
+    for (const auto &[id, resource] : model->resources) {
+        if (names_no_nic(resource)) {
+            lost[resource.iface_id].insert(id);
+        }
+    }
+    std::set<Uuid> linked;
+    if (lost.empty()) {
+        return linked;
+    }
+    for (const auto &[nic, of_nic] : model->nics) {
+        for (const Uuid &id : lost[of_nic.iface_id]) {
+            model->resources.at(id).target_id = nic;
+        }
+        linked.merge(lost[of_nic.iface_id]);
+        lost.erase(of_nic.iface_id);
+    }
+    return linked;
+}
+
 } // namespace pm

@@ -33,6 +33,9 @@ private:
     std::map<std::string, std::set<Uuid>> waiting_;
 };
 
+/* The same of a whole model.  Returns the resources that it completed. */
+std::set<Uuid> link_lost_nics(Model *);
+
 } // namespace pm
 
 #endif /* PLUGIN_NIC_LINKS_H */

@@ -122,22 +122,19 @@ check_add(ctl_context *ctx)
     check_values(ctx, 2 + static_cast<int>(noun.positional.size()), said);
 }
 
-/* Whether the arguments from 'first' on would accept a tunnel, which is a
- * command of its own.  Refuses it then. */
-bool
-says_accepted(ctl_context *ctx, const Noun &noun, int first)
+/* Refuses to accept a tunnel by the arguments from 'first' on, for which there
+ * is a command. */
+void
+refuse_accepted(ctl_context *ctx, const Noun &noun, int first)
 {
-    bool refused = false;
     for (int i = first; i < ctx->argc; i++) {
         if (key_of(ctx->argv[i]) == "accepted" &&
             !strcmp(noun.kind, "mirror_tunnels")) {
             attempt_of(ctx).refuse(
                 "IMMUTABLE", path_of(noun.kind, ctx->argv[1]) + ".accepted",
                 "this is not set here: \"tunnel-accept\" accepts a tunnel");
-            refused = true;
         }
     }
-    return refused;
 }
 
 void
@@ -157,10 +154,9 @@ run_add(ctl_context *ctx)
     for (const char *key : noun.positional) {
         object[key] = ctx->argv[next++];
     }
-    if (says_accepted(ctx, noun, next)) {
-        return;
-    }
     put_values(ctx, next, &object);
+    refuse_accepted(ctx, noun, next);
+    object.erase("accepted");
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
         PutMode::Create);
     if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
@@ -204,22 +200,18 @@ replace(Attempt &a, const std::string &kind, const std::string &name,
         PutMode::Replace);
 }
 
-/* Whether the arguments would make it another object: a name does not
- * change.  Refuses it then. */
-bool
-names_another(ctl_context *ctx, const Noun &noun)
+/* Refuses what would make it another object: a name does not change. */
+void
+refuse_renaming(ctl_context *ctx, const Noun &noun)
 {
-    bool refused = false;
     for (int i = 2; i < ctx->argc; i++) {
         std::string key = key_of(ctx->argv[i]);
         if (key == "name" || (key == "account" && noun.of_account)) {
             attempt_of(ctx).refuse(
                 "IMMUTABLE", path_of(noun.kind, ctx->argv[1]) + "." + key,
                 "the " + key + " does not change: add another object");
-            refused = true;
         }
     }
-    return refused;
 }
 
 void
@@ -228,8 +220,8 @@ run_set(ctl_context *ctx)
     Attempt &a = attempt_of(ctx);
     const Noun &noun = noun_of(ctx);
     json object = existing(a, noun.kind, ctx->argv[1]);
-    if (!object.is_null() && !names_another(ctx, noun) &&
-        !says_accepted(ctx, noun, 2)) {
+    if (!object.is_null()) {
+        const json before = object;
         for (int i = 2; i < ctx->argc; i++) {
             if (key_of(ctx->argv[i]) == "addresses" &&
                 !strcmp(noun.kind, "load_balancers")) {
@@ -237,6 +229,15 @@ run_set(ctl_context *ctx)
             }
         }
         put_values(ctx, 2, &object);
+        /* What does not change here is refused, and no reason to keep to
+         * oneself what else is wrong. */
+        refuse_renaming(ctx, noun);
+        refuse_accepted(ctx, noun, 2);
+        object.erase("accepted");
+        object["name"] = before["name"];
+        if (noun.of_account) {
+            object["account"] = before["account"];
+        }
         replace(a, noun.kind, ctx->argv[1], object);
     }
 }
@@ -294,21 +295,21 @@ run_rule_add(ctl_context *ctx)
                  {"action", ctx->argv[4]}};
     put_values(ctx, 5, &rule);
     json &rules = filter[direction];
-    if (index_of(rules, "number", ctx->argv[3]) < rules.size()) {
-        a.refuse("RULE_NUMBER",
-                 path_of("mirror_filters", ctx->argv[1]) + "." + direction,
-                 std::string("there is a rule ") + ctx->argv[3] +
-                     " already; delete it first or take another number");
-        return;
-    }
-    rules.push_back(rule);
-    size_t n_before = a.edit.problems.size();
-    replace(a, "mirror_filters", ctx->argv[1], filter);
     /* The caller knows the rule by its number, not by its place. */
     std::string rules_path =
         path_of("mirror_filters", ctx->argv[1]) + "." + direction;
-    std::string place =
-        rules_path + "[" + std::to_string(rules.size() - 1) + "]";
+    size_t at = index_of(rules, "number", ctx->argv[3]);
+    if (at < rules.size()) {
+        a.refuse("RULE_NUMBER",
+                 rules_path + "[" + path_key(ctx->argv[3]) + "].number",
+                 std::string("there is a rule ") + ctx->argv[3] +
+                     " already; delete it first or take another number");
+        rules.erase(at); /* What else there is to say of the new one. */
+    }
+    rules.insert(rules.begin() + static_cast<json::difference_type>(at), rule);
+    size_t n_before = a.edit.problems.size();
+    replace(a, "mirror_filters", ctx->argv[1], filter);
+    std::string place = rules_path + "[" + std::to_string(at) + "]";
     for (size_t i = n_before; i < a.edit.problems.size(); i++) {
         std::string &path = a.edit.problems[i].path;
         if (path.starts_with(place)) {

@@ -119,7 +119,7 @@ run_filter_show(ctl_context *ctx)
                                 return t.filter == *id;
                             })}};
     Listing rules = rules_of(a, *id);
-    if (a.settings.format == Format::Json) {
+    if (a.settings.format != Format::Table) {
         object["rules"] = rules.objects;
         print_object(ctx, object);
     } else {

@@ -67,7 +67,8 @@ const Kind FILTER = {
     "Mirror Filters",
     {"",
      "Makes a Mirror Filter, without rules.  Nothing of a direction without "
-     "rules is mirrored.  non-ip=mirror also mirrors frames that are not IP.",
+     "rules is mirrored.  non-ip=mirror also mirrors frames that are not IP, "
+     "of both directions whatever their rules.",
      "web note=\"web traffic\""},
     "web",
     "non-ip=mirror"};

@@ -51,6 +51,7 @@ run_init(ctl_context *ctx)
     }
     if (!pmrec_mirror_global_first(ctx->idl)) {
         pmrec_mirror_global_insert(ctx->txn);
+        a.raw_edits.push_back("create Mirror_Global");
     }
 
     const pmrec_rbac_role *role = nullptr, *r;
@@ -67,6 +68,7 @@ run_init(ctl_context *ctx)
         }
     } else {
         role = pmrec_rbac_role_insert(ctx->txn);
+        a.raw_edits.push_back(std::string("create RBAC_Role ") + ROLE);
         pmrec_rbac_role_set_name(role, ROLE);
     }
 

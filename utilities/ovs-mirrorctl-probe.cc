@@ -413,6 +413,14 @@ print_lines(const Settings &settings, const std::string &tunnel,
     }
 }
 
+bool
+has_passed(const Line &line)
+{
+    return line.said.passed == Passed::Yes ||
+           (line.said.passed == Passed::Unknown &&
+            line.station >= Station::Wire);
+}
+
 } // namespace
 
 void
@@ -472,12 +480,15 @@ finish_probe(const Attempt &a, const Uuid &id, long long limit_ms)
     print_lines(settings, a.probed, *a.probe,
                 probing.report_of_source().value_or(ProbeReport{}), lines);
     probing.forget();
-    bool passed = std::all_of(lines.begin(), lines.end(), [](const Line &l) {
-        return l.said.passed == Passed::Yes ||
-               (l.said.passed == Passed::Unknown &&
-                l.station >= Station::Wire);
-    });
-    return passed ? EXIT_DONE : EXIT_REFUSED;
+    auto stopped = std::find_if_not(lines.begin(), lines.end(), has_passed);
+    if (stopped == lines.end()) {
+        return EXIT_DONE;
+    }
+    complain(
+        "NOT_PASSED", path,
+        "the frame did not pass " + std::string(to_string(stopped->station)) +
+            (stopped->said.detail.empty() ? "" : ": " + stopped->said.detail));
+    return EXIT_REFUSED;
 }
 
 const ctl_command_syntax *

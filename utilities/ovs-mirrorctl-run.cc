@@ -6,6 +6,8 @@
 #include <cstring>
 #include <iostream>
 
+#include "plugin/nic_links.h"
+
 namespace pm::ctl {
 
 namespace {
@@ -313,6 +315,7 @@ Session::attempt()
     };
     a.before = read_model(idl_.get(), &a.edit.unreadable);
     a.edit.model = a.before;
+    a.edit.relinked = link_lost_nics(&a.edit.model);
 
     bool try_again = false;
     if (!run_all(&a, symbols.get(), &try_again)) {
@@ -322,6 +325,9 @@ Session::attempt()
         return EXIT_REFUSED;
     }
     finish(&a.edit, a.context);
+    if (!a.edit.book.begun) {
+        a.edit.model = a.before; /* Who looks writes nothing. */
+    }
     ModelDelta delta = diff(a.before, a.edit.model);
     if (!a.edit.problems.empty()) {
         std::set<Problem> said;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "plugin/check_network.h"
+#include "plugin/nic_links.h"
 
 namespace pm::ctl {
 
@@ -202,8 +203,10 @@ wait_installed(const Settings &settings, ovsdb_idl *idl,
         ovsdb_idl_run(idl);
         if (seqno != ovsdb_idl_get_seqno(idl)) {
             seqno = ovsdb_idl_get_seqno(idl);
-            still = missing(read_model(idl, nullptr), awaited,
-                            settings.account, time_wall_msec());
+            Model model = read_model(idl, nullptr);
+            link_lost_nics(&model);
+            still =
+                missing(model, awaited, settings.account, time_wall_msec());
             if (still.empty()) {
                 return EXIT_DONE;
             }

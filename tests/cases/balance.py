@@ -174,6 +174,26 @@ class BalanceCases(TenantCases):
         self.connect(range(100))
         self.all_seen(7001, range(100))
 
+    def test_the_cap_of_a_member_elsewhere_is_known_to_the_hypervisor(self):
+        """By its NIC's VPC, which nothing else leads to."""
+        self.control.apply({
+            "vpcs": [self.vpc("vpc-b")],
+            "subnets": [{"name": "sn-b", "vpc": "vpc-b",
+                         "cidr": "10.2.0.0/24"}],
+            "network_interfaces": [
+                dict(self.nic(self.web1, "sn-a"), hypervisor="xen"),
+                {"name": "far", "iface_id": "far", "subnet": "sn-b"}]})
+        self.addCleanup(self.set_down)
+        balancer = self.balancer()
+        balancer["members"].append({"address": "10.9.0.99",
+                                    "network_interface": "far"})
+        self.control.apply({"load_balancers": [balancer]})
+        self.balance("there", 7001)
+        self.control.transact({"op": "update", "table": "Mirror_Tunnel",
+                               "where": [], "row": {"packet_length": 5000}})
+        wait_until(lambda: self.control.rows("Tunnel_Status", "health")
+                   == [{"health": "error"}], "the row to be refused")
+
     def test_the_guests_frames_are_whole(self):
         """A group that starves others, or a cut that hits the guest's own
         output, would show here."""

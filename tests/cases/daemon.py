@@ -82,6 +82,22 @@ class DaemonCases(ProductCases):
         finally:
             self.daemon.appctl("mirror/resume")
 
+    def test_what_is_going_is_known_by_its_name(self):
+        self.warm()
+        self.daemon.appctl("mirror/pause")
+        try:
+            self.control.ctl("tunnel-del", "first")
+            wait_until(lambda: "Shutting down" in self.daemon.appctl(
+                "mirror/list"), "the daemon to hear of it")
+            self.assertIn("Shutting down",
+                          self.daemon.appctl("mirror/show", "first"))
+            self.assertIn("clone(",
+                          self.daemon.appctl("mirror/flows", "first"))
+            self.daemon.appctl("mirror/trace", "first", "out", "tcp")
+        finally:
+            self.daemon.appctl("mirror/resume")
+        self.control.wait_gone("first")
+
     def test_its_own_row_is_not_written_again_and_again(self):
         """Addresses are a set, whatever order they are thought of in."""
         ips = ["2001:db8::5", "203.0.113.5"]

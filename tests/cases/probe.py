@@ -27,6 +27,13 @@ class Prober:
         self.assertEqual(self.control.rows("Probe_Report", "_uuid"), [])
         return told
 
+    def stopped_at(self, station, *words):
+        """It says so to who looks at errors, too."""
+        done = self.control.ctl("tunnel-probe", *words, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stderr, r"^ovs-mirrorctl: NOT_PASSED: mirror_"
+                         rf"tunnels\[.*\]: .*did not pass {station}: \w")
+
     def results(self, told):
         return [told["stations"][s]["result"] for s in STATIONS]
 
@@ -77,6 +84,7 @@ class ProbeCases(Prober, ProductCases):
         self.assertEqual(copy.inner[:6].hex(":"), self.web1.mac)
         told = self.probe("first", "in", "icmp,icmp_type=3,icmp_code=1")
         self.assertIn("icmp_code=1", told["flow"])
+        self.stopped_at("filter", "first", "in", "udp,tp_dst=53")
         told = self.probe("first", "in", "udp,tp_dst=53", code=1)
         self.assertEqual(self.results(told), ["passed"] + ["failed"] * 5)
         told = self.probe("first", "out", code=1)

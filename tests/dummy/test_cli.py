@@ -233,7 +233,9 @@ class DryRun(CliTest):
 
     def test_dry_run_holds_for_generic_commands_and_init(self):
         before = self.contents()
-        self.ok("--dry-run", "init")
+        out = self.ok("--dry-run", "init")
+        self.assertIn("create Mirror_Global\n", out)
+        self.assertIn("create RBAC_Role ovs-mirrord\n", out)
         self.ok("--dry-run", "create", "VPC", "name=v", "kind=standard")
         self.assertEqual(self.contents(), before)
 

@@ -132,6 +132,26 @@ class Refusals(CloudTest):
             self.assertLessEqual({code for code, _, _ in chosen},
                                  {line.split(": ")[1] for line in lines})
 
+    def codes_and_paths(self, code, *words):
+        return {tuple(line.split(": ")[1:3])
+                for line in self.refused(code, *words)}
+
+    def test_of_one_command_all_of_them_are_given(self):
+        self.ok("filter-add", "acme/all", "--", "rule-add", "acme/all",
+                "inbound", "100", "accept")
+        rule = 'mirror_filters["acme/all"].inbound[100]'
+        for mode in ((), ("--dry-run",)):
+            self.assertEqual(self.codes_and_paths(
+                "RULE_NUMBER", *mode, "rule-add", "acme/all", "inbound", "100",
+                "accept", "source=10.0.0.1/8"),
+                {("RULE_NUMBER", rule + ".number"),
+                 ("RULE_CIDR", rule + ".source")})
+            self.assertLessEqual(
+                {"IMMUTABLE", "TYPE"},
+                {code for code, _ in self.codes_and_paths(
+                    "IMMUTABLE", *mode, "filter-set", "acme/all",
+                    "name=other", "non-ip=7")})
+
     def test_a_document_is_refused_with_the_same_codes(self):
         document = {"mirror_tunnels": [
             {"name": "new", "account": "acme", "source": "src-res",

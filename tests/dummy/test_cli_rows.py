@@ -74,6 +74,53 @@ class Accounts(CliTest):
 
 
 class Generic(CliTest):
+    def resource(self, name):
+        return self.json("resource-show", f"acme/{name}")
+
+    def test_a_nic_made_anew_has_a_resource_of_its_own(self):
+        """By its old name, that is; the resource of the one that is gone
+        stays, should that come back."""
+        self.ok("nic-add", "web1", "iface-id=A")
+        self.ok("resource-add", "acme/old", "source", "network-interface",
+                "web1")
+        self.ok("nic-del", "web1")
+        self.ok("nic-add", "web1", "iface-id=B")
+        for option in ("--dry-run", "--db=" + self.db.remote):
+            self.ok(option, "resource-add", "acme/new", "source",
+                    "network-interface", "web1")
+        self.assertTrue(self.resource("old")["orphaned"])
+        self.assertFalse(self.resource("new")["orphaned"])
+
+    def test_a_nic_that_came_back_as_another_row_is_there(self):
+        self.ok("nic-add", "web1", "iface-id=A")
+        self.ok("resource-add", "acme/old", "source", "network-interface",
+                "web1")
+        self.ok("destroy", "Network_Interface", "web1")
+        self.assertTrue(self.resource("old")["orphaned"])
+        self.ok("create", "Network_Interface", "name=web2", "iface_id=A",
+                "hypervisor=kvm")
+        before = self.contents()
+        self.assertFalse(self.resource("old")["orphaned"])
+        self.assertEqual(self.contents(), before, "who looks writes nothing")
+        self.ok("vpc-add", "v1")
+        out = self.ok("get", "Mirror_Resource", "old", "network_interface")
+        self.assertNotEqual(out.strip(), "[]", "who edits writes it")
+
+    def test_what_a_row_says_of_permits_counts_and_stays(self):
+        self.ok("nic-add", "web1", "iface-id=A")
+        self.ok("set", "Network_Interface", "web1",
+                "permits_vxlan_from=203.0.113.0/24")
+        self.ok("nic-set", "web1", "mtu=1500")
+        nic, = self.json("export")["network_interfaces"]
+        self.assertEqual(nic["permits_vxlan_from"], ["203.0.113.0/24"])
+
+    def test_an_export_has_the_names_that_targets_have_now(self):
+        self.ok("collector-add", "box", "203.0.113.9")
+        self.ok("resource-add", "acme/ids", "destination", "collector", "box")
+        self.ok("set", "Collector", "box", "name=newbox")
+        resource, = self.json("export")["mirror_resources"]
+        self.assertEqual(resource["target"], "newbox")
+
     def test_rows_are_made_found_changed_and_deleted(self):
         self.ok("create", "VPC", "name=v1", "kind=standard", "region=r")
         self.assertIn("v1", self.ok("find", "VPC", "region=r"))

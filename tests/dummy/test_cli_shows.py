@@ -57,7 +57,8 @@ class Shown(CliTest):
     def test_what_is_shown_of_one_is_a_row_of_csv_with_the_keys_of_json(self):
         self.status()
         for args in (["tunnel-show", "acme/web1-ids"],
-                     ["resource-show", "acme/web1-src"], ["show"]):
+                     ["resource-show", "acme/web1-src"],
+                     ["filter-show", "acme/web"], ["show"]):
             with self.subTest(args):
                 shown = self.json(*args)
                 row, = csv.DictReader(io.StringIO(

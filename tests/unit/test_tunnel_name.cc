@@ -22,7 +22,7 @@ protected:
     }
     std::set<Uuid> named(const std::string &name) const
     {
-        return tunnels_named(model_, name);
+        return tunnels_named(model_, "hv1", name);
     }
 
     Model model_;
@@ -38,6 +38,20 @@ TEST_F(TunnelName, IsOfItsAccountsOrOfAll)
     EXPECT_EQ(named("web"), (std::set<Uuid>{acme_, beta_}));
     EXPECT_EQ(named("beta/db-1"), (std::set<Uuid>{}));
     EXPECT_EQ(named(""), (std::set<Uuid>{}));
+}
+
+TEST_F(TunnelName, IsKnownWhileAStatusRowOfOursIsLeft)
+{
+    TunnelStatus &status = model_.tunnel_statuses[Uuid{{9, 9, 9, 9}}];
+    status.tunnel = other_;
+    status.account = "acme";
+    status.name = "db-1";
+    status.chassis = "hv1";
+    model_.tunnels.erase(other_);
+    EXPECT_EQ(named("acme/db-1"), (std::set<Uuid>{other_}));
+    EXPECT_EQ(named(other_.to_string()), (std::set<Uuid>{other_}));
+    status.chassis = "hv2";
+    EXPECT_EQ(named("db-1"), (std::set<Uuid>{}));
 }
 
 TEST_F(TunnelName, MayBeAUuidOrItsBeginning)

@@ -300,6 +300,9 @@ write_table(ovsdb_idl *idl, ovsdb_idl_txn *txn,
         struct uuid uuid = to_ovs_uuid(change.first);
         const ovsdb_idl_row *row =
             ovsdb_idl_get_row_for_uuid(idl, &table, &uuid);
+        if (row && !row->new_datum) {
+            continue; /* This transaction deletes it already. */
+        }
         if (value) {
             if (!row) {
                 row = ovsdb_idl_txn_insert(txn, &table, &uuid);
@@ -387,7 +390,7 @@ delete_rows(struct ovsdb_idl *idl, const std::map<Uuid, UnreadableRow> &rows)
         struct uuid uuid = to_ovs_uuid(id);
         const ovsdb_idl_row *row =
             ovsdb_idl_get_row_for_uuid(idl, TABLES.at(described.kind), &uuid);
-        if (row) {
+        if (row && row->new_datum) {
             ovsdb_idl_txn_delete(row);
         }
     }

@@ -133,15 +133,14 @@ object_to_json(const Model &model, const LoadBalancer &lb)
         object["subnet"] = name_of<Subnet>(model, *lb.subnet);
     }
     for (const LoadBalancerMember &member : lb.members) {
-        const Nic *nic = member.nic ? find(model.nics, *member.nic) : nullptr;
-        if (member.up && !nic) {
+        if (member.up && !member.nic) {
             object["members"].push_back(member.address.to_string());
             continue;
         }
         json entry = {{"address", member.address.to_string()},
                       {"state", member.up ? "up" : "down"}};
-        if (nic) {
-            entry["network_interface"] = nic->name;
+        if (member.nic) {
+            entry["network_interface"] = name_of<Nic>(model, *member.nic);
         }
         object["members"].push_back(entry);
     }

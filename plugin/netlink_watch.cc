@@ -18,6 +18,8 @@ namespace {
 constexpr int RECEIVE_BUFFER_BYTES = 4 << 20;
 constexpr int RETRY_MS = 1000;
 constexpr int MIN_BETWEEN_DUMPS_MS = 100;
+/* Of one kind, where the kernel says each time that it was interrupted. */
+constexpr int DUMPS_MAX = 3;
 /* Datagrams taken in one turn of the main loop. */
 constexpr int MAX_RECEIVES = 512;
 /* Prefixes told apart in the news; more are told as "all". */
@@ -155,21 +157,34 @@ NetlinkWatch::read_all(long long now_ms, NetlinkNews *news)
     news->links = news->neighbours = news->all_routes = true;
 }
 
-/* Reads everything of a kind. */
+/* Reads everything of a kind.  The kernel says of a dump that something came
+ * or went meanwhile; another that did not may be missing then, of which no
+ * event would ever tell. */
 bool
 NetlinkWatch::dump(int type, NetlinkNews *news)
 {
+    DumpEnd end = DumpEnd::Interrupted;
+    for (int i = 0; i < DUMPS_MAX && end == DumpEnd::Interrupted; i++) {
+        end = dump_once(type, news);
+    }
+    return end != DumpEnd::Failed;
+}
+
+NetlinkWatch::DumpEnd
+NetlinkWatch::dump_once(int type, NetlinkNews *news)
+{
     Message msg = make_dump_request(type);
     if (!msg || nl_send_auto(requests_.get(), msg.get()) < 0) {
-        return false;
+        return DumpEnd::Failed;
     }
+    bool interrupted = false;
     uint32_t seq = nlmsg_hdr(msg.get())->nlmsg_seq;
     for (;;) {
         Datagram datagram = receive(requests_.get());
         if (datagram.error) {
             trouble_ = std::string("netlink dump failed: ") +
                        nl_geterror(datagram.error);
-            return false;
+            return DumpEnd::Failed;
         }
         bool done = false, failed = false;
         datagram.for_each([&](struct nlmsghdr *hdr) {
@@ -178,10 +193,13 @@ NetlinkWatch::dump(int type, NetlinkNews *news)
             }
             done = done || hdr->nlmsg_type == NLMSG_DONE;
             failed = failed || hdr->nlmsg_type == NLMSG_ERROR;
+            interrupted = interrupted || (hdr->nlmsg_flags & NLM_F_DUMP_INTR);
             accept(hdr, news);
         });
         if (done || failed) {
-            return !failed;
+            return failed        ? DumpEnd::Failed
+                   : interrupted ? DumpEnd::Interrupted
+                                 : DumpEnd::Whole;
         }
     }
 }

@@ -124,7 +124,9 @@ private:
     int ask(struct nl_msg *,
             const std::function<bool(struct nlmsghdr *)> &answer);
     int command(struct nl_msg *);
+    enum class DumpEnd { Whole, Interrupted, Failed };
     bool dump(int type, NetlinkNews *);
+    DumpEnd dump_once(int type, NetlinkNews *);
     void read_all(long long now_ms, NetlinkNews *);
     void accept(struct nlmsghdr *, NetlinkNews *);
     void accept_link(struct nlmsghdr *, NetlinkNews *);

@@ -227,7 +227,9 @@ probe_entry(const Uuid &tunnel, Direction direction, TraceFrame frame,
     if (nic == desired.facts().nics.end() || nic->second.ofport <= 0) {
         return std::nullopt;
     }
-    std::string own = desire.mac.empty() ? "" : "dl_src=" + desire.mac + ",";
+    bool says =
+        desire.mac.empty() || frame.flow.find("dl_src=") != std::string::npos;
+    std::string own = says ? "" : "dl_src=" + desire.mac + ",";
     return ProbeEntry{direction,          frame,
                       *question,          nic->second.bridge,
                       nic->second.ofport, own + frame.flow};

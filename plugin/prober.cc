@@ -179,7 +179,7 @@ Prober::on_answer(const Agent &agent, Task *task, const UnixctlReply &reply)
         task->looks++ < LOOKS_MAX) {
         /* Often it is being looked for.  Where it is not, a first frame has
          * the switch do so, and goes no further. */
-        if (task->looks > PATIENT_LOOKS) {
+        if (task->looks == PATIENT_LOOKS + 1) {
             send(entry, payload_of(task->probe));
         }
         task->ask_ms = time_msec() + LOOK_MS;

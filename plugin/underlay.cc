@@ -54,6 +54,17 @@ Underlay::Impl::ask_all()
     }
 }
 
+/* What was done to a leg in trouble is news as well, and no reason to try
+ * again before its time. */
+void
+Underlay::Impl::hurry_legs()
+{
+    if (std::all_of(leg_troubles.begin(), leg_troubles.end(),
+                    [](const auto &leg) { return leg.second.empty(); })) {
+        leg_ms = 0;
+    }
+}
+
 /* Asks for what 'news' may have changed. */
 void
 Underlay::Impl::accept(const NetlinkNews &news)
@@ -61,11 +72,11 @@ Underlay::Impl::accept(const NetlinkNews &news)
     recompute = recompute || news.links || news.neighbours;
     if (news.links) {
         check_port();
-        leg_ms = 0;
+        hurry_legs();
     }
     if (news.concerns(handle_address(0, false)) ||
         news.concerns(handle_address(0, true))) {
-        leg_ms = 0;
+        hurry_legs();
     }
     if (!news.any_route()) {
         return;

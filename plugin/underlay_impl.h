@@ -68,6 +68,7 @@ struct Underlay::Impl {
     void tell_neighbours();
     void tick();
     void check_port();
+    void hurry_legs();
     void check_sources();
     void keep_legs();
     std::string leg_trouble(const PathKey &) const;

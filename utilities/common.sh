@@ -100,7 +100,9 @@ build() {
     fi
     log=$built/$program.log
     if {
-        { [ -x "$source/configure" ] || (cd "$source" && ./boot.sh); } &&
+        # The last that an interrupted boot.sh would have made.
+        { [ -x "$source/configure" ] && [ -e "$source/Makefile.in" ] ||
+              (cd "$source" && ./boot.sh); } &&
         cd "$built" &&
         { [ -e Makefile ] || "$(realpath "$source")/configure" -q "$@"; } &&
         make -s -j"$(nproc)" ${goals-}

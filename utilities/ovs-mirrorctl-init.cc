@@ -14,16 +14,9 @@ struct Permission {
     const char *authorization;
 };
 
-/* Brings one RBAC_Permission row, perhaps a new one, to what it must be. */
-const pmrec_rbac_permission *
-write_permission(ovsdb_idl_txn *txn, const pmrec_rbac_permission *row,
-                 const Permission &permission)
+std::vector<const char *>
+columns_of(const Permission &permission)
 {
-    if (!row) {
-        row = pmrec_rbac_permission_insert(txn);
-        pmrec_rbac_permission_set_table(row, permission.table->name);
-    }
-    const char *authorization[] = {permission.authorization};
     std::vector<const char *> columns;
     for (size_t i = 0; i < permission.table->n_columns; i++) {
         const char *column = permission.table->columns[i].name;
@@ -33,6 +26,35 @@ write_permission(ovsdb_idl_txn *txn, const pmrec_rbac_permission *row,
             columns.push_back(column);
         }
     }
+    return columns;
+}
+
+bool
+says(const pmrec_rbac_permission &row, const Permission &permission)
+{
+    auto columns = columns_of(permission);
+    return row.insert_delete && row.n_authorization == 1 &&
+           !strcmp(row.authorization[0], permission.authorization) &&
+           std::set<std::string>(columns.begin(), columns.end()) ==
+               std::set<std::string>(row.update, row.update + row.n_update);
+}
+
+/* Brings one RBAC_Permission row, perhaps a new one, to what it must be. */
+const pmrec_rbac_permission *
+write_permission(Attempt *a, const pmrec_rbac_permission *row,
+                 const Permission &permission)
+{
+    const std::string name =
+        std::string("RBAC_Permission ") + permission.table->name;
+    if (!row) {
+        row = pmrec_rbac_permission_insert(a->txn);
+        pmrec_rbac_permission_set_table(row, permission.table->name);
+        a->raw_edits.push_back("create " + name);
+    } else if (!says(*row, permission)) {
+        a->raw_edits.push_back("change " + name);
+    }
+    const char *authorization[] = {permission.authorization};
+    auto columns = columns_of(permission);
     pmrec_rbac_permission_set_authorization(row, authorization, 1);
     pmrec_rbac_permission_set_insert_delete(row, true);
     pmrec_rbac_permission_set_update(row, columns.data(), columns.size());
@@ -83,7 +105,7 @@ run_init(ctl_context *ctx)
         tables.push_back(p.table->name);
         permissions.push_back(
             const_cast<pmrec_rbac_permission *>(write_permission(
-                ctx->txn, row == rows.end() ? nullptr : row->second, p)));
+                &a, row == rows.end() ? nullptr : row->second, p)));
     }
     pmrec_rbac_role_set_permissions(role, tables.data(), permissions.data(),
                                     tables.size());

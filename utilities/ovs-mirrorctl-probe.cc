@@ -464,7 +464,8 @@ finish_probe(const Attempt &a, const Uuid &id, long long limit_ms)
         probing.forget();
         complain("NO_ANSWER", path,
                  "hypervisor " + a.probe->chassis +
-                     " has not answered; is its ovs-mirrord running?");
+                     " has not answered; is its ovs-mirrord running, and its "
+                     "clock less than a minute from ours?");
         return EXIT_REFUSED;
     }
     probing.wait_for([&] { return probing.all_watch(); }, within(WATCH_MS));

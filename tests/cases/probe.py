@@ -99,8 +99,9 @@ class ProbeCases(Prober, ProductCases):
                          ["passed"] * 2 + ["failed"] * 4)
         self.assertIn("COUNT_ONLY", told["stations"]["egress"]["detail"])
         self.tunnel("first", self.ids4, VNI)
-        self.assertEqual(self.probe("first")["stations"]["wire"]["result"],
-                         "passed")
+        for words in ([], ["out", f"udp,dl_src={self.web1.mac},tp_dst=53"]):
+            told = self.probe("first", *words)
+            self.assertEqual(told["stations"]["wire"]["result"], "passed")
         self.control.ctl("--wait=hv", "tunnel-set", "first", "enabled=false")
         told = self.probe("first", code=1)
         self.assertIn("DISABLED", told["stations"]["tap"]["detail"])

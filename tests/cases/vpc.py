@@ -179,6 +179,15 @@ class VpcCases(PeeredCases):
             r["code"] == "DELIVERY_NOT_ROUTED" and "something else" in
             r["message"] for r in t["reasons"]), "to say who has it", 5)
         self.assertIn("169.254.192.0/18 dev br-phy", ip("route").stdout)
+        # To try to take it back is news of its own, and no reason to go on.
+        begun = self.daemon.log_end()
+
+        def lines(words):
+            return sum(words in line for line in self.daemon.log(since=begun))
+        wait_until(lambda: lines("OFPST_AGGREGATE request") >= 6,
+                   "three looks at bridges, of which there is one a second",
+                   20, 0.2)
+        self.assertLess(lines("wakeup due to"), 500)
         ip("route", "del", *taken)
         self.control.wait_tunnel("first", lambda t: t["health"] == "ok"
                                  and t["state"] == "Running", "to heal", 5)

@@ -236,6 +236,7 @@ class DryRun(CliTest):
         out = self.ok("--dry-run", "init")
         self.assertIn("create Mirror_Global\n", out)
         self.assertIn("create RBAC_Role ovs-mirrord\n", out)
+        self.assertIn("create RBAC_Permission Tunnel_Status\n", out)
         self.ok("--dry-run", "create", "VPC", "name=v", "kind=standard")
         self.assertEqual(self.contents(), before)
 

@@ -91,6 +91,38 @@ class Generic(CliTest):
         self.assertTrue(self.resource("old")["orphaned"])
         self.assertFalse(self.resource("new")["orphaned"])
 
+    def test_what_is_destroyed_is_not_edited_by_the_same_call(self):
+        self.apply()
+        for edit in (["tunnel-del", "acme/web1-ids"],
+                     ["tunnel-set", "acme/web1-ids", "note=x"]):
+            with self.subTest(edit):
+                for option in ("--dry-run", "--db=" + self.db.remote):
+                    self.ok(option, "destroy", "Mirror_Tunnel", "web1-ids",
+                            "--", *edit)
+                self.assertEqual(self.json("tunnel-list"), [])
+                self.apply()
+        self.ok("create", "Tunnel_Status", "name=web1-ids", "chassis=hv1",
+                "health=ok", "number=1", "tunnel=" + self.json(
+                    "tunnel-show", "acme/web1-ids")["id"])
+        self.ok("tunnel-del", "acme/web1-ids", "--force", "--", "--all",
+                "destroy", "Tunnel_Status")
+        self.assertEqual(self.json("tunnel-list"), [])
+
+    def test_a_members_nic_that_cannot_be_read_is_not_lost(self):
+        self.ok("vpc-add", "v1", "account=acme", "region=r", "--",
+                "subnet-add", "sn-1", "v1", "10.1.0.0/24", "--", "subnet-add",
+                "sn-2", "v1", "10.2.0.0/24", "--", "nic-add", "web1",
+                "iface-id=A")
+        self.ok("apply", "-", text=json.dumps({"load_balancers": [
+            {"name": "lb-1", "vpc": "v1", "subnet": "sn-1", "members": [
+                {"address": "10.1.0.9", "network_interface": "web1"}]}]}))
+        self.ok("set", "Network_Interface", "web1", "addresses=10.1.0.5/24")
+        self.refused("NOT_FOUND", "lb-set", "lb-1", "subnet=sn-2")
+        self.ok("set", "Network_Interface", "web1", "addresses=10.1.0.5")
+        self.ok("lb-set", "lb-1", "subnet=sn-2")
+        balancer, = self.json("export")["load_balancers"]
+        self.assertEqual(balancer["members"][0]["network_interface"], "web1")
+
     def test_a_nic_that_came_back_as_another_row_is_there(self):
         self.ok("nic-add", "web1", "iface-id=A")
         self.ok("resource-add", "acme/old", "source", "network-interface",

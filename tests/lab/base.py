@@ -109,6 +109,7 @@ class Lab:
     def __init__(self, build_dir=None, keep=False):
         self.build_dir = build_dir or BUILD_DIR
         self.keep = keep
+        self._left = False      # Running, for somebody else to end.
         self.prefix = "pm" + secrets.token_hex(3)
         self.top = tempfile.mkdtemp(prefix=self.prefix + "-")
         os.chmod(self.top, 0o755)
@@ -131,7 +132,7 @@ class Lab:
         """Ends every process, removes every namespace and directory."""
         if self not in _open_labs:
             return
-        if self.keep:
+        if self._left:
             _open_labs.remove(self)
             return
         for process in reversed(self.processes):
@@ -156,6 +157,7 @@ class Lab:
             f.write(STOP_SCRIPT.format(top=self.top, pids=pids,
                                        prefix=self.prefix))
         os.chmod(stop, 0o755)
+        self._left = True
         return environment, stop
 
     def environment(self):

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "flows/meter.h"
 #include "flows/pipeline.h"
 
 namespace pm {
@@ -82,9 +83,13 @@ delivery_mac(const std::string &chassis, const std::string &bridge)
 
 std::vector<Flow>
 delivery_base_flows(const std::string &own_mac,
-                    const std::set<std::string> &site_macs)
+                    const std::set<std::string> &site_macs, bool metered)
 {
     uint64_t id = cookie(FlowOwner::Base, 0);
+    std::string to_daemon =
+        metered ? "meter:" + std::to_string(meter_of({FlowOwner::Base, 0})) +
+                      ",controller:128"
+                : "controller:128";
     std::string gateway4 = handle_range(false).gateway.to_string();
     std::string gateway6 = handle_range(true).gateway.to_string();
     std::string to_sender =
@@ -120,7 +125,7 @@ delivery_base_flows(const std::string &own_mac,
             flows.push_back({{TABLE_ENTRY, PRIORITY_ANSWER,
                               std::string(answer) + ",dl_dst=" + mac},
                              id,
-                             "controller:128"});
+                             to_daemon});
         }
     }
     return flows;

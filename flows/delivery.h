@@ -74,10 +74,16 @@ struct DeliverySpec {
 std::string delivery_mac(const std::string &chassis,
                          const std::string &bridge = "");
 
+/* What is let through of next hops' answers, some 1,500 a second: any VM of
+ * a segment might send more, and each that goes to the daemon is work for the
+ * processor that moves its hypervisor's frames. */
+inline constexpr int64_t ANSWERS_KBPS = 1000;
+
 /* 'own_mac' is the private leg's, 'site_macs' are those that next hops answer
- * to. */
+ * to; 'metered': the bridge has a meter for these answers. */
 std::vector<Flow> delivery_base_flows(const std::string &own_mac,
-                                      const std::set<std::string> &site_macs);
+                                      const std::set<std::string> &site_macs,
+                                      bool metered);
 /* 'ofport' is the patch port's on the delivery bridge. */
 std::vector<Flow> delivery_flows(int64_t handle, const DeliverySpec &,
                                  const std::string &own_mac, int ofport);

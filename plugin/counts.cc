@@ -258,6 +258,15 @@ Counts::is_elsewhere(const std::string &bridge, const FlowOwner &owner) const
            });
 }
 
+/* Its meter is of answers, and not of copies. */
+bool
+Counts::is_for_delivery(const std::string &bridge) const
+{
+    auto row = actual_.rows.bridges.find(bridge);
+    return row != actual_.rows.bridges.end() &&
+           row->second.mark.purpose == "delivery";
+}
+
 /* Whether all counters of a tunnel have been 0 as far as is known.  As long as
  * they are nothing is told of them: thousands of rows would be written again
  * for it. */
@@ -309,7 +318,7 @@ Counts::note_meters(const std::string &bridge,
             if (stats.n_dropped || !is_uncounted(owner.number)) {
                 note(owner.number, "dropped_packets", stats.n_dropped);
             }
-        } else if (owner.kind == FlowOwner::Base) {
+        } else if (owner.kind == FlowOwner::Base && !is_for_delivery(bridge)) {
             over_budget_[bridge] = stats.n_dropped;
         }
     }

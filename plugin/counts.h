@@ -97,6 +97,7 @@ private:
     bool are_as_known(const std::string &bridge,
                       const std::vector<Flow> &groups) const;
     bool is_elsewhere(const std::string &bridge, const FlowOwner &) const;
+    bool is_for_delivery(const std::string &bridge) const;
     bool is_uncounted(int64_t tunnel_number) const;
     void note_flows(const std::string &bridge, const LinkEvent &,
                     const CookieMask &which);

@@ -275,7 +275,10 @@ DesiredState::desire_bases()
     for (const std::string &name : delivery_bases) {
         set_flows({name, base},
                   delivery_base_flows(delivery_mac(facts_.settings.chassis),
-                                      site_macs));
+                                      site_macs, budget.has_value()));
+        /* Where copies have no budget the switch may have no meters. */
+        set_meter({name, base},
+                  budget ? std::optional(ANSWERS_KBPS) : std::nullopt);
     }
     for (const auto &before : {bases_, delivery_bases_}) {
         for (const std::string &name : before) {

@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from cases.product import ProductCases
-from lab.frames import number_of
+from lab.frames import arp_reply, number_of
 from lab.tenant import Receiver, Router, add_vm
 from lab.traffic import Stream
 from lab.vxlan import decode
@@ -191,6 +191,25 @@ class VpcCases(PeeredCases):
         ip("route", "del", *taken)
         self.control.wait_tunnel("first", lambda t: t["health"] == "ok"
                                  and t["state"] == "Running", "to heal", 5)
+        self.first_copy()
+
+    def test_a_vm_that_answers_without_end_is_cut_short(self):
+        """Each answer that comes to the daemon takes the processor that moves
+        frames."""
+        self.tunnel("first", self.receiver, VNI)
+        self.first_copy()
+        macs = {mac for flow in self.switch.flows("br-mirror-dlv")
+                for mac in re.findall(r"arp.*dl_dst=([0-9a-f:]+)", flow)}
+        answers = [arp_reply(self.db1, mac, "10.1.0.5") for mac in macs]
+        self.assertTrue(answers)
+
+        def cut():
+            self.db1.send(*(500 * answers))
+            text = self.switch.ofctl("meter-stats", "br-mirror-dlv")
+            return int(re.search(r"bands:\s*0: packet_count:(\d+)",
+                                 text).group(1)) > 1000
+        wait_until(cut, "answers to be cut", 20)
+        self.assertNotIn("budget", self.daemon.appctl("mirror/list"))
         self.first_copy()
 
     def test_cleaning_up_leaves_nothing(self):

@@ -149,7 +149,15 @@ class Talk:
 
 
 def arp_request(a, target_ip):
-    body = (struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + mac_bytes(a.mac)
-            + ipaddress.ip_address(a.ip).packed + bytes(6)
-            + ipaddress.ip_address(target_ip).packed)
-    return ethernet(a.mac, "ff:ff:ff:ff:ff:ff", 0x0806, body)
+    return _arp(1, a, "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", target_ip)
+
+
+def arp_reply(a, to_mac, to_ip):
+    return _arp(2, a, to_mac, to_mac, to_ip)
+
+
+def _arp(operation, a, destination, target_mac, target_ip):
+    body = (struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation)
+            + mac_bytes(a.mac) + ipaddress.ip_address(a.ip).packed
+            + mac_bytes(target_mac) + ipaddress.ip_address(target_ip).packed)
+    return ethernet(a.mac, destination, 0x0806, body)

@@ -57,12 +57,15 @@ TEST(Delivery, OnlyWhatOurOwnBridgeSendsIsDelivered)
               "set_field:02:00:00:00:01:01->eth_dst,"
               "set_field:10.1.0.5->ip_src,set_field:10.2.0.9->ip_dst,"
               "output:103");
-    for (const Flow &flow :
-         delivery_base_flows("02:11:22:33:44:55", {"02:11:22:33:44:66"})) {
-        EXPECT_TRUE(flow.actions == "drop" ||
-                    flow.actions == "controller:128" ||
-                    flow.key.match.starts_with("in_port=LOCAL,"))
-            << flow.to_string();
+    for (bool metered : {false, true}) {
+        const std::string answer =
+            metered ? "meter:16777216,controller:128" : "controller:128";
+        for (const Flow &flow : delivery_base_flows(
+                 "02:11:22:33:44:55", {"02:11:22:33:44:66"}, metered)) {
+            EXPECT_TRUE(flow.actions == "drop" || flow.actions == answer ||
+                        flow.key.match.starts_with("in_port=LOCAL,"))
+                << flow.to_string();
+        }
     }
 }
 

@@ -411,7 +411,7 @@ Agent::report()
     context.exceeded = counts_.exceeded();
     context.away_from_ms = away_from_ms_;
     context.away_until_ms = away_until_ms_;
-    context.counters = &counts_.of_tunnels();
+    context.counters = &counts_.copies().all();
 
     run_underway();
     take_neighbours();

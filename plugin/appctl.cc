@@ -77,7 +77,7 @@ std::string
 counter(const Agent &agent, const Uuid &id, const std::string &name)
 {
     const DesiredState &desired = agent.desired();
-    const Counters *counters = agent.counts().of(id);
+    const Counters *counters = agent.counts().copies().of(id);
     if (const TunnelStatus *status = desired.status_of(id);
         !counters && status) {
         counters = &status->counters; /* As last told. */

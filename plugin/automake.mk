@@ -12,6 +12,8 @@ libpmcore_la_SOURCES = \
 	plugin/check_tunnel.cc \
 	plugin/children.h \
 	plugin/contest.cc \
+	plugin/copy_counters.cc \
+	plugin/copy_counters.h \
 	plugin/contest.h \
 	plugin/desire_delivery.cc \
 	plugin/desire_guards.cc \

@@ -4,8 +4,6 @@
 #include <unordered_set>
 
 #include "ovsdb/ovs_c.h"
-#include "plugin/status.h"
-#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -136,7 +134,7 @@ Counts::applied(const std::string &bridge, const std::vector<FlowEdit> &edits,
         if (owner.kind == FlowOwner::Filter) {
             counting.changed(owner);
         } else if (deleted && edit.flow.key.table != GROUP_TABLE) {
-            if (is_uncounted(owner.number)) {
+            if (copies_.is_uncounted(owner.number)) {
                 counting.went(owner);
             } else {
                 counting.changed(owner);
@@ -148,21 +146,8 @@ Counts::applied(const std::string &bridge, const std::vector<FlowEdit> &edits,
 void
 Counts::metered(const FlowOwner &owner)
 {
-    begin_counter(owner, "dropped_packets");
-}
-
-void
-Counts::share(const ModelDelta &delta)
-{
-    for (const auto &[id, told] : delta.tunnel_statuses) {
-        const TunnelStatus *status =
-            find(desired_.model().tunnel_statuses, id);
-        auto counters =
-            status ? counters_.find(status->tunnel) : counters_.end();
-        if (counters != counters_.end() &&
-            counters->second == status->counters) {
-            counters->second = status->counters;
-        }
+    if (owner.kind == FlowOwner::Egress) {
+        copies_.begin(owner.number, "dropped_packets");
     }
 }
 
@@ -170,7 +155,7 @@ void
 Counts::forget(const Uuid &tunnel)
 {
     const TunnelStatus *status = desired_.status_of(tunnel);
-    if (counters_.erase(tunnel) && status) {
+    if (copies_.forget(tunnel) && status) {
         /* Should it come back, its counters are wanted anew. */
         for (auto &[bridge, counting] : counting_) {
             counting.changed(
@@ -267,17 +252,6 @@ Counts::is_for_delivery(const std::string &bridge) const
            row->second.mark.purpose == "delivery";
 }
 
-/* Whether all counters of a tunnel have been 0 as far as is known.  As long as
- * they are nothing is told of them: thousands of rows would be written again
- * for it. */
-bool
-Counts::is_uncounted(int64_t number) const
-{
-    auto id = desired_.tunnel_of_number(number);
-    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-    return status && status->counters.values.empty() && !counters_.count(*id);
-}
-
 void
 Counts::note_flows(const std::string &bridge, const LinkEvent &event,
                    const CookieMask &which)
@@ -298,12 +272,14 @@ Counts::note_flows(const std::string &bridge, const LinkEvent &event,
             continue;
         }
         if (!copied.count(cookie->owner.number) &&
-            is_uncounted(cookie->owner.number)) {
+            copies_.is_uncounted(cookie->owner.number)) {
             continue;
         }
         std::string direction = to_string(*cookie->direction);
-        note(cookie->owner.number, direction + "_packets", stats.n_packets);
-        note(cookie->owner.number, direction + "_bytes", stats.n_bytes);
+        copies_.note(cookie->owner.number, direction + "_packets",
+                     stats.n_packets);
+        copies_.note(cookie->owner.number, direction + "_bytes",
+                     stats.n_bytes);
     }
 }
 
@@ -315,51 +291,12 @@ Counts::note_meters(const std::string &bridge,
     for (const auto &[meter, stats] : meters) {
         FlowOwner owner = owner_of_meter(meter);
         if (owner.kind == FlowOwner::Egress && !is_elsewhere(bridge, owner)) {
-            if (stats.n_dropped || !is_uncounted(owner.number)) {
-                note(owner.number, "dropped_packets", stats.n_dropped);
+            if (stats.n_dropped || !copies_.is_uncounted(owner.number)) {
+                copies_.note(owner.number, "dropped_packets", stats.n_dropped);
             }
         } else if (owner.kind == FlowOwner::Base && !is_for_delivery(bridge)) {
             over_budget_[bridge] = stats.n_dropped;
         }
-    }
-}
-
-void
-Counts::note(int64_t tunnel_number, const std::string &name, uint64_t value)
-{
-    auto id = desired_.tunnel_of_number(tunnel_number);
-    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-    if (!status) {
-        return;
-    }
-    auto [counters, fresh] = counters_.try_emplace(*id);
-    if (fresh) {
-        counters->second = status->counters;
-    }
-    Counters before = counters->second;
-    count(&counters->second, name, count_of(value));
-    if (before == counters->second) {
-        counters->second = before; /* Which its row shares, mostly. */
-    } else {
-        tunnels_.insert(*id);
-    }
-}
-
-/* The switch counts from zero what it counted before: that more has come than
- * then does not mean that it went on. */
-void
-Counts::begin_counter(const FlowOwner &owner, const std::string &name)
-{
-    auto id = owner.kind == FlowOwner::Egress
-                  ? desired_.tunnel_of_number(owner.number)
-                  : std::nullopt;
-    const TunnelStatus *status = id ? desired_.status_of(*id) : nullptr;
-    const Counters *counters = id ? of(*id) : nullptr;
-    if (!counters && status) {
-        counters = &status->counters;
-    }
-    if (counters && value_of(counters->values, name)) {
-        note(owner.number, name, 0);
     }
 }
 
@@ -369,10 +306,11 @@ Counts::begin_counters(const std::string &bridge, const Flow &flow)
 {
     forget_hits(bridge, flow);
     auto cookie = Cookie::decode(flow.cookie);
-    if (cookie && cookie->direction) {
+    if (cookie && cookie->direction &&
+        cookie->owner.kind == FlowOwner::Egress) {
         std::string direction = to_string(*cookie->direction);
-        begin_counter(cookie->owner, direction + "_packets");
-        begin_counter(cookie->owner, direction + "_bytes");
+        copies_.begin(cookie->owner.number, direction + "_packets");
+        copies_.begin(cookie->owner.number, direction + "_bytes");
     }
 }
 
@@ -489,11 +427,12 @@ Counts::with_fresh(std::function<void()> done)
     done();
 }
 
-const Counters *
-Counts::of(const Uuid &tunnel) const
+std::set<Uuid>
+Counts::take_tunnels()
 {
-    auto i = counters_.find(tunnel);
-    return i == counters_.end() ? nullptr : &i->second;
+    std::set<Uuid> tunnels = std::exchange(tunnels_, {});
+    tunnels.merge(copies_.take_news());
+    return tunnels;
 }
 
 void

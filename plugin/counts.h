@@ -19,6 +19,7 @@
 
 #include "flows/counting.h"
 #include "plugin/bridge_link.h"
+#include "plugin/copy_counters.h"
 #include "plugin/desired_state.h"
 #include "plugin/hits.h"
 #include "plugin/plan.h"
@@ -32,7 +33,7 @@ public:
     /* All of these are the caller's, and are to outlive this. */
     Counts(const DesiredState &desired, const Actual &actual,
            const Links &links)
-        : desired_(desired), actual_(actual), links_(links)
+        : desired_(desired), actual_(actual), links_(links), copies_(desired)
     {
     }
 
@@ -58,8 +59,8 @@ public:
     /* its connection, or itself, is gone. */
     void lost(const std::string &bridge);
 
-    /* Status rows have come: what was counted and is told now is kept once. */
-    void share(const ModelDelta &);
+    /* Status rows have come. */
+    void share(const ModelDelta &delta) { copies_.share(delta); }
     /* A tunnel is gone. */
     void forget(const Uuid &tunnel);
     /* A filter's row is, and its number may become another's. */
@@ -68,9 +69,7 @@ public:
     /* Calls 'done' once counters have been read from the switch anew, or
      * cannot be. */
     void with_fresh(std::function<void()> done);
-    /* As last read; nullptr if nothing has been told of it. */
-    const Counters *of(const Uuid &tunnel) const;
-    const std::map<Uuid, Counters> &of_tunnels() const { return counters_; }
+    const CopyCounters &copies() const { return copies_; }
     /* The filter's status row with its rules' hits as last read; nullopt
      * while it has none. */
     std::optional<FilterStatus> hits_of(const Uuid &filter);
@@ -84,7 +83,7 @@ public:
     const std::set<std::string> &exceeded() const { return exceeded_; }
 
     /* Of whom something else has been counted since they were last taken. */
-    std::set<Uuid> take_tunnels() { return std::exchange(tunnels_, {}); }
+    std::set<Uuid> take_tunnels();
     std::set<Uuid> take_filters() { return std::exchange(filters_, {}); }
 
 private:
@@ -98,15 +97,12 @@ private:
                       const std::vector<Flow> &groups) const;
     bool is_elsewhere(const std::string &bridge, const FlowOwner &) const;
     bool is_for_delivery(const std::string &bridge) const;
-    bool is_uncounted(int64_t tunnel_number) const;
     void note_flows(const std::string &bridge, const LinkEvent &,
                     const CookieMask &which);
     void note_hits(const std::string &bridge, const std::vector<FlowStats> &,
                    const CookieMask &which);
     void note_meters(const std::string &bridge,
                      const std::map<uint32_t, MeterStats> &);
-    void note(int64_t tunnel_number, const std::string &name, uint64_t value);
-    void begin_counter(const FlowOwner &, const std::string &name);
     void begin_counters(const std::string &bridge, const Flow &);
     void forget_hits(const std::string &bridge, const Flow &);
 
@@ -114,7 +110,7 @@ private:
     const Actual &actual_;
     const Links &links_;
 
-    std::map<Uuid, Counters> counters_;        /* By tunnel; as last read. */
+    CopyCounters copies_;
     std::map<std::string, Counting> counting_; /* By bridge. */
     /* Likewise: as read with the sums of a count that is under way. */
     std::map<std::string, std::map<uint32_t, MeterStats>> summed_meters_;

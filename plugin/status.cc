@@ -519,19 +519,4 @@ desire_status(const Uuid &id, const DesiredState &desired,
     return {StatusEdit::Op::Put, status, lags, false};
 }
 
-void
-count(Counters *counters, const std::string &name, int64_t value)
-{
-    int64_t &total = counters->values[name];
-    const int64_t *before = value_of(counters->bases, name);
-    int64_t base = before ? *before : 0;
-    if (sum_of_counts(base, value) < total) {
-        base = total;
-    }
-    if (!before || *before != base) {
-        counters->bases[name] = base; /* Else all tunnels' are shared. */
-    }
-    total = sum_of_counts(base, value);
-}
-
 } // namespace pm

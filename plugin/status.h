@@ -73,19 +73,6 @@ StatusEdit desire_status(const Uuid &tunnel, const DesiredState &,
                          const Actual &, const std::set<OwnerKey> &outstanding,
                          int64_t number, const StatusContext &);
 
-/* Counters: the switch's counts since the flows came, made monotonic. */
-/* Folds counts read from the switch into 'counters'.  A count lower than the
- * last one means that the flow was made anew. */
-void count(Counters *counters, const std::string &name, int64_t value);
-
-/* Whether something came between two counts; a later one that is lower was
- * begun anew. */
-inline bool
-has_risen(uint64_t before, uint64_t now)
-{
-    return now && now != before;
-}
-
 } // namespace pm
 
 #endif /* PLUGIN_STATUS_H */

@@ -28,6 +28,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_check_tunnel.cc \
 	tests/unit/test_children.cc \
 	tests/unit/test_contest.cc \
+	tests/unit/test_copy_counters.cc \
 	tests/unit/test_counting.cc \
 	tests/unit/test_cover.cc \
 	tests/unit/test_decide.cc \

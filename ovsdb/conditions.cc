@@ -184,12 +184,14 @@ private:
         }
         by_text(&pmrec_table_network_interface,
                 pmrec_network_interface_col_iface_id, resource.iface_id);
-        for (const auto &[id, nic] : seen_.nics) {
-            if (nic.iface_id == resource.iface_id) {
-                return follow_subnet(nic.subnet);
+        if (nics_.empty()) {
+            for (const auto &[id, nic] : seen_.nics) {
+                nics_.emplace(nic.iface_id, &nic);
             }
         }
-        return std::nullopt;
+        auto nic = nics_.find(resource.iface_id);
+        return nic == nics_.end() ? std::nullopt
+                                  : follow_subnet(nic->second->subnet);
     }
 
     /* Returns the VPC of the resource's target, as far as it is known. */
@@ -203,16 +205,23 @@ private:
         if (!resource->target_id) {
             return follow_lost_nic(*resource);
         }
+        /* Besides itself, who has the same target and ought not to. */
         const Uuid &target = *resource->target_id;
         switch (resource->type) {
         case ResourceType::Collector:
+            by_reference(&pmrec_table_mirror_resource,
+                         pmrec_mirror_resource_col_collector, target);
             return std::nullopt;
         case ResourceType::NetworkInterface: {
+            by_reference(&pmrec_table_mirror_resource,
+                         pmrec_mirror_resource_col_network_interface, target);
             by_uuid(&pmrec_table_network_interface, target);
             const Nic *nic = find(seen_.nics, target);
             return nic ? follow_subnet(nic->subnet) : std::nullopt;
         }
         case ResourceType::LoadBalancer: {
+            by_reference(&pmrec_table_mirror_resource,
+                         pmrec_mirror_resource_col_load_balancer, target);
             by_uuid(&pmrec_table_load_balancer, target);
             for (const Uuid &member : inputs_.members.of(target)) {
                 by_uuid(&pmrec_table_load_balancer_member, member);
@@ -240,6 +249,7 @@ private:
     const ConditionInputs &inputs_;
     References *references_;
     Conditions conditions_;
+    std::map<std::string, const Nic *> nics_; /* By iface_id, once asked. */
 };
 
 void

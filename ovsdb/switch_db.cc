@@ -50,6 +50,26 @@ own_tag(const struct ovsrec_port *port)
     return mode == "native-tagged" ? std::nullopt : vlan_of(port);
 }
 
+/* In words that two ports have alike only if they are in the same VLANs. */
+std::string
+vlans_of(const struct ovsrec_port *port)
+{
+    std::string vlans;
+    if (port->vlan_mode && std::string(port->vlan_mode) != "access") {
+        vlans = port->vlan_mode;
+    }
+    if (port->n_tag) {
+        vlans += (vlans.empty() ? "" : " ") + std::to_string(port->tag[0]);
+    }
+    for (size_t i = 0; i < port->n_trunks; i++) {
+        vlans += (i ? "," : " trunks=") + std::to_string(port->trunks[i]);
+    }
+    for (size_t i = 0; i < port->n_cvlans; i++) {
+        vlans += (i ? "," : " cvlans=") + std::to_string(port->cvlans[i]);
+    }
+    return vlans;
+}
+
 BridgeRow
 read_bridge(const struct ovsrec_bridge *bridge, const Mark &mark)
 {
@@ -393,8 +413,8 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
                 continue;
             }
             const char *iface_id = smap_get(&iface->external_ids, "iface-id");
-            if (!iface_id || ours) {
-                continue;
+            if (!iface_id || !*iface_id || ours) {
+                continue; /* An empty one is nobody's. */
             }
             NicPort nic;
             nic.bridge = bridge->name;
@@ -402,6 +422,7 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
             nic.port = to_uuid(port->header_.uuid);
             nic.port_name = port->name;
             nic.own_tag = own_tag(port);
+            nic.vlans = vlans_of(port);
             nic.vlan = vlan_of(port);
             nic.mac = smap_get_def(&iface->external_ids, "attached-mac", "");
             nic.ofport = iface->ofport[0];

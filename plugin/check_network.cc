@@ -68,8 +68,16 @@ targets_of(const End &source, const End &destination, Delivery delivery)
         targets.push_back({address, address.bits()});
     };
     if (destination.load_balancer) {
-        for (const auto &member : destination.load_balancer->members) {
-            add(member.address);
+        /* Those that get copies: who is down, or of another IP version than
+         * the first, gets none. */
+        const auto &members = destination.load_balancer->members;
+        auto first = std::find_if(members.begin(), members.end(),
+                                  [](const auto &m) { return m.up; });
+        for (const auto &member : members) {
+            if (first == members.end() ||
+                (member.up && member.address.is_v6 == first->address.is_v6)) {
+                add(member.address);
+            }
         }
     } else if (destination.nic && !destination.nic->addresses.empty()) {
         const std::vector<IpAddress> &addresses = destination.nic->addresses;

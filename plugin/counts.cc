@@ -100,7 +100,7 @@ Counts::end(const std::string &bridge)
         if (auto summed = summed_meters_.extract(bridge)) {
             note_meters(bridge, summed.mapped());
         }
-        answer_waiters();
+        answer_waiters(bridge);
     }
 }
 
@@ -110,7 +110,7 @@ Counts::lost(const std::string &bridge)
 {
     counting_.erase(bridge);
     summed_meters_.erase(bridge);
-    answer_waiters();
+    answer_waiters(bridge);
 }
 
 void
@@ -170,13 +170,19 @@ Counts::forget_filter(const Uuid &filter, int64_t number)
     hits_.forget(filter, number);
 }
 
+/* No count of the bridge is to be waited for any more. */
 void
-Counts::answer_waiters()
+Counts::answer_waiters(const std::string &bridge)
 {
-    std::vector<std::function<void()>> waiters;
+    std::vector<Waiter> waiters;
     waiters.swap(waiters_);
-    for (const auto &done : waiters) {
-        done();
+    for (Waiter &waiter : waiters) {
+        waiter.bridges.erase(bridge);
+        if (waiter.bridges.empty()) {
+            waiter.done();
+        } else {
+            waiters_.push_back(std::move(waiter));
+        }
     }
 }
 
@@ -393,13 +399,11 @@ Counts::run()
         next_ms_ = std::min<int64_t>(next_ms_, time_msec() + interval * 5 / 4);
     }
     bool due = next_ms_ && time_msec() >= next_ms_;
-    if (!due && next_ms_ && waiters_.empty()) {
+    if (!due && next_ms_) {
         return;
     }
     if (due) {
         judge_budgets();
-    }
-    if (due || !waiters_.empty()) {
         for (auto &[name, link] : links_) {
             if (link->idle() && !counting_[name].under_way()) {
                 begin(name);
@@ -416,15 +420,21 @@ Counts::run()
 void
 Counts::with_fresh(std::function<void()> done)
 {
+    Waiter waiter{{}, std::move(done)};
     for (auto &[name, link] : links_) {
         if (link->idle()) {
-            waiters_.push_back(std::move(done));
             begin(name);
-            poll_immediate_wake();
-            return;
+        }
+        if (counting_[name].under_way()) {
+            waiter.bridges.insert(name);
         }
     }
-    done();
+    if (waiter.bridges.empty()) {
+        waiter.done();
+    } else {
+        waiters_.push_back(std::move(waiter));
+        poll_immediate_wake();
+    }
 }
 
 std::set<Uuid>

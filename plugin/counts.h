@@ -66,8 +66,8 @@ public:
     /* A filter's row is, and its number may become another's. */
     void forget_filter(const Uuid &filter, int64_t number);
 
-    /* Calls 'done' once counters have been read from the switch anew, or
-     * cannot be. */
+    /* Calls 'done' once counters have been read from the switch anew, of each
+     * bridge of which they can be. */
     void with_fresh(std::function<void()> done);
     const CopyCounters &copies() const { return copies_; }
     /* The filter's status row with its rules' hits as last read; nullopt
@@ -87,9 +87,14 @@ public:
     std::set<Uuid> take_filters() { return std::exchange(filters_, {}); }
 
 private:
+    struct Waiter {
+        std::set<std::string> bridges; /* Whose counts are under way. */
+        std::function<void()> done;
+    };
+
     void begin(const std::string &bridge);
     void end(const std::string &bridge);
-    void answer_waiters();
+    void answer_waiters(const std::string &bridge);
     void judge_budgets();
     size_t flows_on(const std::string &bridge) const;
     std::map<FlowOwner, int64_t> rates_on(const std::string &bridge) const;
@@ -119,7 +124,7 @@ private:
     Hits hits_;
     std::set<Uuid> tunnels_, filters_; /* That were not taken yet. */
     int64_t next_ms_ = 0;              /* 0: the first is not due yet. */
-    std::vector<std::function<void()>> waiters_;
+    std::vector<Waiter> waiters_;
 };
 
 } // namespace pm

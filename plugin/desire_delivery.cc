@@ -382,6 +382,10 @@ DesiredState::desire_sites(SwitchRows *rows)
         dirty_deliveries_.insert(users.begin(), users.end());
     }
     site_numbers_ = std::move(numbers);
+    sites_.clear();
+    for (const auto &[site, number] : site_numbers_) {
+        sites_.emplace(site.to_string(), site);
+    }
 }
 
 /* Whether the switch may have forgotten where the way's next hop is. */

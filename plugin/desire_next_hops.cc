@@ -127,14 +127,20 @@ DesiredState::set_next_hops(const std::map<NextHopKey, NextHopState> &changed)
 std::optional<std::pair<std::string, int>>
 DesiredState::port_of_site(const std::string &site) const
 {
-    for (const auto &[known, number] : site_numbers_) {
-        const std::string peer = site_peer_name(number);
-        const PortRow *row = value_of(rows_.ports, peer);
-        if (known.to_string() == site && row && facts_.ofports.count(peer)) {
-            return std::pair(row->bridge, facts_.ofports.at(peer));
-        }
-    }
-    return std::nullopt;
+    auto known = sites_.find(site);
+    return known == sites_.end()
+               ? std::nullopt
+               : port_of_site(site_numbers_.at(known->second));
+}
+
+std::optional<std::pair<std::string, int>>
+DesiredState::port_of_site(int64_t number) const
+{
+    const std::string peer = site_peer_name(number);
+    const PortRow *row = value_of(rows_.ports, peer);
+    const int *ofport = value_of(facts_.ofports, peer);
+    return row && ofport ? std::optional(std::pair(row->bridge, *ofport))
+                         : std::nullopt;
 }
 
 std::string
@@ -147,19 +153,15 @@ DesiredState::mac_of_site(const DeliverySite &site) const
 std::string
 DesiredState::mac_of_site(const std::string &site) const
 {
-    for (const auto &[known, number] : site_numbers_) {
-        if (known.to_string() == site) {
-            return mac_of_site(known);
-        }
-    }
-    return "";
+    auto known = sites_.find(site);
+    return known == sites_.end() ? "" : mac_of_site(known->second);
 }
 
 std::string
 DesiredState::site_of_port(const std::string &bridge, int ofport) const
 {
     for (const auto &[site, number] : site_numbers_) {
-        if (port_of_site(site.to_string()) == std::pair(bridge, ofport)) {
+        if (port_of_site(number) == std::pair(bridge, ofport)) {
             return site.to_string();
         }
     }

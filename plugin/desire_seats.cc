@@ -25,11 +25,11 @@ DesiredState::plan_seats(const std::string &nic_bridge)
         if (first != tunnels.end()) {
             const TunnelDesire &desire = tunnels_.at(*first);
             wanting[iface_id] = desire.mac;
-            auto tag = facts_.nics.at(iface_id).own_tag;
-            segments[iface_id] =
-                desire.subnet ? desire.subnet->to_string() +
-                                    (tag ? "/" + std::to_string(*tag) : "")
-                              : "";
+            const std::string &vlans = facts_.nics.at(iface_id).vlans;
+            segments[iface_id] = desire.subnet
+                                     ? desire.subnet->to_string() +
+                                           (vlans.empty() ? "" : "/" + vlans)
+                                     : "";
         }
     }
     SeatsHeld held;

@@ -232,6 +232,27 @@ degrade_by_silence(TunnelDesire *desire)
     desire->degrade("VSWITCHD_AWAY", "ovs-vswitchd does not answer; start it");
 }
 
+/* A tunnel whose references are on their way, and whatever they may be is not
+ * to copy. */
+TunnelDesire
+switched_off(const TunnelDesire &held)
+{
+    TunnelDesire off;
+    off.active = true;
+    off.bound = held.bound;
+    off.iface_id = held.iface_id;
+    off.nic_bridge = held.nic_bridge;
+    off.mac = held.mac;
+    off.addresses = held.addresses;
+    off.subnet = held.subnet;
+    off.health = Health::Disabled;
+    auto bound = held.conditions.find("SourceBound");
+    if (bound != held.conditions.end()) {
+        off.conditions[bound->first] = bound->second;
+    }
+    return off;
+}
+
 } // namespace
 
 TunnelDesire
@@ -246,7 +267,8 @@ DesiredState::desire_tunnel(const Uuid &id)
     std::optional<IpAddress> destination;
     std::optional<int> length;
     if (!resolve(id, *tunnel, &desire, &destination, &length)) {
-        return hold(id, std::move(desire));
+        TunnelDesire held = hold(id, std::move(desire));
+        return tunnel->enabled || held.pending ? held : switched_off(held);
     }
     if (!desire.active) {
         return desire;

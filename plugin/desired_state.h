@@ -352,6 +352,8 @@ private:
     struct TapNumbers;
     bool is_pair_at_home(int64_t number, const std::string &nic_bridge,
                          const std::string &datapath_type);
+    std::optional<std::pair<std::string, int>>
+    port_of_site(int64_t number) const;
     TapNumbers numbers_in_rows();
     void desire_rows();
     void desire_bases();
@@ -428,7 +430,8 @@ private:
     std::map<NextHopKey, FlatSet<Uuid>> by_next_hop_;
     std::map<DeliverySite, FlatSet<Uuid>> site_users_;
     std::map<DeliverySite, int64_t> site_numbers_;
-    std::map<OwnerKey, Uuid> delivery_owners_; /* Flows -> tunnel. */
+    std::map<std::string, DeliverySite> sites_; /* The same, by to_string(). */
+    std::map<OwnerKey, Uuid> delivery_owners_;  /* Flows -> tunnel. */
     std::set<Uuid> dirty_deliveries_;
 
     UuidMap<TunnelDesire> tunnels_;

@@ -88,12 +88,16 @@ must_wait_for_delivery(const Actual &actual, const DesiredState &desired,
 
 /* Where an edit comes in a bundle.  Two owners can hand one match from one to
  * the other (a patch port's number used again): what goes, goes first.  A
- * group is there as long as a flow names it. */
+ * group is there as long as a flow names it, and takes those with it that
+ * still do. */
 int
 rank(const FlowEdit &edit)
 {
     bool group = edit.flow.key.table == GROUP_TABLE;
-    return edit.op == FlowEdit::Op::Delete ? (group ? 1 : 0) : (group ? 2 : 3);
+    if (group) {
+        return edit.op == FlowEdit::Op::Delete ? 3 : 1;
+    }
+    return edit.op == FlowEdit::Op::Delete ? 0 : 2;
 }
 
 /* Keeps the deliveries that are to go for as long as something may send to

@@ -165,6 +165,38 @@ shrinks_too_soon(const RowEdit &edit, const Actual &actual,
              keeps(row.select_dst, is->second.select_dst));
 }
 
+/* Has new Mirrors wait where a bridge would have more than it takes, with
+ * everybody's, until others have gone: vswitchd would choose which count. */
+void
+keep_to_most_mirrors(const SwitchRows &actual, const DesiredState &desired,
+                     Plan *plan)
+{
+    std::map<std::string, int64_t> mirrors;
+    for (const auto &[name, bridge] : desired.facts().bridges) {
+        mirrors[name] = bridge.foreign_mirrors;
+    }
+    for (const auto &[name, mirror] : actual.mirrors) {
+        mirrors[mirror.bridge]++;
+    }
+    std::erase_if(plan->rows, [&](const RowEdit &edit) {
+        if (edit.op != RowEdit::Op::Put ||
+            edit.kind != RowEdit::Kind::Mirror ||
+            actual.mirrors.count(edit.name)) {
+            return false;
+        }
+        const std::string &bridge =
+            desired.rows().mirrors.at(edit.name).bridge;
+        if (mirrors[bridge] < MIRRORS_MAX) {
+            mirrors[bridge]++;
+            return false;
+        }
+        plan->waiting.push_back(edit.why + " (waits until " + bridge +
+                                " has fewer than " +
+                                std::to_string(MIRRORS_MAX) + " Mirrors)");
+        return true;
+    });
+}
+
 } // namespace
 
 void
@@ -206,6 +238,7 @@ plan_rows(const Actual &actual, const DesiredState &desired, bool may_delete,
         }
         return waits;
     });
+    keep_to_most_mirrors(actual.rows, desired, plan);
     if (!may_delete) {
         for (const RowEdit &edit :
              diff_rows(actual.rows, desired.rows(), true)) {

@@ -92,6 +92,9 @@ struct NicPort {
     /* The VLAN of what the NIC sends without a tag; as above, and Port.tag of
      * native-tagged ports. */
     std::optional<int> vlan;
+    /* Which VLANs the port is in, and how: the same of two ports only if
+     * what floods goes to both. */
+    std::string vlans;
     std::optional<int> mtu; /* Interface.mtu. */
     std::string mac;        /* external_ids:attached-mac; may be empty. */
     int64_t ofport = 0;     /* On its bridge; 0: not known. */

@@ -157,7 +157,12 @@ class BalanceCases(TenantCases):
     def test_without_a_member_nothing_is_sent_and_all_is_counted(self):
         self.balance("there", 7001)
         self.addCleanup(self.set_down)
+        self.connect(range(100))
+        self.switch.purge()     # Its flows know of them.
         self.set_down(*range(MEMBERS))
+        # The group goes, and takes no flow with it that has counted.
+        self.assertGreaterEqual(self.counted("there", "outbound_packets"),
+                                100)
         listed = self.control.wait_tunnel(
             "there", lambda t: t["health"] == "degraded", "to be degraded")
         self.assertEqual([r["code"] for r in listed["reasons"]],

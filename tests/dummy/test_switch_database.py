@@ -154,6 +154,21 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         finally:
             self.web1.plug()
 
+    def test_an_empty_iface_id_is_nobodys(self):
+        """All resources that are of no NIC would be asked for by it."""
+        self.tunnel("first", self.ids6, 7001)
+        begun = self.daemon.log_end()
+        self.switch.vsctl("add-port", "br-int", "odd", "--", "set",
+                          "Interface", "odd", "type=internal",
+                          'external_ids:iface-id=""')
+        self.addCleanup(self.switch.vsctl, "del-port", "odd")
+        wait_until(lambda: any('"odd"' in line for line in self.daemon.log(
+            since=begun)), "the daemon to hear of it")
+        self.daemon.appctl("mirror/resync")
+        self.daemon.wait_settled()
+        self.assertEqual([line for line in self.daemon.log(since=begun)
+                          if '["iface_id","==",""]' in line], [])
+
     def test_a_daemon_without_the_lock_has_nothing_to_clean_up(self):
         other = MirrorDaemon(self.lab, self.switch, self.control,
                              rundir=self.lab.directory("idle")).start()

@@ -373,9 +373,24 @@ TEST_F(Network, OfALoadBalancerNeedsItsConnect)
         Codes{"TRANSIT_CONNECT_MISSING mirror_tunnels[tun].destination"});
 }
 
+TEST_F(Network, OfALoadBalancerNeedsNoRouteToWhoGetsNoCopies)
+{
+    tunnel.destination = TO_LB;
+    auto &members = model.load_balancers.begin()->second.members;
+    routes() = {{cidr("10.9.0.10/32"), "a-t"}};
+    EXPECT_EQ(ask("Route"), "True") << "the other is down";
+    members[1].up = true;
+    EXPECT_EQ(ask("Route"), "False ROUTE_MISSING");
+    members[1].address = address("fd00:9::11");
+    EXPECT_EQ(ask("Route"), "True") << "the other is of another IP version";
+    members[0].up = false;
+    EXPECT_EQ(ask("Route"), "False ROUTE_MISSING");
+}
+
 TEST_F(Network, OfALoadBalancerNeedsARouteToEachMember)
 {
     tunnel.destination = TO_LB;
+    model.load_balancers.begin()->second.members[1].up = true;
     routes() = {{cidr("10.9.0.10/32"), "a-t"}};
     EXPECT_EQ(ask("Route"), "False ROUTE_MISSING");
     routes()[cidr("10.9.0.11/32")] = "a-t";

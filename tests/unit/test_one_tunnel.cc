@@ -62,6 +62,17 @@ TEST_F(OneTunnel, StaysAsItIsWhileTheRowsItRefersToAreOnTheirWay)
     EXPECT_TRUE(host.desire(tunnel).pending);
 }
 
+TEST_F(OneTunnel, ThatIsSwitchedOffStopsWhateverRowsAreOnTheirWay)
+{
+    host.model.tunnels[tunnel].filter = row_id(Row::Filter, 9);
+    host.model.tunnels[tunnel].enabled = false;
+    show(false);
+    EXPECT_FALSE(copies());
+    EXPECT_FALSE(host.desire(tunnel).pending);
+    EXPECT_EQ(host.desire(tunnel).health, Health::Disabled);
+    EXPECT_TRUE(host.desire(tunnel).bound);
+}
+
 TEST_F(OneTunnel, IsDesiredAnewOnceACompleteViewLacksItsTarget)
 {
     host.model.collectors.clear();

@@ -123,6 +123,20 @@ TEST_F(Sharing, HandsFramesToGroupsOnWhileAllAreOfOneSubnet)
     EXPECT_TRUE(floods());
 }
 
+TEST_F(Sharing, HandsFramesToGroupsOnWhileAllPortsAreInTheSameVlans)
+{
+    EXPECT_TRUE(floods());
+    host.facts.nics.at("nic1").vlans = " trunks=10";
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(floods());
+    host.facts.nics.at("nic2").vlans = " trunks=20";
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(floods());
+    host.facts.nics.at("nic2").vlans = " trunks=10";
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(floods());
+}
+
 TEST_F(Sharing, HandsNothingOnThatAPortBroughtInByAStrangerReceived)
 {
     for (auto &[name, row] : host.facts.rows.mirrors) {
@@ -235,6 +249,33 @@ protected:
     Actual actual = in_place(host);
     std::set<OwnerKey> outstanding;
 };
+
+TEST_F(SharedRows, AreNeverMoreThanABridgeTakesThoughAllAreMadeAnew)
+{
+    host.desired.take_changed_flows();
+    auto most = [&] {
+        std::map<std::string, int64_t> mirrors;
+        for (const auto &[name, bridge] : host.facts.bridges) {
+            mirrors[name] = bridge.foreign_mirrors;
+        }
+        for (const auto &[name, row] : actual.rows.mirrors) {
+            mirrors[row.bridge]++;
+        }
+        return mirrors.at("br-int");
+    };
+    int64_t before = most();
+    host.facts.settings.mirror_bridge = "br-other";
+    learn();
+    std::set<std::string> written;
+    for (const std::string &name : mirrors_written(plan())) {
+        if (!actual.rows.mirrors.count(name)) {
+            written.insert(name);
+        }
+    }
+    EXPECT_LE(before + static_cast<int64_t>(written.size()), MIRRORS_MAX);
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(copies(1));
+}
 
 TEST_F(SharedRows, GrowAtOnceByANicOfTheSameSubnet)
 {

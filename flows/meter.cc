@@ -39,7 +39,7 @@ MeterEdit::to_string() const
     std::string text =
         std::string(verb) + " meter " + std::to_string(meter_of(owner)) +
         " of " +
-        (owner.kind == FlowOwner::Base ? "all copies" : owner.to_string());
+        (owner.kind == FlowOwner::Base ? "the bridge" : owner.to_string());
     if (op != Op::Delete) {
         text += ": " + std::to_string(rate_kbps) + " kbit/s";
     }

@@ -1,9 +1,9 @@
 /* Rate limits as OpenFlow meters, as values (core).
  *
  * An owner of flows has one meter at most: a tunnel's limits its copies, that
- * of a bridge's base limits all copies of the bridge.  A flow that names a
- * meter is refused before the meter is there and deleted with it, and bundles
- * carry no meters, so the order matters: see plan.h. */
+ * of a bridge's base all copies of the bridge, or what it hands the daemon.  A
+ * flow that names a meter is refused before the meter is there and deleted
+ * with it, and bundles carry no meters, so the order matters: see plan.h. */
 #ifndef FLOWS_METER_H
 #define FLOWS_METER_H 1
 

@@ -203,6 +203,7 @@ SwitchDb::SwitchDb(const std::string &remote) : impl_(std::make_unique<Impl>())
           &ovsrec_port_col_tag,
           &ovsrec_port_col_vlan_mode,
           &ovsrec_port_col_trunks,
+          &ovsrec_port_col_cvlans,
           &ovsrec_port_col_external_ids,
           &ovsrec_interface_col_name,
           &ovsrec_interface_col_type,

@@ -161,6 +161,9 @@ private:
     /* Those that were looked at where it cannot be judged yet whether they
      * are silent. */
     std::set<Uuid> unjudged_;
+    /* Those that are gone, and whose rows a tap still needs that the switch,
+     * or somebody, keeps as it is. */
+    std::set<Uuid> held_;
     std::map<uint64_t, Subjects> reporting_; /* Under way, by number. */
     /* More than may be written among others: they wait for our turn. */
     std::set<Uuid> backlog_, backlog_filters_;

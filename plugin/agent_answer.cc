@@ -15,6 +15,9 @@ namespace pm {
 bool
 Agent::is_said(const Uuid &tunnel, const Subjects &telling) const
 {
+    if (held_.count(tunnel)) {
+        return true; /* For others than who waits for its row to go. */
+    }
     bool pending = desired_.newcomers().count(tunnel) ||
                    unreported_.count(tunnel) || unjudged_.count(tunnel) ||
                    underway_.count(tunnel) || backlog_.count(tunnel) ||

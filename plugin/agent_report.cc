@@ -50,7 +50,7 @@ Agent::report_tunnel(const Uuid &id, StatusContext &context,
         lagging_.insert(id);
     }
     if (edit.held) {
-        unjudged_.insert(id);
+        held_.insert(id);
     }
     const TunnelStatus *told = desired_.status_of(id);
     bool settled = told && is_told_installed(*told) &&
@@ -129,6 +129,8 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
         unreported_.merge(unjudged_);
         unjudged_.clear();
     }
+    unreported_.merge(held_);
+    held_.clear();
     std::set<Uuid> later;
     auto look_at = [&](const Uuid &id) {
         if (is_reporting(id)) {

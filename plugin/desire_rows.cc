@@ -76,7 +76,7 @@ struct DesiredState::TapNumbers {
                    const std::string &key, const int64_t *had)
     {
         auto known = numbers->find(key);
-        if (known != numbers->end()) {
+        if (known != numbers->end() && is_free(known->second)) {
             return known->second;
         }
         int64_t number = had ? *had : 1;

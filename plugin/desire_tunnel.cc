@@ -193,7 +193,7 @@ DesiredState::take_seat(const BridgeFacts &bridge, TunnelDesire *desire)
             seat->mac + ": those with another are not copied" +
             (plan.segment.empty()
                  ? ", nor are broadcast and multicast to it, since the NICs "
-                   "that share are not of one subnet"
+                   "that share are not of one subnet, in the same VLANs"
                  : "");
     }
     return true;

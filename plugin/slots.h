@@ -37,8 +37,9 @@ struct SeatPlan {
     std::map<std::string, Seat> seats; /* By iface-id. */
     /* NICs for which there is a shared pair, and why they cannot share. */
     std::map<std::string, std::string> unable;
-    /* The one subnet of all NICs that share and its VLAN, so that frames to
-     * group addresses are for all of them; or "". */
+    /* The one subnet of all NICs that share and the VLANs that all of their
+     * ports are in, so that frames to group addresses are for all of them; or
+     * "". */
     std::string segment;
 
     bool operator==(const SeatPlan &) const = default;

@@ -123,13 +123,16 @@ check_add(ctl_context *ctx)
 }
 
 /* Refuses to accept a tunnel by the arguments from 'first' on, for which there
- * is a command. */
+ * is a command, and takes that out of 'object'. */
 void
-refuse_accepted(ctl_context *ctx, const Noun &noun, int first)
+refuse_accepted(ctl_context *ctx, const Noun &noun, int first, json *object)
 {
+    if (strcmp(noun.kind, "mirror_tunnels") != 0) {
+        return;
+    }
+    object->erase("accepted");
     for (int i = first; i < ctx->argc; i++) {
-        if (key_of(ctx->argv[i]) == "accepted" &&
-            !strcmp(noun.kind, "mirror_tunnels")) {
+        if (key_of(ctx->argv[i]) == "accepted") {
             attempt_of(ctx).refuse(
                 "IMMUTABLE", path_of(noun.kind, ctx->argv[1]) + ".accepted",
                 "this is not set here: \"tunnel-accept\" accepts a tunnel");
@@ -155,8 +158,7 @@ run_add(ctl_context *ctx)
         object[key] = ctx->argv[next++];
     }
     put_values(ctx, next, &object);
-    refuse_accepted(ctx, noun, next);
-    object.erase("accepted");
+    refuse_accepted(ctx, noun, next, &object);
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
         PutMode::Create);
     if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
@@ -232,8 +234,7 @@ run_set(ctl_context *ctx)
         /* What does not change here is refused, and no reason to keep to
          * oneself what else is wrong. */
         refuse_renaming(ctx, noun);
-        refuse_accepted(ctx, noun, 2);
-        object.erase("accepted");
+        refuse_accepted(ctx, noun, 2, &object);
         object["name"] = before["name"];
         if (noun.of_account) {
             object["account"] = before["account"];

@@ -507,6 +507,7 @@ class ReasonCases(ProductCases):
     def test_a_number_that_a_refused_tap_names_is_nobody_elses(self):
         self.tunnel("kept", self.ids4, 7001)
         self.tunnel("first", self.ids6, 7002)
+        self.tunnel("third", self.ids4, 7004, source="db1")
         number = self.numbers()["first"]
         self.bound(7)
         addresses = ",".join([self.web1.ip, self.web1.ip6, "10.0.0.77"])
@@ -526,6 +527,8 @@ class ReasonCases(ProductCases):
         wait_until(lambda: "other" in self.numbers(), "the other's row")
         self.assertIn("first", self.control.tunnels())
         self.assertNotEqual(self.numbers()["other"], number)
+        self.control.ctl("--wait=hv", "--timeout=10", "tunnel-set", "third",
+                         "vni=7005")
         self.switch.vsctl("clear", "Bridge", "br-mirror", "flow_tables")
         self.control.wait_gone("first")
 

@@ -146,6 +146,8 @@ class Refusals(CloudTest):
                 "accept", "source=10.0.0.1/8"),
                 {("RULE_NUMBER", rule + ".number"),
                  ("RULE_CIDR", rule + ".source")})
+            self.refused("UNKNOWN_KEY", *mode, "vpc-add", "v9", "region=r",
+                         "account=acme", "accepted=true")
             self.assertLessEqual(
                 {"IMMUTABLE", "TYPE"},
                 {code for code, _ in self.codes_and_paths(

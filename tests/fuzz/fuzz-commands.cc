@@ -160,7 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     std::string text =
         (bytes.pick(4) ? some_flow(&bytes) : bytes.rest()).c_str();
 
-    auto ids = pm::tunnels_named(host.desired.model(), name.c_str());
+    auto ids = pm::tunnels_named(host.desired.model(), "hv1", name.c_str());
     auto direction = pm::direction_of(word);
     std::string error;
     auto frame = pm::parse_frame(text, &error);

@@ -124,9 +124,8 @@ RandomHost::edit_settings()
             }
         } else if (chance(50)) {
             /* Somebody else's, or ours that has lost its mark. */
-            static const char *const PORTS[] = {"mtap-in-1", "mnic-out-2",
-                                                "mdlv-1", "mvpc-1",
-                                                "mirror-vxlan"};
+            static const char *const PORTS[] = {
+                "mtap-in-1", "mnic-out-2", "mdlv-1", "mvpc-1", "mirror-vxlan"};
             std::string name = PORTS[pick(5)];
             facts.taken_names = {name};
             facts.rows.ports.erase(name);

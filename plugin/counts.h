@@ -37,7 +37,7 @@ public:
     {
     }
 
-    /* Begins a count, if one is due or wanted. */
+    /* Begins a count, if one is due. */
     void run();
     /* Asks what is to be asked next, of bridges that do nothing else. */
     void ask();

@@ -263,7 +263,11 @@ TEST_F(SharedRows, AreNeverMoreThanABridgeTakesThoughAllAreMadeAnew)
         }
         return mirrors.at("br-int");
     };
+    /* Somebody else has all the rest. */
+    BridgeFacts &bridge = host.facts.bridges.at("br-int");
+    bridge.foreign_mirrors += MIRRORS_MAX - most();
     int64_t before = most();
+    ASSERT_EQ(before, MIRRORS_MAX);
     host.facts.settings.mirror_bridge = "br-other";
     learn();
     std::set<std::string> written;

@@ -271,6 +271,11 @@ class Coexistence(OvnCases, unittest.TestCase):
         if not self.selected():
             self.switch.vsctl("--no-wait", "--if-exists", "del-port",
                               "ovn-spy")
+        self.wait_selected({"spy": ({"web1"}, set())})
+        # A port that comes again before vswitchd has looked is no change to
+        # it, and a new Mirror by itself has it look at no cached flow.
+        self.switch.vsctl("set", "Bridge", "br-phy", "external_ids:lab=waits")
+        self.switch.purge()
         self.assert_both_back(talk)
 
     def test_bulk_updates_of_their_mirrors(self):

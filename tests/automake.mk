@@ -188,6 +188,7 @@ LAB_FILES = \
 	tests/chaos/story.py \
 	tests/chaos/tenant.py \
 	tests/chaos/tenant_edits.py \
+	tests/chaos/test_chaos.py \
 	tests/chaos/watch.py \
 	tests/chaos/world.py \
 	tests/dummy/__init__.py \
@@ -242,7 +243,6 @@ LAB_FILES = \
 	tests/system/__init__.py \
 	tests/system/test_accounts.py \
 	tests/system/test_activation.py \
-	tests/system/test_chaos.py \
 	tests/system/test_daemon.py \
 	tests/system/test_filters.py \
 	tests/system/test_lab.py \

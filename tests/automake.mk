@@ -155,6 +155,7 @@ LAB_FILES = \
 	tests/cases/raft.py \
 	tests/cases/random_traffic.py \
 	tests/cases/reasons.py \
+	tests/cases/refused.py \
 	tests/cases/receiving.py \
 	tests/cases/restart.py \
 	tests/cases/revocation.py \

@@ -11,6 +11,7 @@ from cases.healing import HealingCases
 from cases.leaks import LeakCases
 from cases.outage import OutageCases
 from cases.reasons import ReasonCases
+from cases.refused import RefusedCases
 from cases.restart import RestartCases
 from cases.revocation import RevocationCases
 from lab import RealLab
@@ -46,6 +47,10 @@ class Reason(ReasonCases, unittest.TestCase):
                                                 socket.SOCK_DGRAM)
         listener.bind(("0.0.0.0", 4789))
         return listener
+
+
+class Refused(RefusedCases, unittest.TestCase):
+    make_lab = RealLab
 
 
 class Dead(DeadCases, unittest.TestCase):

@@ -5,6 +5,7 @@
 #include "plugin/edit.h"
 #include "plugin/filter_cost.h"
 #include "plugin/json_fields.h"
+#include "plugin/nic_links.h"
 #include "plugin/parse.h"
 #include "plugin/target_peers.h"
 #include "plugin/touched.h"
@@ -23,12 +24,7 @@ namespace {
 void
 link_resources(Edit *edit)
 {
-    std::map<std::string, Uuid> nics;
-    for (const auto &[id, nic] : edit->model.nics) {
-        if (!nic.iface_id.empty()) {
-            nics.emplace(nic.iface_id, id);
-        }
-    }
+    edit->book.changed.merge(link_lost_nics(&edit->model));
     for (auto &[id, resource] : edit->model.resources) {
         const Resource old = resource;
         switch (resource.type) {
@@ -38,9 +34,6 @@ link_resources(Edit *edit)
                 if (nic) {
                     resource.iface_id = nic->iface_id;
                 }
-            } else if (auto i = nics.find(resource.iface_id);
-                       i != nics.end()) {
-                resource.target_id = i->second;
             }
             break;
         case ResourceType::LoadBalancer:

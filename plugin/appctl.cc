@@ -6,6 +6,7 @@
 #include "plugin/check.h"
 #include "plugin/kinds.h"
 #include "plugin/lifecycle.h"
+#include "plugin/printable.h"
 #include "plugin/tunnel_name.h"
 #include "plugin/value_of.h"
 
@@ -22,7 +23,7 @@ agent_of(void *aux)
 void
 reply(struct unixctl_conn *conn, const std::string &text)
 {
-    unixctl_command_reply(conn, text.c_str());
+    unixctl_command_reply(conn, escape_steering(text).c_str());
 }
 
 } // namespace
@@ -48,7 +49,7 @@ find_tunnel(struct unixctl_conn *conn, const Agent &agent,
                          : full_name(*agent.desired().status_of(id))) +
                  " (" + id.to_string().substr(0, 8) + ")";
     }
-    unixctl_command_reply_error(conn, error.c_str());
+    unixctl_command_reply_error(conn, one_line(error).c_str());
     return std::nullopt;
 }
 

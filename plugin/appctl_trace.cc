@@ -2,6 +2,7 @@
 
 #include "flows/frame_text.h"
 #include "plugin/appctl.h"
+#include "plugin/printable.h"
 
 namespace pm {
 
@@ -91,11 +92,10 @@ TraceCommand::answer(const Question &question,
 {
     Circumstances circumstances{agent_->installed(question.tunnel),
                                 agent_->paused()};
-    unixctl_command_reply(question.conn,
-                          explain(question.tunnel, question.direction,
-                                  question.frame, switch_says,
-                                  agent_->desired(), circumstances)
-                              .c_str());
+    std::string text =
+        explain(question.tunnel, question.direction, question.frame,
+                switch_says, agent_->desired(), circumstances);
+    unixctl_command_reply(question.conn, escape_steering(text).c_str());
 }
 
 } // namespace pm

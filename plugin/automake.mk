@@ -84,6 +84,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan_revocations.h \
 	plugin/plan_rows.cc \
 	plugin/plan_rows.h \
+	plugin/printable.cc \
+	plugin/printable.h \
 	plugin/probe.cc \
 	plugin/probe.h \
 	plugin/references.cc \

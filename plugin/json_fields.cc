@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "plugin/printable.h"
+
 namespace pm {
 
 namespace {
@@ -42,19 +44,13 @@ clamped_integer(const json &value)
     return value.get<int64_t>();
 }
 
-bool
-is_control(char c)
-{
-    return (c >= 0 && c < 0x20) || c == 0x7f;
-}
-
 } // namespace
 
 bool
 is_word(const std::string &text)
 {
     return !text.empty() && text.size() <= WORD_BYTES_MAX &&
-           std::none_of(text.begin(), text.end(), is_control);
+           !has_steering(text);
 }
 
 std::string

@@ -48,6 +48,19 @@ address_in(const std::optional<Cidr> &cidr,
     return first;
 }
 
+/* No host sends to its own address: of two that are one makes two, where
+ * 'cidr' of the second has another. */
+void
+tell_apart(const IpAddress &one, IpAddress *other,
+           const std::optional<Cidr> &cidr)
+{
+    IpAddress next = *other;
+    next.bytes[next.is_v6 ? 15 : 3] ^= 3;
+    if (*other == one && (!cidr || cidr->contains(next))) {
+        *other = next;
+    }
+}
+
 /* Frames that might be what 'rule' is for. */
 std::vector<Frame>
 candidates(const Rule &rule, Direction direction,
@@ -69,6 +82,8 @@ candidates(const Rule &rule, Direction direction,
             rule.source, in ? std::vector<IpAddress>{} : addresses, v6);
         frame.destination = address_in(
             rule.destination, in ? addresses : std::vector<IpAddress>{}, v6);
+        tell_apart(frame.source, &frame.destination, rule.destination);
+        tell_apart(frame.destination, &frame.source, rule.source);
         frame.protocol = rule.protocol.value_or(UDP);
         if (has_ports(frame.protocol)) {
             frame.source_port =
@@ -275,6 +290,13 @@ stations_of(const Uuid &id, Direction direction, const TraceFrame &frame,
     if (switch_says->only_counted) {
         stations[Station::Egress] = {
             Passed::No, "COUNT_ONLY: mode=count: it is counted and not sent"};
+        return stations;
+    }
+    if (!circumstances.installed) {
+        /* What it would do is not what the tunnel is defined to do. */
+        stations[Station::Egress] = {
+            Passed::No, "the switch does not have the tunnel as it is: " +
+                            join(ways, "note")};
         return stations;
     }
     stations[Station::Egress] = {

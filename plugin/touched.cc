@@ -42,13 +42,14 @@ Reach::spread(const Uuid &to, std::initializer_list<Uuid> from)
 
 namespace {
 
-/* From and to, where the edit has a peering or connect: no row of a tunnel
- * refers to those. */
+/* From and to, where a peering or connect changes: no row of a tunnel refers
+ * to those. */
 class CrossedVpcs {
 public:
-    CrossedVpcs(const Edit &edit, const std::set<Uuid> &rows)
+    CrossedVpcs(const Model &before, const Model &after,
+                const std::set<Uuid> &rows)
     {
-        for (const Model *model : {&edit.book.before, &edit.model}) {
+        for (const Model *model : {&before, &after}) {
             for (const Uuid &id : rows) {
                 if (const Peering *peering = find(model->peerings, id)) {
                     pairs_.emplace(peering->from, peering->to);
@@ -76,6 +77,26 @@ private:
 
 } // namespace
 
+std::vector<Uuid>
+touched_tunnels(const Model &before, const Model &after,
+                std::set<Uuid> changed)
+{
+    const CrossedVpcs crossed(before, after, changed);
+    const Reach reached(after, std::move(changed));
+    std::vector<Uuid> touched;
+    for (const auto &[id, tunnel] : after.tunnels) {
+        if (reached.contains(id) || crossed.by(after, tunnel)) {
+            touched.push_back(id);
+        }
+    }
+    for (const auto &[id, tunnel] : before.tunnels) {
+        if (!find(after.tunnels, id)) {
+            touched.push_back(id);
+        }
+    }
+    return touched;
+}
+
 /* What was named without a change is touched too: an earlier edit of it may
  * not be in force yet. */
 void
@@ -85,17 +106,9 @@ note_touched_tunnels(Edit *edit)
     for (const auto &[id, path] : edit->book.named) {
         from.insert(id);
     }
-    const CrossedVpcs crossed(*edit, from);
-    const Reach touched(edit->model, std::move(from));
-    for (const auto &[id, tunnel] : edit->model.tunnels) {
-        if (touched.contains(id) || crossed.by(edit->model, tunnel)) {
-            edit->touched_tunnels.push_back(id);
-        }
-    }
-    for (const auto &[id, tunnel] : edit->book.before.tunnels) {
-        if (!find(edit->model.tunnels, id)) {
-            edit->touched_tunnels.push_back(id);
-        }
+    for (const Uuid &id :
+         touched_tunnels(edit->book.before, edit->model, std::move(from))) {
+        edit->touched_tunnels.push_back(id);
     }
 }
 

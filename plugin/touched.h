@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <set>
+#include <vector>
 
 #include "plugin/document.h"
 
@@ -23,6 +24,10 @@ private:
     std::set<Uuid> reached_;
 };
 
+/* The tunnels that 'changed' rows bear on by reference or by a VPC crossed,
+ * 'before' or 'after' the change; those that it takes away included. */
+std::vector<Uuid> touched_tunnels(const Model &before, const Model &after,
+                                  std::set<Uuid> changed);
 /* Completes 'touched_tunnels'. */
 void note_touched_tunnels(Edit *);
 

@@ -17,27 +17,6 @@ constexpr size_t COLUMN_MIN[] = {6, 2};
 /* Where a text is parted rather than elsewhere. */
 constexpr char AFTER_WORDS[] = " /,-:";
 
-bool
-begins_character(char c)
-{
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-}
-
-/* The character that begins at 'i'; the texts are UTF-8. */
-char32_t
-character_at(const std::string &text, size_t i)
-{
-    unsigned char first = text[i];
-    char32_t c = first < 0x80   ? first
-                 : first < 0xe0 ? first & 0x1fU
-                 : first < 0xf0 ? first & 0xfU
-                                : first & 7U;
-    while (++i < text.size() && !begins_character(text[i])) {
-        c = c << 6 | (text[i] & 0x3fU);
-    }
-    return c;
-}
-
 /* How many places of a terminal the character takes: Hangul and other East
  * Asian ones take two. */
 size_t
@@ -72,33 +51,6 @@ std::string
 padded(const std::string &text, size_t width)
 {
     return text + std::string(width - std::min(width_of(text), width), ' ');
-}
-
-/* Control characters, and those that part lines or turn their direction. */
-bool
-steers_terminal(char32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-}
-
-/* The text with 'replacement(character)' for each that steers. */
-template <typename F>
-std::string
-replace_steering(const std::string &text, F replacement)
-{
-    std::string result;
-    for (size_t i = 0; i < text.size();) {
-        size_t next = i + 1;
-        while (next < text.size() && !begins_character(text[next])) {
-            next++;
-        }
-        char32_t c = character_at(text, i);
-        result +=
-            steers_terminal(c) ? replacement(c) : text.substr(i, next - i);
-        i = next;
-    }
-    return result;
 }
 
 /* Takes off '*rest' what goes into one line of a column: all of it if it
@@ -194,21 +146,10 @@ row_text(std::vector<std::string> cells, const std::vector<Column> &columns)
 } // namespace
 
 std::string
-one_line(const std::string &text)
-{
-    return replace_steering(text, [](char32_t) { return " "; });
-}
-
-std::string
 json_text(const nlohmann::ordered_json &value)
 {
-    return replace_steering(value.dump(1), [](char32_t c) {
-        char escape[sizeof "\\u0000"];
-        std::snprintf(escape, sizeof escape, "\\u%04x",
-                      static_cast<unsigned int>(c));
-        /* The line ends of dump() itself; those in texts it has escaped. */
-        return c == '\n' ? std::string("\n") : escape;
-    });
+    /* The line ends of dump() itself; those in texts it has escaped. */
+    return escape_steering(value.dump(1));
 }
 
 size_t

@@ -264,7 +264,8 @@ make_sections()
                   "that the filter admits, or takes FLOW, one frame as "
                   "ovs-ofctl(8) writes it; \"in\" is received by the NIC, "
                   "which itself sees nothing of it.  It reaches the "
-                  "destination and counts as any copy.",
+                  "destination and counts as any copy.  It is joined with no "
+                  "command that writes.",
                   "web1-ids out udp,nw_src=10.1.0.5,tp_dst=53"},
              Help{"tunnel-inbox",
                   "Lists the requests of other accounts that wait for this "

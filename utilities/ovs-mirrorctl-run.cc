@@ -57,6 +57,7 @@ public:
     int run();
 
 private:
+    bool check_probe_is_alone();
     bool check_commands();
     bool prepare_generic();
     std::optional<int> attempt();
@@ -111,10 +112,36 @@ fail(const std::string &of, ctl_context *context)
     return false;
 }
 
+/* A probe tells of what is in force, which what is written beside it is not
+ * yet; and its exit status is of the frame alone. */
+bool
+Session::check_probe_is_alone()
+{
+    auto probes = [](const ctl_command &c) {
+        return !strcmp(c.syntax->name, "tunnel-probe");
+    };
+    auto end = commands_ + n_;
+    auto other = std::find_if(commands_, end, [&](const auto &c) {
+        return c.syntax->mode == ctl_command_syntax::RW && !probes(c);
+    });
+    if (other == end || std::none_of(commands_, end, probes)) {
+        return true;
+    }
+    std::string name = other->syntax->name;
+    complain("SYNTAX", "tunnel-probe",
+             "its frame would not wait for what \"" + name +
+                 "\" does: give \"" + name +
+                 "\" first, with --wait=hv, then the probe by itself");
+    return false;
+}
+
 /* Faults of form, which are found without a database. */
 bool
 Session::check_commands()
 {
+    if (!check_probe_is_alone()) {
+        return false;
+    }
     for (size_t i = 0; i < n_; i++) {
         ctl_command *c = &commands_[i];
         if (is_generic(c->syntax)) {
@@ -464,9 +491,10 @@ Session::print_output(const Attempt &a)
                 style.format = TF_CSV;
                 style.cell_format = CF_STRING;
             }
-            table_print(c->table, &style);
+            table_format(c->table, &style, &c->output);
         }
-        pm::ctl::print_output(ds_cstr(&c->output));
+        /* Commands on rows print what is in them as it is. */
+        pm::ctl::print_output(escape_steering(ds_cstr(&c->output)).c_str());
     }
     reset_output();
     for (const std::string &line : a.notices) {

@@ -5,6 +5,7 @@
 
 #include "plugin/check_network.h"
 #include "plugin/nic_links.h"
+#include "plugin/touched.h"
 
 namespace pm::ctl {
 
@@ -38,6 +39,25 @@ is_told_absent(const TunnelStatus &status)
     auto condition = status.conditions.find("Installed");
     return condition != status.conditions.end() &&
            condition->second.status == ConditionStatus::False;
+}
+
+/* What commands on rows bear on: these are in the transaction alone. */
+void
+add_touched_by_rows(const Attempt &attempt, Awaited *awaited)
+{
+    Model after = read_model(attempt.idl, nullptr);
+    link_lost_nics(&after);
+    ModelDelta delta = diff(attempt.before, after);
+    std::set<Uuid> changed;
+    for_each_table(delta, delta, [&](const auto &rows, const auto &) {
+        for (const auto &[id, row] : rows) {
+            changed.insert(id);
+        }
+    });
+    for (const Uuid &id : touched_tunnels(attempt.before, after, changed)) {
+        awaited->tunnels.emplace(id, changed.contains(id));
+        add_chassis(attempt.before, id, &awaited->chassis);
+    }
 }
 
 /* Why tunnel 'id' is not (or not yet) as the database wants it, or nullopt
@@ -157,6 +177,9 @@ awaited_by(const Attempt &attempt)
     for (const Uuid &id : attempt.edit.touched_tunnels) {
         awaited.tunnels[id] = attempt.edit.book.named.contains(id);
         add_chassis(attempt.edit.model, id, &awaited.chassis);
+    }
+    if (!attempt.raw_edits.empty()) {
+        add_touched_by_rows(attempt, &awaited);
     }
     return awaited;
 }

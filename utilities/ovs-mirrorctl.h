@@ -16,6 +16,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/document.h"
 #include "plugin/lifecycle.h"
+#include "plugin/printable.h"
 #include "plugin/probe.h"
 
 namespace pm::ctl {
@@ -202,9 +203,7 @@ nlohmann::ordered_json
 used_by(const Attempt &, const std::function<bool(const Tunnel &)> &uses);
 /* A problem's path: as in a document, but by name. */
 std::string path_of(const std::string &kind, const std::string &name);
-/* The text with blanks for line ends and other control characters. */
-std::string one_line(const std::string &);
-/* JSON as it is printed: what one_line() takes out, as escapes. */
+/* JSON as it is printed: nothing in it steers a terminal. */
 std::string json_text(const nlohmann::ordered_json &);
 /* Columns of the terminal: $COLUMNS, else what standard output says of
  * itself; without limit if it is no terminal. */

@@ -66,6 +66,24 @@ class OddRows(CliTest):
                                       if line.startswith("health: ok")
                                       and "tunnel-show" not in command])
 
+    def test_nor_do_commands_on_rows(self):
+        self.db.transact([self.update("Mirror_Filter", note=STEERING)])
+        for command in (("list", "Mirror_Filter"),
+                        ("--format=json", "list", "Mirror_Filter"),
+                        ("--format=csv", "find", "Mirror_Filter"),
+                        ("get", "Mirror_Filter", ".", "note")):
+            with self.subTest(command):
+                result = self.run_cli(*command)
+                self.assertEqual(result.code, 0, result)
+                self.assert_printable(result.out)
+                self.assertIn("health: ok", result.out)
+
+    def test_no_name_is_taken_that_would(self):
+        for name in ("a\x9b31m", "a\u202eb"):
+            result = self.run_cli("collector-add", name, "192.0.2.9")
+            self.assertEqual(result.code, 1, result)
+            self.assertIn("without control characters", result.err)
+
     def test_nor_does_one_that_a_warning_or_a_dry_run_names(self):
         self.db.transact([{"op": "insert", "table": "Collector", "row": {
             "name": STEERING, "address": STEERING}}])

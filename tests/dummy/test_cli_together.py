@@ -112,3 +112,15 @@ class Together(CliTest):
             self.assertEqual([word.split("=")[0] for word in told],
                              [word.split("=")[0]
                               for word in needed.split()[1:]], usage)
+
+    def test_a_probe_is_not_joined_with_what_writes(self):
+        self.apply()
+        for others in (["collector-add", "new", "192.0.2.9"], ["sync"],
+                       ["set", "Mirror_Tunnel", "web1-ids", "vni=9"]):
+            result = self.run_cli("tunnel-probe", "acme/web1-ids", "--",
+                                  *others)
+            self.assertEqual(result.code, 2, result)
+            self.assertRegex(
+                result.err, f"^ovs-mirrorctl: SYNTAX: tunnel-probe: .*"
+                            f"give \"{others[0]}\" first")
+        self.assertNotIn("new", self.ok("collector-list"))

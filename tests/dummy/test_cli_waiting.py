@@ -175,6 +175,35 @@ class Waiting(CliTest):
         self.ok("destroy", "Tunnel_Status", "web1-ids")
         self.assertEqual(process.wait(DEADLINE), 0)
 
+    def test_a_row_set_to_stop_is_awaited_until_its_hypervisor_has(self):
+        self.hypervisor()
+        self.status(1)
+        process = self.start("set", "Mirror_Tunnel", "web1-ids",
+                             "enabled=false")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        self.ok("wait-until", "Mirror_Tunnel", "web1-ids", "enabled=false")
+        self.assertIsNone(process.poll(), "did not wait for the chassis")
+        self.ok("set", "Chassis", "hv1", "cfg=1")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_a_row_is_awaited_with_the_tunnels_that_refer_to_it(self):
+        self.hypervisor()
+        self.status(1)
+        result = self.run_cli("--wait=hv", "--timeout=1", "set", "Collector",
+                              "suricata1", "address=192.0.2.77")
+        self.assertEqual(result.code, 3, result)
+
+    def test_a_destroyed_row_is_awaited_until_its_status_is_gone(self):
+        self.hypervisor(cfg=9)
+        self.status(1)
+        process = self.start("destroy", "Mirror_Tunnel", "web1-ids")
+        self.ok("wait-until", "Mirror_Global", ".", "cfg>=1")
+        self.assertEqual([t["state"] for t in self.json("tunnel-list")],
+                         ["Shutting down"])
+        self.assertIsNone(process.poll())
+        self.ok("destroy", "Tunnel_Status", "web1-ids")
+        self.assertEqual(process.wait(DEADLINE), 0)
+
     def test_force_forgets_a_hypervisor_that_is_gone(self):
         self.hypervisor(heartbeat=1)
         self.status(1)

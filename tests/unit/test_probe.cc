@@ -75,6 +75,20 @@ TEST(SampleFrame, PassesOverWhatAnEarlierRuleRejects)
               6);
 }
 
+TEST(SampleFrame, IsNotFromAndToOneAddress)
+{
+    for (Direction direction : {Direction::Outbound, Direction::Inbound}) {
+        auto frame = sample_frame(nullptr, direction, {});
+        EXPECT_NE(frame->source, frame->destination);
+    }
+    Filter filter;
+    filter.outbound = {rule(10, RuleAction::Accept, 17)};
+    filter.outbound[0].destination = Cidr::parse("192.0.2.1/32");
+    auto frame = sample_frame(&filter, Direction::Outbound, {});
+    EXPECT_EQ(frame->destination.to_string(), "192.0.2.1");
+    EXPECT_NE(frame->source, frame->destination);
+}
+
 TEST(Probe, TheMarkIsALocallyAdministeredMac)
 {
     EXPECT_EQ(probe_mac(0x01a2ff00), "0a:6d:01:a2:ff:00");
@@ -94,10 +108,11 @@ protected:
         tunnel = host.add_tunnel(0, 0, 0);
         ASSERT_TRUE(host.settle());
     }
-    StationReports stations(const std::optional<TraceAnswer> &answer)
+    StationReports stations(const std::optional<TraceAnswer> &answer,
+                            const Circumstances &circumstances = {true, false})
     {
         return stations_of(tunnel, Direction::Outbound, frame, answer,
-                           host.desired, {true, false});
+                           host.desired, circumstances);
     }
 };
 
@@ -121,6 +136,17 @@ TEST_F(Probed, EndsWhereTheSwitchSaysThatItEnds)
     answer.trouble.clear();
     EXPECT_EQ(stations(answer).at(Station::Delivery).passed, Passed::Yes);
     EXPECT_EQ(stations(answer).size(), 4u);
+}
+
+TEST_F(Probed, EndsWhereTheSwitchHasAnEarlierEdit)
+{
+    TraceAnswer answer;
+    answer.filtered = answer.admitted = true;
+    auto found = stations(answer, {false, true});
+    EXPECT_EQ(found.at(Station::Egress).passed, Passed::No);
+    EXPECT_NE(found.at(Station::Egress).detail.find("PAUSED"),
+              std::string::npos);
+    EXPECT_EQ(found.count(Station::Delivery), 0u);
 }
 
 /* An Ethernet header from one MAC to another. */

@@ -301,6 +301,13 @@ hands_to(const Flow &flow, int64_t tunnel)
            std::string::npos;
 }
 
+bool
+filters_by(const Flow &flow, int64_t number)
+{
+    return flow.actions.str().find(set_register(1, number) + ",") !=
+           std::string::npos;
+}
+
 std::vector<Flow>
 shared_tap_flows(int64_t pair, Direction direction, int ofport,
                  std::optional<int> own_tag, bool copying,

@@ -210,6 +210,8 @@ std::vector<Flow> tap_flows(int64_t nic, Direction, const TapPort &,
                             std::vector<TapTunnel> tunnels);
 /* Whether a flow of a NIC's own hands copies to this tunnel. */
 bool hands_to(const Flow &, int64_t tunnel);
+/* The same of what goes through filter 'number'. */
+bool filters_by(const Flow &, int64_t number);
 /* What NICs that share a pair have in common, of one direction.  'copying':
  * some tunnel of theirs admits something.  'members' are the numbers of NICs
  * that get frames to group addresses; none in the outbound direction. */

@@ -50,18 +50,22 @@ own_tag(const struct ovsrec_port *port)
     return mode == "native-tagged" ? std::nullopt : vlan_of(port);
 }
 
-/* In words that two ports have alike only if they are in the same VLANs. */
+/* In words that two ports have alike only if they are in the same VLANs: what
+ * is not said is as ovs-vswitchd.conf.db(5) has it ("VLAN Configuration"). */
 std::string
 vlans_of(const struct ovsrec_port *port)
 {
-    std::string vlans;
-    if (port->vlan_mode && std::string(port->vlan_mode) != "access") {
-        vlans = port->vlan_mode;
+    std::string vlans = port->vlan_mode ? port->vlan_mode
+                        : port->n_tag   ? "access"
+                                        : "trunk";
+    if (vlans == "trunk" && !port->n_trunks && !port->n_cvlans) {
+        return ""; /* All of them: the common case takes no memory. */
     }
-    if (port->n_tag) {
-        vlans += (vlans.empty() ? "" : " ") + std::to_string(port->tag[0]);
+    if (vlans != "trunk") {
+        vlans += " " + std::to_string(port->n_tag ? port->tag[0] : 0);
     }
-    for (size_t i = 0; i < port->n_trunks; i++) {
+    for (size_t i = 0; i < port->n_trunks && !vlans.starts_with("access");
+         i++) {
         vlans += (i ? "," : " trunks=") + std::to_string(port->trunks[i]);
     }
     for (size_t i = 0; i < port->n_cvlans; i++) {

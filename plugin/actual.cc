@@ -34,6 +34,17 @@ Actual::flows_of(const OwnerKey &key) const
 }
 
 bool
+Actual::any_tap(const std::set<OwnerKey> &keys,
+                const std::function<bool(const Flow &)> &is_such) const
+{
+    return std::any_of(keys.begin(), keys.end(), [&](const OwnerKey &key) {
+        const FlowList &flows = flows_of(key);
+        return key.owner.kind == FlowOwner::Tap &&
+               std::any_of(flows.begin(), flows.end(), is_such);
+    });
+}
+
+bool
 Actual::is_busy(FlowOwner::Kind kind, int64_t number) const
 {
     return has({kind, static_cast<uint32_t>(number)}) ||

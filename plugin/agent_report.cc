@@ -129,8 +129,9 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
         unreported_.merge(unjudged_);
         unjudged_.clear();
     }
-    unreported_.merge(held_);
-    held_.clear();
+    if (unreported_.empty()) { /* Else they would take turns without end. */
+        unreported_.swap(held_);
+    }
     std::set<Uuid> later;
     auto look_at = [&](const Uuid &id) {
         if (is_reporting(id)) {
@@ -250,7 +251,10 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         int64_t number = 0;
         if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
             number = desired_.number_for_filter(id, [&](int64_t n) {
-                return actual_.is_busy(FlowOwner::Filter, n);
+                return actual_.is_busy(FlowOwner::Filter, n) ||
+                       actual_.any_tap(outstanding_, [&](const Flow &flow) {
+                           return filters_by(flow, n);
+                       });
             });
         }
         auto status =
@@ -265,7 +269,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
     unreported_filters_ = std::move(later);
     for (const Uuid &id : desired_.idle_filters()) {
         const FilterStatus &status = *desired_.filter_status_of(id);
-        if (is_filter_gone(status, actual_)) {
+        if (is_filter_gone(status, actual_, outstanding_)) {
             counts_.forget_filter(id, status.number);
             subjects->filters.insert(id);
             write->delete_filters.push_back(
@@ -325,10 +329,10 @@ Agent::report_chassis(ControlWrite *write)
     const Chassis before = own_chassis();
     Chassis chassis = desire_chassis(before);
     auto answered = answer_.answered();
-    if (answered && answered != chassis.cfg &&
-        (concerned_ || !desired_.tunnels().empty())) {
+    if (answered == chassis.cfg) {
+        concerned_ = false; /* It is in the database. */
+    } else if (answered && (concerned_ || !desired_.tunnels().empty())) {
         chassis.cfg = *answered;
-        concerned_ = false;
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */
     int64_t since_heartbeat_ms = time_wall_msec() - chassis.heartbeat_ms;

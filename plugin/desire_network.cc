@@ -105,6 +105,10 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
     if (!has_budget(facts_.settings, *before.egress)) {
         return false;
     }
+    const auto *bridge = value_of(facts_.bridges, before.nic_bridge);
+    if (!bridge || !bridge->unsafe.empty()) {
+        return false; /* Others' frames would be copied. */
+    }
     const std::string &type = nic->second.datapath_type;
     auto port = facts_.ofports.find(vxlan_port_name(
         before.mirror_bridge, facts_.settings.mirror_bridge, type));

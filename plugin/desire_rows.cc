@@ -11,8 +11,8 @@ namespace pm {
 
 namespace {
 
-/* This form takes nothing from any production VXLAN port: an explicit key, or
- * key=flow, can.  A mark that production gave the frame is taken off the copy,
+/* This form takes nothing from any production VXLAN port, since no VNI is its
+ * in_key: one that is a VNI, or key=flow, can.  A mark that production gave the frame is taken off the copy,
  * which would be routed by it; but that has each datapath flow match all of
  * the mark, and where they are made anew one bit must be left
  * (renewal_flow()).
@@ -25,7 +25,7 @@ vxlan_port(const std::string &mirror_bridge, bool renewed)
     row.type = "vxlan";
     row.options = {{"remote_ip", "flow"},
                    {"local_ip", "flow"},
-                   {"in_key", "16777215"},
+                   {"in_key", "16777216"},
                    {"out_key", "flow"},
                    {"tos", std::to_string(COPY_TOS)}};
     if (!renewed) {

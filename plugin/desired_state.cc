@@ -151,6 +151,8 @@ DesiredState::check_end(const Uuid &id, const std::string &path,
                                 path, problems);
 }
 
+constexpr Uuid UUID_LAST{{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+
 void
 DesiredState::apply(const ModelDelta &delta)
 {
@@ -204,8 +206,11 @@ DesiredState::apply(const ModelDelta &delta)
     }
     for (const auto &[id, filter] : delta.filters) {
         filter_problems_.erase(id);
-        for (const auto &[user, tunnels] : filter_users_) {
-            if (user.second == id) {
+        /* By bridge, of which there are few; by filter there are many. */
+        for (auto i = filter_users_.begin(); i != filter_users_.end();
+             i = filter_users_.upper_bound({i->first.first, UUID_LAST})) {
+            std::pair user(i->first.first, id);
+            if (filter_users_.count(user)) {
                 dirty_filters_.insert(user);
             }
         }

@@ -91,10 +91,14 @@ desire_filter_status(const Uuid &id, const DesiredState &desired,
 }
 
 bool
-is_filter_gone(const FilterStatus &status, const Actual &actual)
+is_filter_gone(const FilterStatus &status, const Actual &actual,
+               const std::set<OwnerKey> &outstanding)
 {
     return actual.flows_known() && !actual.changing &&
-           !actual.has(owner_of(status.number));
+           !actual.has(owner_of(status.number)) &&
+           !actual.any_tap(outstanding, [&](const Flow &flow) {
+               return filters_by(flow, status.number);
+           });
 }
 
 } // namespace pm

@@ -21,9 +21,11 @@ desire_filter_status(const Uuid &filter, const DesiredState &, const Actual &,
                      const std::optional<FilterStatus> &counted,
                      int64_t now_ms);
 
-/* Whether no flow of the filter's is left, so that its row, of a filter that
- * is not needed any more, may go. */
-bool is_filter_gone(const FilterStatus &, const Actual &);
+/* Whether no flow of the filter's is left, and no tap in 'outstanding' which
+ * the switch refuses to change hands frames to its number, which is another's
+ * then: its row, of a filter that is not needed any more, may go. */
+bool is_filter_gone(const FilterStatus &, const Actual &,
+                    const std::set<OwnerKey> &outstanding);
 
 } // namespace pm
 

@@ -26,6 +26,7 @@
 #ifndef PLUGIN_PLAN_H
 #define PLUGIN_PLAN_H 1
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -87,6 +88,9 @@ struct Actual {
     bool has(const FlowOwner &) const;
     /* Those of an owner on a bridge, as far as they are known. */
     const FlowList &flows_of(const OwnerKey &) const;
+    /* A tap of 'keys' has a flow that is such. */
+    bool any_tap(const std::set<OwnerKey> &keys,
+                 const std::function<bool(const Flow &)> &is_such) const;
     /* The number is in use on the switch, or may be. */
     bool is_busy(FlowOwner::Kind, int64_t number) const;
 

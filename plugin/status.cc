@@ -359,16 +359,9 @@ bool
 is_tapped(int64_t number, const Actual &actual,
           const std::set<OwnerKey> &outstanding)
 {
-    return std::any_of(
-        outstanding.begin(), outstanding.end(), [&](const OwnerKey &key) {
-            if (key.owner.kind != FlowOwner::Tap) {
-                return false;
-            }
-            const FlowList &flows = actual.flows_of(key);
-            return std::any_of(
-                flows.begin(), flows.end(),
-                [&](const Flow &flow) { return hands_to(flow, number); });
-        });
+    return actual.any_tap(outstanding, [&](const Flow &flow) {
+        return hands_to(flow, number);
+    });
 }
 
 /* Deletes the row of a tunnel that copies no more. */

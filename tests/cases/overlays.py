@@ -162,7 +162,7 @@ class OverlayCases(ProductCases):
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7001)
         host = self.hosts["hv2"]
         self.overlay(host, "remote_ip={peer} key=flow")
-        for vni in (5, 7001, 77):
+        for vni in (5, 7001, 77, 16777215):
             host.ofctl("del-flows", "br-prod")
             host.ofctl("add-flow", "br-prod", "in_port=prod2,actions="
                        f"set_field:{vni}->tun_id,output:vx-prod", "--names")
@@ -173,7 +173,7 @@ class OverlayCases(ProductCases):
     # The very tuple of ours.
 
     def test_a_port_of_our_very_tuple_is_said_to_be_in_the_way(self):
-        tuple_of_ours = ("remote_ip=flow local_ip=flow in_key=16777215 "
+        tuple_of_ours = ("remote_ip=flow local_ip=flow in_key=16777216 "
                          "out_key=flow")
         self.overlay(self.hosts["hv1"], tuple_of_ours)
         self.wish("first", self.ids4, 7001)

@@ -193,7 +193,7 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         self.switch.vsctl(
             "add-port", "br-int", "vx-prod", "--", "set", "Interface",
             "vx-prod", "type=vxlan", "options:remote_ip=flow",
-            "options:local_ip=flow", "options:in_key=16777215",
+            "options:local_ip=flow", "options:in_key=16777216",
             "options:out_key=flow")
         self.addCleanup(self.switch.vsctl, "--if-exists", "del-port",
                         "vx-prod")

@@ -27,7 +27,7 @@ class HandmadeMirror:
             *pairs, "--", "add-port", "br-mirror", "hm-vxlan", "--", "set",
             "Interface", "hm-vxlan", "type=vxlan",
             f"ofport_request={VXLAN_PORT}", "options:remote_ip=flow",
-            "options:local_ip=flow", "options:in_key=16777215",
+            "options:local_ip=flow", "options:in_key=16777216",
             "options:out_key=flow", f"options:tos={COPY_TOS}")
         self.add_rows()
 

@@ -134,14 +134,14 @@ TEST_F(FilterStatusTest, IsNoneOfAFilterThatNothingNeeds)
 {
     run_it();
     FilterStatus last = row();
-    EXPECT_FALSE(is_filter_gone(last, actual));
+    EXPECT_FALSE(is_filter_gone(last, actual, {}));
     host.model.tunnels.clear();
     host.feed();
     EXPECT_FALSE(status());
     actual.flows["br-mirror"].erase(key().owner);
-    EXPECT_TRUE(is_filter_gone(last, actual));
+    EXPECT_TRUE(is_filter_gone(last, actual, {}));
     actual.changing = true;
-    EXPECT_FALSE(is_filter_gone(last, actual)) << "a bundle is under way";
+    EXPECT_FALSE(is_filter_gone(last, actual, {})) << "a bundle is under way";
 }
 
 } // namespace

@@ -294,18 +294,26 @@ tap_flows(int64_t nic, Direction direction, const TapPort &port,
     return flows;
 }
 
-bool
-hands_to(const Flow &flow, int64_t tunnel)
+std::map<int64_t, int64_t>
+handed_by(const Flow &flow)
 {
-    return flow.actions.str().find(set_register(2, tunnel) + ",") !=
-           std::string::npos;
-}
-
-bool
-filters_by(const Flow &flow, int64_t number)
-{
-    return flow.actions.str().find(set_register(1, number) + ",") !=
-           std::string::npos;
+    constexpr std::string_view SET = "set_field:";
+    const std::string to_filter = "->reg2," + resubmit(TABLE_FILTER);
+    std::string_view rest = flow.actions.str();
+    std::map<int64_t, int64_t> tunnels;
+    int64_t filter = 0;
+    for (size_t at = rest.find(SET); at != rest.npos; at = rest.find(SET)) {
+        rest.remove_prefix(at + SET.size());
+        /* It ends where no digit is; the whole text ends in a null. */
+        int64_t number = std::strtoll(rest.data(), nullptr, 0);
+        rest.remove_prefix(std::min(rest.find("->"), rest.size()));
+        if (rest.starts_with("->reg1,")) {
+            filter = number;
+        } else if (rest.starts_with("->reg2,")) {
+            tunnels[number] = rest.starts_with(to_filter) ? filter : 0;
+        }
+    }
+    return tunnels;
 }
 
 std::vector<Flow>

@@ -93,6 +93,7 @@
 #ifndef FLOWS_PIPELINE_H
 #define FLOWS_PIPELINE_H 1
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -208,10 +209,9 @@ struct TapPort {
 /* A NIC's own flows.  'tunnels' need not be sorted. */
 std::vector<Flow> tap_flows(int64_t nic, Direction, const TapPort &,
                             std::vector<TapTunnel> tunnels);
-/* Whether a flow of a NIC's own hands copies to this tunnel. */
-bool hands_to(const Flow &, int64_t tunnel);
-/* The same of what goes through filter 'number'. */
-bool filters_by(const Flow &, int64_t number);
+/* The tunnels that a flow of a NIC's own hands frames to, each with the number
+ * of the filter before it, or 0. */
+std::map<int64_t, int64_t> handed_by(const Flow &);
 /* What NICs that share a pair have in common, of one direction.  'copying':
  * some tunnel of theirs admits something.  'members' are the numbers of NICs
  * that get frames to group addresses; none in the outbound direction. */

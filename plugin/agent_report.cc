@@ -252,9 +252,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
             number = desired_.number_for_filter(id, [&](int64_t n) {
                 return actual_.is_busy(FlowOwner::Filter, n) ||
-                       actual_.any_tap(outstanding_, [&](const Flow &flow) {
-                           return filters_by(flow, n);
-                       });
+                       names_filter(n, actual_, outstanding_);
             });
         }
         auto status =

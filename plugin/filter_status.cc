@@ -1,5 +1,6 @@
 #include "plugin/filter_status.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace pm {
@@ -91,14 +92,24 @@ desire_filter_status(const Uuid &id, const DesiredState &desired,
 }
 
 bool
+names_filter(int64_t number, const Actual &actual,
+             const std::set<OwnerKey> &outstanding)
+{
+    return actual.any_tap(outstanding, [&](const Flow &flow) {
+        auto handed = handed_by(flow);
+        return std::any_of(handed.begin(), handed.end(), [&](const auto &h) {
+            return h.second == number;
+        });
+    });
+}
+
+bool
 is_filter_gone(const FilterStatus &status, const Actual &actual,
                const std::set<OwnerKey> &outstanding)
 {
     return actual.flows_known() && !actual.changing &&
            !actual.has(owner_of(status.number)) &&
-           !actual.any_tap(outstanding, [&](const Flow &flow) {
-               return filters_by(flow, status.number);
-           });
+           !names_filter(status.number, actual, outstanding);
 }
 
 } // namespace pm

@@ -21,9 +21,14 @@ desire_filter_status(const Uuid &filter, const DesiredState &, const Actual &,
                      const std::optional<FilterStatus> &counted,
                      int64_t now_ms);
 
-/* Whether no flow of the filter's is left, and no tap in 'outstanding' which
- * the switch refuses to change hands frames to its number, which is another's
- * then: its row, of a filter that is not needed any more, may go. */
+/* Whether a tap on the switch, which is to be changed and could not be yet,
+ * hands frames to the filter of that number. */
+bool names_filter(int64_t number, const Actual &,
+                  const std::set<OwnerKey> &outstanding);
+
+/* Whether no flow of the filter's is left and no tap names it, so that its
+ * row, of a filter that is not needed any more, may go, and its number be
+ * another's. */
 bool is_filter_gone(const FilterStatus &, const Actual &,
                     const std::set<OwnerKey> &outstanding);
 

@@ -149,10 +149,13 @@ std::vector<RowEdit> diff_rows(const SwitchRows &actual,
  * flows changed since they were last equal), and removes from it those that
  * turn out to be equal.  Owners on bridges that are 'busy', and take no edits
  * for now, are left for later: comparing a large bundle each time that
- * something happens until it is there would cost more than the bundle. */
+ * something happens until it is there would cost more than the bundle.  What
+ * is copied otherwise than desired because the switch 'refused' an owner's
+ * flows or meter is stopped. */
 Plan make_plan(const Actual &actual, const DesiredState &desired,
                std::set<OwnerKey> *outstanding,
-               const std::set<std::string> &busy = {});
+               const std::set<std::string> &busy = {},
+               const std::map<OwnerKey, std::string> &refused = {});
 
 /* Keeps the flows of those of 'settled' that are as desired once, as desired
  * and as actual. */

@@ -12,12 +12,6 @@ owner_of(const std::string &bridge, const FlowEdit &edit)
     return {bridge, Cookie::decode(edit.flow.cookie)->owner};
 }
 
-bool
-is_deletion(const FlowEdit &edit)
-{
-    return edit.op == FlowEdit::Op::Delete;
-}
-
 } // namespace
 
 void
@@ -83,9 +77,21 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
                                 return owner_of(bridge, edit) == refusal.first;
                             });
     });
+    /* Of whom flows are deleted and no other come; where some do, half of an
+     * edit would be in force. */
+    std::set<OwnerKey> adding;
+    for (const FlowEdit &edit : *edits) {
+        if (edit.op != FlowEdit::Op::Delete) {
+            adding.insert(owner_of(bridge, edit));
+        }
+    }
+    auto merely_goes = [&](const FlowEdit &edit) {
+        return !adding.count(owner_of(bridge, edit));
+    };
     std::erase_if(*edits, [&](const FlowEdit &edit) {
         auto refusal = refusals_.find(owner_of(bridge, edit));
-        return refusal != refusals_.end() && now_ms < refusal->second.retry_ms;
+        return refusal != refusals_.end() && !merely_goes(edit) &&
+               now_ms < refusal->second.retry_ms;
     });
     if (edits->empty()) {
         one_by_one_.erase(bridge);
@@ -93,8 +99,9 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
     if (!one_by_one_.count(bridge)) {
         return;
     }
-    if (std::any_of(edits->begin(), edits->end(), is_deletion)) {
-        std::erase_if(*edits, [](const auto &e) { return !is_deletion(e); });
+    if (std::any_of(edits->begin(), edits->end(), merely_goes)) {
+        std::erase_if(*edits,
+                      [&](const auto &edit) { return !merely_goes(edit); });
         return;
     }
     OwnerKey first = owner_of(bridge, edits->front());

@@ -1,10 +1,11 @@
 /* What the switch refused, and what is sent because of it (core).
  *
  * A bundle is all or nothing, so one flow that the switch refuses would keep
- * everybody's edits out, revocations among them.  After a refusal a bridge's
- * deletions go first and the rest follows owner by owner; an owner refused by
- * itself is tried again every few seconds and holds up no other.  Meters are
- * refused one by one. */
+ * everybody's edits out, revocations among them.  After a refusal those of a
+ * bridge's owners go first who merely lose flows, and the rest follows owner
+ * by owner; an owner refused by itself is tried again every second and holds
+ * up no other.  Meters are refused one by one.  What is copied by a policy that
+ * the switch does not let go of is stopped: see stop_refused() in plan.cc. */
 #ifndef PLUGIN_REFUSALS_H
 #define PLUGIN_REFUSALS_H 1
 

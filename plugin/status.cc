@@ -360,7 +360,7 @@ is_tapped(int64_t number, const Actual &actual,
           const std::set<OwnerKey> &outstanding)
 {
     return actual.any_tap(outstanding, [&](const Flow &flow) {
-        return hands_to(flow, number);
+        return handed_by(flow).contains(number);
     });
 }
 

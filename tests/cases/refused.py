@@ -77,3 +77,36 @@ class RefusedCases(ProductCases):
                          "vni=7005")
         self.switch.vsctl("clear", "Bridge", "br-mirror", "flow_tables")
         self.control.wait_gone("first")
+
+    def sends(self, name):
+        """Flows of the tunnel that send."""
+        number = hex(self.numbers()[name])
+        return [line for line in self.switch.flows("br-mirror")
+                if "table=2," in line and f"reg2={number}" in line]
+
+    def test_nobody_copies_by_a_filter_that_has_been_withdrawn(self):
+        self.control.ctl("filter-add", "all", "--", "rule-add", "all",
+                         "outbound", "100", "accept")
+        self.tunnel("first", self.ids4, 7001, filter="all")
+        self.tunnel("second", self.ids6, 7002)
+        self.bound(1)
+        self.control.ctl("rule-add", "all", "outbound", "50", "reject",
+                         "protocol=tcp")
+        self.wait_refused("first")
+        wait_until(lambda: not self.sends("first"), "first to send nothing")
+        self.assertTrue(self.sends("second"))
+        self.switch.vsctl("clear", "Bridge", "br-mirror", "flow_tables")
+        self.control.wait_running("first", "second")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7001)
+
+    def test_or_without_a_filter_that_it_is_given(self):
+        self.control.ctl("filter-add", "none")
+        self.tunnel("first", self.ids4, 7001)
+        self.control.ctl("rule-add", "none", "outbound", "50", "accept",
+                         "protocol=tcp")
+        self.bound(1)
+        self.control.ctl("tunnel-set", "first", "filter=none")
+        self.wait_refused("first")
+        wait_until(lambda: not self.sends("first"), "it to send nothing")
+        self.switch.vsctl("clear", "Bridge", "br-mirror", "flow_tables")
+        self.control.wait_running("first")

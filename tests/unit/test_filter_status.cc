@@ -142,6 +142,17 @@ TEST_F(FilterStatusTest, IsNoneOfAFilterThatNothingNeeds)
     EXPECT_TRUE(is_filter_gone(last, actual, {}));
     actual.changing = true;
     EXPECT_FALSE(is_filter_gone(last, actual, {})) << "a bundle is under way";
+    actual.changing = false;
+    std::set<OwnerKey> taps;
+    for (const auto &[owner, flows] : actual.flows["br-mirror"]) {
+        if (owner.kind == FlowOwner::Tap) {
+            taps.insert({"br-mirror", owner});
+        }
+    }
+    ASSERT_FALSE(taps.empty());
+    EXPECT_FALSE(is_filter_gone(last, actual, taps)) << "a tap names it";
+    EXPECT_TRUE(names_filter(last.number, actual, taps));
+    EXPECT_FALSE(names_filter(last.number + 1, actual, taps));
 }
 
 } // namespace

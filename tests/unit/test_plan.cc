@@ -383,6 +383,81 @@ TEST_F(KeepRevocations, TheProofIsNotHeldUpByWhatWaits)
     EXPECT_TRUE(revocations().prove);
 }
 
+/* The same switch, which refuses some of what it is sent. */
+class Refusing : public KeepRevocations {
+protected:
+    /* How many edits of its egress flows the tunnel gets: deletions are
+     * counted below zero. */
+    int egress_edits(const Uuid &tunnel,
+                     const std::map<OwnerKey, std::string> &refused)
+    {
+        host.feed();
+        outstanding.merge(host.desired.take_changed_flows());
+        plan = make_plan(actual, host.desired, &outstanding, {}, refused);
+        FlowOwner owner{FlowOwner::Egress,
+                        static_cast<uint32_t>(
+                            host.desired.status_of(tunnel)->number)};
+        int edits = 0;
+        for (const FlowEdit &edit : plan.flows["br-mirror"]) {
+            if (Cookie::decode(edit.flow.cookie)->owner == owner) {
+                edits += edit.op == FlowEdit::Op::Delete ? -1 : 1;
+            }
+        }
+        return edits;
+    }
+
+    std::map<OwnerKey, std::string> of(FlowOwner::Kind kind, int64_t number)
+    {
+        return {{{"br-mirror", {kind, static_cast<uint32_t>(number)}},
+                 "OFPFMFC_TABLE_FULL"}};
+    }
+
+    Plan plan;
+};
+
+TEST_F(Refusing, NobodyCopiesByAFilterThatHasBeenWithdrawn)
+{
+    int64_t number = host.desired.filter_status_of(filter)->number;
+    auto refused = of(FlowOwner::Filter, number);
+    EXPECT_EQ(egress_edits(other, refused), 0) << "it is as it should be";
+    host.model.filters.at(filter).inbound.front().action = RuleAction::Reject;
+    EXPECT_EQ(egress_edits(other, {}), 0);
+    EXPECT_EQ(egress_edits(other, refused), -2);
+    EXPECT_EQ(egress_edits(one, refused), 0) << "it has no such filter";
+    apply_bundle(&actual, "br-mirror", plan.flows["br-mirror"]);
+    EXPECT_FALSE(actual.unproven.empty()) << "its stop is proven";
+}
+
+TEST_F(Refusing, OrToADestinationThatHasBeen)
+{
+    auto refused =
+        of(FlowOwner::Egress, host.desired.status_of(one)->number);
+    EXPECT_EQ(egress_edits(one, refused), 0) << "it is as it should be";
+    host.model.tunnels.at(one).vni++;
+    EXPECT_EQ(egress_edits(one, {}), 2);
+    EXPECT_EQ(egress_edits(one, refused), -2);
+    apply_bundle(&actual, "br-mirror", plan.flows["br-mirror"]);
+    EXPECT_EQ(egress_edits(one, refused), 2) << "it is tried again";
+}
+
+TEST_F(Refusing, OrByAnotherFilterThanATapShouldHandItsFramesTo)
+{
+    auto tap = std::find_if(
+        outstanding.begin(), outstanding.end(),
+        [](const OwnerKey &key) { return key.owner.kind == FlowOwner::Tap; });
+    EXPECT_EQ(tap, outstanding.end());
+    host.model.tunnels.at(other).filter = std::nullopt;
+    host.feed();
+    outstanding.merge(host.desired.take_changed_flows());
+    tap = std::find_if(
+        outstanding.begin(), outstanding.end(),
+        [](const OwnerKey &key) { return key.owner.kind == FlowOwner::Tap; });
+    ASSERT_NE(tap, outstanding.end());
+    auto refused = of(FlowOwner::Tap, tap->owner.number);
+    EXPECT_EQ(egress_edits(other, refused), -2);
+    EXPECT_EQ(egress_edits(one, refused), 0) << "it is handed what it was";
+}
+
 /* The whole loop, step by step, against a slow switch. */
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {

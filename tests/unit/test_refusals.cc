@@ -74,6 +74,29 @@ TEST_F(RefusalsTest, OneBadOwnerHoldsUpNoOther)
     EXPECT_EQ(refusals.reasons().begin()->second, "OFPBAC_BAD");
 }
 
+TEST_F(RefusalsTest, NobodysEditIsMadeByHalf)
+{
+    FlowEdit before = edit_of(5, FlowEdit::Op::Delete), after = edit_of(5);
+    before.flow.key.match += ",ip";
+    outstanding = {edit_of(2), before, after};
+    bad = {2};
+    for (int i = 0; i < 5; i++) {
+        send(0);
+        EXPECT_EQ(std::count(outstanding.begin(), outstanding.end(), before),
+                  std::count(outstanding.begin(), outstanding.end(), after));
+    }
+    EXPECT_EQ(outstanding, std::vector<FlowEdit>{edit_of(2)});
+}
+
+TEST_F(RefusalsTest, WhoWasRefusedMayGoAtOnce)
+{
+    outstanding = {edit_of(2)};
+    bad = {2};
+    send(0);
+    outstanding = {edit_of(2, FlowEdit::Op::Delete)};
+    EXPECT_EQ(send(1), 1u);
+}
+
 TEST_F(RefusalsTest, TriesAgainAfterAWhileAndForgetsWhatWentWell)
 {
     outstanding = {edit_of(2)};

@@ -394,9 +394,9 @@ protected:
         host.feed();
         outstanding.merge(host.desired.take_changed_flows());
         plan = make_plan(actual, host.desired, &outstanding, {}, refused);
-        FlowOwner owner{FlowOwner::Egress,
-                        static_cast<uint32_t>(
-                            host.desired.status_of(tunnel)->number)};
+        FlowOwner owner{
+            FlowOwner::Egress,
+            static_cast<uint32_t>(host.desired.status_of(tunnel)->number)};
         int edits = 0;
         for (const FlowEdit &edit : plan.flows["br-mirror"]) {
             if (Cookie::decode(edit.flow.cookie)->owner == owner) {
@@ -430,8 +430,7 @@ TEST_F(Refusing, NobodyCopiesByAFilterThatHasBeenWithdrawn)
 
 TEST_F(Refusing, OrToADestinationThatHasBeen)
 {
-    auto refused =
-        of(FlowOwner::Egress, host.desired.status_of(one)->number);
+    auto refused = of(FlowOwner::Egress, host.desired.status_of(one)->number);
     EXPECT_EQ(egress_edits(one, refused), 0) << "it is as it should be";
     host.model.tunnels.at(one).vni++;
     EXPECT_EQ(egress_edits(one, {}), 2);

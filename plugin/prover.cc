@@ -1,5 +1,6 @@
 #include "plugin/prover.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -14,8 +15,9 @@ namespace pm {
 namespace {
 /* One wait was seen to leave copies behind, two never. */
 constexpr int ROUNDS = 2;
-/* After a proof that failed. */
-constexpr int64_t RETRY_MS = 100;
+/* After a proof that failed: half as long as it has been failing, since each
+ * has vswitchd look at, or dump, all its datapath flows. */
+constexpr int64_t RETRY_MS = 100, RETRY_MAX_MS = 2000;
 constexpr int64_t FIRST_HURRY_MS = 10;
 /* Vswitchd may be starting anew, which is told elsewhere. */
 constexpr int64_t WARN_AFTER_MS = 5000;
@@ -183,10 +185,11 @@ Prover::fail()
     int64_t now = time_msec();
     failed_ = false;
     step_ = Step::Idle;
-    retry_ms_ = now + RETRY_MS;
     if (!failing_since_ms_) {
         failing_since_ms_ = now;
     }
+    retry_ms_ = now + std::clamp((now - failing_since_ms_) / 2, RETRY_MS,
+                                 RETRY_MAX_MS);
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
     if (!why_.empty() && now >= failing_since_ms_ + WARN_AFTER_MS) {
         VLOG_WARN_RL(&rl,

@@ -61,8 +61,9 @@ inline constexpr int RESUBMITS_PER_FRAME_MAX = 1000;
 
 /* Returns which tunnels of a bridge get what is flooded, so that a broadcast
  * stays below both, and leaves what tunnels of its sender and of one receiver
- * can cause at most: in order of tunnel number, so that a new one never
- * displaces an old one.  'resubmits' is by tunnel number. */
+ * can cause at most: in order of tunnel number, so that a new one displaces an
+ * old one only where it has a number that became free.  'resubmits' is by
+ * tunnel number. */
 std::set<int64_t> admit_floods(const std::map<int64_t, int> &resubmits);
 
 } // namespace pm

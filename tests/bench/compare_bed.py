@@ -239,8 +239,11 @@ class Bed(ProductCases):
              str(seconds)], stdout=-1, text=True)
         sent, sender = json.loads(process.communicate()[0])
         self.switch.wait_queues_empty()
-        return (sent, self.received(self.db1) - delivered,
-                self.received(self.ids4) - copied, self.cpu() - cpu, sender)
+        delivered = self.received(self.db1) - delivered
+        if not delivered:
+            raise RuntimeError(f"none of {sent} frames was delivered")
+        return (sent, delivered, self.received(self.ids4) - copied,
+                self.cpu() - cpu, sender)
 
     def probe_while(self, run):
         """Calls run(), with probes beside it, one a millisecond or so.
@@ -269,6 +272,8 @@ class Bed(ProductCases):
         finally:
             stop.set()
             prober.join()
+        if not delays:
+            raise RuntimeError("no probe came back")
         return answer, sorted(delays), cpu[0]
 
     def path_of(self, guest):

@@ -62,10 +62,11 @@ class Server:
         return self._process.pid
 
     def alive(self):
-        return self._process.alive()
+        return self._process is not None and self._process.alive()
 
     def kill(self):
-        self._process.kill()
+        if self._process:
+            self._process.kill()
         for name in ("mirror.sock", "raft.sock"):
             if os.path.exists(f"{self.rundir}/{name}"):
                 os.unlink(f"{self.rundir}/{name}")

@@ -1,6 +1,7 @@
 """Interleaved rounds, and what came of them as table, JSON and plot."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -8,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+import traceback
 
 from lab.base import BUILD_DIR
 
@@ -25,6 +27,26 @@ def parser(usage):
     options.add_argument("--strict", action="store_true",
                          help="a goal that is not held is a failure, too")
     return options
+
+
+def path_of(output, part):
+    """Of what a part writes, without what tells JSON from plot."""
+    return os.path.join(output, part)
+
+
+def forget(output, part):
+    """Removes what an earlier run has written, which nobody shall take for
+    this one's."""
+    for kind in (".json", ".svg"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path_of(output, part) + kind)
+
+
+def shortened(error):
+    """What an error says, without the middle: a command may have thousands
+    of words."""
+    text = str(error)
+    return text if len(text) < 1000 else f"{text[:400]} ... {text[-400:]}"
 
 
 class Spread:
@@ -68,13 +90,17 @@ class Figure:
     def value(self, case):
         return Spread(list(self.values[case].values()))
 
+    def ratios(self, case, reference):
+        """To the reference of the same round, by round."""
+        of = self.values.get(reference, {})
+        return {number: value / of[number]
+                for number, value in self.values.get(case, {}).items()
+                if of.get(number)}
+
     def ratio(self, case):
-        """To the reference of the same round, or None."""
-        of = self.values.get(self.reference, {})
-        ratios = [value / of[number]
-                  for number, value in self.values.get(case, {}).items()
-                  if of.get(number)]
-        return Spread(ratios) if ratios else None
+        """Of all rounds, or None."""
+        ratios = self.ratios(case, self.reference).values()
+        return Spread(list(ratios)) if ratios else None
 
     def cases(self):
         """Those measured, then those that should have been."""
@@ -147,8 +173,7 @@ class Rounds:
     def note(self, figure, case, value):
         """What was measured of a case in this round."""
         self.figures[figure].note(case, self.number, value)
-        print(f"round {self.number + 1}, {figure}, {case}: {value:.6g}",
-              flush=True)
+        print(f"{self.turn()}, {figure}, {case}: {value:.6g}", flush=True)
 
     def command(self, line):
         """A command line that was measured, told once."""
@@ -163,6 +188,28 @@ class Rounds:
         should be: the rest goes on, and finish() tells."""
         self.failures.append(text)
         print(f"FAILED: {text}", flush=True)
+
+    @contextlib.contextmanager
+    def attempt(self, what):
+        """What is raised in here is a failure of this, and no more: what was
+        measured before and is measured afterwards counts."""
+        try:
+            yield
+        except Exception as error:  # Told here, and again at the end.
+            traceback.print_exc()
+            self.fail(f"{what}: {type(error).__name__}: {shortened(error)}")
+
+    def run(self, measure):
+        """Calls measure() and finish(), whatever the former raised.  Returns
+        the exit status."""
+        forget(self.output, self.name)
+        with self.attempt(f"bench-{self.name}"):
+            measure()
+        return self.finish()
+
+    def turn(self):
+        """The round, in words."""
+        return f"round {self.number + 1}"
 
     def turns(self, cases, count=None):
         """Every case in every round, or in 'count' of them; who is first
@@ -202,13 +249,14 @@ class Rounds:
             for text in texts:
                 print(f"{word}: {text}")
         os.makedirs(self.output, exist_ok=True)
-        path = os.path.join(self.output, self.name)
+        path = path_of(self.output, self.name)
         with open(path + ".json", "w", encoding="utf-8") as f:
             json.dump({"name": self.name, "machine": machine(),
                        "rounds": self.count,
                        "seconds": round(time.monotonic() - self._began),
                        "arguments": sys.argv[1:],
                        "commands": self.commands, "notes": self.remarks,
+                       "held": self.judged(True),
                        "not_held": ends["Not held"],
                        "not_measured": ends["Not measured"],
                        "failed": self.failures,
@@ -218,7 +266,7 @@ class Rounds:
             f.write("\n")
         if drawn := [f for f in self.figures.values() if f.values]:
             plot(drawn, path + ".svg")
-        print(f"written: {path}.json, {path}.svg")
+        print(f"written: {path}.json" + f", {path}.svg" * bool(drawn))
         return self.status()
 
 

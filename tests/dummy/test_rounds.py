@@ -2,15 +2,27 @@
 
 import contextlib
 import io
+import json
+import os
+import tempfile
 import types
 import unittest
+from unittest import mock
 
 from bench.rounds import Figure, Rounds
 
 
-def rounds(strict=False):
+def rounds(strict=False, output=""):
     return Rounds("test", types.SimpleNamespace(
-        rounds=1, output="", strict=strict))
+        rounds=1, output=output, strict=strict))
+
+
+@contextlib.contextmanager
+def quiet():
+    """What was said meanwhile, on either."""
+    with io.StringIO() as said, contextlib.redirect_stdout(said), \
+            contextlib.redirect_stderr(said):
+        yield said
 
 
 class FigureTest(unittest.TestCase):
@@ -51,9 +63,9 @@ class RoundsTest(unittest.TestCase):
     def test_a_part_that_failed_is_the_exit_status(self):
         some = rounds()
         self.assertEqual(some.status(), 0)
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with quiet() as said:
             some.fail("a part")
-        self.assertIn("a part", said.getvalue())
+            self.assertIn("a part", said.getvalue())
         self.assertEqual(some.status(), 1)
 
     def test_a_goal_that_is_not_held_is_so_only_where_that_is_asked(self):
@@ -72,3 +84,60 @@ class RoundsTest(unittest.TestCase):
         some.figure("time", "s", limit={"all": 2})
         self.assertEqual(some.judged(None), ["time, all: at most 2 s"])
         self.assertEqual(some.status(), 1)
+
+
+class RunTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = os.path.join(directory.name, "test.json")
+        self.rounds = rounds(output=directory.name)
+        self.rounds.figure("time", "s", limit={"few": 2, "many": 2})
+
+    def run_it(self, measure):
+        """Exit status, what was said, and what was written."""
+        # Who draws is not there wherever this suite runs.
+        with quiet() as said, mock.patch("bench.rounds.plot"):
+            status = self.rounds.run(measure)
+            text = said.getvalue()
+        with open(self.path, encoding="utf-8") as f:
+            return status, text, json.load(f)
+
+    def test_what_was_measured_is_written_whatever_comes_after_it(self):
+        def measure():
+            self.rounds.figures["time"].note("few", 0, 1)
+            raise RuntimeError("the switch fell over")
+        status, said, written = self.run_it(measure)
+        self.assertEqual(status, 1)
+        self.assertIn("Traceback", said)
+        self.assertEqual(written["failed"], [
+            "bench-test: RuntimeError: the switch fell over"])
+        self.assertEqual(written["held"], ["time, few: at most 2 s"])
+        self.assertEqual(written["not_measured"], ["time, many: at most 2 s"])
+        self.assertEqual(written["figures"]["time"]["cases"]["few"]["rounds"],
+                         [1])
+
+    def test_what_fails_in_an_attempt_keeps_nothing_else_from_going_on(self):
+        def measure():
+            for case in ("few", "many"):
+                with self.rounds.attempt(case):
+                    self.rounds.figures["time"].note(case, 0, 1)
+                    raise TimeoutError("too late")
+        status, _, written = self.run_it(measure)
+        self.assertEqual(status, 1)
+        self.assertEqual(written["failed"], ["few: TimeoutError: too late",
+                                             "many: TimeoutError: too late"])
+        self.assertEqual(written["not_measured"], [])
+
+    def test_an_earlier_run_s_figures_are_gone_from_the_start(self):
+        with open(self.path, "w", encoding="utf-8"):
+            pass
+        seen = []
+        self.run_it(lambda: seen.append(os.path.exists(self.path)))
+        self.assertEqual(seen, [False])
+
+    def test_who_interrupts_it_ends_it(self):
+        def measure():
+            raise KeyboardInterrupt
+        with self.assertRaises(KeyboardInterrupt):
+            self.rounds.run(measure)

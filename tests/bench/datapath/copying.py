@@ -33,25 +33,26 @@ def words(t):
             + "s" * (t.connections > 1) + per_nic)
 
 
-def run(ground, full):
-    rounds = ground.rounds
+def declare(rounds, full):
     wanted = traffics(full)
-    ground.filter("wanted", WANTED_PORT)
     rounds.figure(COPY, "cycles, of those of a bare Mirror", "bare Mirror",
                   {words(t): 1.05 for t in wanted})
     rounds.figure(REFUSED, "cycles, of those with nothing mirrored",
                   "nothing mirrored", {words(t): 1.03 for t in wanted})
-    for t in wanted:
-        figure = f"{CYCLES}: {words(t)}"
-        rounds.figure(figure, "cycles", "bare Mirror")
+
+
+def run(ground, full):
+    rounds = ground.rounds
+    ground.filter("wanted", WANTED_PORT)
+    for t in traffics(full):
+        figure = rounds.figure(f"{CYCLES}: {words(t)}", "cycles",
+                               "bare Mirror")
         with ground.traffic(t.size, t.connections, t.nics):
-            values = {}
             for case in rounds.turns(CASES):
-                values[case] = measure(ground, case)
-                rounds.note(figure, case, values[case])
-                if len(values) == len(CASES):
-                    note_ratios(rounds, t, values)
-                    values = {}
+                with rounds.attempt(f"{rounds.turn()}, {figure.name}, "
+                                    f"{case}"):
+                    rounds.note(figure.name, case, measure(ground, case))
+        note_ratios(rounds, t, figure)
 
 
 def measure(ground, case):
@@ -67,10 +68,9 @@ def measure(ground, case):
                          else 0)
 
 
-def note_ratios(rounds, t, values):
-    rounds.note(COPY, "bare Mirror", 1)
-    rounds.note(COPY, words(t),
-                values["unfiltered copy"] / values["bare Mirror"])
-    rounds.note(REFUSED, "nothing mirrored", 1)
-    rounds.note(REFUSED, words(t),
-                values["refused"] / values["nothing mirrored"])
+def note_ratios(rounds, t, cycles):
+    for name, case in ((COPY, "unfiltered copy"), (REFUSED, "refused")):
+        figure = rounds.figures[name]
+        for number, ratio in cycles.ratios(case, figure.reference).items():
+            figure.note(figure.reference, number, 1)
+            figure.note(words(t), number, ratio)

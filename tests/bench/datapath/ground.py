@@ -21,8 +21,6 @@ WINDOWS, WINDOW_S = 12, 0.05
 # to 4.9 of them were looked at for a frame, and 3.0 ever after.
 SORTED_S = 1.5
 LOOKED_AT = "avg. subtable lookups per megaflow hit"
-# Rounds of what hardly differs from one to the next.
-COUNTED = 3
 # A port of every connection that no filter here admits, and one that the
 # filters of this benchmark ask for.
 OTHER_PORT, WANTED_PORT = 5000, 443
@@ -83,7 +81,6 @@ class Ground:
         self.lab.start_product()
         self.control, self.daemon = self.lab.control, self.lab.daemon
         self.control.apply(inventory or self.inventory())
-        return self
 
     @staticmethod
     def inventory(nics=64):
@@ -107,12 +104,12 @@ class Ground:
     @contextlib.contextmanager
     def traffic(self, size=64, connections=1, nics=1, frames=None):
         """NICs that send frames of 'size', or of a list, all the while."""
-        for index in range(1, min(nics, SENDERS) + 1):
-            self.add_source(nic(index), frames or frames_of(
-                nic(index), size, connections))
-        for index in range(SENDERS + 1, nics + 1):
-            self.add_silent(nic(index).name)
         try:
+            for index in range(1, min(nics, SENDERS) + 1):
+                self.add_source(nic(index), frames or frames_of(
+                    nic(index), size, connections))
+            for index in range(SENDERS + 1, nics + 1):
+                self.add_silent(nic(index).name)
             yield
         finally:
             self.no_mirror()

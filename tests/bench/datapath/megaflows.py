@@ -8,7 +8,7 @@ import random
 import re
 import types
 
-from bench.datapath.ground import COLLECTOR, COUNTED, SINK, nic
+from bench.datapath.ground import COLLECTOR, SINK, nic
 from lab.frames import Talk
 from lab.reference_filter import PROTOCOLS, Filter, Packet
 from lab.rule_sets import classbench, security_group
@@ -143,9 +143,8 @@ def bound(rules):
     return flows, masks
 
 
-def run(ground):
-    rounds = ground.rounds
-    by_name, connections = filters(), list(talks())
+def declare(rounds, _full):
+    by_name = filters()
     bounds = {name: bound(rules or []) for name, rules in by_name.items()}
     # Nor are there more than connections that could have asked for them.
     rounds.figure(FLOWS, "datapath flows", limit={
@@ -154,6 +153,11 @@ def run(ground):
         name: masks for name, (_, masks) in bounds.items()})
     rounds.figure(COPIES, "copies")
     rounds.figure(LOOKUPS, "cycles a frame", BARE, {UNFILTERED: 1.05})
+
+
+def run(ground, _full):
+    rounds = ground.rounds
+    by_name, connections = filters(), list(talks())
     copied = {NOTHING: 0, BARE: 1, UNFILTERED: 1}
     for name, rules in by_name.items():
         if rules:
@@ -164,21 +168,13 @@ def run(ground):
     with ground.traffic(frames=[talk.frame(i, 64) for i, talk in
                                 enumerate(connections)]):
         for case in rounds.turns([NOTHING, BARE, *by_name]):
-            if rounds.number == COUNTED:
-                break
-            if case == NOTHING:
-                ground.no_mirror()
-            elif case == BARE:
-                ground.bare_mirror()
-            elif by_name[case]:
-                ground.mirror(filter=tag(case))
-            else:
-                ground.mirror()
-            rounds.note(LOOKUPS, case, ground.cycles(copied[case]))
-            rounds.note(COPIES, case, ground.copies)
-            flows, masks = counts(ground)
-            rounds.note(FLOWS, case, flows)
-            rounds.note(MASKS, case, masks)
+            with rounds.attempt(f"{rounds.turn()}, {case}"):
+                mirror(ground, case, by_name.get(case))
+                rounds.note(LOOKUPS, case, ground.cycles(copied[case]))
+                rounds.note(COPIES, case, ground.copies)
+                flows, masks = counts(ground)
+                rounds.note(FLOWS, case, flows)
+                rounds.note(MASKS, case, masks)
     rounds.remark(
         "megaflows and masks are bounded by what rules ask for, each length "
         "of an address with each of a port, megaflows also by the traffic: "
@@ -187,6 +183,17 @@ def run(ground):
     rounds.remark(
         f"the {BARE} copies each frame; a filter that copies few is rather "
         f'to be held against "{NOTHING}"')
+
+
+def mirror(ground, case, rules):
+    if case == NOTHING:
+        ground.no_mirror()
+    elif case == BARE:
+        ground.bare_mirror()
+    elif rules:
+        ground.mirror(filter=tag(case))
+    else:
+        ground.mirror()
 
 
 def tag(name):

@@ -304,6 +304,7 @@ bench-control bench-datapath bench-fanout bench-compare: all $(check_PROGRAMS)
 	$(BENCH) $(@:bench-%=%) $(BENCH_OPTIONS)
 EXTRA_DIST += \
 	tests/bench/__init__.py \
+	tests/bench/bench-all \
 	tests/bench/bench-compare \
 	tests/bench/bench-control \
 	tests/bench/bench-datapath \

@@ -270,6 +270,25 @@ class Rounds:
         return self.status()
 
 
+def summary(ended):
+    """Lines that tell of parts what came of their goals, a table of all parts
+    at the end; 'ended' has the exit status of each and what it wrote, which
+    is nothing where it did not come so far."""
+    ends = {"held": "held", "not held": "not_held",
+            "not measured": "not_measured", "failed": "failed"}
+    for part, (_, written) in ended.items():
+        for end, key in ends.items():
+            if end != "held":
+                yield from (f"{part}: {end}: {text}"
+                            for text in written.get(key, ()))
+    yield f"{'part':10}" + "".join(f"{end:>14}" for end in ends) \
+        + f"{'exit status':>14}"
+    for part, (status, written) in ended.items():
+        counts = [len(written[key]) if written else "-"
+                  for key in ends.values()]
+        yield f"{part:10}" + "".join(f"{n:>14}" for n in [*counts, status])
+
+
 def plot(figures, path):
     """A panel for each figure: bars of the ratios, or of the values where
     nothing is the reference, from least to most."""

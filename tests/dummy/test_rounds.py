@@ -9,7 +9,7 @@ import types
 import unittest
 from unittest import mock
 
-from bench.rounds import Figure, Rounds
+from bench.rounds import Figure, Rounds, summary
 
 
 def rounds(strict=False, output=""):
@@ -141,3 +141,19 @@ class RunTest(unittest.TestCase):
             raise KeyboardInterrupt
         with self.assertRaises(KeyboardInterrupt):
             self.rounds.run(measure)
+
+
+class SummaryTest(unittest.TestCase):
+    def test_each_part_is_told_of_also_one_that_wrote_nothing(self):
+        *told, head, control, datapath = summary({
+            "control": (1, {"held": ["a", "b"], "not_held": ["c"],
+                            "not_measured": [], "failed": ["d"]}),
+            "datapath": (2, {})})
+        self.assertEqual(head.split(), ["part", "held", "not", "held", "not",
+                                        "measured", "failed", "exit",
+                                        "status"])
+        self.assertEqual(control.split(),
+                         ["control", "2", "1", "0", "1", "1"])
+        self.assertEqual(datapath.split(),
+                         ["datapath", "-", "-", "-", "-", "2"])
+        self.assertEqual(told, ["control: not held: c", "control: failed: d"])

@@ -123,9 +123,10 @@ class Ours(Way):
 
     def install(self, guests):
         if self._budget:
-            self.bed.switch.vsctl(
-                "set", "Open_vSwitch", ".",
-                f"external_ids:mirror-rate-kbps={self._budget}")
+            words = ["set", "Open_vSwitch", ".",
+                     f"external_ids:mirror-rate-kbps={self._budget}"]
+            self.note("ovs-vsctl " + " ".join(words))
+            self.bed.switch.vsctl(*words)
             self.bed.control.ctl("--wait=hv", "sync")
         self._apply(guests)
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,12 @@ def parser(usage):
 def path_of(output, part):
     """Of what a part writes, without what tells JSON from plot."""
     return os.path.join(output, part)
+
+
+def line_of(words, top):
+    """A command line as it is told: without the lab's directory 'top', which
+    is another in each run."""
+    return shlex.join(words).replace(f"{top}/", "")
 
 
 def forget(output, part):
@@ -175,10 +182,10 @@ class Rounds:
         self.figures[figure].note(case, self.number, value)
         print(f"{self.turn()}, {figure}, {case}: {value:.6g}", flush=True)
 
-    def command(self, line):
-        """A command line that was measured, told once."""
-        if line not in self.commands:
-            self.commands.append(line)
+    def command(self, case, line):
+        """A command line that was measured, told once of each case."""
+        if (case, line) not in self.commands:
+            self.commands.append((case, line))
 
     def remark(self, text):
         self.remarks.append(text)
@@ -239,8 +246,8 @@ class Rounds:
         print()
         for figure in self.figures.values():
             print("\n".join(figure.lines()), end="\n\n")
-        for line in self.commands:
-            print("measured:", line)
+        for case, line in self.commands:
+            print(f"measured, {case}: {line}")
         for text in self.remarks:
             print("note:", text)
         ends = {"Not held": self.judged(False),
@@ -255,7 +262,9 @@ class Rounds:
                        "rounds": self.count,
                        "seconds": round(time.monotonic() - self._began),
                        "arguments": sys.argv[1:],
-                       "commands": self.commands, "notes": self.remarks,
+                       "commands": [{"case": case, "command": line}
+                                    for case, line in self.commands],
+                       "notes": self.remarks,
                        "held": self.judged(True),
                        "not_held": ends["Not held"],
                        "not_measured": ends["Not measured"],
@@ -364,6 +373,19 @@ class Processes:
     def has_loaded(pid, library):
         with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
             return any(line.rstrip().endswith(f"/{library}") for line in f)
+
+    @staticmethod
+    def command_line(pid, top):
+        """What a process of the lab in 'top' was started with, and the
+        library that was loaded before its own."""
+        def words(of):
+            with open(f"/proc/{pid}/{of}", encoding="utf-8",
+                      errors="replace") as f:
+                return f.read().rstrip("\0").split("\0")
+        line = [word for word in words("environ")
+                if word.startswith("LD_PRELOAD=")]
+        program, *arguments = words("cmdline")
+        return line_of([*line, os.path.basename(program), *arguments], top)
 
     @staticmethod
     def resident_mb(pid):

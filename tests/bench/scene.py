@@ -72,10 +72,14 @@ class Scene:
             "Mirror": ["select_src_port", "select_dst_port", "output_port",
                        "external_ids"]})
         self.by_hand = ByHand(self.switch, self.lab.top)
+        self.transactions = {}          # The first of each kind, as text.
         self.restart_daemon()
 
     def close(self):
         self.lab.close()
+
+    def command_line(self, server):
+        return Processes.command_line(server.pid, self.lab.top)
 
     # Building it.
 
@@ -167,6 +171,10 @@ class Scene:
 
     # What is done with it.
 
+    def _tell(self, kind, operation, more=""):
+        self.transactions.setdefault(kind, "transact " + json.dumps(
+            ["Packet_Mirroring", operation]) + more)
+
     def _commit(self, count, *operations):
         """Commits this; it is done when so many tunnels have a status of a
         generation that is in force.  The daemon is also asked, by a cfg in
@@ -205,6 +213,9 @@ class Scene:
 
     def start_all(self):
         """Creates all tunnels; all are Running then."""
+        self._tell("all added", {"op": "insert", "table": "Mirror_Tunnel",
+                             "row": self._rows[0]},
+                   " ... and so on for all, and Mirror_Global's cfg")
         took = self._commit(self.count, *(
             {"op": "insert", "table": "Mirror_Tunnel", "row": row}
             for row in self._rows))
@@ -223,8 +234,9 @@ class Scene:
     def stop_all(self):
         """Deletes all tunnels; nothing copies any more then, and no row is
         left."""
-        took = self._commit(0, {"op": "delete", "table": "Mirror_Tunnel",
-                                "where": []})
+        everything = {"op": "delete", "table": "Mirror_Tunnel", "where": []}
+        self._tell("all deleted", everything)
+        took = self._commit(0, everything)
         if left := len(self.watch.rows["Tunnel_Status"]):
             raise RuntimeError(f"{left} statuses of no tunnel")
         self.settle()
@@ -260,7 +272,8 @@ class Scene:
             return len(last) > 1 and last[-1] - last[-2] < 0.0002
         wait_until(still, "the daemon to do nothing", 30, 0.03)
 
-    def _edit(self, operation, done):
+    def _edit(self, kind, operation, done):
+        self._tell(kind, operation)
         began = time.monotonic()
         self.watch.transact(operation)
         return self.watch.wait(done) - began
@@ -286,7 +299,7 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
-            {"op": "update", "table": "Mirror_Tunnel",
+            "changed", {"op": "update", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]],
              "row": {"vni": 20000 + row["generation"] * 1000 + n,
                      "generation": wanted}},
@@ -300,7 +313,7 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
-            {"op": "delete", "table": "Mirror_Tunnel",
+            "deleted", {"op": "delete", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]]},
             lambda: status not in statuses)
 
@@ -315,7 +328,7 @@ class Scene:
             latest = next(reversed(statuses))   # Dictionaries keep order.
             return statuses[latest]["observed_generation"] > 0
         return self._edit(
-            {"op": "insert", "table": "Mirror_Tunnel", "row": {
+            "added", {"op": "insert", "table": "Mirror_Tunnel", "row": {
                 **self._deleted, "vni": 30000 + n, "generation": 1}}, runs)
 
     def settle(self):

@@ -129,6 +129,17 @@ class RunTest(unittest.TestCase):
                                              "many: TimeoutError: too late"])
         self.assertEqual(written["not_measured"], [])
 
+    def test_a_command_line_is_told_once_of_each_case(self):
+        def measure():
+            for case, line in (("few", "run"), ("few", "run"),
+                               ("many", "run")):
+                self.rounds.command(case, line)
+        _, said, written = self.run_it(measure)
+        self.assertEqual(written["commands"],
+                         [{"case": "few", "command": "run"},
+                          {"case": "many", "command": "run"}])
+        self.assertEqual(said.count("measured, few: run"), 1)
+
     def test_an_earlier_run_s_figures_are_gone_from_the_start(self):
         with open(self.path, "w", encoding="utf-8"):
             pass

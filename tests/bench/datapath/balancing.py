@@ -75,7 +75,7 @@ def run(ground, _full):
         with ground.traffic(64, connections):
             for case in rounds.turns([ONE, "balanced"]):
                 with rounds.attempt(f"{rounds.turn()}, {name}, {case}"):
-                    ground.mirror("one" if case == ONE else "ids")
+                    ground.mirror(case, "one" if case == ONE else "ids")
                     rounds.note(f"{CYCLES}, {name}", case, ground.cycles(1))
                     if case != ONE:
                         rounds.note(FLOWS, name,

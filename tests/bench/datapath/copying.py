@@ -61,9 +61,9 @@ def measure(ground, case):
     elif case == "bare Mirror":
         ground.bare_mirror()
     elif case == "unfiltered copy":
-        ground.mirror()
+        ground.mirror(case)
     else:
-        ground.mirror(filter="wanted")
+        ground.mirror(case, filter="wanted")
     return ground.cycles(1 if case in ("bare Mirror", "unfiltered copy")
                          else 0)
 

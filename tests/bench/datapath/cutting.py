@@ -61,7 +61,7 @@ def run(ground, full):
         check_where(ground)
     for kind, frames in kinds(full).items():
         with ground.traffic(frames=frames):
-            ground.mirror(packet_length=LENGTH)
+            ground.mirror(PRODUCT, packet_length=LENGTH)
             with by_hand(ground) as put:
                 for form in rounds.turns(FORMS):
                     with rounds.attempt(f"{rounds.turn()}, "
@@ -99,8 +99,9 @@ def by_hand(ground):
             actions = FORMS[form].format(**words)
             switch.ofctl("mod-flows", "br-mirror",
                          f"table=2,priority=100,actions={actions}")
-            ground.rounds.command("ovs-ofctl mod-flows br-mirror table=2,"
-                                  f"actions={actions}")
+            ground.rounds.command(
+                form, f"ovs-ofctl mod-flows br-mirror table=2,priority=100,"
+                f"actions={actions}")
         yield put
     finally:
         ground.daemon.signal(signal.SIGCONT)
@@ -115,7 +116,8 @@ def check_where(ground):
     rounds = ground.rounds
     with ground.traffic(256, 1):
         for length in (LENGTH, 1522, None):
-            ground.mirror(**({"packet_length": length} if length else {}))
+            ground.mirror("where it is cut", **(
+                {"packet_length": length} if length else {}))
             flows = "".join(ground.switch.flows("br-mirror"))
             found = set(re.findall(r"max_len=(\d+)", flows))
             if found != ({str(length)} if length else set()):

@@ -8,6 +8,7 @@ import time
 import types
 
 from bench.dpdk import DpdkLab
+from bench.rounds import Processes
 from lab.frames import Talk
 from lab.waiting import wait_until
 
@@ -68,7 +69,8 @@ class Ground:
     def start(self, inventory=None, budget="unlimited"):
         """The sink, the collector, and the product with an inventory."""
         s = self.switch
-        s.add_sink(SINK.name)
+        for line in [*s.commands, s.add_sink(SINK.name)]:
+            self.rounds.command("the switch", line)
         s.ofctl("add-flow", "br-int", f"dl_dst={SINK.mac},actions="
                 f"output:{s.ofport(SINK.name)}")
         s.neighbour(COLLECTOR.address, COLLECTOR.mac)
@@ -80,6 +82,8 @@ class Ground:
                 "options:tos=12")
         self.lab.start_product()
         self.control, self.daemon = self.lab.control, self.lab.daemon
+        self.rounds.command("the daemon", Processes.command_line(
+            self.daemon.pid, self.lab.top))
         self.control.apply(inventory or self.inventory())
 
     @staticmethod
@@ -118,9 +122,11 @@ class Ground:
             self._sources = []
 
     def add_source(self, source, frames, *settings):
-        self.switch.add_source(
+        line = self.switch.add_source(
             source.name, frames, "br-int",
             f"external_ids:iface-id={source.name}", *settings)
+        if not self._sources:
+            self.rounds.command("the first NIC", line)
         self._sources.append(source.name)
 
     def add_silent(self, name):
@@ -156,18 +162,18 @@ class Ground:
             "--", "set", "Bridge", "br-int", "mirrors=@m")
         self._bare = True
         self.rounds.command(
-            "ovs-vsctl -- --id=@p get Port vm1 -- --id=@to get Port bare -- "
+            "bare Mirror", "ovs-vsctl -- --id=@p get Port vm1 -- --id=@to get Port bare -- "
             "--id=@m create Mirror name=bare select_src_port=@p "
             "select_dst_port=@p output_port=@to -- set Bridge br-int "
             "mirrors=@m")
 
-    def mirror(self, destination=COLLECTOR.name, **more):
-        """A tunnel of each source, by the product."""
+    def mirror(self, case, destination=COLLECTOR.name, **more):
+        """A tunnel of each source, by the product; 'case' is what for."""
         self.no_mirror()
         names = [f"t-{name}" for name in self._sources]
         self.wish(destination, **more)
         self.rounds.command(
-            "ovs-mirrorctl tunnel-add t-vm1 source=vm1-src "
+            case, "ovs-mirrorctl tunnel-add t-vm1 source=vm1-src "
             f"destination={destination}"
             + "".join(f" {key.removeprefix('packet_')}={value}"
                       for key, value in more.items()))
@@ -245,5 +251,6 @@ class Ground:
         if abs(self.copies - copies) > 0.02:
             raise WrongCopies(f"{self.copies:.3f} copies a frame left, "
                               f"{copies:.3f} expected")
-        self.rounds.command("ovs-appctl dpif-netdev/pmd-stats-show")
+        self.rounds.command("cycles a frame",
+                            "ovs-appctl dpif-netdev/pmd-stats-show")
         return min(values)

@@ -191,9 +191,9 @@ def mirror(ground, case, rules):
     elif case == BARE:
         ground.bare_mirror()
     elif rules:
-        ground.mirror(filter=tag(case))
+        ground.mirror(case, filter=tag(case))
     else:
-        ground.mirror()
+        ground.mirror(case)
 
 
 def tag(name):

@@ -24,12 +24,25 @@ PAYLOAD = 470           # Frames of 512 bytes.
 GRE = 47
 SWITCH_CPU, GUEST_CPU = 0, 1
 FARM_RATE = 3000        # Frames a second of all the farm's NICs together.
+FARM_FIRST = 0x40       # The first one's number, and the address's last byte.
+FARM_MOST = 254 - FARM_FIRST    # And one NIC more.
+
+
+def are_apart():
+    """Whether there is a processor for each of switch and sender."""
+    return {SWITCH_CPU, GUEST_CPU} <= os.sched_getaffinity(0)
+
+
+def where_it_runs():
+    return ("The switch runs on one processor, the sender on another"
+            if are_apart() else "The switch and the sender run wherever the "
+            f"kernel has them, on {len(os.sched_getaffinity(0))} processors")
 
 
 def settle_on(processor, task=0):
     """Of two processors one is the switch's, the other the guest's: how the
     kernel would move them about is none of what is measured."""
-    if processor in os.sched_getaffinity(task):
+    if are_apart():
         os.sched_setaffinity(task, {processor})
 
 
@@ -91,7 +104,7 @@ class FarmGuest(Guest):
     """A NIC whose owner shares a namespace with all others of the farm."""
 
     def __init__(self, bed, number):
-        super().__init__(f"farm{number}", 0x40 + number)
+        super().__init__(f"farm{number}", FARM_FIRST + number)
         self.device = f"f{number}"
         veth(bed.switch.namespace, self.name, bed.farm_space, self.device,
              1500, self.mac)

@@ -18,11 +18,24 @@ from lab.base import BUILD_DIR
 JEMALLOC = "libjemalloc.so.2"
 
 
+def positive(text):
+    """An option's number, 1 at least."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is no number from 1 on')
+    return int(text)
+
+
+def numbers(text):
+    """An option's numbers, each once, the least first, which others are held
+    against; "0" is none at all."""
+    return [] if text == "0" else sorted(set(map(positive, text.split(","))))
+
+
 def parser(usage):
     """Options that every part of the benchmark has."""
     options = argparse.ArgumentParser(
         description=usage, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=positive, default=5)
     options.add_argument("--output", default=os.path.join(BUILD_DIR, "bench"),
                          help="directory of the JSON and the plot")
     options.add_argument("--strict", action="store_true",

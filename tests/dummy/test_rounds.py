@@ -1,5 +1,6 @@
 """What benchmarks judge, and how they end."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -9,7 +10,7 @@ import types
 import unittest
 from unittest import mock
 
-from bench.rounds import Figure, Rounds, summary
+from bench.rounds import Figure, Rounds, numbers, summary
 
 
 def rounds(strict=False, output=""):
@@ -168,3 +169,14 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual(datapath.split(),
                          ["datapath", "-", "-", "-", "-", "2"])
         self.assertEqual(told, ["control: not held: c", "control: failed: d"])
+
+
+class NumbersTest(unittest.TestCase):
+    def test_the_least_is_first_which_others_are_held_against(self):
+        self.assertEqual(numbers("1000,10,10"), [10, 1000])
+        self.assertEqual(numbers("0"), [])
+
+    def test_what_is_no_number_is_refused(self):
+        for text in ("", "10,", "10,0", "-1", "ten"):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                numbers(text)

@@ -60,13 +60,16 @@ class ByHand:
         return seconds
 
     def undo(self):
+        """Seconds that it takes."""
         words = ["--", "del-br", "br-mirror"]
         for row in self.switch.rows("Port", "name", "external_ids"):
             if "ovs-mirrord" in row["external_ids"] and \
                     row["name"] != "br-mirror":
                 words += ["--", "--if-exists", "del-port", row["name"]]
+        began = time.monotonic()
         run(["ovs-vsctl", f"--db={self.switch.database}", "clear", "Bridge",
              "br-int", "mirrors", *words], env=self.switch.env)
+        return time.monotonic() - began
 
     def write(self, path):
         """Writes what make() runs, which is too long to be told, to files

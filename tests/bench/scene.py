@@ -7,31 +7,34 @@ import re
 import socket
 import time
 
-from bench.by_hand import ByHand
+from bench.by_hand import SAID, ByHand
 from bench.database import Database
 from bench.rounds import Processes
 from lab import RealLab, wait_until
 from lab.process import run
+from lab.switch import SCHEMA
 
 COLLECTORS = 16             # A tunnel of a NIC goes to each.
 RULES = 50                  # Of a filter, each direction.
 FILTERS = 10                # That are shared.
 PORTS_AT_ONCE = 100
-# Of a tunnel, what its own edits read, and of a status all but what is
-# counted.
+# Of a tunnel, what its own edits read.
 TUNNEL = ["name", "account", "source", "destination", "filter", "enabled",
           "mode", "delivery", "generation", "created", "updated",
           "accepted_by", "accepted_at", "accepted_generation"]
-STATUS = ["tunnel", "number", "vni", "bound", "delivery",
-          "effective_packet_length", "observed_generation",
-          "observed_filter_generation", "health", "reasons"]
+# What the daemon writes to the control database, and of it what it writes of
+# its own accord: counters once an interval, its heartbeat once a minute.
+REPORTS = ["Tunnel_Status", "Filter_Status", "Chassis", "Event",
+           "Probe_Report"]
+TICKING = {"counters", "counter_bases", "inbound_hits", "outbound_hits",
+           "hit_bases", "heartbeat", "updated"}
 # Why a tunnel that runs may be degraded here: so many NICs are on one bridge.
 EXCUSED = {"BRIDGE_FANOUT"}
 # OpenFlow messages that ask, or are of the connection alone: SET_CONFIG says
 # how much of a frame it wants to be sent.
 ASKING = re.compile(
     r"OFPST_|OFPT_(HELLO|ECHO|FEATURES|BARRIER|[GS]ET_CONFIG)")
-Work = collections.namedtuple("Work", "cpu_s messages rows statuses")
+Work = collections.namedtuple("Work", "cpu_s messages rows reports")
 # Seconds until the server answered that it is committed, and from then until
 # it was done and until the daemon answered that it is; how many tunnels were
 # missing when whichever of these was first came.
@@ -63,14 +66,9 @@ class Scene:
         self.daemon.stop()
         self._rows = self._rows_of_console()
         self.watch = self._watched()
-        # Statistics are not ours.
-        self.switch_watch = Database(f"{self.switch.rundir}/db.sock",
-                                     "Open_vSwitch", {
-            "Bridge": ["ports", "mirrors", "external_ids", "flood_vlans"],
-            "Port": ["interfaces", "external_ids", "trunks"],
-            "Interface": ["type", "options", "external_ids"],
-            "Mirror": ["select_src_port", "select_dst_port", "output_port",
-                       "external_ids"]})
+        self.switch_watch = Database(
+            f"{self.switch.rundir}/db.sock", "Open_vSwitch", columns(
+                SCHEMA, ["Bridge", "Port", "Interface", "Mirror"], SAID))
         self.by_hand = ByHand(self.switch, self.lab.top)
         self.transactions = {}          # The first of each kind, as text.
         self.restart_daemon()
@@ -145,8 +143,16 @@ class Scene:
                  if column not in ("_uuid", "_version")} for row in rows]
 
     def _watched(self):
+        reports = columns(os.path.join(
+            self.lab.source_dir, "ovsdb", "packet-mirroring.ovsschema"),
+            REPORTS, TICKING)
         return Database(self.control.socket, "Packet_Mirroring",
-                        {"Mirror_Tunnel": TUNNEL, "Tunnel_Status": STATUS})
+                        {"Mirror_Tunnel": TUNNEL, **reports})
+
+    def _reports(self):
+        """Rows that the daemon has written so far to the control database,
+        as far as we have been told."""
+        return sum(self.watch.updates[table] for table in REPORTS)
 
     def restart_all(self, allocator=None):
         """Control server, with this allocator, and daemon: each start finds
@@ -231,6 +237,11 @@ class Scene:
                    and {code for code, _ in row["reasons"][1]} <= EXCUSED
                    for row in self.watch.rows["Tunnel_Status"].values())
 
+    def excused(self):
+        """Tunnels that run degraded, for what is excused."""
+        return sum(bool(row["reasons"][1]) for row in
+                   self.watch.rows["Tunnel_Status"].values())
+
     def stop_all(self):
         """Deletes all tunnels; nothing copies any more then, and no row is
         left."""
@@ -255,12 +266,12 @@ class Scene:
         return Work(*(after - before for after, before in zip(now, begun)))
 
     def _counts(self):
-        """OpenFlow messages, rows of the switch, and statuses, so far."""
+        """OpenFlow messages, rows of the switch, and of the control database,
+        so far."""
         sent = self.sent()
         self.switch_watch.take_in()
         self.watch.take_in()
-        return (sent, self.switch_watch.updates.total(),
-                self.watch.updates["Tunnel_Status"])
+        return sent, self.switch_watch.updates.total(), self._reports()
 
     def quiet(self):
         """Waits until the daemon does nothing any more, and asks it
@@ -362,12 +373,12 @@ class Scene:
     def restart(self):
         """Returns the seconds from the daemon's start until it has settled,
         what the switch was given, changes of tables and of rows, and how
-        many statuses told of another health meanwhile."""
+        many rows the control database was."""
         if self.daemon.alive():
             self.daemon.stop()
         self.switch_watch.take_in()
         self.watch.take_in()
-        told = self.watch.updates.total()
+        told = self._reports()
         before = self.changes_of_switch()
         began = time.monotonic()
         self.daemon.start("-vfile:info")
@@ -376,7 +387,7 @@ class Scene:
         seconds = time.monotonic() - began
         changes = self.changes_of_switch() - before
         self.watch.take_in()
-        return seconds, changes, self.watch.updates.total() - told
+        return seconds, changes, self._reports() - told
 
     def orders_of_restart(self):
         """OpenFlow messages of a restart that do not merely ask, by type: of
@@ -415,6 +426,14 @@ class Scene:
     def cpu(self):
         """Seconds of a processor that the daemon has taken so far."""
         return Processes.cpu_exact(self.daemon.pid)
+
+
+def columns(schema, tables, left_out):
+    """{table: [column, ...]} of a schema's file, to be monitored."""
+    with open(schema, encoding="utf-8") as f:
+        all_of = json.load(f)["tables"]
+    return {table: [column for column in all_of[table]["columns"]
+                    if column not in left_out] for table in tables}
 
 
 def frame(source, destination):

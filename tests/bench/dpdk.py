@@ -88,7 +88,7 @@ class DpdkSwitch(Switch):
         self._root = unpacked()
         self.commands = []          # By which it came to be.
 
-    def _tell_vsctl(self, *words):
+    def tell_vsctl(self, *words):
         """Runs ovs-vsctl; returns the line."""
         self.vsctl(*words)
         line = line_of(["ovs-vsctl", *words], self.lab.top)
@@ -100,7 +100,7 @@ class DpdkSwitch(Switch):
         libraries = os.path.dirname(os.path.dirname(drivers))
         extra = "--no-pci --in-memory " + " ".join(
             f"-d {path}" for path in sorted(glob.glob(f"{drivers}/*.so.*")))
-        self.commands.append(self._tell_vsctl(
+        self.commands.append(self.tell_vsctl(
             "--no-wait", "set", "Open_vSwitch", ".",
             "other_config:dpdk-init=true", "other_config:pmd-cpu-mask=0x2",
             "other_config:dpdk-lcore-mask=0x1",
@@ -118,7 +118,7 @@ class DpdkSwitch(Switch):
 
     def start(self):
         super().start()
-        self.commands.append(self._tell_vsctl(
+        self.commands.append(self.tell_vsctl(
             "add-br", "br-int", "--", "set", "Bridge", "br-int",
             "datapath_type=netdev", "--", "add-br", "br-phy", "--", "set",
             "Bridge", "br-phy", "datapath_type=netdev"))
@@ -138,7 +138,7 @@ class DpdkSwitch(Switch):
 
     def add_dpdk(self, name, bridge, devargs, *settings):
         """Returns the command line."""
-        line = self._tell_vsctl(
+        line = self.tell_vsctl(
             "add-port", bridge, name, "--", "set", "Interface", name,
             "type=dpdk", f'options:dpdk-devargs="{devargs}"', *settings)
         error, = [row["error"] for row in self.rows("Interface", "name",

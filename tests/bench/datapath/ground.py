@@ -26,6 +26,7 @@ LOOKED_AT = "avg. subtable lookups per megaflow hit"
 # filters of this benchmark ask for.
 OTHER_PORT, WANTED_PORT = 5000, 443
 BARE_KEY = 7000
+BUDGET_KBPS = 100_000_000
 # Of 32 ports that DPDK has; further NICs are mirrored and say nothing.
 SENDERS = 24
 
@@ -66,7 +67,7 @@ class Ground:
     def __exit__(self, *_):
         self.lab.close()
 
-    def start(self, inventory=None, budget="unlimited"):
+    def start(self, inventory=None):
         """The sink, the collector, and the product with an inventory."""
         s = self.switch
         for line in [*s.commands, s.add_sink(SINK.name)]:
@@ -74,12 +75,12 @@ class Ground:
         s.ofctl("add-flow", "br-int", f"dl_dst={SINK.mac},actions="
                 f"output:{s.ofport(SINK.name)}")
         s.neighbour(COLLECTOR.address, COLLECTOR.mac)
-        s.vsctl("set", "Open_vSwitch", ".",
-                f"external_ids:mirror-rate-kbps={budget}")
-        s.vsctl("add-port", "br-int", "bare", "--", "set", "Interface",
-                "bare", "type=vxlan", f"options:remote_ip={COLLECTOR.address}",
-                f"options:local_ip={s.ip}", f"options:key={BARE_KEY}",
-                "options:tos=12")
+        self._set_budget("no host budget", "unlimited")
+        self.rounds.command("bare Mirror", s.tell_vsctl(
+            "add-port", "br-int", "bare", "--", "set", "Interface", "bare",
+            "type=vxlan", f"options:remote_ip={COLLECTOR.address}",
+            f"options:local_ip={s.ip}", f"options:key={BARE_KEY}",
+            "options:tos=12"))
         self.lab.start_product()
         self.control, self.daemon = self.lab.control, self.lab.daemon
         self.rounds.command("the daemon", Processes.command_line(
@@ -180,6 +181,23 @@ class Ground:
         self.control.wait_running(*names)
         self.daemon.wait_settled()
 
+    @contextlib.contextmanager
+    def budget(self, case):
+        """The host's budget is on meanwhile, as it is unless it is set: a
+        meter that each copy passes, but of more than there will be."""
+        self._set_budget(case, BUDGET_KBPS)
+        self.control.ctl("--wait=hv", "sync")
+        try:
+            yield
+        finally:
+            self._set_budget("no host budget", "unlimited")
+            self.control.ctl("--wait=hv", "sync")
+
+    def _set_budget(self, case, kbps):
+        self.rounds.command(case, self.switch.tell_vsctl(
+            "set", "Open_vSwitch", ".",
+            f"external_ids:mirror-rate-kbps={kbps}"))
+
     def wish(self, destination=COLLECTOR.name, **more):
         """Creates or changes the tunnels, and does not wait."""
         self.control.apply({"mirror_tunnels": [
@@ -248,7 +266,7 @@ class Ground:
         came, left = (after - earlier for after, earlier in
                       zip(self._passed(), before))
         self.copies = left / came
-        if abs(self.copies - copies) > 0.02:
+        if abs(self.copies - copies) > 0.02 or (copies and not self.copies):
             raise WrongCopies(f"{self.copies:.3f} copies a frame left, "
                               f"{copies:.3f} expected")
         self.rounds.command("cycles a frame",

@@ -219,8 +219,9 @@ class Scene:
 
     def start_all(self):
         """Creates all tunnels; all are Running then."""
-        self._tell("all added", {"op": "insert", "table": "Mirror_Tunnel",
-                             "row": self._rows[0]},
+        self._tell("all added",
+                   {"op": "insert", "table": "Mirror_Tunnel",
+                    "row": self._rows[0]},
                    " ... and so on for all, and Mirror_Global's cfg")
         took = self._commit(self.count, *(
             {"op": "insert", "table": "Mirror_Tunnel", "row": row}
@@ -310,7 +311,8 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
-            "changed", {"op": "update", "table": "Mirror_Tunnel",
+            "changed",
+            {"op": "update", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]],
              "row": {"vni": 20000 + row["generation"] * 1000 + n,
                      "generation": wanted}},
@@ -324,7 +326,8 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
-            "deleted", {"op": "delete", "table": "Mirror_Tunnel",
+            "deleted",
+            {"op": "delete", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]]},
             lambda: status not in statuses)
 
@@ -339,7 +342,8 @@ class Scene:
             latest = next(reversed(statuses))   # Dictionaries keep order.
             return statuses[latest]["observed_generation"] > 0
         return self._edit(
-            "added", {"op": "insert", "table": "Mirror_Tunnel", "row": {
+            "added",
+            {"op": "insert", "table": "Mirror_Tunnel", "row": {
                 **self._deleted, "vni": 30000 + n, "generation": 1}}, runs)
 
     def settle(self):
@@ -373,7 +377,7 @@ class Scene:
     def restart(self):
         """Returns the seconds from the daemon's start until it has settled,
         what the switch was given, changes of tables and of rows, and how
-        many rows the control database was."""
+        many rows the control database was given."""
         if self.daemon.alive():
             self.daemon.stop()
         self.switch_watch.take_in()

@@ -100,7 +100,7 @@ def by_hand(ground):
             switch.ofctl("mod-flows", "br-mirror",
                          f"table=2,priority=100,actions={actions}")
             ground.rounds.command(
-                form, f"ovs-ofctl mod-flows br-mirror table=2,priority=100,"
+                form, "ovs-ofctl mod-flows br-mirror table=2,priority=100,"
                 f"actions={actions}")
         yield put
     finally:

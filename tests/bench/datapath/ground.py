@@ -163,13 +163,15 @@ class Ground:
             "--", "set", "Bridge", "br-int", "mirrors=@m")
         self._bare = True
         self.rounds.command(
-            "bare Mirror", "ovs-vsctl -- --id=@p get Port vm1 -- --id=@to get Port bare -- "
+            "bare Mirror",
+            "ovs-vsctl -- --id=@p get Port vm1 -- --id=@to get Port bare -- "
             "--id=@m create Mirror name=bare select_src_port=@p "
             "select_dst_port=@p output_port=@to -- set Bridge br-int "
             "mirrors=@m")
 
     def mirror(self, case, destination=COLLECTOR.name, **more):
-        """A tunnel of each source, by the product; 'case' is what for."""
+        """A tunnel of each source, by the product; 'case' is what it is
+        measured for."""
         self.no_mirror()
         names = [f"t-{name}" for name in self._sources]
         self.wish(destination, **more)
@@ -185,9 +187,9 @@ class Ground:
     def budget(self, case):
         """The host's budget is on meanwhile, as it is unless it is set: a
         meter that each copy passes, but of more than there will be."""
-        self._set_budget(case, BUDGET_KBPS)
-        self.control.ctl("--wait=hv", "sync")
         try:
+            self._set_budget(case, BUDGET_KBPS)
+            self.control.ctl("--wait=hv", "sync")
             yield
         finally:
             self._set_budget("no host budget", "unlimited")

@@ -34,9 +34,12 @@ def are_apart():
 
 
 def where_it_runs():
-    return ("The switch runs on one processor, the sender on another"
-            if are_apart() else "The switch and the sender run wherever the "
-            f"kernel has them, on {len(os.sched_getaffinity(0))} processors")
+    """The same in words."""
+    if are_apart():
+        return "The switch runs on one processor, the sender on another"
+    processors = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+    return ("The switch and the sender run wherever the kernel has them, of "
+            f"processors {processors}")
 
 
 def settle_on(processor, task=0):

@@ -297,13 +297,21 @@ bench-guest: all
 		$(srcdir)/tests/bench-guest --rounds=$(ROUNDS)
 # What mirroring costs, side by side (docs/performance.md): root.
 BENCH = $(srcdir)/tests/bench/run $(abs_top_builddir)
-.PHONY: bench bench-control bench-datapath bench-fanout bench-compare
+.PHONY: bench bench-control bench-datapath bench-fanout bench-compare \
+	bench-fanout-full
 bench: all $(check_PROGRAMS)
 	$(BENCH) all $(BENCH_OPTIONS)
 bench-control bench-datapath bench-fanout bench-compare: all $(check_PROGRAMS)
 	$(BENCH) $(@:bench-%=%) $(BENCH_OPTIONS)
+# A region's worth, for which machines with two processors need patience.
+bench-fanout-full: all $(check_PROGRAMS)
+	$(BENCH) fanout --sessions=1000 --tunnels=100000 --rounds=2 \
+		--ways=alone+jemalloc,RAFT+jemalloc,relays+jemalloc \
+		--patience=900 --output=$(abs_top_builddir)/bench/full \
+		$(BENCH_OPTIONS)
 EXTRA_DIST += \
 	tests/bench/__init__.py \
+	tests/bench/bench-all \
 	tests/bench/bench-compare \
 	tests/bench/bench-control \
 	tests/bench/bench-datapath \

@@ -5,9 +5,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import time
 
 from lab.process import run
+from lab.switch import OPENFLOW
 
 # Of a row, what the switch says rather than is told.
 SAID = {"_uuid", "statistics", "status", "rstp_status", "rstp_statistics",
@@ -58,20 +60,29 @@ class ByHand:
         return seconds
 
     def undo(self):
+        """Seconds that it takes."""
         words = ["--", "del-br", "br-mirror"]
         for row in self.switch.rows("Port", "name", "external_ids"):
             if "ovs-mirrord" in row["external_ids"] and \
                     row["name"] != "br-mirror":
                 words += ["--", "--if-exists", "del-port", row["name"]]
+        began = time.monotonic()
         run(["ovs-vsctl", f"--db={self.switch.database}", "clear", "Bridge",
              "br-int", "mirrors", *words], env=self.switch.env)
+        return time.monotonic() - began
 
-    def command_lines(self):
-        """What make() runs, in short."""
-        return (f"ovs-vsctl {shlex.join(self._words)[:60]}... "
-                f"({len(self._words)} words) && ovs-ofctl -O OpenFlow15 "
-                f"add-meter ({len(self._meters)} times) && ovs-ofctl -O "
-                "OpenFlow15 --bundle add-flows br-mirror FLOWS")
+    def write(self, path):
+        """Writes what make() runs, which is too long to be told, to files
+        whose names begin like that; returns the line that runs them."""
+        shutil.copyfile(self._flows, f"{path}-flows.txt")
+        lines = [["ovs-vsctl", *self._words],
+                 *(["ovs-ofctl", *OPENFLOW, "add-meter", "br-mirror", meter]
+                   for meter in self._meters),
+                 ["ovs-ofctl", *OPENFLOW, "--bundle", "add-flows",
+                  "br-mirror", f"{os.path.basename(path)}-flows.txt"]]
+        with open(f"{path}-vsctl.txt", "w", encoding="utf-8") as f:
+            f.writelines(shlex.join(line) + "\n" for line in lines)
+        return f"sh -e {os.path.basename(path)}-vsctl.txt"
 
     def _what_is_there(self):
         switch = self.switch

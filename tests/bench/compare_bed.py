@@ -24,12 +24,28 @@ PAYLOAD = 470           # Frames of 512 bytes.
 GRE = 47
 SWITCH_CPU, GUEST_CPU = 0, 1
 FARM_RATE = 3000        # Frames a second of all the farm's NICs together.
+FARM_FIRST = 0x40       # The first one's number, and the address's last byte.
+FARM_MOST = 254 - FARM_FIRST    # And one NIC more.
+
+
+def are_apart():
+    """Whether there is a processor for each of switch and sender."""
+    return {SWITCH_CPU, GUEST_CPU} <= os.sched_getaffinity(0)
+
+
+def where_it_runs():
+    """The same in words."""
+    if are_apart():
+        return "The switch runs on one processor, the sender on another"
+    processors = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+    return ("The switch and the sender run wherever the kernel has them, of "
+            f"processors {processors}")
 
 
 def settle_on(processor, task=0):
     """Of two processors one is the switch's, the other the guest's: how the
     kernel would move them about is none of what is measured."""
-    if processor in os.sched_getaffinity(task):
+    if are_apart():
         os.sched_setaffinity(task, {processor})
 
 
@@ -91,7 +107,7 @@ class FarmGuest(Guest):
     """A NIC whose owner shares a namespace with all others of the farm."""
 
     def __init__(self, bed, number):
-        super().__init__(f"farm{number}", 0x40 + number)
+        super().__init__(f"farm{number}", FARM_FIRST + number)
         self.device = f"f{number}"
         veth(bed.switch.namespace, self.name, bed.farm_space, self.device,
              1500, self.mac)
@@ -239,8 +255,11 @@ class Bed(ProductCases):
              str(seconds)], stdout=-1, text=True)
         sent, sender = json.loads(process.communicate()[0])
         self.switch.wait_queues_empty()
-        return (sent, self.received(self.db1) - delivered,
-                self.received(self.ids4) - copied, self.cpu() - cpu, sender)
+        delivered = self.received(self.db1) - delivered
+        if not delivered:
+            raise RuntimeError(f"none of {sent} frames was delivered")
+        return (sent, delivered, self.received(self.ids4) - copied,
+                self.cpu() - cpu, sender)
 
     def probe_while(self, run):
         """Calls run(), with probes beside it, one a millisecond or so.
@@ -269,6 +288,8 @@ class Bed(ProductCases):
         finally:
             stop.set()
             prober.join()
+        if not delays:
+            raise RuntimeError("no probe came back")
         return answer, sorted(delays), cpu[0]
 
     def path_of(self, guest):

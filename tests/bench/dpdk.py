@@ -10,6 +10,7 @@ import glob
 import os
 import re
 
+from bench.rounds import Processes, line_of
 from lab import pcap
 from lab.base import Lab, LabError
 from lab.netns import Namespace
@@ -85,6 +86,13 @@ class DpdkSwitch(Switch):
     def __init__(self, lab, name):
         super().__init__(lab, name, lab.namespace(name))
         self._root = unpacked()
+        self.commands = []          # By which it came to be.
+
+    def tell_vsctl(self, *words):
+        """Runs ovs-vsctl; returns the line."""
+        self.vsctl(*words)
+        line = line_of(["ovs-vsctl", *words], self.lab.top)
+        return line.replace(f"{self._root}/files/", "")
 
     def start_vswitchd(self):
         # Whatever the machine's architecture is called.
@@ -92,12 +100,12 @@ class DpdkSwitch(Switch):
         libraries = os.path.dirname(os.path.dirname(drivers))
         extra = "--no-pci --in-memory " + " ".join(
             f"-d {path}" for path in sorted(glob.glob(f"{drivers}/*.so.*")))
-        self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
-                   "other_config:dpdk-init=true",
-                   "other_config:pmd-cpu-mask=0x2",
-                   "other_config:dpdk-lcore-mask=0x1",
-                   "other_config:dpdk-socket-mem=1024",
-                   f'other_config:dpdk-extra="{extra}"')
+        self.commands.append(self.tell_vsctl(
+            "--no-wait", "set", "Open_vSwitch", ".",
+            "other_config:dpdk-init=true", "other_config:pmd-cpu-mask=0x2",
+            "other_config:dpdk-lcore-mask=0x1",
+            "other_config:dpdk-socket-mem=1024",
+            f'other_config:dpdk-extra="{extra}"'))
         plain, self.env = self.env, dict(self.env, LD_LIBRARY_PATH=libraries)
         try:
             self._vswitchd = self._process([f"{self._root}/ovs-vswitchd",
@@ -105,13 +113,17 @@ class DpdkSwitch(Switch):
         finally:
             self.env = plain
         self.wait_answering()
+        self.commands.append(Processes.command_line(self.vswitchd_pid,
+                                                    self.lab.top))
 
     def start(self):
         super().start()
-        self.vsctl("add-br", "br-int", "--", "set", "Bridge", "br-int",
-                   "datapath_type=netdev", "--", "add-br", "br-phy", "--",
-                   "set", "Bridge", "br-phy", "datapath_type=netdev")
-        self.add_sink("uplink", "br-phy", f"mtu_request={UNDERLAY_MTU}")
+        self.commands.append(self.tell_vsctl(
+            "add-br", "br-int", "--", "set", "Bridge", "br-int",
+            "datapath_type=netdev", "--", "add-br", "br-phy", "--", "set",
+            "Bridge", "br-phy", "datapath_type=netdev"))
+        self.commands.append(self.add_sink(
+            "uplink", "br-phy", f"mtu_request={UNDERLAY_MTU}"))
         self.vsctl("set", "Interface", "br-phy",
                    f"mtu_request={UNDERLAY_MTU}")
         self.namespace.ip("link", "set", "br-phy", "up")
@@ -125,26 +137,29 @@ class DpdkSwitch(Switch):
         return int(self.vsctl("get", "Interface", name, "ofport"))
 
     def add_dpdk(self, name, bridge, devargs, *settings):
-        self.vsctl("add-port", bridge, name, "--", "set", "Interface", name,
-                   "type=dpdk", f'options:dpdk-devargs="{devargs}"',
-                   *settings)
+        """Returns the command line."""
+        line = self.tell_vsctl(
+            "add-port", bridge, name, "--", "set", "Interface", name,
+            "type=dpdk", f'options:dpdk-devargs="{devargs}"', *settings)
         error, = [row["error"] for row in self.rows("Interface", "name",
                                                     "error")
                   if row["name"] == name]
         if error:
             raise LabError(f"port {name}: {error}")
+        return line
 
     def add_sink(self, name, bridge="br-int", *settings):
         """A port that takes what it is sent and has nothing to say."""
-        self.add_dpdk(name, bridge, f"net_null_{name},no-rx=1", *settings)
+        return self.add_dpdk(name, bridge, f"net_null_{name},no-rx=1",
+                             *settings)
 
     def add_source(self, name, frames, bridge="br-int", *settings):
         """A port from which these frames come, again and again."""
         path = f"{self.rundir}/{name}.pcap"
         pcap.write(path, frames)
-        self.add_dpdk(name, bridge,
-                      f"net_pcap_{name},rx_pcap={path},infinite_rx=1",
-                      *settings)
+        return self.add_dpdk(
+            name, bridge, f"net_pcap_{name},rx_pcap={path},infinite_rx=1",
+            *settings)
 
     def del_port(self, name):
         self.vsctl("del-port", name)

@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 
-from bench.rounds import Processes
+from bench.rounds import Processes, line_of
 from lab import unixctl
 from lab.process import run
 from lab.waiting import wait_until
@@ -53,6 +53,8 @@ class Server:
         preload = self.kind.preload
         if preload and not Processes.has_loaded(self.pid, preload):
             raise RuntimeError(f"{self.name} has not loaded {preload}")
+        self.kind.commands.append(
+            Processes.command_line(self.pid, self.kind.lab.top))
 
     def appctl(self, command, *args):
         return unixctl.call(self.rundir, "ovsdb-server", command, *args)
@@ -62,10 +64,11 @@ class Server:
         return self._process.pid
 
     def alive(self):
-        return self._process.alive()
+        return self._process is not None and self._process.alive()
 
     def kill(self):
-        self._process.kill()
+        if self._process:
+            self._process.kill()
         for name in ("mirror.sock", "raft.sock"):
             if os.path.exists(f"{self.rundir}/{name}"):
                 os.unlink(f"{self.rundir}/{name}")
@@ -82,6 +85,7 @@ class Servers:
         self.lab, self.namespace, self.template = lab, namespace, template
         self.preload = preload
         self.servers, self.fronts = [], []
+        self.commands = []          # By which they came to be.
 
     def start(self):
         raise NotImplementedError
@@ -182,12 +186,13 @@ class Raft(Servers):
                      for server in self.servers]
         for n, server in enumerate(self.servers):
             server.database = f"{server.rundir}/mirror.db"
-            if n == 0:
-                run(["ovsdb-tool", "create-cluster", server.database,
-                     self.template, addresses[0]])
-            else:
-                run(["ovsdb-tool", "join-cluster", server.database, NAME,
-                     addresses[n], addresses[0]])
+            words = ["ovsdb-tool", *(
+                ["create-cluster", server.database, self.template,
+                 addresses[0]] if n == 0 else
+                ["join-cluster", server.database, NAME, addresses[n],
+                 addresses[0]])]
+            run(words)
+            self.commands.append(line_of(words, self.lab.top))
             server.start()
             server.wait()
         return self

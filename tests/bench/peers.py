@@ -123,9 +123,10 @@ class Ours(Way):
 
     def install(self, guests):
         if self._budget:
-            self.bed.switch.vsctl(
-                "set", "Open_vSwitch", ".",
-                f"external_ids:mirror-rate-kbps={self._budget}")
+            words = ["set", "Open_vSwitch", ".",
+                     f"external_ids:mirror-rate-kbps={self._budget}"]
+            self.note("ovs-vsctl " + " ".join(words))
+            self.bed.switch.vsctl(*words)
             self.bed.control.ctl("--wait=hv", "sync")
         self._apply(guests)
 
@@ -136,9 +137,8 @@ class Ours(Way):
         self.note(f"ovs-mirrorctl --wait=hv tunnel-del {names[0]}"
                   + (MORE if names[1:] else ""))
         words = [w for n in names for w in ("--", "tunnel-del", n)]
-        self.bed.control.ctl("--wait=hv", *words[1:])
-
         self._names = [n for n in self._names if n not in names]
+        self.bed.control.ctl("--wait=hv", *words[1:])
 
     def drop(self, guest):
         self._delete([f"{guest.name}-copy"])
@@ -147,8 +147,10 @@ class Ours(Way):
         self._delete(self._names)
 
     def tidy(self):
-        if self._names:
-            self.revoke()
+        # What there is: of a turn that failed not all may be, or may be gone.
+        self._names = []
+        if left := list(self.bed.control.tunnels()):
+            self._delete(left)
         self._vni = VNI
         if self._budget:
             self.bed.switch.vsctl("remove", "Open_vSwitch", ".",

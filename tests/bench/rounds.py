@@ -1,13 +1,16 @@
 """Interleaved rounds, and what came of them as table, JSON and plot."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
 import time
+import traceback
 
 from lab.base import BUILD_DIR
 
@@ -15,16 +18,55 @@ from lab.base import BUILD_DIR
 JEMALLOC = "libjemalloc.so.2"
 
 
+def positive(text):
+    """An option's number, 1 at least."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is no number from 1 on')
+    return int(text)
+
+
+def numbers(text):
+    """An option's numbers, each once, the least first, which others are held
+    against; "0" is none at all."""
+    return [] if text == "0" else sorted(set(map(positive, text.split(","))))
+
+
 def parser(usage):
     """Options that every part of the benchmark has."""
     options = argparse.ArgumentParser(
         description=usage, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=positive, default=5)
     options.add_argument("--output", default=os.path.join(BUILD_DIR, "bench"),
                          help="directory of the JSON and the plot")
     options.add_argument("--strict", action="store_true",
                          help="a goal that is not held is a failure, too")
     return options
+
+
+def path_of(output, part):
+    """Of what a part writes, without what tells JSON from plot."""
+    return os.path.join(output, part)
+
+
+def line_of(words, top):
+    """A command line as it is told: without the lab's directory 'top', which
+    is another in each run."""
+    return shlex.join(words).replace(f"{top}/", "")
+
+
+def forget(output, part):
+    """Removes what an earlier run has written, which nobody shall take for
+    this one's."""
+    for kind in (".json", ".svg"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path_of(output, part) + kind)
+
+
+def shortened(error):
+    """What an error says, without the middle: a command may have thousands
+    of words."""
+    text = str(error)
+    return text if len(text) < 1000 else f"{text[:400]} ... {text[-400:]}"
 
 
 class Spread:
@@ -68,13 +110,17 @@ class Figure:
     def value(self, case):
         return Spread(list(self.values[case].values()))
 
+    def ratios(self, case, reference):
+        """To the reference of the same round, by round."""
+        of = self.values.get(reference, {})
+        return {number: value / of[number]
+                for number, value in self.values.get(case, {}).items()
+                if of.get(number)}
+
     def ratio(self, case):
-        """To the reference of the same round, or None."""
-        of = self.values.get(self.reference, {})
-        ratios = [value / of[number]
-                  for number, value in self.values.get(case, {}).items()
-                  if of.get(number)]
-        return Spread(ratios) if ratios else None
+        """Of all rounds, or None."""
+        ratios = self.ratios(case, self.reference).values()
+        return Spread(list(ratios)) if ratios else None
 
     def cases(self):
         """Those measured, then those that should have been."""
@@ -147,13 +193,12 @@ class Rounds:
     def note(self, figure, case, value):
         """What was measured of a case in this round."""
         self.figures[figure].note(case, self.number, value)
-        print(f"round {self.number + 1}, {figure}, {case}: {value:.6g}",
-              flush=True)
+        print(f"{self.turn()}, {figure}, {case}: {value:.6g}", flush=True)
 
-    def command(self, line):
-        """A command line that was measured, told once."""
-        if line not in self.commands:
-            self.commands.append(line)
+    def command(self, case, line):
+        """A command line that was measured, told once of each case."""
+        if (case, line) not in self.commands:
+            self.commands.append((case, line))
 
     def remark(self, text):
         self.remarks.append(text)
@@ -163,6 +208,28 @@ class Rounds:
         should be: the rest goes on, and finish() tells."""
         self.failures.append(text)
         print(f"FAILED: {text}", flush=True)
+
+    @contextlib.contextmanager
+    def attempt(self, what):
+        """What is raised in here is a failure of this, and no more: what was
+        measured before and is measured afterwards counts."""
+        try:
+            yield
+        except Exception as error:  # Told here, and again at the end.
+            traceback.print_exc()
+            self.fail(f"{what}: {type(error).__name__}: {shortened(error)}")
+
+    def run(self, measure):
+        """Calls measure() and finish(), whatever the former raised.  Returns
+        the exit status."""
+        forget(self.output, self.name)
+        with self.attempt(f"bench-{self.name}"):
+            measure()
+        return self.finish()
+
+    def turn(self):
+        """The round, in words."""
+        return f"round {self.number + 1}"
 
     def turns(self, cases, count=None):
         """Every case in every round, or in 'count' of them; who is first
@@ -192,8 +259,8 @@ class Rounds:
         print()
         for figure in self.figures.values():
             print("\n".join(figure.lines()), end="\n\n")
-        for line in self.commands:
-            print("measured:", line)
+        for case, line in self.commands:
+            print(f"measured, {case}: {line}")
         for text in self.remarks:
             print("note:", text)
         ends = {"Not held": self.judged(False),
@@ -202,13 +269,16 @@ class Rounds:
             for text in texts:
                 print(f"{word}: {text}")
         os.makedirs(self.output, exist_ok=True)
-        path = os.path.join(self.output, self.name)
+        path = path_of(self.output, self.name)
         with open(path + ".json", "w", encoding="utf-8") as f:
             json.dump({"name": self.name, "machine": machine(),
                        "rounds": self.count,
                        "seconds": round(time.monotonic() - self._began),
                        "arguments": sys.argv[1:],
-                       "commands": self.commands, "notes": self.remarks,
+                       "commands": [{"case": case, "command": line}
+                                    for case, line in self.commands],
+                       "notes": self.remarks,
+                       "held": self.judged(True),
                        "not_held": ends["Not held"],
                        "not_measured": ends["Not measured"],
                        "failed": self.failures,
@@ -218,8 +288,27 @@ class Rounds:
             f.write("\n")
         if drawn := [f for f in self.figures.values() if f.values]:
             plot(drawn, path + ".svg")
-        print(f"written: {path}.json, {path}.svg")
+        print(f"written: {path}.json" + f", {path}.svg" * bool(drawn))
         return self.status()
+
+
+def summary(ended):
+    """Lines that tell of parts what came of their goals, a table of all parts
+    at the end; 'ended' has the exit status of each and what it wrote, which
+    is nothing where it did not come so far."""
+    ends = {"held": "held", "not held": "not_held",
+            "not measured": "not_measured", "failed": "failed"}
+    for part, (_, written) in ended.items():
+        for end, key in ends.items():
+            if end != "held":
+                yield from (f"{part}: {end}: {text}"
+                            for text in written.get(key, ()))
+    yield f"{'part':10}" + "".join(f"{end:>14}" for end in ends) \
+        + f"{'exit status':>14}"
+    for part, (status, written) in ended.items():
+        counts = [len(written[key]) if written else "-"
+                  for key in ends.values()]
+        yield f"{part:10}" + "".join(f"{n:>14}" for n in [*counts, status])
 
 
 def plot(figures, path):
@@ -297,6 +386,19 @@ class Processes:
     def has_loaded(pid, library):
         with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
             return any(line.rstrip().endswith(f"/{library}") for line in f)
+
+    @staticmethod
+    def command_line(pid, top):
+        """What a process of the lab in 'top' was started with, and the
+        library that was loaded before its own."""
+        def words(of):
+            with open(f"/proc/{pid}/{of}", encoding="utf-8",
+                      errors="replace") as f:
+                return f.read().rstrip("\0").split("\0")
+        line = [word for word in words("environ")
+                if word.startswith("LD_PRELOAD=")]
+        program, *arguments = words("cmdline")
+        return line_of([*line, os.path.basename(program), *arguments], top)
 
     @staticmethod
     def resident_mb(pid):

@@ -7,31 +7,34 @@ import re
 import socket
 import time
 
-from bench.by_hand import ByHand
+from bench.by_hand import SAID, ByHand
 from bench.database import Database
 from bench.rounds import Processes
 from lab import RealLab, wait_until
 from lab.process import run
+from lab.switch import SCHEMA
 
 COLLECTORS = 16             # A tunnel of a NIC goes to each.
 RULES = 50                  # Of a filter, each direction.
 FILTERS = 10                # That are shared.
 PORTS_AT_ONCE = 100
-# Of a tunnel, what its own edits read, and of a status all but what is
-# counted.
+# Of a tunnel, what its own edits read.
 TUNNEL = ["name", "account", "source", "destination", "filter", "enabled",
           "mode", "delivery", "generation", "created", "updated",
           "accepted_by", "accepted_at", "accepted_generation"]
-STATUS = ["tunnel", "number", "vni", "bound", "delivery",
-          "effective_packet_length", "observed_generation",
-          "observed_filter_generation", "health", "reasons"]
+# What the daemon writes to the control database, and of it what it writes of
+# its own accord: counters once an interval, its heartbeat once a minute.
+REPORTS = ["Tunnel_Status", "Filter_Status", "Chassis", "Event",
+           "Probe_Report"]
+TICKING = {"counters", "counter_bases", "inbound_hits", "outbound_hits",
+           "hit_bases", "heartbeat", "updated"}
 # Why a tunnel that runs may be degraded here: so many NICs are on one bridge.
 EXCUSED = {"BRIDGE_FANOUT"}
 # OpenFlow messages that ask, or are of the connection alone: SET_CONFIG says
 # how much of a frame it wants to be sent.
 ASKING = re.compile(
     r"OFPST_|OFPT_(HELLO|ECHO|FEATURES|BARRIER|[GS]ET_CONFIG)")
-Work = collections.namedtuple("Work", "cpu_s messages rows statuses")
+Work = collections.namedtuple("Work", "cpu_s messages rows reports")
 # Seconds until the server answered that it is committed, and from then until
 # it was done and until the daemon answered that it is; how many tunnels were
 # missing when whichever of these was first came.
@@ -63,19 +66,18 @@ class Scene:
         self.daemon.stop()
         self._rows = self._rows_of_console()
         self.watch = self._watched()
-        # Statistics are not ours.
-        self.switch_watch = Database(f"{self.switch.rundir}/db.sock",
-                                     "Open_vSwitch", {
-            "Bridge": ["ports", "mirrors", "external_ids", "flood_vlans"],
-            "Port": ["interfaces", "external_ids", "trunks"],
-            "Interface": ["type", "options", "external_ids"],
-            "Mirror": ["select_src_port", "select_dst_port", "output_port",
-                       "external_ids"]})
+        self.switch_watch = Database(
+            f"{self.switch.rundir}/db.sock", "Open_vSwitch", columns(
+                SCHEMA, ["Bridge", "Port", "Interface", "Mirror"], SAID))
         self.by_hand = ByHand(self.switch, self.lab.top)
+        self.transactions = {}          # The first of each kind, as text.
         self.restart_daemon()
 
     def close(self):
         self.lab.close()
+
+    def command_line(self, server):
+        return Processes.command_line(server.pid, self.lab.top)
 
     # Building it.
 
@@ -141,8 +143,16 @@ class Scene:
                  if column not in ("_uuid", "_version")} for row in rows]
 
     def _watched(self):
+        reports = columns(os.path.join(
+            self.lab.source_dir, "ovsdb", "packet-mirroring.ovsschema"),
+            REPORTS, TICKING)
         return Database(self.control.socket, "Packet_Mirroring",
-                        {"Mirror_Tunnel": TUNNEL, "Tunnel_Status": STATUS})
+                        {"Mirror_Tunnel": TUNNEL, **reports})
+
+    def _reports(self):
+        """Rows that the daemon has written so far to the control database,
+        as far as we have been told."""
+        return sum(self.watch.updates[table] for table in REPORTS)
 
     def restart_all(self, allocator=None):
         """Control server, with this allocator, and daemon: each start finds
@@ -166,6 +176,10 @@ class Scene:
         self.daemon.start("-vfile:info")
 
     # What is done with it.
+
+    def _tell(self, kind, operation, more=""):
+        self.transactions.setdefault(kind, "transact " + json.dumps(
+            ["Packet_Mirroring", operation]) + more)
 
     def _commit(self, count, *operations):
         """Commits this; it is done when so many tunnels have a status of a
@@ -205,6 +219,10 @@ class Scene:
 
     def start_all(self):
         """Creates all tunnels; all are Running then."""
+        self._tell("all added",
+                   {"op": "insert", "table": "Mirror_Tunnel",
+                    "row": self._rows[0]},
+                   " ... and so on for all, and Mirror_Global's cfg")
         took = self._commit(self.count, *(
             {"op": "insert", "table": "Mirror_Tunnel", "row": row}
             for row in self._rows))
@@ -220,11 +238,17 @@ class Scene:
                    and {code for code, _ in row["reasons"][1]} <= EXCUSED
                    for row in self.watch.rows["Tunnel_Status"].values())
 
+    def excused(self):
+        """Tunnels that run degraded, for what is excused."""
+        return sum(bool(row["reasons"][1]) for row in
+                   self.watch.rows["Tunnel_Status"].values())
+
     def stop_all(self):
         """Deletes all tunnels; nothing copies any more then, and no row is
         left."""
-        took = self._commit(0, {"op": "delete", "table": "Mirror_Tunnel",
-                                "where": []})
+        everything = {"op": "delete", "table": "Mirror_Tunnel", "where": []}
+        self._tell("all deleted", everything)
+        took = self._commit(0, everything)
         if left := len(self.watch.rows["Tunnel_Status"]):
             raise RuntimeError(f"{left} statuses of no tunnel")
         self.settle()
@@ -243,12 +267,12 @@ class Scene:
         return Work(*(after - before for after, before in zip(now, begun)))
 
     def _counts(self):
-        """OpenFlow messages, rows of the switch, and statuses, so far."""
+        """OpenFlow messages, rows of the switch, and of the control database,
+        so far."""
         sent = self.sent()
         self.switch_watch.take_in()
         self.watch.take_in()
-        return (sent, self.switch_watch.updates.total(),
-                self.watch.updates["Tunnel_Status"])
+        return sent, self.switch_watch.updates.total(), self._reports()
 
     def quiet(self):
         """Waits until the daemon does nothing any more, and asks it
@@ -260,7 +284,8 @@ class Scene:
             return len(last) > 1 and last[-1] - last[-2] < 0.0002
         wait_until(still, "the daemon to do nothing", 30, 0.03)
 
-    def _edit(self, operation, done):
+    def _edit(self, kind, operation, done):
+        self._tell(kind, operation)
         began = time.monotonic()
         self.watch.transact(operation)
         return self.watch.wait(done) - began
@@ -286,6 +311,7 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
+            "changed",
             {"op": "update", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]],
              "row": {"vni": 20000 + row["generation"] * 1000 + n,
@@ -300,6 +326,7 @@ class Scene:
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
+            "deleted",
             {"op": "delete", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]]},
             lambda: status not in statuses)
@@ -315,6 +342,7 @@ class Scene:
             latest = next(reversed(statuses))   # Dictionaries keep order.
             return statuses[latest]["observed_generation"] > 0
         return self._edit(
+            "added",
             {"op": "insert", "table": "Mirror_Tunnel", "row": {
                 **self._deleted, "vni": 30000 + n, "generation": 1}}, runs)
 
@@ -349,12 +377,12 @@ class Scene:
     def restart(self):
         """Returns the seconds from the daemon's start until it has settled,
         what the switch was given, changes of tables and of rows, and how
-        many statuses told of another health meanwhile."""
+        many rows the control database was given."""
         if self.daemon.alive():
             self.daemon.stop()
         self.switch_watch.take_in()
         self.watch.take_in()
-        told = self.watch.updates.total()
+        told = self._reports()
         before = self.changes_of_switch()
         began = time.monotonic()
         self.daemon.start("-vfile:info")
@@ -363,7 +391,7 @@ class Scene:
         seconds = time.monotonic() - began
         changes = self.changes_of_switch() - before
         self.watch.take_in()
-        return seconds, changes, self.watch.updates.total() - told
+        return seconds, changes, self._reports() - told
 
     def orders_of_restart(self):
         """OpenFlow messages of a restart that do not merely ask, by type: of
@@ -402,6 +430,14 @@ class Scene:
     def cpu(self):
         """Seconds of a processor that the daemon has taken so far."""
         return Processes.cpu_exact(self.daemon.pid)
+
+
+def columns(schema, tables, left_out):
+    """{table: [column, ...]} of a schema's file, to be monitored."""
+    with open(schema, encoding="utf-8") as f:
+        all_of = json.load(f)["tables"]
+    return {table: [column for column in all_of[table]["columns"]
+                    if column not in left_out] for table in tables}
 
 
 def frame(source, destination):

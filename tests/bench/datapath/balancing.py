@@ -3,10 +3,11 @@ any number of connections."""
 
 import types
 
-from bench.datapath.ground import COUNTED, nic
+from bench.datapath.ground import nic
 
 FLOWS = "datapath flows of a balanced tunnel"
 CYCLES = "cycles a frame of a balanced tunnel"
+ONE = "to one NIC in a VPC"
 CONNECTIONS = (1, 1000, 100000)
 MEMBERS = 4
 GATEWAY = types.SimpleNamespace(name="gateway", mac="52:54:00:00:cc:01")
@@ -53,23 +54,29 @@ def inventory():
              "type": "load-balancer", "target": "ids-lb"}]}
 
 
-def run(ground):
+def sizes():
+    """Numbers of connections by what they are called."""
+    return {f"{n:,} connection" + "s" * (n > 1): n for n in CONNECTIONS}
+
+
+def declare(rounds, _full):
+    rounds.figure(FLOWS, "datapath flows", limit=dict.fromkeys(sizes(), MOST))
+    for name in sizes():
+        rounds.figure(f"{CYCLES}, {name}", "cycles a frame", ONE)
+
+
+def run(ground, _full):
     rounds, switch = ground.rounds, ground.switch
     switch.add_sink(GATEWAY.name)
     ground.outputs.append(GATEWAY.name)
     switch.ofctl("add-flow", "br-int", f"dl_dst={GATEWAY.mac},actions="
                  f"output:{switch.ofport(GATEWAY.name)}")
-    names = {f"{n:,} connection" + "s" * (n > 1): n for n in CONNECTIONS}
-    rounds.figure(FLOWS, "datapath flows", limit=dict.fromkeys(names, MOST))
-    for name, connections in names.items():
-        figure = rounds.figure(f"{CYCLES}, {name}", "cycles a frame",
-                               "to one NIC in a VPC")
+    for name, connections in sizes().items():
         with ground.traffic(64, connections):
-            for case in rounds.turns(["to one NIC in a VPC", "balanced"]):
-                if rounds.number == COUNTED:
-                    break
-                ground.mirror("ids" if case == "balanced" else "one")
-                rounds.note(figure.name, case, ground.cycles(1))
-                if case == "balanced":
-                    flows = len(switch.datapath_flows())
-                    rounds.note(FLOWS, name, flows)
+            for case in rounds.turns([ONE, "balanced"]):
+                with rounds.attempt(f"{rounds.turn()}, {name}, {case}"):
+                    ground.mirror(case, "one" if case == ONE else "ids")
+                    rounds.note(f"{CYCLES}, {name}", case, ground.cycles(1))
+                    if case != ONE:
+                        rounds.note(FLOWS, name,
+                                    len(switch.datapath_flows()))

@@ -3,12 +3,13 @@ filter refuses against one that nobody mirrors."""
 
 import collections
 
-from bench.datapath.ground import SENDERS, WANTED_PORT
+from bench.datapath.ground import SENDERS, WANTED_PORT, WrongCopies
 
 CYCLES = "cycles a frame"
-COPY = "unfiltered copy"
+COPY, BUDGETED = "unfiltered copy", "unfiltered copy, host's budget on"
 REFUSED = "frame that the filter refuses"
-CASES = ["nothing mirrored", "bare Mirror", "unfiltered copy", "refused"]
+CASES = ["nothing mirrored", "bare Mirror", COPY, "refused"]
+BUDGET_CONNECTIONS = 1000       # Where the host's budget is measured, too.
 
 Traffic = collections.namedtuple("Traffic", "size connections nics")
 
@@ -33,44 +34,58 @@ def words(t):
             + "s" * (t.connections > 1) + per_nic)
 
 
-def run(ground, full):
-    rounds = ground.rounds
+def budgeted(t):
+    return t.connections == BUDGET_CONNECTIONS and t.nics == 1
+
+
+def declare(rounds, full):
     wanted = traffics(full)
-    ground.filter("wanted", WANTED_PORT)
-    rounds.figure(COPY, "cycles, of those of a bare Mirror", "bare Mirror",
+    of_bare = "cycles, of those of a bare Mirror"
+    rounds.figure(COPY, of_bare, "bare Mirror",
                   {words(t): 1.05 for t in wanted})
+    rounds.figure(BUDGETED, of_bare, "bare Mirror",
+                  {words(t): 1.05 for t in wanted if budgeted(t)})
     rounds.figure(REFUSED, "cycles, of those with nothing mirrored",
                   "nothing mirrored", {words(t): 1.03 for t in wanted})
-    for t in wanted:
-        figure = f"{CYCLES}: {words(t)}"
-        rounds.figure(figure, "cycles", "bare Mirror")
+
+
+def run(ground, full):
+    rounds = ground.rounds
+    ground.filter("wanted", WANTED_PORT)
+    for t in traffics(full):
+        figure = rounds.figure(f"{CYCLES}: {words(t)}", "cycles",
+                               "bare Mirror")
         with ground.traffic(t.size, t.connections, t.nics):
-            values = {}
-            for case in rounds.turns(CASES):
-                values[case] = measure(ground, case)
-                rounds.note(figure, case, values[case])
-                if len(values) == len(CASES):
-                    note_ratios(rounds, t, values)
-                    values = {}
+            for case in rounds.turns(CASES + [BUDGETED] * budgeted(t)):
+                with rounds.attempt(f"{rounds.turn()}, {figure.name}, "
+                                    f"{case}"):
+                    rounds.note(figure.name, case, measure(ground, case))
+        note_ratios(rounds, t, figure)
 
 
 def measure(ground, case):
+    if case == BUDGETED:
+        with ground.budget(case):
+            ground.mirror(case)
+            cycles = ground.cycles(1)
+            if "meter(" not in "".join(ground.switch.datapath_flows()):
+                raise WrongCopies("copies pass no meter")
+            return cycles
     if case == "nothing mirrored":
         ground.no_mirror()
     elif case == "bare Mirror":
         ground.bare_mirror()
-    elif case == "unfiltered copy":
-        ground.mirror()
+    elif case == COPY:
+        ground.mirror(case)
     else:
-        ground.mirror(filter="wanted")
-    return ground.cycles(1 if case in ("bare Mirror", "unfiltered copy")
-                         else 0)
+        ground.mirror(case, filter="wanted")
+    return ground.cycles(1 if case in ("bare Mirror", COPY) else 0)
 
 
-def note_ratios(rounds, t, values):
-    rounds.note(COPY, "bare Mirror", 1)
-    rounds.note(COPY, words(t),
-                values["unfiltered copy"] / values["bare Mirror"])
-    rounds.note(REFUSED, "nothing mirrored", 1)
-    rounds.note(REFUSED, words(t),
-                values["refused"] / values["nothing mirrored"])
+def note_ratios(rounds, t, cycles):
+    for name, case in ((COPY, COPY), (BUDGETED, BUDGETED),
+                       (REFUSED, "refused")):
+        figure = rounds.figures[name]
+        for number, ratio in cycles.ratios(case, figure.reference).items():
+            figure.note(figure.reference, number, 1)
+            figure.note(words(t), number, ratio)

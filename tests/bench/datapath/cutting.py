@@ -46,20 +46,30 @@ def kinds(full):
     return by_name
 
 
+def figure_of(kind):
+    return f"cut to {LENGTH}, {kind}"
+
+
+def declare(rounds, full):
+    for kind in kinds(full):
+        rounds.figure(figure_of(kind), "cycles a frame", "not cut")
+
+
 def run(ground, full):
     rounds = ground.rounds
-    check_where(ground)
-    reference = "not cut"
+    with rounds.attempt("where it is cut"):
+        check_where(ground)
     for kind, frames in kinds(full).items():
-        figure = rounds.figure(f"cut to {LENGTH}, {kind}", "cycles a frame",
-                               reference)
         with ground.traffic(frames=frames):
-            ground.mirror(packet_length=LENGTH)
+            ground.mirror(PRODUCT, packet_length=LENGTH)
             with by_hand(ground) as put:
                 for form in rounds.turns(FORMS):
-                    put(form)
-                    rounds.note(figure.name, form, ground.cycles(1))
-                    check_cut(ground, form)
+                    with rounds.attempt(f"{rounds.turn()}, "
+                                        f"{figure_of(kind)}, {form}"):
+                        put(form)
+                        cycles = ground.cycles(1)
+                        check_cut(ground, form)
+                        rounds.note(figure_of(kind), form, cycles)
 
 
 def check_cut(ground, form):
@@ -89,8 +99,9 @@ def by_hand(ground):
             actions = FORMS[form].format(**words)
             switch.ofctl("mod-flows", "br-mirror",
                          f"table=2,priority=100,actions={actions}")
-            ground.rounds.command("ovs-ofctl mod-flows br-mirror table=2,"
-                                  f"actions={actions}")
+            ground.rounds.command(
+                form, "ovs-ofctl mod-flows br-mirror table=2,priority=100,"
+                f"actions={actions}")
         yield put
     finally:
         ground.daemon.signal(signal.SIGCONT)
@@ -105,7 +116,8 @@ def check_where(ground):
     rounds = ground.rounds
     with ground.traffic(256, 1):
         for length in (LENGTH, 1522, None):
-            ground.mirror(**({"packet_length": length} if length else {}))
+            ground.mirror("where it is cut", **(
+                {"packet_length": length} if length else {}))
             flows = "".join(ground.switch.flows("br-mirror"))
             found = set(re.findall(r"max_len=(\d+)", flows))
             if found != ({str(length)} if length else set()):

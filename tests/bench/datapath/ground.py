@@ -8,6 +8,7 @@ import time
 import types
 
 from bench.dpdk import DpdkLab
+from bench.rounds import Processes
 from lab.frames import Talk
 from lab.waiting import wait_until
 
@@ -21,12 +22,11 @@ WINDOWS, WINDOW_S = 12, 0.05
 # to 4.9 of them were looked at for a frame, and 3.0 ever after.
 SORTED_S = 1.5
 LOOKED_AT = "avg. subtable lookups per megaflow hit"
-# Rounds of what hardly differs from one to the next.
-COUNTED = 3
 # A port of every connection that no filter here admits, and one that the
 # filters of this benchmark ask for.
 OTHER_PORT, WANTED_PORT = 5000, 443
 BARE_KEY = 7000
+BUDGET_KBPS = 100_000_000
 # Of 32 ports that DPDK has; further NICs are mirrored and say nothing.
 SENDERS = 24
 
@@ -67,23 +67,25 @@ class Ground:
     def __exit__(self, *_):
         self.lab.close()
 
-    def start(self, inventory=None, budget="unlimited"):
+    def start(self, inventory=None):
         """The sink, the collector, and the product with an inventory."""
         s = self.switch
-        s.add_sink(SINK.name)
+        for line in [*s.commands, s.add_sink(SINK.name)]:
+            self.rounds.command("the switch", line)
         s.ofctl("add-flow", "br-int", f"dl_dst={SINK.mac},actions="
                 f"output:{s.ofport(SINK.name)}")
         s.neighbour(COLLECTOR.address, COLLECTOR.mac)
-        s.vsctl("set", "Open_vSwitch", ".",
-                f"external_ids:mirror-rate-kbps={budget}")
-        s.vsctl("add-port", "br-int", "bare", "--", "set", "Interface",
-                "bare", "type=vxlan", f"options:remote_ip={COLLECTOR.address}",
-                f"options:local_ip={s.ip}", f"options:key={BARE_KEY}",
-                "options:tos=12")
+        self._set_budget("no host budget", "unlimited")
+        self.rounds.command("bare Mirror", s.tell_vsctl(
+            "add-port", "br-int", "bare", "--", "set", "Interface", "bare",
+            "type=vxlan", f"options:remote_ip={COLLECTOR.address}",
+            f"options:local_ip={s.ip}", f"options:key={BARE_KEY}",
+            "options:tos=12"))
         self.lab.start_product()
         self.control, self.daemon = self.lab.control, self.lab.daemon
+        self.rounds.command("the daemon", Processes.command_line(
+            self.daemon.pid, self.lab.top))
         self.control.apply(inventory or self.inventory())
-        return self
 
     @staticmethod
     def inventory(nics=64):
@@ -107,12 +109,12 @@ class Ground:
     @contextlib.contextmanager
     def traffic(self, size=64, connections=1, nics=1, frames=None):
         """NICs that send frames of 'size', or of a list, all the while."""
-        for index in range(1, min(nics, SENDERS) + 1):
-            self.add_source(nic(index), frames or frames_of(
-                nic(index), size, connections))
-        for index in range(SENDERS + 1, nics + 1):
-            self.add_silent(nic(index).name)
         try:
+            for index in range(1, min(nics, SENDERS) + 1):
+                self.add_source(nic(index), frames or frames_of(
+                    nic(index), size, connections))
+            for index in range(SENDERS + 1, nics + 1):
+                self.add_silent(nic(index).name)
             yield
         finally:
             self.no_mirror()
@@ -121,9 +123,11 @@ class Ground:
             self._sources = []
 
     def add_source(self, source, frames, *settings):
-        self.switch.add_source(
+        line = self.switch.add_source(
             source.name, frames, "br-int",
             f"external_ids:iface-id={source.name}", *settings)
+        if not self._sources:
+            self.rounds.command("the first NIC", line)
         self._sources.append(source.name)
 
     def add_silent(self, name):
@@ -159,23 +163,42 @@ class Ground:
             "--", "set", "Bridge", "br-int", "mirrors=@m")
         self._bare = True
         self.rounds.command(
+            "bare Mirror",
             "ovs-vsctl -- --id=@p get Port vm1 -- --id=@to get Port bare -- "
             "--id=@m create Mirror name=bare select_src_port=@p "
             "select_dst_port=@p output_port=@to -- set Bridge br-int "
             "mirrors=@m")
 
-    def mirror(self, destination=COLLECTOR.name, **more):
-        """A tunnel of each source, by the product."""
+    def mirror(self, case, destination=COLLECTOR.name, **more):
+        """A tunnel of each source, by the product; 'case' is what it is
+        measured for."""
         self.no_mirror()
         names = [f"t-{name}" for name in self._sources]
         self.wish(destination, **more)
         self.rounds.command(
-            "ovs-mirrorctl tunnel-add t-vm1 source=vm1-src "
+            case, "ovs-mirrorctl tunnel-add t-vm1 source=vm1-src "
             f"destination={destination}"
             + "".join(f" {key.removeprefix('packet_')}={value}"
                       for key, value in more.items()))
         self.control.wait_running(*names)
         self.daemon.wait_settled()
+
+    @contextlib.contextmanager
+    def budget(self, case):
+        """The host's budget is on meanwhile, as it is unless it is set: a
+        meter that each copy passes, but of more than there will be."""
+        try:
+            self._set_budget(case, BUDGET_KBPS)
+            self.control.ctl("--wait=hv", "sync")
+            yield
+        finally:
+            self._set_budget("no host budget", "unlimited")
+            self.control.ctl("--wait=hv", "sync")
+
+    def _set_budget(self, case, kbps):
+        self.rounds.command(case, self.switch.tell_vsctl(
+            "set", "Open_vSwitch", ".",
+            f"external_ids:mirror-rate-kbps={kbps}"))
 
     def wish(self, destination=COLLECTOR.name, **more):
         """Creates or changes the tunnels, and does not wait."""
@@ -245,8 +268,9 @@ class Ground:
         came, left = (after - earlier for after, earlier in
                       zip(self._passed(), before))
         self.copies = left / came
-        if abs(self.copies - copies) > 0.02:
+        if abs(self.copies - copies) > 0.02 or (copies and not self.copies):
             raise WrongCopies(f"{self.copies:.3f} copies a frame left, "
                               f"{copies:.3f} expected")
-        self.rounds.command("ovs-appctl dpif-netdev/pmd-stats-show")
+        self.rounds.command("cycles a frame",
+                            "ovs-appctl dpif-netdev/pmd-stats-show")
         return min(values)

@@ -3,14 +3,14 @@ their masks, which are what a frame costs that is not in the exact-match
 cache."""
 
 import ipaddress
-import math
 import random
 import re
 import types
 
-from bench.datapath.ground import COLLECTOR, COUNTED, SINK, nic
+from bench.datapath.ground import SINK, nic
 from lab.frames import Talk
-from lab.reference_filter import PROTOCOLS, Filter, Packet
+from lab.reference_filter import (PROTOCOLS, Filter, Packet,
+                                  port_range)
 from lab.rule_sets import classbench, security_group
 
 CONNECTIONS = 100000
@@ -50,18 +50,41 @@ def turned(rule):
     return rule
 
 
-def talks():
-    """Connections to ports well known and not, all over the address space."""
+def can_hit(rule):
+    """Whether a rule has copied what the first NIC sends over TCP or UDP."""
+    return (rule["action"] == "accept"
+            and rule["protocol"] in ("tcp", "udp", "any")
+            and in_cidr(nic(1).ip, rule.get("source")))
+
+
+def in_cidr(address, cidr):
+    return cidr is None or (ipaddress.ip_address(address)
+                            in ipaddress.ip_network(cidr))
+
+
+def talks(of_filters):
+    """Half of the connections go to what some filter's rule asks for, each
+    filter as often as the others, so that all of them copy; the others to
+    ports well known and not, all over the address space."""
     dice, source = random.Random(7), nic(1)
+    aims = [aim for rules in of_filters
+            if (aim := [rule for rule in rules or [] if can_hit(rule)])]
     for _ in range(CONNECTIONS):
-        address = (0x0a000000 | dice.getrandbits(24) if dice.randrange(2)
-                   else dice.getrandbits(32))
-        to = types.SimpleNamespace(mac=SINK.mac,
-                                   ip=str(ipaddress.ip_address(address)))
+        rule = dice.choice(dice.choice(aims)) if dice.randrange(2) else {}
+        space = ipaddress.ip_network(rule.get("destination") or dice.choice(
+            ["10.0.0.0/8", "0.0.0.0/0"]))
+        to = types.SimpleNamespace(mac=SINK.mac, ip=str(
+            space[dice.randrange(space.num_addresses)]))
         port = (dice.choice(WELL_KNOWN) if dice.randrange(2)
                 else dice.randrange(65536))
-        yield Talk(source, to, dice.choice(["tcp", "tcp", "udp"]),
-                   sport=dice.randrange(1024, 65536), dport=port)
+        protocol = dice.choice(["tcp", "tcp", "udp"])
+        if rule.get("protocol", "any") != "any":
+            protocol = rule["protocol"]
+        yield Talk(source, to, protocol,
+                   sport=dice.randint(*port_range(
+                       rule.get("source_port", "1024-65535"))),
+                   dport=dice.randint(*port_range(
+                       rule.get("destination_port", port))))
 
 
 def share(rules, connections):
@@ -94,66 +117,42 @@ def mask_of(flow):
     return str(fields)
 
 
-def inner(numbers, width):
-    """Nodes of the binary tree of such numbers, or of prefixes of them given
-    as (number, length), above what is looked for."""
-    return {number >> (width - length)
-            | 1 << length for number, deepest in numbers
-            for length in range(deepest)}
-
-
-def cidrs(rules, end):
-    """(number, length) of what rules ask of an address."""
-    networks = [ipaddress.ip_network(r[end]) for r in rules if end in r]
-    return {(int(n.network_address), n.prefixlen) for n in networks}
-
-
-def edges(rules, end):
-    """(number, length) of ports at which what rules ask of one changes."""
-    found = set()
-    for rule in rules:
-        if end in rule:
-            first, _, last = str(rule[end]).partition("-")
-            first, last = int(first), int(last or first)
-            found |= {(port, 16) for port in (
-                first - 1, first, last, last + 1) if 0 <= port < 65536}
-    return found
-
-
 def bound(rules):
-    """Megaflows of one direction and their masks that a filter can come to:
-    an address and a port can each be looked at down to any node of the tree
-    of what rules ask for, and one node below.  The source's address is one,
-    so that only the length of its prefix differs.  The loop guard looks at
-    the collector's and the NIC's address, of UDP only."""
-    flows = masks = 1                               # What is neither.
-    for protocol in ("tcp", "udp"):
-        of = [r for r in rules if r["protocol"] in (protocol, "any")]
-        to, source = cidrs(of, "destination"), cidrs(of, "source")
-        if protocol == "udp":
-            to |= {(int(ipaddress.ip_address(COLLECTOR.address)), 32)}
-            source |= {(int(ipaddress.ip_address(nic(1).ip)), 32)}
-        ends = [(to, 32), (edges(of, "destination_port"), 16),
-                (edges(of, "source_port"), 16)]
-        lengths = [1 + max((length for _, length in asked), default=0)
-                   for asked, _ in [*ends, (source, 32)]]
-        masks += math.prod(lengths)
-        flows += lengths[-1] * math.prod(
-            1 + 2 * len(inner(asked, width)) for asked, width in ends)
-    return flows, masks
+    """(megaflows, masks) that a filter can come to in one direction, of TCP
+    and UDP, where it asks for single ports of TCP alone; of others None: what
+    they ask of addresses and ports can each be looked at to any length with
+    each of the others, of which a bound says nothing.
+
+    A value is looked at down to the bit by which it differs from all that is
+    asked for: there are as many of these as the binary tree of what is asked
+    for has ways out of it.  Of TCP that is the port.  Of UDP it is the loop
+    guard's, the collector's address and, of what goes there, VXLAN's port."""
+    of_udp = 32 + 16 + 1
+    if not rules:
+        return of_udp + 1, of_udp + 1
+    if any(set(rule) != set(ports_of([1])[0]) or rule["protocol"] != "tcp"
+           or not rule["destination_port"].isdecimal() for rule in rules):
+        return None
+    inner = {(int(rule["destination_port"]) >> 16 - length, length)
+             for rule in rules for length in range(16)}
+    return of_udp + len(inner) + 1, of_udp + 16
 
 
-def run(ground):
-    rounds = ground.rounds
-    by_name, connections = filters(), list(talks())
-    bounds = {name: bound(rules or []) for name, rules in by_name.items()}
-    # Nor are there more than connections that could have asked for them.
+def declare(rounds, _full):
+    bounds = {name: limits for name, rules in filters().items()
+              if (limits := bound(rules))}
     rounds.figure(FLOWS, "datapath flows", limit={
-        name: min(flows, CONNECTIONS) for name, (flows, _) in bounds.items()})
+        name: flows for name, (flows, _) in bounds.items()})
     rounds.figure(MASKS, "masks", limit={
         name: masks for name, (_, masks) in bounds.items()})
     rounds.figure(COPIES, "copies")
     rounds.figure(LOOKUPS, "cycles a frame", BARE, {UNFILTERED: 1.05})
+
+
+def run(ground, _full):
+    rounds = ground.rounds
+    by_name = filters()
+    connections = list(talks(by_name.values()))
     copied = {NOTHING: 0, BARE: 1, UNFILTERED: 1}
     for name, rules in by_name.items():
         if rules:
@@ -164,29 +163,32 @@ def run(ground):
     with ground.traffic(frames=[talk.frame(i, 64) for i, talk in
                                 enumerate(connections)]):
         for case in rounds.turns([NOTHING, BARE, *by_name]):
-            if rounds.number == COUNTED:
-                break
-            if case == NOTHING:
-                ground.no_mirror()
-            elif case == BARE:
-                ground.bare_mirror()
-            elif by_name[case]:
-                ground.mirror(filter=tag(case))
-            else:
-                ground.mirror()
-            rounds.note(LOOKUPS, case, ground.cycles(copied[case]))
-            rounds.note(COPIES, case, ground.copies)
-            flows, masks = counts(ground)
-            rounds.note(FLOWS, case, flows)
-            rounds.note(MASKS, case, masks)
+            with rounds.attempt(f"{rounds.turn()}, {case}"):
+                mirror(ground, case, by_name.get(case))
+                rounds.note(LOOKUPS, case, ground.cycles(copied[case]))
+                rounds.note(COPIES, case, ground.copies)
+                flows, masks = counts(ground)
+                rounds.note(FLOWS, case, flows)
+                rounds.note(MASKS, case, masks)
     rounds.remark(
-        "megaflows and masks are bounded by what rules ask for, each length "
-        "of an address with each of a port, megaflows also by the traffic: "
-        f"{CONNECTIONS:,} connections to random addresses and ports, half of "
-        "them well-known ones")
+        "megaflows and masks have a limit where a filter asks for single "
+        f"ports alone; they are of {CONNECTIONS:,} connections, half of them "
+        "to what some filter asks for, half to random addresses and ports, "
+        "every other of them a well-known one")
     rounds.remark(
         f"the {BARE} copies each frame; a filter that copies few is rather "
         f'to be held against "{NOTHING}"')
+
+
+def mirror(ground, case, rules):
+    if case == NOTHING:
+        ground.no_mirror()
+    elif case == BARE:
+        ground.bare_mirror()
+    elif rules:
+        ground.mirror(case, filter=tag(case))
+    else:
+        ground.mirror(case)
 
 
 def tag(name):

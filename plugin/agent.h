@@ -188,8 +188,7 @@ private:
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
     bool cleanup_ = false;
-    bool left_ = false;      /* Our Chassis row is gone. */
-    bool concerned_ = false; /* Wrote a status since the last cfg answer. */
+    bool left_ = false; /* Our Chassis row is gone. */
     CfgAnswer answer_;
     bool switch_was_busy_ = false;
     uint64_t rows_read_ = 0; /* How often. */

@@ -326,11 +326,8 @@ Agent::report_chassis(ControlWrite *write)
 {
     const Chassis before = own_chassis();
     Chassis chassis = desire_chassis(before);
-    auto answered = answer_.answered();
-    if (answered == chassis.cfg) {
-        concerned_ = false; /* It is in the database. */
-    } else if (answered && (concerned_ || !desired_.tunnels().empty())) {
-        chassis.cfg = *answered;
+    if (auto cfg = answer_.to_tell(before.cfg, !desired_.tunnels().empty())) {
+        chassis.cfg = *cfg;
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */
     int64_t since_heartbeat_ms = time_wall_msec() - chassis.heartbeat_ms;
@@ -430,7 +427,9 @@ Agent::report()
     if (others && !early) {
         report_filters(&write, &subjects);
     }
-    concerned_ |= !write.empty();
+    if (!write.empty()) {
+        answer_.wrote(control_.cfg());
+    }
     if (!in_turn) {
         if (write.rows() > room) {
             await_turn(&write, &subjects);

@@ -45,6 +45,13 @@ CfgAnswer::advance(const IsSaid &tunnel, const IsSaid &filter)
     return true;
 }
 
+std::optional<int64_t>
+CfgAnswer::to_tell(int64_t told, bool has_tunnels) const
+{
+    bool concerned = has_tunnels || (written_ && written_ != told);
+    return concerned && answered_ != told ? answered_ : std::nullopt;
+}
+
 void
 CfgAnswer::forget()
 {

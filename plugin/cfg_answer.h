@@ -33,11 +33,18 @@ public:
     bool advance(const IsSaid &tunnel, const IsSaid &filter);
     /* The last one that was. */
     std::optional<int64_t> answered() const { return answered_; }
+    /* Something of this hypervisor's was written while this cfg was the last
+     * that had come. */
+    void wrote(int64_t cfg) { written_ = cfg; }
+    /* What our row, in which 'told' is read, is to say: the last one that was
+     * answered, if this hypervisor has tunnels or that cfg concerned it.  Says
+     * so again until it is read there. */
+    std::optional<int64_t> to_tell(int64_t told, bool has_tunnels) const;
     /* Another control database, or another name there, counts for itself. */
     void forget();
 
 private:
-    std::optional<int64_t> answering_, answered_;
+    std::optional<int64_t> answering_, answered_, written_;
     std::set<Uuid> tunnels_, filters_; /* That 'answering_' waits for. */
 };
 

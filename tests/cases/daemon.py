@@ -49,6 +49,12 @@ class DaemonCases(ProductCases):
         self.control.ctl("--wait=hv", "tunnel-set", "first", "note=once more")
         self.assertEqual(self.control.rows("Chassis", "cfg"), [{"cfg": 1}])
 
+    def test_the_cfg_of_the_last_tunnels_deletion_is_answered(self):
+        for _ in range(3):
+            self.tunnel("first", self.ids4, 7001)
+            self.control.ctl("--wait=hv", "--timeout=10", "tunnel-del",
+                             "first")
+
     def test_a_cfg_is_answered_by_what_lets_it_be(self):
         """Not when the daemon next wakes, by a timer, for something else."""
         begun = self.daemon.log_end()

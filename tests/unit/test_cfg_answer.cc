@@ -40,6 +40,27 @@ TEST(CfgAnswer, IsGivenAtOnceWhereNothingIsToCome)
     EXPECT_EQ(answer.answered(), 1);
 }
 
+TEST(CfgAnswer, IsToldUntilItIsReadWhereItConcernedThisHypervisor)
+{
+    CfgAnswer answer;
+    answer.inherit(4);
+    answer.begin(5, {}, {});
+    ASSERT_TRUE(answer.advance(everybody, everybody));
+    EXPECT_FALSE(answer.to_tell(4, false)) << "it has nothing to do with it";
+    EXPECT_EQ(answer.to_tell(4, true), 5);
+    answer.wrote(5);
+    EXPECT_EQ(answer.to_tell(4, false), 5);
+    EXPECT_EQ(answer.to_tell(4, false), 5) << "the transaction was lost";
+    EXPECT_FALSE(answer.to_tell(5, false));
+    EXPECT_FALSE(answer.to_tell(5, true));
+    /* Written for the next, before it is answered. */
+    answer.wrote(6);
+    answer.begin(6, {}, {});
+    EXPECT_FALSE(answer.to_tell(5, false));
+    ASSERT_TRUE(answer.advance(everybody, everybody));
+    EXPECT_EQ(answer.to_tell(5, false), 6);
+}
+
 TEST(CfgAnswer, AsksNobodyAgainWhoWasAtRestSince)
 {
     CfgAnswer answer;

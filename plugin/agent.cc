@@ -237,8 +237,8 @@ Agent::apply_plan()
             busy.insert(bridge);
         }
     }
-    Plan plan = make_plan(actual_, desired_, &outstanding_, busy,
-                          refusals_.reasons());
+    Plan plan =
+        make_plan(actual_, desired_, &outstanding_, busy, refusals_.reasons());
     if (!switch_.ready()) {
         keep_revocations(actual_, desired_, &plan);
     }
@@ -319,8 +319,8 @@ Plan
 Agent::plan() const
 {
     std::set<OwnerKey> outstanding = outstanding_;
-    Plan plan = make_plan(actual_, desired_, &outstanding, {},
-                          refusals_.reasons());
+    Plan plan =
+        make_plan(actual_, desired_, &outstanding, {}, refusals_.reasons());
     for (const auto &[name, link] : links_) {
         if (!link->fresh()) {
             plan.waiting.push_back("what is outstanding on " + name +

@@ -97,9 +97,8 @@ names_filter(int64_t number, const Actual &actual,
 {
     return actual.any_tap(outstanding, [&](const Flow &flow) {
         auto handed = handed_by(flow);
-        return std::any_of(handed.begin(), handed.end(), [&](const auto &h) {
-            return h.second == number;
-        });
+        return std::any_of(handed.begin(), handed.end(),
+                           [&](const auto &h) { return h.second == number; });
     });
 }
 

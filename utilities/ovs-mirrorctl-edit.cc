@@ -224,13 +224,11 @@ run_set(ctl_context *ctx)
     json object = existing(a, noun.kind, ctx->argv[1]);
     if (!object.is_null()) {
         const json before = object;
-        for (int i = 2; i < ctx->argc; i++) {
-            if (key_of(ctx->argv[i]) == "addresses" &&
-                !strcmp(noun.kind, "load_balancers")) {
-                object.erase("members"); /* The same by another word. */
-            }
+        if (!strcmp(noun.noun, "lb")) {
+            put_load_balancer_values(ctx, 2, &object);
+        } else {
+            put_values(ctx, 2, &object);
         }
-        put_values(ctx, 2, &object);
         /* What does not change here is refused, and no reason to keep to
          * oneself what else is wrong. */
         refuse_renaming(ctx, noun);

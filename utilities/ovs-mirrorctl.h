@@ -125,6 +125,10 @@ nlohmann::json value_of(const std::string &key, const std::string &text);
 /* Puts the command's arguments from the 'first' on into '*object'.  An empty
  * value takes a key back to its default. */
 void put_values(const ctl_context *, int first, nlohmann::json *object);
+/* The same into a load balancer that is there: of its members, those whose
+ * addresses are given keep their state and NIC. */
+void put_load_balancer_values(const ctl_context *, int first,
+                              nlohmann::json *object);
 /* A usage error unless each argument from the 'first' on is KEY=VALUE, with
  * no key twice. */
 void require_values(ctl_context *, int first);

@@ -111,6 +111,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_guide.py \
 	tests/dummy/test_cli_inventory.py \
 	tests/dummy/test_cli_refusals.py \
+	tests/dummy/test_cli_connecting.py \
 	tests/dummy/test_cli_odd_rows.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \

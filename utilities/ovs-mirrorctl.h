@@ -133,6 +133,11 @@ void put_load_balancer_values(const ctl_context *, int first,
  * no key twice. */
 void require_values(ctl_context *, int first);
 
+/* What is wrong with the form of a remote, and how to mend it, or "". */
+std::string fault_of_remote(const std::string &db);
+/* Why a server that takes the connection may have nothing to say. */
+std::string why_unserved(const Settings &);
+
 /* Connects, runs the commands in one transaction, prints; returns the exit
  * code. */
 int run_commands(const Settings &, ctl_command *, size_t n);

@@ -107,6 +107,7 @@ DUMMY_TESTS = \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
 	tests/dummy/test_cli_filter.py \
+	tests/dummy/test_cli_dry_run.py \
 	tests/dummy/test_cli_completion.py \
 	tests/dummy/test_cli_guide.py \
 	tests/dummy/test_cli_inventory.py \

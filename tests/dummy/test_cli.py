@@ -197,50 +197,6 @@ class Documents(CliTest):
         self.assertEqual(len(after), 5)
 
 
-class DryRun(CliTest):
-    def test_dry_run_says_what_would_be_written_and_writes_nothing(self):
-        before = self.contents()
-        out = self.ok("--dry-run", "apply", "-", text=json.dumps(DOCUMENT))
-        self.assertIn("create mirror_tunnels acme/web1-ids: ", out)
-        self.assertIn("vni 7001", out)
-        self.assertEqual(self.contents(), before)
-
-    def test_dry_run_names_changed_fields_with_both_values(self):
-        self.apply()
-        before = self.contents()
-        out = self.ok("--dry-run", "tunnel-set", "acme/web1-ids", "vni=7002",
-                      "--", "collector-set", "suricata1",
-                      "address=192.0.2.11")
-        self.assertIn("change mirror_tunnels acme/web1-ids: vni 7001 -> 7002",
-                      out)
-        self.assertIn("change collectors suricata1: "
-                      "address \"192.0.2.10\" -> \"192.0.2.11\"", out)
-        self.assertEqual(self.contents(), before)
-
-    def test_dry_run_exits_as_the_real_one_would(self):
-        self.refused("NOT_FOUND", "--dry-run", "tunnel-del", "nothing")
-
-    def test_dry_run_refuses_a_name_that_the_database_would(self):
-        """A connect is called after its VPCs when it has no name."""
-        names = ["v" * 200, "w" * 200]
-        text = json.dumps({
-            "vpcs": [{"name": name, "account": "a", "region": "r",
-                      "kind": "transit"} for name in names],
-            "transit_connects": [{"vpc": names[0], "transit_vpc": names[1]}]})
-        for options in (["--dry-run"], []):
-            line, = self.refused("SYNTAX", *options, "apply", "-", text=text)
-            self.assertIn(": transit_connects[0].name: ", line)
-
-    def test_dry_run_holds_for_generic_commands_and_init(self):
-        before = self.contents()
-        out = self.ok("--dry-run", "init")
-        self.assertIn("create Mirror_Global\n", out)
-        self.assertIn("create RBAC_Role ovs-mirrord\n", out)
-        self.assertIn("create RBAC_Permission Tunnel_Status\n", out)
-        self.ok("--dry-run", "create", "VPC", "name=v", "kind=standard")
-        self.assertEqual(self.contents(), before)
-
-
 class Objects(CliTest):
     def test_apply_joins_with_other_commands(self):
         self.ok("apply", "-", "--", "tunnel-add", "acme/more",

@@ -200,6 +200,8 @@ struct Listing {
     std::vector<std::string> below;
 };
 void print(ctl_context *, const Listing &);
+/* Its objects, each with all of its keys: null is what it does not have. */
+nlohmann::ordered_json complete_objects(const Listing &);
 /* Prints one object: as JSON, as a row of CSV, else "key: value" lines. */
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */

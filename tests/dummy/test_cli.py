@@ -225,7 +225,8 @@ class Objects(CliTest):
     def test_a_later_command_sees_what_an_earlier_one_did(self):
         out = self.json("collector-add", "coll", "192.0.2.1", "--",
                         "collector-list")
-        self.assertEqual(out, [{"name": "coll", "address": "192.0.2.1"}])
+        self.assertEqual(out, [{"name": "coll", "address": "192.0.2.1",
+                                "account": None}])
 
     def test_events_are_in_the_order_of_the_commands(self):
         names = ["zoe", "amy", "mia", "bob", "eva", "dan"]
@@ -355,7 +356,7 @@ class Objects(CliTest):
         nic, = self.json("nic-list")
         self.assertEqual(nic["permits_vxlan_from"], [])
         self.ok("nic-set", "n1", "permits-vxlan-from=")
-        self.assertNotIn("permits_vxlan_from", self.json("nic-list")[0])
+        self.assertIsNone(self.json("nic-list")[0]["permits_vxlan_from"])
         self.ok("peering-set", "p1", "state=inactive")
         self.assertEqual(self.json("peering-list")[0]["state"], "inactive")
         self.refused("IN_USE", "vpc-del", "v1")
@@ -489,7 +490,13 @@ class Objects(CliTest):
         self.assertEqual(headings(), empty)
         for name in names:
             for row in self.json(name + "-list"):
-                self.assertLessEqual(set(row), set(empty[name].split(",")))
+                self.assertEqual(set(row), set(empty[name].split(",")), name)
+        rules = self.ok("rule-list", "acme/web", "--format=csv")
+        for listed in (self.json("rule-list", "acme/web"),
+                       self.json("filter-show", "acme/web")["rules"]):
+            for row in listed:
+                self.assertEqual(set(row),
+                                 set(rules.splitlines()[0].split(",")))
 
     def test_one_rule_is_one_rule(self):
         self.ok("filter-add", "flt", "--", "rule-add", "flt", "inbound", "1",

@@ -278,7 +278,10 @@ class Objects(CliTest):
                      "tunnel-set acme/web1-ids length={}"),
                     ("RULE_NUMBER", "rule-add acme/web inbound {} accept")):
                 with self.subTest(code, number=number):
-                    self.refused(code, *command.format(number).split())
+                    line, = self.refused(code,
+                                         *command.format(number).split())
+                    if code == "RULE_NUMBER":
+                        self.assertIn(f": rule number {number} is ", line)
 
     def test_the_vni_that_is_said_is_that_of_the_tunnel_added(self):
         """Also where the account is an argument of its own."""

@@ -254,6 +254,15 @@ class ShowTests(Shown):
         self.refused("NOT_FOUND", "filter-show", "nothing")
 
 
+    def test_what_an_end_does_not_have_leaves_no_gap(self):
+        self.ok("nic-set", "web1-eth0", "device=", "--", "vpc-set", "vpc-a",
+                "region=")
+        out = self.shown()[1]
+        self.assertRegex(out, r"\n    server: +web1\n")
+        self.assertRegex(out, r"\n    vpc: +vpc-a \(standard\)\n")
+        self.assertNotIn("device:", out)
+
+
 class ListTests(Shown):
     def wide(self):
         """Names as long as they may be."""

@@ -305,6 +305,34 @@ class ListTests(Shown):
                     self.assertIn(letters(lines),
                                   (letters(before), letters(after)))
 
+    def test_sentences_give_way_before_what_is_one_word(self):
+        note = ("https://tickets.example.com/mirroring/2026/0042 says why "
+                + 5 * "these frames matter ")
+        self.ok("--account=acme", "rule-add", "web", "inbound", "300",
+                "accept", "protocol=sctp", "destination-port=1024-65535",
+                "note=" + note)
+        self.request()
+        self.ok("tunnel-set", "acme/shared", "note=" + note)
+        for command, words in (
+                ("rule-list acme/web",
+                 "inbound outbound accept reject tcp icmp sctp 10.1.0.9/32 "
+                 "80-443 1024-65535"),
+                ("--account=beta tunnel-inbox",
+                 "REQUEST DESTINATION GENERATION acme/shared beta-ids"),
+                ("event-list", "GENERATION resource acme/web1-src")):
+            table = self.columns(80, *command.split())
+            for word in words.split():
+                with self.subTest(command, word=word):
+                    self.assertRegex(table, rf"(?m)(^| ){word}( |$)")
+            self.assertLessEqual(max(map(places, table.splitlines())), 80)
+
+    def test_lists_are_parted_between_their_elements(self):
+        self.ok("nic-set", "web1-eth0", "addresses=10.1.0.5,10.1.0.44,"
+                "10.1.0.45,10.1.0.46,10.1.0.47")
+        lines = self.columns(95, "nic-list")
+        for word in ("HYPERVISOR", "52:54:00:00:00:01", "10.1.0.47"):
+            self.assertRegex(lines, rf"(?m)(^|[ ,]){word}( |$)")
+
     def test_a_table_that_fits_is_as_without_a_limit(self):
         for command in self.lists():
             self.assertEqual(self.columns(300, command), self.ok(command))

@@ -199,6 +199,29 @@ all_tunnels(const Agent &agent)
     return ids;
 }
 
+/* Whether the daemon has come so far as to ask the control database: who has
+ * not read the switch's, or does not hold its lock yet, knows of neither. */
+bool
+asks_control_database(const Agent &agent)
+{
+    const Settings &settings = agent.desired().facts().settings;
+    return !settings.remote.empty() && !settings.chassis.empty();
+}
+
+void
+list_control_trouble(std::ostringstream &out, const Agent &agent)
+{
+    if (int64_t since = agent.control_lost_since_ms()) {
+        out << "control database unreachable for "
+            << (time_wall_msec() - since) / 1000
+            << " s: what is installed stays\n";
+    } else if (!agent.control_refused().empty()) {
+        out << "control database refuses our status, without which nothing "
+               "new is copied: "
+            << agent.control_refused() << "\n";
+    }
+}
+
 /* What concerns all tunnels of this hypervisor. */
 void
 list_troubles(std::ostringstream &out, const Agent &agent)
@@ -212,14 +235,8 @@ list_troubles(std::ostringstream &out, const Agent &agent)
     for (const auto &[key, why] : agent.desired().facts().settings.ignored) {
         out << why << "\n";
     }
-    if (int64_t since = agent.control_lost_since_ms()) {
-        out << "control database unreachable for "
-            << (time_wall_msec() - since) / 1000
-            << " s: what is installed stays\n";
-    } else if (!agent.control_refused().empty()) {
-        out << "control database refuses our status, without which nothing "
-               "new is copied: "
-            << agent.control_refused() << "\n";
+    if (asks_control_database(agent)) {
+        list_control_trouble(out, agent);
     }
     std::string holding = agent.holding();
     if (!holding.empty()) {

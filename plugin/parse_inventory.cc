@@ -70,6 +70,27 @@ refuse_name_local(const Scope &scope, const T *existing, const T &value)
     }
 }
 
+/* The MAC under 'key', of a host or a router.  'before' is what the row has:
+ * it may stay, so that the rest of the row can be edited. */
+std::optional<std::string>
+host_mac(const Scope &scope, const char *key, const std::string &before)
+{
+    auto mac = scope.fields->mac(key);
+    if (!mac || *mac == before) {
+        return mac;
+    }
+    bool of_group =
+        std::string("13579bdf").find((*mac)[1]) != std::string::npos;
+    if (of_group || *mac == "00:00:00:00:00:00") {
+        scope.fields->problem("SYNTAX", key,
+                              quote(*mac) +
+                                  " is no MAC address that one host can "
+                                  "have: give one such as "
+                                  "52:54:00:00:00:01");
+    }
+    return mac;
+}
+
 bool
 is_route_target(const Scope &scope, const std::string &via)
 {
@@ -176,8 +197,16 @@ parse(const Scope &scope, const TransitConnect *existing,
     value->vpc = vpc.value_or(Uuid{});
     value->transit_vpc = transit_vpc.value_or(Uuid{});
     value->active = scope.fields->choice<bool>("state", LINK_STATES, true);
-    if (transit_vpc && !scope.edit->book.unsound.contains(*transit_vpc) &&
-        find(scope.edit->model.vpcs, *transit_vpc)->kind != VpcKind::Transit) {
+    bool stands = existing && existing->vpc == value->vpc &&
+                  existing->transit_vpc == value->transit_vpc;
+    if (vpc && vpc == transit_vpc && !stands) {
+        scope.fields->problem("MISMATCH", "transit_vpc",
+                              "a connect joins a VPC with another that is of "
+                              "kind transit: name another");
+    } else if (transit_vpc &&
+               !scope.edit->book.unsound.contains(*transit_vpc) &&
+               find(scope.edit->model.vpcs, *transit_vpc)->kind !=
+                   VpcKind::Transit) {
         scope.fields->problem("MISMATCH", "transit_vpc",
                               "this VPC is not of kind transit: name one "
                               "that is");
@@ -189,14 +218,25 @@ parse(const Scope &scope, const Subnet *existing, Subnet *value)
 {
     value->vpc = refer<Vpc>(scope, "vpc", true).value_or(Uuid{});
     scope.fields->require("cidr");
-    value->cidr = scope.fields->cidr("cidr", "SYNTAX").value_or(Cidr{});
+    auto cidr = scope.fields->cidr("cidr", "SYNTAX");
+    value->cidr = cidr.value_or(Cidr{});
     value->gateway = scope.fields->address("gateway");
-    value->gateway_mac = scope.fields->mac("gateway_mac");
+    bool stands = existing && existing->gateway == value->gateway &&
+                  existing->cidr == value->cidr;
+    if (cidr && value->gateway && !stands &&
+        cidr->address.is_v6 != value->gateway->is_v6) {
+        scope.fields->problem("MISMATCH", "gateway",
+                              "the gateway is of another IP version than the "
+                              "subnet's CIDR: give one of the same");
+    }
+    value->gateway_mac = host_mac(scope, "gateway_mac",
+                                  existing ? existing->gateway_mac.value_or("")
+                                           : std::string());
     parse_routes(scope, existing, value);
 }
 
 void
-parse(const Scope &scope, const Nic *, Nic *value)
+parse(const Scope &scope, const Nic *existing, Nic *value)
 {
     Fields *fields = scope.fields;
     value->iface_id = fields->required_word("iface_id");
@@ -205,7 +245,8 @@ parse(const Scope &scope, const Nic *, Nic *value)
     value->hypervisor = fields->choice<Hypervisor>(
         "hypervisor", {{"kvm", Hypervisor::Kvm}, {"xen", Hypervisor::Xen}},
         Hypervisor::Kvm);
-    value->mac = fields->mac("mac").value_or("");
+    value->mac =
+        host_mac(scope, "mac", existing ? existing->mac : "").value_or("");
     value->addresses =
         sorted_list<IpAddress>(scope, "addresses", element_address)
             .value_or(std::vector<IpAddress>());

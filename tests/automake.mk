@@ -47,6 +47,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_guards.cc \
 	tests/unit/test_handles.cc \
 	tests/unit/test_hits.cc \
+	tests/unit/test_inventory.cc \
 	tests/unit/test_life_rows.cc \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
@@ -106,9 +107,12 @@ DUMMY_TESTS = \
 	tests/dummy/test_chaos_oracles.py \
 	tests/dummy/cli_case.py \
 	tests/dummy/test_cli.py \
+	tests/dummy/test_cli_dry_run.py \
 	tests/dummy/test_cli_filter.py \
 	tests/dummy/test_cli_completion.py \
+	tests/dummy/test_cli_connecting.py \
 	tests/dummy/test_cli_guide.py \
+	tests/dummy/test_cli_inventory.py \
 	tests/dummy/test_cli_refusals.py \
 	tests/dummy/test_cli_odd_rows.py \
 	tests/dummy/test_cli_rows.py \

@@ -12,6 +12,7 @@ ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-people.cc \
 	utilities/ovs-mirrorctl-print.cc \
 	utilities/ovs-mirrorctl-probe.cc \
+	utilities/ovs-mirrorctl-remote.cc \
 	utilities/ovs-mirrorctl-run.cc \
 	utilities/ovs-mirrorctl-show.cc \
 	utilities/ovs-mirrorctl-tunnel-show.cc \

@@ -12,10 +12,17 @@ namespace pm::ctl {
 
 namespace {
 
-/* How narrow columns are made that words are parted for: rather the first. */
+/* Columns of sentences, which are read as well on several lines. */
+constexpr const char *SENTENCES[] = {"NOTE", "MESSAGE", "WARNING", "DETAIL"};
+/* How narrow these are made before any word of others is parted, and how
+ * narrow headings are: rather the first. */
+constexpr size_t SENTENCE_MIN[] = {12, 6}, HEADING_MIN[] = {6, 3};
+/* How narrow any column is made that words are parted for. */
 constexpr size_t COLUMN_MIN[] = {6, 2};
-/* Where a text is parted rather than elsewhere. */
-constexpr char AFTER_WORDS[] = " /,-:";
+/* Where a text is parted rather than elsewhere: between its words and the
+ * elements of a list, else at the signs within these, as of a CIDR. */
+constexpr char BETWEEN_WORDS[] = " ,";
+constexpr char AT_SIGNS[] = " ,/-:";
 
 /* How many places of a terminal the character takes: Hangul and other East
  * Asian ones take two. */
@@ -54,12 +61,12 @@ padded(const std::string &text, size_t width)
 }
 
 /* Takes off '*rest' what goes into one line of a column: all of it if it
- * fits, else up to the last blank or sign between words, else as much as
- * there is room for. */
+ * fits, else up to the end of a word, else to a sign, else as much as there is
+ * room for. */
 std::string
 take_line(std::string *rest, size_t width)
 {
-    size_t n = 0, seen = 0, at_word = 0;
+    size_t n = 0, seen = 0, at_word = 0, at_sign = 0;
     for (; n < rest->size(); n++) {
         if (begins_character((*rest)[n])) {
             seen += places_of(character_at(*rest, n));
@@ -67,13 +74,14 @@ take_line(std::string *rest, size_t width)
                 break;
             }
         }
-        if (n && strchr(AFTER_WORDS, (*rest)[n])) {
+        if (n && strchr(AT_SIGNS, (*rest)[n])) {
             /* A blank need not fit. */
-            at_word = (*rest)[n] == ' ' ? n : n + 1;
+            at_sign = (*rest)[n] == ' ' ? n : n + 1;
+            at_word = strchr(BETWEEN_WORDS, (*rest)[n]) ? at_sign : at_word;
         }
     }
-    if (n < rest->size()) {
-        n = (*rest)[n] == ' ' ? n : at_word ? at_word : n;
+    if (n < rest->size() && (*rest)[n] != ' ') {
+        n = at_word ? at_word : at_sign ? at_sign : n;
     }
     std::string line = rest->substr(0, n);
     size_t next = rest->find_first_not_of(' ', n);
@@ -81,13 +89,13 @@ take_line(std::string *rest, size_t width)
     return line;
 }
 
-/* The widest part of the text that take_line() would rather not part. */
+/* The widest part of a text that is parted at 'signs' alone. */
 size_t
-longest_word(std::string text)
+longest_part(std::string text, const char *signs)
 {
     size_t longest = 0;
     while (!text.empty()) {
-        size_t end = text.find_first_of(AFTER_WORDS);
+        size_t end = text.find_first_of(signs);
         bool is_sign = end != std::string::npos && text[end] != ' ';
         longest = std::max(longest, width_of(text.substr(0, end)) + is_sign);
         text.erase(0, end == std::string::npos ? end : end + 1);
@@ -95,9 +103,11 @@ longest_word(std::string text)
     return longest;
 }
 
-/* A column as wide as it would be and as narrow as it may be. */
+/* A column as wide as it would be and as narrow as it may be, and of its texts
+ * the widest: words, parts of words, and words of the heading. */
 struct Column {
-    size_t width, least;
+    size_t width, least, word, part, heading;
+    bool is_sentences;
 
     size_t spare() const { return width - std::min(width, least); }
 };
@@ -122,6 +132,55 @@ shrink(std::vector<Column> *columns, size_t limit)
         }
         widest->width--;
     }
+}
+
+/* Makes them fit, from what is lost least by to what is most. */
+void
+fit(std::vector<Column> *columns, size_t limit)
+{
+    auto narrow = [&](auto least_of) {
+        for (Column &column : *columns) {
+            column.least = std::min(column.least, least_of(column));
+        }
+        shrink(columns, limit);
+    };
+    auto whole_words = [](const Column &c) {
+        return std::max(c.word, c.heading);
+    };
+    narrow([&](const Column &c) {
+        return c.is_sentences ? std::min(whole_words(c), SENTENCE_MIN[0])
+                              : c.width;
+    });
+    narrow(whole_words);
+    for (int i : {0, 1}) {
+        narrow([i](const Column &c) {
+            size_t word =
+                c.is_sentences ? std::min(c.word, SENTENCE_MIN[i]) : c.word;
+            return std::max(word, HEADING_MIN[i]);
+        });
+    }
+    narrow([](const Column &c) { return std::max(c.part, HEADING_MIN[1]); });
+    for (size_t least : COLUMN_MIN) {
+        narrow([least](const Column &) { return least; });
+    }
+}
+
+/* The column 'i' of the rows. */
+Column
+column_of(const std::string &heading,
+          const std::vector<std::vector<std::string>> &rows, size_t i)
+{
+    Column column{};
+    column.width = width_of(heading);
+    column.heading = longest_part(heading, BETWEEN_WORDS);
+    for (const auto &row : rows) {
+        column.width = std::max(column.width, width_of(row[i]));
+        column.word =
+            std::max(column.word, longest_part(row[i], BETWEEN_WORDS));
+        column.part = std::max(column.part, longest_part(row[i], AT_SIGNS));
+    }
+    column.least = column.width;
+    return column;
 }
 
 /* One row, on as many lines as its longest cell needs. */
@@ -175,26 +234,12 @@ table_text(const std::vector<std::string> &headings,
 {
     std::vector<Column> columns;
     for (size_t i = 0; i < headings.size(); i++) {
-        Column column{0, 0};
-        auto consider = [&](const std::string &text) {
-            column.width = std::max(column.width, width_of(text));
-            column.least = std::max(column.least, longest_word(text));
-        };
-        if (with_heading) {
-            consider(headings[i]);
-        }
-        for (const auto &row : rows) {
-            consider(row[i]);
-        }
-        columns.push_back(column);
+        columns.push_back(column_of(with_heading ? headings[i] : "", rows, i));
+        columns.back().is_sentences =
+            std::find(std::begin(SENTENCES), std::end(SENTENCES),
+                      headings[i]) != std::end(SENTENCES);
     }
-    shrink(&columns, limit);
-    for (size_t least : COLUMN_MIN) {
-        for (Column &column : columns) {
-            column.least = std::min(column.least, least);
-        }
-        shrink(&columns, limit);
-    }
+    fit(&columns, limit);
     std::string text;
     if (with_heading) {
         text = row_text(headings, columns);

@@ -13,14 +13,16 @@ value_text(const ordered_json &value)
     return value.is_null() ? "none" : value.dump();
 }
 
-/* "KEY VALUE, ..." of what a new object says. */
+/* "KEY VALUE, ..." of what a new object says besides its 'full_name'. */
 std::string
-describe_new(const ordered_json &object)
+describe_new(const ordered_json &object, const std::string &full_name)
 {
+    bool names_account = full_name != object.value("name", "");
     std::string text;
     for (const auto &[key, value] : object.items()) {
+        bool is_said = key == "name" || (key == "account" && names_account);
         bool is_default = cell_text(value).empty();
-        if (key != "name" && key != "account" && !is_default) {
+        if (!is_said && !is_default) {
             text += (text.empty() ? "" : ", ") + key + " " + value.dump();
         }
     }
@@ -49,6 +51,18 @@ describe_change(const ordered_json &before, const ordered_json &after)
     return text;
 }
 
+/* The object with what a resource keeps of its target, which may change
+ * though nothing of the document does. */
+ordered_json
+with_target(const Model &model, const Uuid &id, ordered_json object)
+{
+    if (const Resource *resource = find(model.resources, id)) {
+        object["orphaned"] = !resource->target_id.has_value();
+        object["iface_id"] = resource->iface_id;
+    }
+    return object;
+}
+
 template <typename T>
 void
 describe_table(const Model &before, const Model &after,
@@ -67,10 +81,12 @@ describe_table(const Model &before, const Model &after,
         std::string what = old_object.is_null()   ? "create"
                            : new_object.is_null() ? "delete"
                                                   : "change";
-        std::string how = old_object.is_null() ? describe_new(new_object)
-                          : new_object.is_null()
-                              ? ""
-                              : describe_change(old_object, new_object);
+        std::string how =
+            old_object.is_null() ? describe_new(new_object, name)
+            : new_object.is_null()
+                ? ""
+                : describe_change(with_target(before, id, old_object),
+                                  with_target(after, id, new_object));
         what.append(" ").append(kind).append(" ").append(name);
         if (!how.empty()) {
             what.append(": ").append(how);
@@ -113,6 +129,18 @@ std::string
 words_of(const ctl_command &command)
 {
     std::string text = "past the checks:";
+    std::map<std::string, const void *> options;
+    shash_node *node;
+    SHASH_FOR_EACH(node, &command.options)
+    {
+        options[node->name] = node->data;
+    }
+    for (const auto &[name, value] : options) {
+        text.append(" ").append(name);
+        if (value) {
+            text.append("=").append(static_cast<const char *>(value));
+        }
+    }
     for (int i = 0; i < command.argc; i++) {
         text.append(" ").append(command.argv[i]);
     }

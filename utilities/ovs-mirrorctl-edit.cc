@@ -224,13 +224,11 @@ run_set(ctl_context *ctx)
     json object = existing(a, noun.kind, ctx->argv[1]);
     if (!object.is_null()) {
         const json before = object;
-        for (int i = 2; i < ctx->argc; i++) {
-            if (key_of(ctx->argv[i]) == "addresses" &&
-                !strcmp(noun.kind, "load_balancers")) {
-                object.erase("members"); /* The same by another word. */
-            }
+        if (!strcmp(noun.noun, "lb")) {
+            put_load_balancer_values(ctx, 2, &object);
+        } else {
+            put_values(ctx, 2, &object);
         }
-        put_values(ctx, 2, &object);
         /* What does not change here is refused, and no reason to keep to
          * oneself what else is wrong. */
         refuse_renaming(ctx, noun);
@@ -292,17 +290,17 @@ run_rule_add(ctl_context *ctx)
     if (filter.is_null()) {
         return;
     }
-    json rule = {{"number", value_of("number", ctx->argv[3])},
-                 {"action", ctx->argv[4]}};
+    const json number = value_of("number", ctx->argv[3]);
+    json rule = {{"number", number}, {"action", ctx->argv[4]}};
     put_values(ctx, 5, &rule);
     json &rules = filter[direction];
     /* The caller knows the rule by its number, not by its place. */
     std::string rules_path =
         path_of("mirror_filters", ctx->argv[1]) + "." + direction;
+    std::string rule_path = rules_path + "[" + path_key(ctx->argv[3]) + "]";
     size_t at = index_of(rules, "number", ctx->argv[3]);
     if (at < rules.size()) {
-        a.refuse("RULE_NUMBER",
-                 rules_path + "[" + path_key(ctx->argv[3]) + "].number",
+        a.refuse("RULE_NUMBER", rule_path + ".number",
                  std::string("there is a rule ") + ctx->argv[3] +
                      " already; delete it first or take another number");
         rules.erase(at); /* What else there is to say of the new one. */
@@ -311,11 +309,18 @@ run_rule_add(ctl_context *ctx)
     size_t n_before = a.edit.problems.size();
     replace(a, "mirror_filters", ctx->argv[1], filter);
     std::string place = rules_path + "[" + std::to_string(at) + "]";
+    bool beyond =
+        number.is_number() && (number < 1 || number > RULE_NUMBER_MAX);
     for (size_t i = n_before; i < a.edit.problems.size(); i++) {
-        std::string &path = a.edit.problems[i].path;
+        auto &[code, path, message] = a.edit.problems[i];
         if (path.starts_with(place)) {
-            path.replace(0, place.size(),
-                         rules_path + "[" + path_key(ctx->argv[3]) + "]");
+            path.replace(0, place.size(), rule_path);
+        }
+        if (beyond && path == rule_path + ".number") {
+            /* The rule itself keeps no number so large as may be given. */
+            message = std::string("rule number ") + ctx->argv[3] +
+                      " is not in 1-" + std::to_string(RULE_NUMBER_MAX) +
+                      ": give one that is";
         }
     }
 }

@@ -120,7 +120,7 @@ run_filter_show(ctl_context *ctx)
                             })}};
     Listing rules = rules_of(a, *id);
     if (a.settings.format != Format::Table) {
-        object["rules"] = rules.objects;
+        object["rules"] = complete_objects(rules);
         print_object(ctx, object);
     } else {
         for (const auto &[key, value] : object.items()) {

@@ -49,6 +49,7 @@ struct Kind {
     Help add;         /* Without its name. */
     const char *name; /* For the examples. */
     const char *change;
+    const char *of_set = ""; /* What else there is to say of "-set". */
 };
 
 const Kind RESOURCE = {
@@ -110,7 +111,9 @@ const Kind INVENTORY[] = {
      {"", "Adds an inline load balancer with its members' addresses.",
       "ids-lb vpc=tvpc members=10.9.0.10,10.9.0.11"},
      "ids-lb",
-     "members=10.9.0.10"},
+     "members=10.9.0.10,10.9.0.12",
+     "  Members that are there already keep their state and NIC; \"apply\" "
+     "changes these."},
     {"peering",
      "VPC peerings",
      {"",
@@ -151,7 +154,8 @@ append_kind(const Kind &kind, std::vector<Help> *commands)
                          "Changes one of the " + objects +
                              ".  The keys are those of " + command("add") +
                              "; an empty value takes a key back to its "
-                             "default.",
+                             "default." +
+                             kind.of_set,
                          name + " " + kind.change});
     if (kind.noun != std::string("tunnel")) {
         commands->push_back({command("del"),

@@ -88,13 +88,27 @@ one_line_each(std::vector<std::vector<std::string>> rows)
 
 } // namespace
 
+ordered_json
+complete_objects(const Listing &listing)
+{
+    ordered_json objects = listing.objects;
+    for (ordered_json &object : objects) {
+        for (const std::string &key : listing.keys) {
+            if (!object.contains(key)) {
+                object[key] = nullptr;
+            }
+        }
+    }
+    return objects;
+}
+
 void
 print(ctl_context *ctx, const Listing &listing)
 {
     switch (attempt_of(ctx).settings.format) {
     case Format::Json:
         ds_put_format(&ctx->output, "%s\n",
-                      json_text(listing.objects).c_str());
+                      json_text(complete_objects(listing)).c_str());
         break;
 
     case Format::Csv: {

@@ -71,7 +71,7 @@ private:
     void reset_output();
     int wait(const Awaited &);
     int lost(const char *doing) const;
-    int timed_out(const char *doing) const;
+    int timed_out(const std::string &doing) const;
 
     const Settings &settings_;
     ctl_command *commands_;
@@ -80,7 +80,8 @@ private:
     long long deadline_ = LLONG_MAX;
     unsigned int seqno_ = 0;
     int refusals_ = 0;
-    bool sent_ = false; /* The transaction under way. */
+    bool sent_ = false;     /* The transaction under way. */
+    bool unserved_ = false; /* The last of several servers did not serve us. */
 };
 
 int
@@ -88,15 +89,19 @@ Session::lost(const char *doing) const
 {
     /* 0 where we left: the server leads its cluster no more. */
     int error = ovsdb_idl_get_last_error(idl_.get());
-    complain("DATABASE", settings_.db,
-             doing + (error ? std::string(" (") + ovs_retval_to_string(error) +
-                                  "); is ovsdb-server running there?"
-                            : std::string()));
+    std::string why;
+    if (error) {
+        why = std::string(" (") + ovs_retval_to_string(error) +
+              "); is ovsdb-server running there?";
+    } else if (!ovsdb_idl_has_ever_connected(idl_.get())) {
+        why = ": " + why_unserved(settings_);
+    }
+    complain("DATABASE", settings_.db, doing + why);
     return EXIT_REFUSED;
 }
 
 int
-Session::timed_out(const char *doing) const
+Session::timed_out(const std::string &doing) const
 {
     complain("TIMEOUT", settings_.db, doing);
     return EXIT_REFUSED;
@@ -227,10 +232,11 @@ Session::run()
         }
         if (time_msec() >= deadline_) {
             return timed_out(
-                ovsdb_idl_has_ever_connected(idl_.get())
-                    ? "gave up waiting for the database to change; nothing "
-                      "was written"
-                    : "the database does not answer; nothing was written");
+                (ovsdb_idl_has_ever_connected(idl_.get())
+                     ? "gave up waiting for the database to change"
+                 : unserved_ ? why_unserved(settings_)
+                             : "the database does not answer") +
+                "; nothing was written");
         }
         if (seqno_ == ovsdb_idl_get_seqno(idl_.get())) {
             ovsdb_idl_wait(idl_.get());
@@ -294,6 +300,7 @@ Session::elects()
     if (settings_.db.find(',') == std::string::npos) {
         return false;
     }
+    unserved_ = !ovsdb_idl_get_last_error(idl_.get());
     if (time_msec() < deadline_) {
         poll_timer_wait(ROUND_MS);
         poll_block();

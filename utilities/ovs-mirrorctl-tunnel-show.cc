@@ -273,8 +273,11 @@ show_end(ds *output, const char *key, const std::string &name,
     }
     block.line("target", text("target"));
     if (end.contains("vpc")) {
-        block.line("vpc", text("vpc") + in_brackets(text("vpc_kind") + ", " +
-                                                    text("region")));
+        const std::string region = text("region");
+        block.line("vpc",
+                   text("vpc") +
+                       in_brackets(text("vpc_kind") +
+                                   (region.empty() ? "" : ", ") + region));
     }
     block.line("subnet", text("subnet") + in_brackets(text("cidr")));
     std::string addresses;
@@ -282,10 +285,13 @@ show_end(ds *output, const char *key, const std::string &name,
         addresses += (addresses.empty() ? "" : ", ") + cell_text(address);
     }
     block.line("addresses", addresses);
-    block.line("device",
-               text("device") + in_brackets(text("server").empty()
-                                                ? ""
-                                                : "of " + text("server")));
+    const std::string device = text("device"), server = text("server");
+    if (device.empty()) {
+        block.line("server", server);
+    } else {
+        block.line("device",
+                   device + in_brackets(server.empty() ? "" : "of " + server));
+    }
     block.line("iface-id", text("iface_id"));
     block.line("hypervisor", text("hypervisor"));
     block.line("mtu", text("mtu"));

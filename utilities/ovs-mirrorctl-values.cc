@@ -29,6 +29,30 @@ split(const std::string &text)
     return list;
 }
 
+/* The address of a load balancer's member in either of its forms; nullopt of
+ * what is none, which is refused when it is put. */
+std::optional<IpAddress>
+address_of(const json &member)
+{
+    const json &text = member.is_object() ? member["address"] : member;
+    return IpAddress::parse(text.get<std::string>());
+}
+
+/* Who gives the addresses of a load balancer says which members there are, not
+ * what becomes of those that stay: they keep their state and NIC. */
+void
+keep_members(const json &before, json *after)
+{
+    for (json &member : *after) {
+        auto old = std::find_if(before.begin(), before.end(), [&](auto &m) {
+            return address_of(m) == address_of(member);
+        });
+        if (old != before.end()) {
+            member = *old;
+        }
+    }
+}
+
 } // namespace
 
 std::string
@@ -76,6 +100,23 @@ put_values(const ctl_context *ctx, int first, json *object)
             object->erase(key);
         } else {
             (*object)[key] = value_of(key, text);
+        }
+    }
+}
+
+void
+put_load_balancer_values(const ctl_context *ctx, int first, json *object)
+{
+    const json members = object->value("members", json::array());
+    for (int i = first; i < ctx->argc; i++) {
+        if (key_of(ctx->argv[i]) == "addresses") {
+            object->erase("members"); /* The same by another word. */
+        }
+    }
+    put_values(ctx, first, object);
+    for (const char *key : {"members", "addresses"}) {
+        if (object->contains(key)) {
+            keep_members(members, &(*object)[key]);
         }
     }
 }

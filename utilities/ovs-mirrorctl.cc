@@ -432,6 +432,11 @@ main(int argc, char *argv[])
             db && db[0] ? db
                         : "unix:" + std::string(ovs_rundir()) + "/mirror.sock";
     }
+    std::string fault = fault_of_remote(settings.db);
+    if (!fault.empty()) {
+        complain("SYNTAX", settings.db, fault);
+        return EXIT_USAGE;
+    }
 
     ctl_command *commands;
     size_t n_commands;

@@ -125,9 +125,18 @@ nlohmann::json value_of(const std::string &key, const std::string &text);
 /* Puts the command's arguments from the 'first' on into '*object'.  An empty
  * value takes a key back to its default. */
 void put_values(const ctl_context *, int first, nlohmann::json *object);
+/* The same into a load balancer that is there: of its members, those whose
+ * addresses are given keep their state and NIC. */
+void put_load_balancer_values(const ctl_context *, int first,
+                              nlohmann::json *object);
 /* A usage error unless each argument from the 'first' on is KEY=VALUE, with
  * no key twice. */
 void require_values(ctl_context *, int first);
+
+/* What is wrong with the form of a remote, and how to mend it, or "". */
+std::string fault_of_remote(const std::string &db);
+/* Why a server that takes the connection may have nothing to say. */
+std::string why_unserved(const Settings &);
 
 /* Connects, runs the commands in one transaction, prints; returns the exit
  * code. */
@@ -191,6 +200,8 @@ struct Listing {
     std::vector<std::string> below;
 };
 void print(ctl_context *, const Listing &);
+/* Its objects, each with all of its keys: null is what it does not have. */
+nlohmann::ordered_json complete_objects(const Listing &);
 /* Prints one object: as JSON, as a row of CSV, else "key: value" lines. */
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */

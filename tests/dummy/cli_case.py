@@ -106,9 +106,12 @@ class Database:
         self.dir = tempfile.mkdtemp(prefix="mirrorctl-test-")
         self.file = os.path.join(self.dir, "db")
         self.remote = "unix:" + os.path.join(self.dir, "mirror.sock")
-        subprocess.run([tool, "create", self.file, SCHEMA], check=True)
         self.process = None
+        self.create(tool)
         self.start()
+
+    def create(self, tool):
+        subprocess.run([tool, "create", self.file, SCHEMA], check=True)
 
     def start(self, *options):
         path = self.remote[len("unix:"):]

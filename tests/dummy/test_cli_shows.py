@@ -254,6 +254,15 @@ class ShowTests(Shown):
         self.refused("NOT_FOUND", "filter-show", "nothing")
 
 
+    def test_what_an_end_does_not_have_leaves_no_gap(self):
+        self.ok("nic-set", "web1-eth0", "device=", "--", "vpc-set", "vpc-a",
+                "region=")
+        out = self.shown()[1]
+        self.assertRegex(out, r"\n    server: +web1\n")
+        self.assertRegex(out, r"\n    vpc: +vpc-a \(standard\)\n")
+        self.assertNotIn("device:", out)
+
+
 class ListTests(Shown):
     def wide(self):
         """Names as long as they may be."""
@@ -295,6 +304,34 @@ class ListTests(Shown):
                     self.assertLessEqual(max(map(places, lines)), width)
                     self.assertIn(letters(lines),
                                   (letters(before), letters(after)))
+
+    def test_sentences_give_way_before_what_is_one_word(self):
+        note = ("https://tickets.example.com/mirroring/2026/0042 says why "
+                + 5 * "these frames matter ")
+        self.ok("--account=acme", "rule-add", "web", "inbound", "300",
+                "accept", "protocol=sctp", "destination-port=1024-65535",
+                "note=" + note)
+        self.request()
+        self.ok("tunnel-set", "acme/shared", "note=" + note)
+        for command, words in (
+                ("rule-list acme/web",
+                 "inbound outbound accept reject tcp icmp sctp 10.1.0.9/32 "
+                 "80-443 1024-65535"),
+                ("--account=beta tunnel-inbox",
+                 "REQUEST DESTINATION GENERATION acme/shared beta-ids"),
+                ("event-list", "GENERATION resource acme/web1-src")):
+            table = self.columns(80, *command.split())
+            for word in words.split():
+                with self.subTest(command, word=word):
+                    self.assertRegex(table, rf"(?m)(^| ){word}( |$)")
+            self.assertLessEqual(max(map(places, table.splitlines())), 80)
+
+    def test_lists_are_parted_between_their_elements(self):
+        self.ok("nic-set", "web1-eth0", "addresses=10.1.0.5,10.1.0.44,"
+                "10.1.0.45,10.1.0.46,10.1.0.47")
+        lines = self.columns(95, "nic-list")
+        for word in ("HYPERVISOR", "52:54:00:00:00:01", "10.1.0.47"):
+            self.assertRegex(lines, rf"(?m)(^|[ ,]){word}( |$)")
 
     def test_a_table_that_fits_is_as_without_a_limit(self):
         for command in self.lists():

@@ -154,6 +154,45 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         finally:
             self.web1.plug()
 
+    def test_who_has_not_asked_the_control_database_does_not_blame_it(self):
+        def listed_by(daemon, why):
+            wait_until(lambda: why in daemon.appctl("mirror/list"),
+                       f"the daemon to say {why!r}")
+            return daemon.appctl("mirror/list")
+        for name, why, options in (
+                ("no-lock", "another ovs-mirrord acts on this switch", ()),
+                ("no-switch", "waiting for the switch database",
+                 (f"unix:{self.lab.top}/nobody",))):
+            with self.subTest(why):
+                other = MirrorDaemon(
+                    self.lab, self.switch, self.control,
+                    rundir=self.lab.directory(name)).start(*options)
+                try:
+                    self.assertNotIn("unreachable", listed_by(other, why))
+                finally:
+                    other.stop()
+        for key in ("mirror-remote", "system-id"):
+            with self.subTest(key):
+                ids, = self.switch.rows("Open_vSwitch", "external_ids")
+                value = ids["external_ids"][key]
+                self.switch.vsctl("remove", "Open_vSwitch", ".",
+                                  "external_ids", key)
+                try:
+                    self.assertNotIn("unreachable", listed_by(
+                        self.daemon, f"waiting for external_ids:{key}"))
+                finally:
+                    self.switch.vsctl("set", "Open_vSwitch", ".",
+                                      f'external_ids:{key}="{value}"')
+        self.control.ctl("--wait=hv", "sync")
+        # Whom it has asked it does name.
+        self.control.hide()
+        try:
+            self.assertIn("what is installed stays", listed_by(
+                self.daemon, "control database unreachable"))
+        finally:
+            self.control.show()
+        self.control.ctl("--wait=hv", "sync")
+
     def test_an_empty_iface_id_is_nobodys(self):
         """All resources that are of no NIC would be asked for by it."""
         self.tunnel("first", self.ids6, 7001)

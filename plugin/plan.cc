@@ -1,9 +1,9 @@
 #include "plugin/plan.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "plugin/plan_meters.h"
+#include "plugin/plan_refused.h"
 #include "plugin/plan_rows.h"
 #include "plugin/switch_flaws.h"
 
@@ -128,89 +128,6 @@ keep_deliveries(const Actual &actual, bool changing, Plan *plan)
     std::erase_if(plan->flows,
                   [](const auto &bundle) { return bundle.second.empty(); });
     return kept;
-}
-
-/* Tunnels to whom a tap, as it is on the switch, hands frames that it should
- * not, or by another filter. */
-std::set<int64_t>
-handed_wrongly(const Actual &actual, const DesiredState &desired,
-               const OwnerKey &tap)
-{
-    std::set<std::tuple<FlowKey, int64_t, int64_t>> right;
-    auto want = desired.flows().find(tap);
-    if (want != desired.flows().end()) {
-        for (const Flow &flow : want->second) {
-            for (const auto &[tunnel, filter] : handed_by(flow)) {
-                right.emplace(flow.key, tunnel, filter);
-            }
-        }
-    }
-    std::set<int64_t> wrongly;
-    for (const Flow &flow : actual.flows_of(tap)) {
-        for (const auto &[tunnel, filter] : handed_by(flow)) {
-            if (!right.contains({flow.key, tunnel, filter})) {
-                wrongly.insert(tunnel);
-            }
-        }
-    }
-    return wrongly;
-}
-
-/* What a tunnel sends while the switch refuses to let it have another filter,
- * destination, length or limit is by a policy that has been withdrawn.  Turns
- * the edits of such tunnels into deletions, which no switch refuses.  Returns
- * whether there are any. */
-bool
-stop_refused(const Actual &actual, const DesiredState &desired,
-             const std::set<OwnerKey> &outstanding,
-             const std::set<std::string> &busy,
-             const std::map<OwnerKey, std::string> &refused, Plan *plan)
-{
-    std::map<std::string, std::set<int64_t>> wrongly;
-    for (const auto &[key, error] : refused) {
-        if (key.owner.kind == FlowOwner::Tap) {
-            wrongly[key.bridge].merge(handed_wrongly(actual, desired, key));
-        }
-    }
-    bool any = false;
-    for (const auto &[id, desire] : desired.tunnels()) {
-        const std::string &bridge = desire.mirror_bridge;
-        if (!desire.egress || busy.contains(bridge)) {
-            continue;
-        }
-        auto key = [&](FlowOwner::Kind kind, int64_t number) {
-            return OwnerKey{bridge, {kind, static_cast<uint32_t>(number)}};
-        };
-        OwnerKey egress = key(FlowOwner::Egress, desire.tap.tunnel);
-        const FlowList &sends = actual.flows_of(egress);
-        auto want = desired.flows().find(egress);
-        OwnerKey filter = key(FlowOwner::Filter, desire.tap.filter);
-        bool by_others =
-            (refused.contains(filter) && outstanding.contains(filter)) ||
-            wrongly[bridge].contains(desire.tap.tunnel);
-        bool meterless = desire.egress->budgeted &&
-                         refused.contains(key(FlowOwner::Base, 0));
-        bool by_itself = (refused.contains(egress) || meterless) &&
-                         !sends.empty() && want != desired.flows().end() &&
-                         !diff_flows(sends, want->second).empty();
-        if (!by_others && !by_itself) {
-            continue;
-        }
-        std::vector<FlowEdit> &bundle = plan->flows[bridge];
-        std::erase_if(bundle, [&](const FlowEdit &edit) {
-            return Cookie::decode(edit.flow.cookie)->owner == egress.owner;
-        });
-        for (const Flow &flow : sends) {
-            bundle.push_back({FlowEdit::Op::Delete, flow});
-            any = true;
-        }
-        plan->waiting.push_back(bridge + ": " + egress.owner.to_string() +
-                                " sends nothing while the switch refuses "
-                                "what it should");
-    }
-    std::erase_if(plan->flows,
-                  [](const auto &bundle) { return bundle.second.empty(); });
-    return any;
 }
 
 } // namespace

@@ -110,6 +110,10 @@ Agent::read_control()
         /* Written or not: whatever still differs is reported again. */
         auto subjects = reporting_.extract(number);
         if (!subjects.empty()) {
+            if (!subjects.mapped().tunnels.empty()) {
+                /* Who saw our rows as they were waits for us to answer. */
+                answer_.wrote(control_.cfg());
+            }
             unreported_.merge(subjects.mapped().tunnels);
             unreported_filters_.merge(subjects.mapped().filters);
         }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "plugin/plan_meters.h"
+
 namespace pm {
 
 namespace {
@@ -31,6 +33,25 @@ handed_wrongly(const Actual &actual, const DesiredState &desired,
         }
     }
     return wrongly;
+}
+
+/* Whether the switch refuses a tunnel's own flows, or what these wait for: a
+ * meter, the flows that deliver its copies. */
+bool
+is_kept_from(const OwnerKey &egress, const Actual &actual,
+             const DesiredState &desired,
+             const std::map<OwnerKey, std::string> &refused)
+{
+    const FlowOwner base{FlowOwner::Base, 0};
+    auto deliveries = desired.deliveries_of(egress);
+    return refused.contains(egress) ||
+           (refused.contains({egress.bridge, base}) &&
+            must_wait_for_meter(actual, desired, egress)) ||
+           std::any_of(deliveries.begin(), deliveries.end(),
+                       [&](const OwnerKey &delivery) {
+                           return refused.contains(delivery) ||
+                                  refused.contains({delivery.bridge, base});
+                       });
 }
 
 } // namespace
@@ -63,9 +84,7 @@ stop_refused(const Actual &actual, const DesiredState &desired,
         bool by_others =
             (refused.contains(filter) && outstanding.contains(filter)) ||
             wrongly[bridge].contains(desire.tap.tunnel);
-        bool meterless = desire.egress->budgeted &&
-                         refused.contains(key(FlowOwner::Base, 0));
-        bool by_itself = (refused.contains(egress) || meterless) &&
+        bool by_itself = is_kept_from(egress, actual, desired, refused) &&
                          !sends.empty() && want != desired.flows().end() &&
                          !diff_flows(sends, want->second).empty();
         if (!by_others && !by_itself) {

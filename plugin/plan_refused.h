@@ -12,9 +12,9 @@
 namespace pm {
 
 /* What a tunnel sends while the switch refuses to let it have another filter,
- * destination, length or limit is by a policy that has been withdrawn.  Turns
- * the edits of such tunnels into deletions, which no switch refuses.  Returns
- * whether there are any. */
+ * destination or length, or its first limit, is by a policy that has been
+ * withdrawn.  Turns the edits of such tunnels into deletions.  Returns whether
+ * there are any.  A meter that the switch refuses to change keeps its rate. */
 bool stop_refused(const Actual &, const DesiredState &,
                   const std::set<OwnerKey> &outstanding,
                   const std::set<std::string> &busy,

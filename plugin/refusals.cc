@@ -12,6 +12,19 @@ owner_of(const std::string &bridge, const FlowEdit &edit)
     return {bridge, Cookie::decode(edit.flow.cookie)->owner};
 }
 
+/* Owners who get flows; of the others flows merely go. */
+std::set<OwnerKey>
+adding_owners(const std::string &bridge, const std::vector<FlowEdit> &edits)
+{
+    std::set<OwnerKey> owners;
+    for (const FlowEdit &edit : edits) {
+        if (edit.op != FlowEdit::Op::Delete) {
+            owners.insert(owner_of(bridge, edit));
+        }
+    }
+    return owners;
+}
+
 } // namespace
 
 void
@@ -27,8 +40,9 @@ Refusals::refused(const std::string &bridge,
     if (owners.size() > 1 && one_by_one_.insert(bridge).second) {
         return;
     }
+    std::set<OwnerKey> adding = adding_owners(bridge, edits);
     for (const OwnerKey &owner : owners) {
-        refusals_[owner] = {error, now_ms + RETRY_MS};
+        refusals_[owner] = {error, now_ms + RETRY_MS, !adding.count(owner)};
     }
 }
 
@@ -77,21 +91,15 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
                                 return owner_of(bridge, edit) == refusal.first;
                             });
     });
-    /* Of whom flows are deleted and no other come; where some do, half of an
-     * edit would be in force. */
-    std::set<OwnerKey> adding;
-    for (const FlowEdit &edit : *edits) {
-        if (edit.op != FlowEdit::Op::Delete) {
-            adding.insert(owner_of(bridge, edit));
-        }
-    }
+    std::set<OwnerKey> adding = adding_owners(bridge, *edits);
     auto merely_goes = [&](const FlowEdit &edit) {
         return !adding.count(owner_of(bridge, edit));
     };
     std::erase_if(*edits, [&](const FlowEdit &edit) {
         auto refusal = refusals_.find(owner_of(bridge, edit));
-        return refusal != refusals_.end() && !merely_goes(edit) &&
-               now_ms < refusal->second.retry_ms;
+        return refusal != refusals_.end() &&
+               now_ms < refusal->second.retry_ms &&
+               (refusal->second.of_going || !merely_goes(edit));
     });
     if (edits->empty()) {
         one_by_one_.erase(bridge);
@@ -104,9 +112,24 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
                       [&](const auto &edit) { return !merely_goes(edit); });
         return;
     }
+    /* Taps and filters before what they hand frames to: else that would send
+     * what was admitted before. */
     OwnerKey first = owner_of(bridge, edits->front());
+    for (const FlowEdit &edit : *edits) {
+        first = std::min(first, owner_of(bridge, edit));
+    }
+    /* A flow whose match becomes another owner's goes with that. */
+    std::set<FlowKey> taken;
+    for (const FlowEdit &edit : *edits) {
+        if (edit.op != FlowEdit::Op::Delete &&
+            owner_of(bridge, edit) == first) {
+            taken.insert(edit.flow.key);
+        }
+    }
     std::erase_if(*edits, [&](const FlowEdit &edit) {
-        return owner_of(bridge, edit) != first;
+        return owner_of(bridge, edit) != first &&
+               (edit.op != FlowEdit::Op::Delete ||
+                !taken.count(edit.flow.key));
     });
 }
 

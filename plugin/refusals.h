@@ -50,6 +50,7 @@ private:
     struct Refusal {
         std::string error;
         int64_t retry_ms = 0;
+        bool of_going = false; /* Of edits that were deletions alone. */
     };
 
     std::map<OwnerKey, Refusal> refusals_;

@@ -45,16 +45,18 @@ is_told_absent(const TunnelStatus &status)
 void
 add_touched_by_rows(const Attempt &attempt, Awaited *awaited)
 {
+    Model before = attempt.before;
     Model after = read_model(attempt.idl, nullptr);
+    link_lost_nics(&before);
     link_lost_nics(&after);
-    ModelDelta delta = diff(attempt.before, after);
+    ModelDelta delta = diff(before, after);
     std::set<Uuid> changed;
     for_each_table(delta, delta, [&](const auto &rows, const auto &) {
         for (const auto &[id, row] : rows) {
             changed.insert(id);
         }
     });
-    for (const Uuid &id : touched_tunnels(attempt.before, after, changed)) {
+    for (const Uuid &id : touched_tunnels(before, after, changed)) {
         awaited->tunnels.emplace(id, changed.contains(id));
         add_chassis(attempt.before, id, &awaited->chassis);
     }

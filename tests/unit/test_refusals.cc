@@ -29,8 +29,9 @@ protected:
         std::vector<FlowEdit> edits = outstanding;
         refusals.select("br-mirror", &edits, now_ms);
         for (const FlowEdit &edit : edits) {
-            if (edit.op == FlowEdit::Op::Add &&
-                bad.count(Cookie::decode(edit.flow.cookie)->owner.number)) {
+            auto number = Cookie::decode(edit.flow.cookie)->owner.number;
+            if (edit.op == FlowEdit::Op::Add ? bad.count(number)
+                                             : bad_to_delete.count(number)) {
                 refusals.refused("br-mirror", edits, "OFPBAC_BAD", now_ms);
                 return edits.size();
             }
@@ -47,7 +48,7 @@ protected:
 
     Refusals refusals;
     std::vector<FlowEdit> outstanding;
-    std::set<uint32_t> bad;
+    std::set<uint32_t> bad, bad_to_delete;
 };
 
 TEST_F(RefusalsTest, SendsEverythingInOneBundleWhileNothingIsRefused)
@@ -84,6 +85,42 @@ TEST_F(RefusalsTest, NobodysEditIsMadeByHalf)
         send(0);
         EXPECT_EQ(std::count(outstanding.begin(), outstanding.end(), before),
                   std::count(outstanding.begin(), outstanding.end(), after));
+    }
+    EXPECT_EQ(outstanding, std::vector<FlowEdit>{edit_of(2)});
+}
+
+TEST_F(RefusalsTest, ADeletionThatIsRefusedWaitsAndHoldsUpNoOther)
+{
+    outstanding = {edit_of(1, FlowEdit::Op::Delete), edit_of(3), edit_of(4)};
+    bad_to_delete = {1};
+    for (int i = 0; i < 6; i++) {
+        send(0);
+    }
+    EXPECT_EQ(outstanding,
+              (std::vector<FlowEdit>{edit_of(1, FlowEdit::Op::Delete)}));
+    EXPECT_EQ(send(0), 0u);
+    EXPECT_EQ(send(Refusals::RETRY_MS), 1u) << "it is tried again";
+}
+
+TEST_F(RefusalsTest, AFlowGoesWithWhomItsMatchComesTo)
+{
+    FlowEdit goes = edit_of(4, FlowEdit::Op::Delete), comes = edit_of(4);
+    FlowEdit taken = edit_of(5);
+    taken.flow.key.match = goes.flow.key.match = edit_of(6).flow.key.match;
+    /* Owner 4 leaves what 3 takes. */
+    taken.flow.cookie = edit_of(3).flow.cookie;
+    outstanding = {edit_of(2), goes, taken, comes};
+    bad = {2};
+    send(0);
+    for (int i = 0; i < 6; i++) {
+        auto before = outstanding;
+        send(0);
+        bool came = std::count(before.begin(), before.end(), taken) !=
+                    std::count(outstanding.begin(), outstanding.end(), taken);
+        if (came) {
+            EXPECT_EQ(std::count(outstanding.begin(), outstanding.end(), goes),
+                      0);
+        }
     }
     EXPECT_EQ(outstanding, std::vector<FlowEdit>{edit_of(2)});
 }

@@ -274,7 +274,8 @@ class Rounds:
             json.dump({"name": self.name, "machine": machine(),
                        "rounds": self.count,
                        "seconds": round(time.monotonic() - self._began),
-                       "arguments": sys.argv[1:],
+                       "arguments": [word for word in sys.argv[1:]
+                                     if not word.startswith("--output")],
                        "commands": [{"case": case, "command": line}
                                     for case, line in self.commands],
                        "notes": self.remarks,

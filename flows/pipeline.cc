@@ -1,6 +1,7 @@
 #include "flows/pipeline.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -31,11 +32,16 @@ constexpr uint16_t PRIORITY_TAP_UDP = 300;
 /* Above the guards, so that the switch looks at no more than the port: they
  * would have it match addresses. */
 constexpr uint16_t PRIORITY_TAP_IDLE = 350;
+constexpr uint16_t PRIORITY_TAP_BALANCE = 350;
+constexpr uint16_t PRIORITY_BALANCE = 100;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
 constexpr uint16_t PRIORITY_RENEWAL = 400;
-/* Bits of pkt_mark. */
-constexpr int TURNS = 32;
+/* Of the bits of pkt_mark above a tunnel's number each turn has another four,
+ * and so none has all those of another. */
+constexpr int RENEWAL_SHIFT = 24;
+constexpr int RENEWAL_BITS = 4;
+constexpr int TURNS = 70; /* Fours of eight. */
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
@@ -83,6 +89,21 @@ std::string
 truncate(const std::string &port, int max_len)
 {
     return "output(port=" + port + ",max_len=" + std::to_string(max_len) + ")";
+}
+
+/* To end a clone of which Open vSwitch must make one: it copies nothing. */
+std::string
+truncate_nowhere()
+{
+    return std::string("set_field:") + NO_PORT + "->in_port," +
+           truncate(NO_PORT, UINT16_MAX);
+}
+
+/* The part of pkt_mark that is ours while a frame passes our own pair. */
+std::string
+mark_field(int64_t tunnel)
+{
+    return hex(tunnel) + "/" + hex(NUMBER_MAX);
 }
 
 std::string
@@ -155,7 +176,7 @@ Cookie::decode(uint64_t value)
 }
 
 std::vector<Flow>
-base_flows(bool budgeted)
+base_flows(bool budgeted, std::optional<int> balance_port)
 {
     std::vector<Flow> flows;
     auto add = [&](FlowTable table, const std::string &actions) {
@@ -171,6 +192,13 @@ base_flows(bool budgeted)
     add(TABLE_MEMBER, "drop");
     add(TABLE_SPREAD, "drop");
     add(TABLE_GUARD, set_register(5, 1) + "," + resubmit(TABLE_TAP));
+    add(TABLE_BALANCE, "drop");
+    if (balance_port) {
+        flows.push_back({{TABLE_TAP, PRIORITY_TAP_BALANCE,
+                          "in_port=" + std::to_string(*balance_port)},
+                         cookie(FlowOwner::Base, 0),
+                         resubmit(TABLE_BALANCE)});
+    }
     for (const char *udp : {"udp", "udp6"}) {
         flows.push_back(
             {{TABLE_TAP, PRIORITY_TAP_UDP, std::string(udp) + ",reg5=0"},
@@ -398,14 +426,14 @@ copy_to(const IpAddress &destination, const EgressSpec &spec)
     } else {
         actions += "output:" + port;
         if (spec.limited()) {
-            actions += std::string(",set_field:") + NO_PORT + "->in_port," +
-                       truncate(NO_PORT, UINT16_MAX);
+            actions += "," + truncate_nowhere();
         }
     }
     return actions + ")";
 }
 
-/* The group that chooses a slot, and a flow for each handle that has some. */
+/* The group that chooses a slot, the flow before it, and one for each handle
+ * that has some. */
 std::vector<Flow>
 spread_flows(int64_t tunnel, const EgressSpec &spec)
 {
@@ -416,8 +444,13 @@ spread_flows(int64_t tunnel, const EgressSpec &spec)
                    ",weight:1,actions=" + set_register(4, spec.slots[i]) +
                    "," + resubmit(TABLE_SPREAD);
     }
+    const std::string group = std::to_string(tunnel);
     std::vector<Flow> flows{
-        {{GROUP_TABLE, 0, "group_id=" + std::to_string(tunnel)}, id, buckets}};
+        {{GROUP_TABLE, 0, "group_id=" + group}, id, buckets},
+        {{TABLE_BALANCE, PRIORITY_BALANCE, "pkt_mark=" + mark_field(tunnel)},
+         id,
+         "set_field:" + mark_field(0) + "->pkt_mark," +
+             set_register(2, tunnel) + ",group:" + group}};
     for (int64_t handle :
          std::set<int64_t>(spec.slots.begin(), spec.slots.end())) {
         flows.push_back(
@@ -441,7 +474,9 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
         copy.shrink_to_fit(); /* There are thousands of them. */
         actions = std::move(copy);
     } else if (!spec.count_only) {
-        actions = "group:" + std::to_string(tunnel);
+        actions = "clone(set_field:" + mark_field(tunnel) +
+                  "->pkt_mark,output:" + std::to_string(spec.balance_port) +
+                  "," + truncate_nowhere() + ")";
         flows = spread_flows(tunnel, spec);
     }
     for (Direction direction : DIRECTIONS) {
@@ -507,10 +542,16 @@ parse_egress(const std::string &actions)
 Flow
 renewal_flow(int turn)
 {
+    uint32_t bits = (1u << RENEWAL_BITS) - 1;
+    for (int i = 0; i < turn % TURNS; i++) {
+        do {
+            bits++;
+        } while (std::popcount(bits) != RENEWAL_BITS);
+    }
+    std::string mark = hex(bits << RENEWAL_SHIFT);
     /* A register is 0 behind a patch port. */
-    std::string bit = hex(UINT64_C(1) << turn % TURNS);
     return {{TABLE_TAP, PRIORITY_RENEWAL,
-             "pkt_mark=" + bit + "/" + bit + ",reg7=0x1"},
+             "pkt_mark=" + mark + "/" + mark + ",reg7=0x1"},
             cookie(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
             "drop"};
 }
@@ -562,8 +603,9 @@ int
 resubmits_of(const TapTunnel &tunnel)
 {
     /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER.  Each tap
-     * takes two more of UDP, to GUARD and back: few beside what is left. */
-    return (tunnel.filter ? 2 : 1) + 3;
+     * takes two more of UDP, to GUARD and back: few beside what is left.  Those
+     * of a balanced tunnel are to TAP and BALANCE. */
+    return (tunnel.filter ? 2 : 1) + (tunnel.balanced ? 2 : 0) + 3;
 }
 
 std::vector<FlowEdit>

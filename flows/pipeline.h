@@ -5,6 +5,7 @@
  *        v
  *   +- 0 TAP ----------------------------------------------------------+
  *   | 400  renewal, on some switches: never matches                    |
+ *   | 350  in_port, of our own pair: resubmit(,8)                      |
  *   | 350  in_port, where no tunnel of the NIC admits anything in its  |
  *   |        direction: drop, before anything but the port is looked at |
  *   | 300  UDP whose guards have not been asked: resubmit(,7)          |
@@ -39,8 +40,12 @@
  *   +- 2 EGRESS -------------------------------------------------------+
  *   | 100  reg0, reg2: clone(outer addresses, VNI, resubmit(,3),       |
  *   |        output, max_len)                                          |
- *   |        of a balanced tunnel: group:TUNNEL, whose 64 slots are    |
- *   |        reg4 = handle of a member, resubmit(,6)                   |
+ *   |        of a balanced tunnel: clone(pkt_mark = tunnel, output to  |
+ *   |        our own pair, which leads back to table 0)                |
+ *   +------------------------------------------------------------------+
+ *   +- 8 BALANCE ------------------------------------------------------+
+ *   | 100  pkt_mark: pkt_mark = 0, reg2 = tunnel, group:TUNNEL, whose  |
+ *   |        64 slots are reg4 = handle of a member, resubmit(,6)      |
  *   +------------------------------------------------------------------+
  *   +- 6 SPREAD -------------------------------------------------------+
  *   | 100  reg2, reg4: clone(...), as in table 2                       |
@@ -71,11 +76,15 @@
  * There is a form that does not, and it is not used: it needs a flaw whose
  * mend would send frames whole (docs/switch-notes.md, 31).
  *
- * A group inside of a clone would starve every later tunnel, and a bucket that
- * truncates sends nothing; so the group stands outside, its slots do nothing
- * but choose, and the clone comes after.  No selection method is named: Open
- * vSwitch's own choice is the one that gives both directions of a connection
- * one slot.
+ * A group has the frame hashed and recirculated.  The hash would stay with the
+ * guest's own, and production's groups would choose by it; inside of a clone
+ * the recirculation would take the guest's frame with it.  Behind a patch port
+ * it ends with the bridge that the port leads to: so a pair of ours leads from
+ * the clone back to this bridge.  Registers do not pass it, the low bits of
+ * pkt_mark do.  A bucket that truncates sends nothing; so slots do nothing but
+ * choose, and the clone that sends comes after.  No selection method is named:
+ * Open vSwitch's own choice is the one that gives both directions of a
+ * connection one slot.
  *
  * Cookies say what a flow is; the layout never changes meaning:
  *
@@ -112,7 +121,8 @@ enum FlowTable : uint8_t {
     TABLE_BUDGET = 4,
     TABLE_MEMBER = 5,
     TABLE_SPREAD = 6,
-    TABLE_GUARD = 7
+    TABLE_GUARD = 7,
+    TABLE_BALANCE = 8
 };
 
 /* What a flow serves.  The unit in which flows are desired and compared. */
@@ -162,6 +172,7 @@ struct TapTunnel {
     /* It gets inbound frames that are not for the NIC's own MAC, which one
      * frame can cause on all ports of a bridge. */
     bool floods = true;
+    bool balanced = false;
 
     bool idle(Direction direction) const
     {
@@ -181,6 +192,7 @@ struct EgressSpec {
     /* Of a balanced tunnel: the handle that has each slot; 'destination' is
      * the first. */
     std::vector<int64_t> slots = {};
+    int balance_port = 0; /* OpenFlow port that leads to BALANCE. */
     /* Of frames before the cut; absent: no limit of its own. */
     std::optional<int64_t> rate_kbps;
     bool budgeted = false; /* All copies of the bridge have a limit. */
@@ -190,8 +202,10 @@ struct EgressSpec {
     auto operator<=>(const EgressSpec &) const = default;
 };
 
-/* 'budgeted': the meter of all copies is there. */
-std::vector<Flow> base_flows(bool budgeted);
+/* 'budgeted': the meter of all copies is there.  'balance_port' is where what
+ * balanced tunnels copy comes back to the bridge. */
+std::vector<Flow> base_flows(bool budgeted,
+                             std::optional<int> balance_port = std::nullopt);
 
 /* Where a NIC's frames of one direction arrive. */
 struct TapPort {
@@ -226,10 +240,10 @@ uint64_t cookie_of_group(const Flow &group);
  * switch gives them back; nullopt where nothing is sent. */
 std::optional<EgressSpec> parse_egress(const std::string &actions);
 /* A flow that matches nothing, and has each frame that passes the bridge
- * looked at for one bit of its pkt_mark.  Revalidation deletes the cached
- * datapath flows that do not match that bit, where it would else change what
- * they do: with each change of the bridge's flows the next bit has all of them
- * made anew.  'turn' counts changes, modulo what there are bits. */
+ * looked at for some bits of its pkt_mark.  Revalidation deletes the cached
+ * datapath flows that do not match those bits, where it would else change what
+ * they do: with each change of the bridge's flows other bits have all of them
+ * made anew.  'turn' counts changes, modulo what choices there are. */
 Flow renewal_flow(int turn);
 /* The turn of a renewal flow. */
 int turn_of(const Flow &renewal);

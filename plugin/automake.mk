@@ -16,6 +16,7 @@ libpmcore_la_SOURCES = \
 	plugin/copy_counters.h \
 	plugin/contest.h \
 	plugin/desire_delivery.cc \
+	plugin/desire_leg.cc \
 	plugin/desire_guards.cc \
 	plugin/desire_network.cc \
 	plugin/desire_newcomers.cc \

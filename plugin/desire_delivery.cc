@@ -1,6 +1,5 @@
 /* DesiredState, delivery in a tenant's own network: what the copies become
- * there, where they enter it, and the private leg that takes them to our
- * delivery bridge (flows/delivery.h). */
+ * there (flows/delivery.h). */
 #include <algorithm>
 
 #include "flows/balance.h"
@@ -157,57 +156,6 @@ DesiredState::find_ways(const Tunnel &tunnel, TunnelDesire *desire,
     return true;
 }
 
-/* Our delivery bridge of a datapath type, or "" if it cannot have its
- * name. */
-std::string
-DesiredState::delivery_bridge_for_type(const std::string &datapath_type)
-{
-    std::string name = delivery_bridge_name(bridge_for_type(datapath_type));
-    return name.size() > INTERFACE_NAME_MAX || facts_.taken_names.count(name)
-               ? ""
-               : name;
-}
-
-/* Whether the private leg is there, as the path to handle 0 says. */
-bool
-DesiredState::find_leg(TunnelDesire *desire, EgressSpec *egress)
-{
-    const NicPort &nic = facts_.nics.at(desire->iface_id);
-    const HandleRange &range = handle_range(desire->path->destination.is_v6);
-    const Path &path = paths_.at(*desire->path);
-    std::string bridge = delivery_bridge_for_type(nic.datapath_type);
-    auto fail = [&](const char *code, const std::string &message) {
-        desire->fail_condition("DestinationReachable", code, message);
-        return false;
-    };
-    if (!has_vxlan_port(path, desire)) {
-        return false;
-    }
-    if (!facts_.rows.bridges.count(bridge) ||
-        (!path.routed && path.leg_trouble.empty())) {
-        desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
-                              "DELIVERY_STARTING: bridge " + bridge +
-                                  " and the route to it are being made; "
-                                  "wait");
-        return false;
-    }
-    if (!path.routed || path.device != bridge || !path.device_up ||
-        path.source != range.source) {
-        return fail(
-            "DELIVERY_NOT_ROUTED",
-            range.handles.to_string() +
-                ", which is for delivery in VPCs, does not lead from " +
-                range.source.to_string() + " to bridge " + bridge +
-                (path.leg_trouble.empty()
-                     ? "; see that nothing else on this host uses it"
-                     : ": " + path.leg_trouble +
-                           "; free the range, and see that the daemon has "
-                           "CAP_NET_ADMIN"));
-    }
-    egress->source = range.source;
-    return true;
-}
-
 /* Gives each way its handle, as the status row says; false if it does not
  * yet. */
 bool
@@ -314,77 +262,6 @@ DesiredState::place_deliveries(const Uuid &id, const TunnelDesire &before,
     }
     if (!after.in_vpc->deliveries.empty()) {
         dirty_deliveries_.insert(id);
-    }
-}
-
-/* The delivery bridges, and the ports by which copies enter tenants'
- * networks. */
-void
-DesiredState::desire_sites(SwitchRows *rows)
-{
-    /* Whether nobody else's port has the name of one of the pair. */
-    auto is_free = [&](int64_t number) {
-        return !facts_.taken_names.count(site_port_name(number)) &&
-               !facts_.taken_names.count(site_peer_name(number));
-    };
-    std::map<std::string, int64_t> known;
-    std::set<int64_t> used;
-    for (const auto &[name, port] : facts_.rows.ports) {
-        if (port.mark.purpose == "delivery") {
-            used.insert(port.mark.number);
-            if (is_free(port.mark.number)) {
-                known.try_emplace(port.mark.segment, port.mark.number);
-            }
-        }
-    }
-    std::map<DeliverySite, int64_t> numbers;
-    for (const auto &[site, users] : site_users_) {
-        auto bridge = facts_.bridges.find(site.nic_bridge);
-        if (bridge == facts_.bridges.end()) {
-            continue;
-        }
-        const std::string &type = bridge->second.datapath_type;
-        std::string delivery_bridge = delivery_bridge_for_type(type);
-        if (delivery_bridge.empty() ||
-            !rows->bridges.count(bridge_for_type(type))) {
-            continue;
-        }
-        int64_t number = 1;
-        if (const int64_t *row = value_of(known, site.to_string())) {
-            number = *row;
-        } else if (const int64_t *had = value_of(site_numbers_, site);
-                   had && !used.count(*had) && is_free(*had)) {
-            number = *had;
-        } else {
-            while (used.count(number) || !is_free(number)) {
-                number++;
-            }
-        }
-        used.insert(number);
-        numbers[site] = number;
-
-        rows->bridges[delivery_bridge] = {
-            type == "system" ? "" : type, false, {"delivery", "", 0}};
-        Mark mark{"delivery", "", number};
-        mark.segment = site.to_string();
-        std::string port = site_port_name(number);
-        std::string peer = site_peer_name(number);
-        rows->ports[port] = {
-            site.nic_bridge, "patch", {{"peer", peer}}, {},           0,
-            false,           mark,    site.tag,         site.iface_id};
-        rows->ports[peer] = {delivery_bridge,
-                             "patch",
-                             {{"peer", port}},
-                             {},
-                             site_ofport(number),
-                             false,
-                             mark};
-        dirty_deliveries_.insert(users.begin(), users.end());
-    }
-    site_numbers_ = std::move(numbers);
-    sites_.clear();
-    for (const auto &[site, number] : site_numbers_) {
-        sites_.emplace(site.to_string(), site);
     }
 }
 

@@ -120,6 +120,9 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
            port->second == before.egress->vxlan_port && status &&
            status->number == before.tap.tunnel &&
            has_handles(*status, before) &&
+           (before.egress->slots.empty() ||
+            balance_ofport(before.mirror_bridge, Direction::Outbound) ==
+                before.egress->balance_port) &&
            (!before.filter || (filter && filter->number == before.tap.filter));
 }
 

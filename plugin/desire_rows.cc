@@ -265,7 +265,9 @@ DesiredState::desire_bases()
     }
     const FlowOwner base{FlowOwner::Base, 0};
     for (const std::string &name : bases) {
-        set_flows({name, base}, base_flows(budget.has_value()));
+        set_flows({name, base},
+                  base_flows(budget.has_value(),
+                             balance_ofport(name, Direction::Inbound)));
         set_meter({name, base}, budget);
     }
     std::set<std::string> site_macs;

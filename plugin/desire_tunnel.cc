@@ -404,7 +404,9 @@ DesiredState::desire_tunnel(const Uuid &id)
                        "external_ids:mirror-rate-kbps");
         return desire;
     }
-    bool way = in_vpc ? find_leg(&desire, &egress) &&
+    bool balanced = model_.resources.at(tunnel->destination).type ==
+                    ResourceType::LoadBalancer;
+    bool way = in_vpc ? find_leg(balanced, &desire, &egress) &&
                             find_next_hops(id, drafts, &desire)
                       : find_way(*destination, &desire, &egress);
     if (!way ||
@@ -434,14 +436,13 @@ DesiredState::desire_tunnel(const Uuid &id)
     if (tunnel->filter && !desire.tap.filter) {
         return as_it_was(id, desire);
     }
-    bool balanced = model_.resources.at(tunnel->destination).type ==
-                    ResourceType::LoadBalancer;
     if (in_vpc && !take_handles(*status, balanced, &desire, &egress)) {
         /* Where none is left its new way could wait without end. */
         return desire.reasons.count("HANDLES_EXHAUSTED")
                    ? desire
                    : as_it_was(id, desire);
     }
+    desire.tap.balanced = !egress.slots.empty();
     desire.wants_copy = true;
     if (!take_flood(&desire)) {
         return desire;

@@ -338,12 +338,14 @@ DesiredState::set_keeps_handles(bool keeps)
 }
 
 std::map<std::string, int>
-DesiredState::vxlan_ofports(const SwitchFacts &facts)
+DesiredState::common_ofports(const SwitchFacts &facts)
 {
     std::map<std::string, int> ofports;
     for (const auto &[name, port] : facts.rows.ports) {
         auto ofport = facts.ofports.find(name);
-        if (port.mark.purpose == "vxlan" && ofport != facts.ofports.end()) {
+        if ((port.mark.purpose == "vxlan" ||
+             port.mark.purpose == "balance") &&
+            ofport != facts.ofports.end()) {
             ofports.insert(*ofport);
         }
     }
@@ -421,13 +423,14 @@ DesiredState::set_switch(const SwitchFacts &facts)
         }
     }
     /* A path's device may have become, or ceased to be, a bridge; a name may
-     * have been taken or freed; our VXLAN port may have got its number. */
+     * have been taken or freed; a port of ours that all go by may have got its
+     * number. */
     bool bridges_came_or_went = facts.bridges.size() != before.bridges.size();
     for (const auto &[name, bridge] : facts.bridges) {
         bridges_came_or_went |= !before.bridges.count(name);
     }
     if (bridges_came_or_went || facts.taken_names != before.taken_names ||
-        vxlan_ofports(facts) != vxlan_ofports(before) ||
+        common_ofports(facts) != common_ofports(before) ||
         facts.port_errors != before.port_errors ||
         facts.rows.bridges != before.rows.bridges) {
         for (const auto &[iface_id, tunnels] : by_iface_id_) {

@@ -262,8 +262,8 @@ private:
     void depend(const Uuid &tunnel, const Uuid &on);
     void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
 
-    /* Those of our VXLAN ports, which tunnels go by. */
-    static std::map<std::string, int> vxlan_ofports(const SwitchFacts &);
+    /* Those of our ports that all tunnels of a bridge go by. */
+    static std::map<std::string, int> common_ofports(const SwitchFacts &);
 
     /* desire_newcomers.cc: tunnels that wait to be looked at. */
     bool is_newcomer(const Uuid &) const;
@@ -308,7 +308,6 @@ private:
     bool find_ways(const Tunnel &, TunnelDesire *, std::vector<Draft> *);
     bool add_way(const End &source, const std::vector<IpAddress> &addresses,
                  const std::string &mac, TunnelDesire *, std::vector<Draft> *);
-    bool find_leg(TunnelDesire *, EgressSpec *);
     std::optional<DeliverySpec> way_by_next_hop(const Uuid &id, const Draft &,
                                                 bool may_flood,
                                                 Problem *trouble) const;
@@ -318,10 +317,17 @@ private:
                       EgressSpec *);
     void place_deliveries(const Uuid &id, const TunnelDesire &before,
                           const TunnelDesire &after);
-    void desire_sites(SwitchRows *);
     bool is_stale(const TunnelDesire &, const DeliverySpec &) const;
     void desire_deliveries();
+
+    /* desire_leg.cc: how copies come to the delivery bridges, and leave. */
     std::string delivery_bridge_for_type(const std::string &datapath_type);
+    bool find_leg(bool balanced, TunnelDesire *, EgressSpec *);
+    bool find_balance_pair(TunnelDesire *, EgressSpec *);
+    void desire_sites(SwitchRows *);
+    void add_balance_pair(const std::string &datapath_type, SwitchRows *);
+    std::optional<int> balance_ofport(const std::string &bridge,
+                                      Direction) const;
 
     /* desire_network.cc: what the network must have. */
     bool ask_network_of(const Tunnel &, TunnelDesire *);

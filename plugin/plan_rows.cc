@@ -89,7 +89,8 @@ comes_too_soon(const RowEdit &edit, const DesiredState &desired)
         return false;
     }
     const PortRow &row = desired.rows().ports.at(edit.name);
-    return row.mark.purpose == "vxlan" && !desired.facts().settled &&
+    return (row.mark.purpose == "vxlan" || row.mark.purpose == "balance") &&
+           !desired.facts().settled &&
            !desired.facts().rows.ports.count(edit.name);
 }
 

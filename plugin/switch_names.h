@@ -55,6 +55,16 @@ vxlan_port_name(const std::string &mirror_bridge,
                : ("mvxlan-" + datapath_type).substr(0, 15);
 }
 
+/* A pair that leads from our bridge back to itself: see pipeline.h. */
+inline std::string
+balance_port_name(const std::string &mirror_bridge,
+                  const std::string &plain_mirror_bridge,
+                  const std::string &datapath_type, Direction direction)
+{
+    return "mbal-" + short_name(direction) +
+           (mirror_bridge == plain_mirror_bridge ? "" : "-" + datapath_type);
+}
+
 /* Our bridge that hands copies to tenants' networks. */
 inline std::string
 delivery_bridge_name(const std::string &mirror_bridge)
@@ -86,7 +96,8 @@ may_be_name_of_ours(const std::string &name,
                     const std::string &plain_mirror_bridge)
 {
     for (const char *prefix :
-         {"mtap-", "mnic-", "mdlv-", "mvpc-", "mvxlan-", "mirror-vxlan"}) {
+         {"mtap-", "mnic-", "mdlv-", "mvpc-", "mbal-", "mvxlan-",
+          "mirror-vxlan"}) {
         if (name.starts_with(prefix)) {
             return true;
         }
@@ -97,6 +108,7 @@ may_be_name_of_ours(const std::string &name,
 /* OpenFlow port numbers that we ask for, so that flows which another program
  * saves and restores go back to the same ports. */
 inline constexpr int VXLAN_OFPORT = 1;
+inline constexpr int BALANCE_OFPORT = 2; /* And the next. */
 inline constexpr int NIC_NUMBER_MAX = 30000;
 
 inline int

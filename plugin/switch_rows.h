@@ -27,7 +27,7 @@ namespace pm {
  * "ovs-mirrord-nic-N" for each NIC, where N is the NIC's own number, and
  * "ovs-mirrord-segment". */
 struct Mark {
-    /* "bridge", "vxlan", "tap", "shared", "delivery". */
+    /* "bridge", "vxlan", "balance", "tap", "shared", "delivery". */
     std::string purpose;
     std::string iface_id; /* Tap only. */
     int64_t number = 0;   /* Tap, shared; of a delivery port. */

@@ -209,3 +209,36 @@ class BalanceCases(TenantCases):
         self.lab.exchange((self.web1, frames))
         got = [f for f in self.db1.received() if f[12:14] == b"\x08\x00"]
         self.assertEqual(got, frames)
+
+    def chosen(self):
+        """Which bucket of production's group each connection's frame from
+        web1 took, by the TOS that db1 sees."""
+        frames = [self.talk_of(i).frame(i, 200) for i in range(200)]
+        self.lab.clear()
+        self.lab.exchange((self.web1, frames))
+        got = [f for f in self.db1.received() if f[12:14] == b"\x08\x00"]
+        self.assertEqual(len(got), len(frames))
+        # Whatever order they come in: source ports are their numbers.
+        return {int.from_bytes(f[34:36], "big"): f[15] for f in got}
+
+    def test_productions_groups_choose_as_they_did(self):
+        """By dp_hash, behind a recirculation of production's own."""
+        self.switch.ofctl(
+            "add-group", "br-int",
+            "group_id=8,type=select,selection_method=dp_hash,"
+            + ",".join(f"bucket=bucket_id:{i},actions=mod_nw_tos:{tos},normal"
+                       for i, tos in enumerate((32, 64))))
+        self.addCleanup(self.switch.ofctl, "del-groups", "br-int",
+                        "group_id=8")
+        for flow in (f"priority=9,tcp,dl_src={self.web1.mac},"
+                     "actions=ct(table=1)", "table=1,actions=group:8"):
+            self.switch.ofctl("add-flow", "br-int", "cookie=0xc8," + flow)
+        self.addCleanup(self.switch.ofctl, "del-flows", "br-int",
+                        "cookie=0xc8/-1")
+        before = self.chosen()
+        self.assertEqual(set(before.values()), {32, 64})
+        self.balance("there", 7001, packet_length=128)
+        self.balance("back", 7002, source="db1", packet_length=200)
+        self.assertEqual(self.chosen(), before)
+        by, _ = self.seen(7001)
+        self.assertGreater(len(set().union(*by.values())), 1)

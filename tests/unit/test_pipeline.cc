@@ -48,6 +48,8 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
                    "actions=drop",
                    "table=7,priority=0,cookie=0x6d72000000000000 "
                    "actions=set_field:0x1->reg5,resubmit(,0)",
+                   "table=8,priority=0,cookie=0x6d72000000000000 "
+                   "actions=drop",
                    "table=0,priority=300,cookie=0x6d72000000000000,udp,reg5=0 "
                    "actions=resubmit(,7)",
                    "table=0,priority=300,cookie=0x6d72000000000000,udp6,"
@@ -55,6 +57,33 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
     EXPECT_EQ(texts(base_flows(true)), lines);
     lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
     EXPECT_EQ(texts(base_flows(false)), lines);
+    lines.insert(lines.begin() + 9,
+                 "table=0,priority=350,cookie=0x6d72000000000000,in_port=3 "
+                 "actions=resubmit(,8)");
+    EXPECT_EQ(texts(base_flows(false, 3)), lines);
+}
+
+/* By traces of real switches: docs/switch-notes.md, 43. */
+TEST(EgressFlows, OfABalancedTunnelComeToTheGroupByOurOwnPair)
+{
+    EgressSpec spec = spec_v4();
+    spec.slots.assign(64, 1);
+    spec.balance_port = 2;
+    std::map<int, std::string> actions;
+    std::map<int, std::string> matches;
+    for (const Flow &flow : egress_flows(7, spec)) {
+        actions[flow.key.table] = flow.actions;
+        matches[flow.key.table] = flow.key.match;
+    }
+    EXPECT_EQ(actions[TABLE_EGRESS],
+              "clone(set_field:0x7/0xffffff->pkt_mark,output:2,"
+              "set_field:64000->in_port,"
+              "output(port=64000,max_len=65535))");
+    EXPECT_EQ(matches[TABLE_BALANCE], "pkt_mark=0x7/0xffffff");
+    EXPECT_EQ(actions[TABLE_BALANCE],
+              "set_field:0x0/0xffffff->pkt_mark,set_field:0x7->reg2,group:7");
+    EXPECT_TRUE(actions[TABLE_SPREAD].starts_with("clone("));
+    EXPECT_EQ(actions.size(), 4u);
 }
 
 TapPort
@@ -456,10 +485,11 @@ TEST(Cookie, OfOthersIsNotOurs)
     EXPECT_FALSE(Cookie::decode(UINT64_C(0x6d73300000720000)));
 }
 
-TEST(Resubmits, AreFiveThroughAFilterAndFourWithout)
+TEST(Resubmits, AreFiveThroughAFilterAndFourWithoutAndTwoMoreBalanced)
 {
     EXPECT_EQ(resubmits_of({5, 7}), 5);
     EXPECT_EQ(resubmits_of({0, 7}), 4);
+    EXPECT_EQ(resubmits_of({.tunnel = 7, .balanced = true}), 6);
 }
 
 TEST(DiffFlows, OfEqualFlowsIsEmpty)

@@ -70,18 +70,31 @@ TEST(CopiesMark, IsTakenOffWhereNoDatapathFlowsAreMadeAnew)
     }
 }
 
-TEST_F(RenewalTest, EachBundleTurnsToABitThatNoOtherInUseHas)
+/* A cached datapath flow is deleted if what it matches lacks a bit. */
+TEST_F(RenewalTest, EachBundleTurnsToBitsThatNoOtherHasAllOf)
 {
-    std::set<std::string> matches;
-    for (int i = 0; i < 32; i++) {
+    std::set<uint32_t> masks;
+    auto turn = [&] {
         apply_bundle(&actual, "br-mirror", bundle());
-        ASSERT_EQ(actual.flows["br-mirror"][RENEWAL].size(), 1u);
-        matches.insert(actual.flows["br-mirror"][RENEWAL][0].key.match);
+        const auto &flows = actual.flows["br-mirror"][RENEWAL];
+        EXPECT_EQ(flows.size(), 1u);
+        const std::string &match = flows[0].key.match;
+        const std::string prefix = "pkt_mark=";
+        EXPECT_TRUE(match.starts_with(prefix));
+        return static_cast<uint32_t>(
+            std::stoul(match.substr(prefix.size()), nullptr, 0));
+    };
+    for (int i = 0; i < 70; i++) {
+        uint32_t mask = turn();
+        EXPECT_EQ(mask & NUMBER_MAX, 0u); /* Balanced tunnels' own. */
+        for (uint32_t other : masks) {
+            EXPECT_NE(mask & ~other, 0u);
+            EXPECT_NE(other & ~mask, 0u);
+        }
+        masks.insert(mask);
     }
-    EXPECT_EQ(matches.size(), 32u);
-    apply_bundle(&actual, "br-mirror", bundle());
-    EXPECT_TRUE(
-        matches.count(actual.flows["br-mirror"][RENEWAL][0].key.match));
+    EXPECT_EQ(masks.size(), 70u);
+    EXPECT_TRUE(masks.count(turn()));
 }
 
 TEST_F(RenewalTest, WhatIsThereIsNoReasonForAPlan)

@@ -181,9 +181,6 @@ read_trace(const std::string &text, int64_t number)
             tunnel = *turn;
             sending = false;
         }
-        if (auto handle = parse_register(line, "reg4"); handle && sending) {
-            answer.handle = *handle;
-        }
         auto step = parse_step(line);
         if (step && step->cookie.owner.kind == FlowOwner::Guard) {
             answer.is_own_copy = true;

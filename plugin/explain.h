@@ -48,7 +48,6 @@ struct TraceAnswer {
     int rule = 0;             /* The rule that decided; 0: none did. */
     bool admitted = false;    /* It came to the tunnel's egress flow. */
     bool only_counted = false;
-    int64_t handle = 0;  /* Of a balanced tunnel: the slot's. */
     std::string trouble; /* Why a copy could not be sent, as it says. */
 
     auto operator<=>(const TraceAnswer &) const = default;

@@ -114,15 +114,24 @@ candidates(const Rule &rule, Direction direction,
 
 /* The way that a copy takes once it has left our bridge. */
 std::string
-delivery_text(const TunnelDesire &desire, int64_t handle)
+delivery_text(const TunnelDesire &desire)
 {
-    if (desire.in_vpc->deliveries.empty()) {
+    const auto &deliveries = desire.in_vpc->deliveries;
+    if (deliveries.empty()) {
         return "over the host's routes";
     }
-    auto way = handle ? desire.in_vpc->deliveries.find(handle)
-                      : desire.in_vpc->deliveries.begin();
-    return way == desire.in_vpc->deliveries.end() ? "by a handle that is gone"
-                                                  : way->second.to_string();
+    /* A trace ends before the datapath has the hash that chooses a member. */
+    std::string text =
+        deliveries.size() > 1
+            ? "to one of " + std::to_string(deliveries.size()) +
+                  " members, by a hash of its addresses and ports: "
+            : "";
+    const char *between = "";
+    for (const auto &[handle, way] : deliveries) {
+        text += between + way.to_string();
+        between = "; ";
+    }
+    return text;
 }
 
 std::string
@@ -308,7 +317,7 @@ stations_of(const Uuid &id, Direction direction, const TraceFrame &frame,
                        " bytes kept"
                  : "the whole frame") +
             ", " + desire.source_text() + " to " + desire.destination_text()};
-    std::string way = delivery_text(desire, switch_says->handle);
+    std::string way = delivery_text(desire);
     stations[Station::Delivery] = {
         switch_says->trouble.empty() ? Passed::Yes : Passed::No,
         switch_says->trouble.empty() ? way

@@ -4,6 +4,7 @@
 #include "flows/delivery.h"
 #include "plugin/next_hops.h"
 #include "plugin/plan.h"
+#include "plugin/probe.h"
 #include "plugin/switch_names.h"
 #include "tests/unit/tenant.h"
 
@@ -304,6 +305,50 @@ TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
     EXPECT_EQ(groups, 1);
     EXPECT_EQ(members, 3);
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+/* Which one is not known to a trace, which has no hash. */
+TEST_F(Tenant, AProbeOfABalancedTunnelNamesAllMembers)
+{
+    start(6);
+    TraceAnswer answer;
+    answer.filtered = answer.admitted = true;
+    std::string detail =
+        stations_of(tunnel, Direction::Outbound, {Frame{}, false, "tcp"}, answer,
+                    host.desired, {true, false})
+            .at(Station::Delivery)
+            .detail;
+    EXPECT_TRUE(detail.starts_with("to one of 3 members")) << detail;
+    for (const char *member : {"10.2.0.9 ", "10.2.0.10 ", "10.2.0.11 "}) {
+        EXPECT_NE(detail.find(member), std::string::npos) << detail;
+    }
+}
+
+TEST_F(Tenant, ABalancedTunnelWaitsForThePairThatLeadsToItsGroup)
+{
+    auto without_pair = [&](const std::string &taken) {
+        host.facts.taken_names.clear();
+        if (!taken.empty()) {
+            host.facts.taken_names.insert(taken);
+        }
+        host.facts.ofports.erase("mbal-in");
+        host.feed();
+    };
+    start(6);
+    ASSERT_TRUE(desire().egress);
+    EXPECT_EQ(host.desired.rows().ports.at("mbal-out").options,
+              (std::map<std::string, std::string>{{"peer", "mbal-in"}}));
+    without_pair("");
+    EXPECT_FALSE(desire().egress);
+    EXPECT_EQ(desire().health, Health::Ok);
+    without_pair("mbal-in");
+    EXPECT_FALSE(desire().egress);
+    EXPECT_TRUE(desire().reasons.count("PORT_NAME_TAKEN"));
+    EXPECT_EQ(host.desired.rows().ports.count("mbal-out"), 0u);
+    host.facts.taken_names.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().egress);
+    EXPECT_EQ(desire().health, Health::Ok);
 }
 
 TEST_F(Tenant, WithoutAMemberNothingIsSentAndAllIsCounted)

@@ -81,8 +81,8 @@ libpmcore_la_SOURCES = \
 	plugin/plan.h \
 	plugin/plan_meters.cc \
 	plugin/plan_meters.h \
-	plugin/plan_refused.cc \
-	plugin/plan_refused.h \
+	plugin/plan_stops.cc \
+	plugin/plan_stops.h \
 	plugin/plan_revocations.cc \
 	plugin/plan_revocations.h \
 	plugin/plan_rows.cc \

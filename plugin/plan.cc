@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "plugin/plan_meters.h"
-#include "plugin/plan_refused.h"
 #include "plugin/plan_rows.h"
+#include "plugin/plan_stops.h"
 #include "plugin/switch_flaws.h"
 
 namespace pm {
@@ -159,6 +159,7 @@ make_plan(const Actual &actual, const DesiredState &desired,
         return outstanding->erase(i);
     };
     bool deletions_outstanding = false, sends_change = false;
+    std::vector<OwnerKey> egress_waits;
     for (auto i = outstanding->begin(); i != outstanding->end();) {
         const OwnerKey &key = *i;
         if (busy.count(key.bridge)) {
@@ -201,16 +202,23 @@ make_plan(const Actual &actual, const DesiredState &desired,
             plan.waiting.push_back(key.bridge + ": flows of " +
                                    key.owner.to_string() +
                                    " wait for the meter of their limit");
+            if (key.owner.kind == FlowOwner::Egress) {
+                egress_waits.push_back(key);
+            }
             continue;
         }
         if (!wanted.empty() && must_wait_for_delivery(actual, desired, key)) {
             plan.waiting.push_back(key.bridge + ": flows of " +
                                    key.owner.to_string() +
                                    " wait for those of their delivery");
+            egress_waits.push_back(key);
             continue;
         }
         std::vector<FlowEdit> &bundle = plan.flows[key.bridge];
         bundle.insert(bundle.end(), edits.begin(), edits.end());
+    }
+    if (stop_halves(actual, desired, egress_waits, &plan)) {
+        deletions_outstanding = true;
     }
     if (!refused.empty() &&
         stop_refused(actual, desired, *outstanding, busy, refused, &plan)) {

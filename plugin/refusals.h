@@ -5,7 +5,7 @@
  * bridge's owners go first who merely lose flows, and the rest follows owner
  * by owner; an owner refused by itself is tried again every second and holds
  * up no other.  Meters are refused one by one.  What is copied by a policy
- * that the switch does not let go of is stopped: see plan_refused.h. */
+ * that the switch does not let go of is stopped: see plan_stops.h. */
 #ifndef PLUGIN_REFUSALS_H
 #define PLUGIN_REFUSALS_H 1
 

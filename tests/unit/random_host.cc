@@ -193,7 +193,13 @@ RandomHost::edit_tunnel()
                        pick(static_cast<int>(model.tunnels.size())));
     Tunnel &tunnel = i->second;
     tunnel.generation++;
-    switch (pick(12)) {
+    switch (std::min(pick(16), 12)) {
+    case 12: /* In one edit, and mostly within tenants' networks. */
+        tunnel.filter = row_id(Row::Filter, pick(FILTERS));
+        tunnel.destination = row_id(
+            Row::Destination, chance(70) ? COLLECTORS + pick(4)
+                                         : pick(COLLECTORS));
+        break;
     case 11:
         tunnel.rate_kbps =
             chance(60) ? std::optional<int64_t>(1 + pick(3)) : std::nullopt;

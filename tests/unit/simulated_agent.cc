@@ -75,16 +75,18 @@ SimulatedAgent::note_policies()
             continue;
         }
         Policy &policy = policies_[id];
+        auto admit = [&, &tunnel = tunnel](const IpAddress &address) {
+            policy.destinations.insert({address, tunnel.vni});
+            policy.together.insert({address, tunnel.filter});
+        };
         if (destination.collector) {
-            policy.destinations.insert(
-                {destination.collector->address, tunnel.vni});
+            admit(destination.collector->address);
         } else if (destination.nic && !destination.nic->addresses.empty()) {
-            policy.destinations.insert(
-                {destination.nic->addresses.front(), tunnel.vni});
+            admit(destination.nic->addresses.front());
         }
         if (destination.load_balancer) {
             for (const auto &member : destination.load_balancer->members) {
-                policy.destinations.insert({member.address, tunnel.vni});
+                admit(member.address);
             }
         }
         policy.filters.insert(tunnel.filter);

@@ -52,6 +52,8 @@ private:
     struct Policy {
         std::set<std::pair<IpAddress, int64_t>> destinations;
         std::set<std::optional<Uuid>> filters;
+        /* At one time. */
+        std::set<std::pair<IpAddress, std::optional<Uuid>>> together;
         std::set<std::string> iface_ids;
         std::set<std::optional<int64_t>> rates;
     };
@@ -74,6 +76,7 @@ private:
     void judge_told(const TunnelStatus &before, const TunnelStatus &);
     void judge_told(const FilterStatus &before, const FilterStatus &);
     void judge_limits(const std::string &bridge);
+    void judge_together(const std::string &bridge);
     std::optional<EgressSpec> arriving(const std::string &bridge,
                                        const Flow &);
     void judge_tap(const Flow &);

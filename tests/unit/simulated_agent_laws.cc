@@ -89,6 +89,38 @@ SimulatedAgent::judge_plan(const Plan &todo)
     }
 }
 
+/* No frame goes by one policy's filter to another one's destination. */
+void
+SimulatedAgent::judge_together(const std::string &bridge)
+{
+    std::map<int64_t, std::set<std::optional<Uuid>>> handed;
+    for (const auto &[key, flow] : tables[bridge]) {
+        if (Cookie::decode(flow.cookie)->owner.kind == FlowOwner::Tap) {
+            for (const auto &[tunnel, filter] : handed_by(flow)) {
+                const FilterStatus *f = filter_status_of_number(filter);
+                handed[tunnel].insert(f ? std::optional(f->filter)
+                                        : std::nullopt);
+            }
+        }
+    }
+    for (const auto &[key, flow] : tables[bridge]) {
+        FlowOwner owner = Cookie::decode(flow.cookie)->owner;
+        auto spec = arriving(bridge, flow);
+        const TunnelStatus *status = status_of_number(owner.number);
+        if (owner.kind != FlowOwner::Egress || !spec || !status) {
+            continue;
+        }
+        const Policy &policy = policies_[status->tunnel];
+        for (const auto &filter : handed[owner.number]) {
+            if (!policy.together.count({spec->destination, filter})) {
+                fault("never together with the filter " +
+                      (filter ? filter->to_string() : "none") + ": " +
+                      flow.to_string());
+            }
+        }
+    }
+}
+
 void
 SimulatedAgent::judge_tap(const Flow &flow)
 {
@@ -268,6 +300,7 @@ SimulatedAgent::judge_tables()
 {
     for (const auto &[bridge, table] : tables) {
         judge_limits(bridge);
+        judge_together(bridge);
         std::map<uint32_t, std::vector<Flow>> filters;
         for (const auto &[key, flow] : table) {
             FlowOwner owner = Cookie::decode(flow.cookie)->owner;

@@ -307,6 +307,68 @@ TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+/* By the new filter to the old destination is what no policy says. */
+TEST_F(Tenant, CopiesByNoOtherFilterWhileItsNewDeliveryIsMade)
+{
+    Uuid filter = host.add_filter(0, 80), other = host.add_filter(1, 443);
+    tunnel = host.add_tunnel(0, 0, 5, filter);
+    /* So that the other one has its number. */
+    host.add_collector(2);
+    host.add_tunnel(1, 0, 2, other);
+    ASSERT_TRUE(host.settle());
+    Actual actual;
+    actual.rows = host.facts.rows;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+    }
+    for (const auto &[key, rate_kbps] : host.desired.meters()) {
+        actual.meters[key.bridge][key.owner] = rate_kbps;
+    }
+    host.desired.take_changed_flows();
+    OwnerKey egress{
+        "br-mirror",
+        {FlowOwner::Egress,
+         static_cast<uint32_t>(host.desired.status_of(tunnel)->number)}};
+    std::set<OwnerKey> outstanding;
+    /* What a pass makes of the tunnel's own flows: deletions count below
+     * zero. */
+    auto pass = [&] {
+        outstanding.merge(host.desired.take_changed_flows());
+        Plan plan = make_plan(actual, host.desired, &outstanding);
+        int edits = 0;
+        for (const FlowEdit &edit : plan.flows["br-mirror"]) {
+            if (Cookie::decode(edit.flow.cookie)->owner == egress.owner) {
+                edits += edit.op == FlowEdit::Op::Delete ? -1 : 1;
+            }
+        }
+        for (const auto &[bridge, bundle] : plan.flows) {
+            apply_bundle(&actual, bridge, bundle);
+        }
+        return edits;
+    };
+    auto deliver_to = [&](const char *address) {
+        nic(5).addresses = {ip_of(address)};
+        ASSERT_TRUE(host.settle());
+    };
+    deliver_to("10.1.0.10");
+    EXPECT_EQ(pass(), 0) << "it goes on until the new delivery is there";
+    EXPECT_EQ(pass(), 2);
+    host.model.tunnels.at(tunnel).filter = std::nullopt;
+    deliver_to("10.1.0.11");
+    EXPECT_EQ(pass(), -2) << "it is handed frames by another filter";
+    EXPECT_EQ(pass(), 2);
+    host.model.tunnels.at(tunnel).filter = filter;
+    ASSERT_TRUE(host.settle());
+    pass();
+    host.model.filters.at(filter).inbound.front().action = RuleAction::Reject;
+    deliver_to("10.1.0.12");
+    EXPECT_EQ(pass(), -2) << "its filter has other rules";
+    EXPECT_EQ(pass(), 2);
+    host.model.filters.at(other).inbound.front().action = RuleAction::Reject;
+    deliver_to("10.1.0.13");
+    EXPECT_EQ(pass(), 0) << "another tunnel's filter is nothing to it";
+}
+
 /* Which one is not known to a trace, which has no hash. */
 TEST_F(Tenant, AProbeOfABalancedTunnelNamesAllMembers)
 {

@@ -1,4 +1,4 @@
-#include "plugin/plan_refused.h"
+#include "plugin/plan_stops.h"
 
 #include <algorithm>
 #include <tuple>
@@ -54,6 +54,48 @@ is_kept_from(const OwnerKey &egress, const Actual &actual,
                        });
 }
 
+/* Has a tunnel copy no more.  Returns whether it may have. */
+bool
+stop(const OwnerKey &egress, const Actual &actual, const std::string &why,
+     Plan *plan)
+{
+    std::vector<FlowEdit> &bundle = plan->flows[egress.bridge];
+    std::erase_if(bundle, [&](const FlowEdit &edit) {
+        return Cookie::decode(edit.flow.cookie)->owner == egress.owner;
+    });
+    const FlowList &sends = actual.flows_of(egress);
+    for (const Flow &flow : sends) {
+        bundle.push_back({FlowEdit::Op::Delete, flow});
+    }
+    if (bundle.empty()) {
+        plan->flows.erase(egress.bridge);
+    }
+    plan->waiting.push_back(egress.bridge + ": " + egress.owner.to_string() +
+                            " sends nothing while " + why);
+    return !sends.empty();
+}
+
+/* What of a bridge's bundle decides otherwise than it did who gets a frame. */
+struct Deciding {
+    std::set<int64_t> filters, tunnels; /* Numbers. */
+
+    Deciding(const std::string &bridge, const std::vector<FlowEdit> &bundle,
+             const Actual &actual, const DesiredState &desired)
+    {
+        std::set<FlowOwner> taps;
+        for (const FlowEdit &edit : bundle) {
+            FlowOwner owner = Cookie::decode(edit.flow.cookie)->owner;
+            if (owner.kind == FlowOwner::Filter) {
+                filters.insert(owner.number);
+            } else if (owner.kind == FlowOwner::Tap &&
+                       taps.insert(owner).second) {
+                tunnels.merge(
+                    handed_wrongly(actual, desired, {bridge, owner}));
+            }
+        }
+    }
+};
+
 } // namespace
 
 bool
@@ -90,21 +132,42 @@ stop_refused(const Actual &actual, const DesiredState &desired,
         if (!by_others && !by_itself) {
             continue;
         }
-        std::vector<FlowEdit> &bundle = plan->flows[bridge];
-        std::erase_if(bundle, [&](const FlowEdit &edit) {
-            return Cookie::decode(edit.flow.cookie)->owner == egress.owner;
-        });
-        for (const Flow &flow : sends) {
-            bundle.push_back({FlowEdit::Op::Delete, flow});
-            any = true;
-        }
-        plan->waiting.push_back(bridge + ": " + egress.owner.to_string() +
-                                " sends nothing while the switch refuses "
-                                "what it should");
+        any |= stop(egress, actual, "the switch refuses what it should", plan);
     }
-    std::erase_if(plan->flows,
-                  [](const auto &bundle) { return bundle.second.empty(); });
     return any;
+}
+
+bool
+stop_halves(const Actual &actual, const DesiredState &desired,
+            const std::vector<OwnerKey> &waiting, Plan *plan)
+{
+    std::map<std::string, Deciding> deciding;
+    std::vector<OwnerKey> halves;
+    for (const OwnerKey &egress : waiting) {
+        const std::string &bridge = egress.bridge;
+        auto ids = desired.tunnels_of(egress);
+        if (ids.empty() || actual.flows_of(egress).empty() ||
+            !plan->flows.contains(bridge)) {
+            continue;
+        }
+        auto i = deciding.find(bridge);
+        if (i == deciding.end()) {
+            i = deciding
+                    .emplace(bridge, Deciding(bridge, plan->flows.at(bridge),
+                                              actual, desired))
+                    .first;
+        }
+        const TunnelDesire &desire = desired.tunnels().at(*ids.begin());
+        if (i->second.filters.contains(desire.tap.filter) ||
+            i->second.tunnels.contains(egress.owner.number)) {
+            halves.push_back(egress);
+        }
+    }
+    for (const OwnerKey &egress : halves) {
+        stop(egress, actual, "its new flows wait and its filter does not",
+             plan);
+    }
+    return !halves.empty();
 }
 
 } // namespace pm

@@ -1,7 +1,6 @@
-/* What stops because the switch refuses something (core; part of
- * make_plan()). */
-#ifndef PLUGIN_PLAN_REFUSED_H
-#define PLUGIN_PLAN_REFUSED_H 1
+/* What stops because it cannot be as it should (core; part of make_plan()). */
+#ifndef PLUGIN_PLAN_STOPS_H
+#define PLUGIN_PLAN_STOPS_H 1
 
 #include <map>
 #include <set>
@@ -20,6 +19,14 @@ bool stop_refused(const Actual &, const DesiredState &,
                   const std::set<std::string> &busy,
                   const std::map<OwnerKey, std::string> &refused, Plan *);
 
+/* 'waiting' are tunnels whose flows must wait, for a delivery or a meter.  To
+ * go on as it was is right for as long as what its frames pass before does
+ * too: by the new filter to the old destination is what no policy says.  Turns
+ * the edits of those of whom another filter, or other rules of theirs, are in
+ * 'plan' into deletions.  Returns whether there are any. */
+bool stop_halves(const Actual &, const DesiredState &,
+                 const std::vector<OwnerKey> &waiting, Plan *);
+
 } // namespace pm
 
-#endif /* PLUGIN_PLAN_REFUSED_H */
+#endif /* PLUGIN_PLAN_STOPS_H */

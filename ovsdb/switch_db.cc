@@ -390,6 +390,10 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
                   SwitchFacts *facts)
 {
     const std::string &plain = facts->settings.mirror_bridge;
+    /* A bridge that vswitchd cannot make keeps the port numbers that it once
+     * had in the database, and never answers. */
+    bool made = facts->datapath_types.empty() ||
+                facts->datapath_types.count(type_name(bridge->datapath_type));
     for (size_t i = 0; i < bridge->n_ports; i++) {
         const struct ovsrec_port *port = bridge->ports[i];
         if (ours && std::string(port->name) == bridge->name) {
@@ -418,7 +422,7 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
                 continue;
             }
             const char *iface_id = smap_get(&iface->external_ids, "iface-id");
-            if (!iface_id || !*iface_id || ours) {
+            if (!iface_id || !*iface_id || ours || !made) {
                 continue; /* An empty one is nobody's. */
             }
             NicPort nic;

@@ -410,3 +410,27 @@ class DaemonCases(ProductCases):
         self.lab.exchange((guest, frames), (self.web1, others))
         self.assert_copied(self.ids4, 7001, frames)
         self.assert_copied(self.ids4, 7002, others)
+
+    def test_a_bridge_that_vswitchd_cannot_make_holds_nobody_up(self):
+        """It keeps its ports' numbers in the database and never answers."""
+        self.switch.vsctl("add-br", "br-odd", "--", "set", "Bridge", "br-odd",
+                          f"datapath_type={self.switch.datapath_type}")
+        self.addCleanup(self.switch.vsctl, "del-br", "br-odd")
+        guest = self.lab.add_guest("odd1", bridge="br-odd")
+        self.control.ctl("nic-add", "odd1-eth0", "iface-id=odd1",
+                         f"mac={guest.mac}", "--", "resource-add",
+                         "odd1-src", "source", "network-interface",
+                         "odd1-eth0")
+        self.tunnel("odd", self.ids4, 7001, source="odd1")
+        self.tunnel("int", self.ids4, 7002)
+        self.switch.vsctl("set", "Bridge", "br-odd", "datapath_type=nosuch")
+        self.control.wait_tunnel(
+            "odd", lambda t: "NIC_UNBOUND" in str(t["reasons"]),
+            "to have no NIC here")
+        self.daemon.kill()
+        self.control.ctl("tunnel-del", "int")
+        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                       self.control).start()
+        self.control.wait_gone("int")
+        self.tunnel("first", self.ids4, 7003)
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7003)

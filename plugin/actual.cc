@@ -38,9 +38,11 @@ Actual::any_tap(const std::set<OwnerKey> &keys,
                 const std::function<bool(const Flow &)> &is_such) const
 {
     return std::any_of(keys.begin(), keys.end(), [&](const OwnerKey &key) {
+        if (key.owner.kind != FlowOwner::Tap) {
+            return false; /* Of most there is nothing to look up. */
+        }
         const FlowList &flows = flows_of(key);
-        return key.owner.kind == FlowOwner::Tap &&
-               std::any_of(flows.begin(), flows.end(), is_such);
+        return std::any_of(flows.begin(), flows.end(), is_such);
     });
 }
 

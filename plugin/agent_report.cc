@@ -241,6 +241,11 @@ Agent::is_told_observed(const Uuid &id) const
 void
 Agent::report_filters(ControlWrite *write, Subjects *subjects)
 {
+    const auto &idle = desired_.idle_filters();
+    if (unreported_filters_.empty() && idle.empty()) {
+        return;
+    }
+    std::set<int64_t> named = named_filters(actual_, outstanding_);
     std::set<Uuid> later;
     for (const Uuid &id : unreported_filters_) {
         if ((actual_.changing || !actual_.flows_known()) &&
@@ -252,7 +257,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
             number = desired_.number_for_filter(id, [&](int64_t n) {
                 return actual_.is_busy(FlowOwner::Filter, n) ||
-                       names_filter(n, actual_, outstanding_);
+                       named.contains(n);
             });
         }
         auto status =
@@ -265,9 +270,9 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         }
     }
     unreported_filters_ = std::move(later);
-    for (const Uuid &id : desired_.idle_filters()) {
+    for (const Uuid &id : idle) {
         const FilterStatus &status = *desired_.filter_status_of(id);
-        if (is_filter_gone(status, actual_, outstanding_)) {
+        if (is_filter_gone(status, actual_, named)) {
             counts_.forget_filter(id, status.number);
             subjects->filters.insert(id);
             write->delete_filters.push_back(

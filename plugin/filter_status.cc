@@ -91,24 +91,30 @@ desire_filter_status(const Uuid &id, const DesiredState &desired,
     return status;
 }
 
-bool
-names_filter(int64_t number, const Actual &actual,
-             const std::set<OwnerKey> &outstanding)
+std::set<int64_t>
+named_filters(const Actual &actual, const std::set<OwnerKey> &outstanding)
 {
-    return actual.any_tap(outstanding, [&](const Flow &flow) {
-        auto handed = handed_by(flow);
-        return std::any_of(handed.begin(), handed.end(),
-                           [&](const auto &h) { return h.second == number; });
-    });
+    std::set<int64_t> named;
+    for (const OwnerKey &key : outstanding) {
+        if (key.owner.kind != FlowOwner::Tap) {
+            continue;
+        }
+        for (const Flow &flow : actual.flows_of(key)) {
+            for (const auto &[tunnel, filter] : handed_by(flow)) {
+                named.insert(filter);
+            }
+        }
+    }
+    return named;
 }
 
 bool
 is_filter_gone(const FilterStatus &status, const Actual &actual,
-               const std::set<OwnerKey> &outstanding)
+               const std::set<int64_t> &named)
 {
     return actual.flows_known() && !actual.changing &&
            !actual.has(owner_of(status.number)) &&
-           !names_filter(status.number, actual, outstanding);
+           !named.contains(status.number);
 }
 
 } // namespace pm

@@ -21,16 +21,16 @@ desire_filter_status(const Uuid &filter, const DesiredState &, const Actual &,
                      const std::optional<FilterStatus> &counted,
                      int64_t now_ms);
 
-/* Whether a tap on the switch, which is to be changed and could not be yet,
- * hands frames to the filter of that number. */
-bool names_filter(int64_t number, const Actual &,
-                  const std::set<OwnerKey> &outstanding);
+/* The numbers of filters to which taps on the switch, which are to be changed
+ * and could not be yet, hand frames. */
+std::set<int64_t> named_filters(const Actual &,
+                                const std::set<OwnerKey> &outstanding);
 
 /* Whether no flow of the filter's is left and no tap names it, so that its
  * row, of a filter that is not needed any more, may go, and its number be
  * another's. */
 bool is_filter_gone(const FilterStatus &, const Actual &,
-                    const std::set<OwnerKey> &outstanding);
+                    const std::set<int64_t> &named);
 
 } // namespace pm
 

@@ -278,7 +278,7 @@ SimulatedAgent::report_filters()
     }
     for (const Uuid &id : desired.idle_filters()) {
         if (is_filter_gone(*desired.filter_status_of(id), actual,
-                           outstanding)) {
+                           named_filters(actual, outstanding))) {
             rows.erase(*desired.filter_status_row_of(id));
         }
     }

@@ -394,11 +394,10 @@ private:
     void desire_shared_tap(const std::string &nic_bridge);
 
     Model model_;
-    bool complete_ = false, keeps_handles_ = true;
+    bool complete_ = false, keeps_handles_ = true, vswitchd_alive_ = true;
     SwitchFacts facts_;
     Pool<SharedMap<std::string, Condition>> conditions_;
     Pool<SharedMap<std::string, int64_t>> counts_; /* Zero, mostly. */
-    bool vswitchd_alive_ = true;
     std::map<PathKey, Path> paths_;
 
     std::set<Uuid> dirty_;
@@ -464,13 +463,12 @@ private:
     std::map<std::pair<std::string, Flow>, FlatSet<Uuid>> guard_users_;
     std::set<std::pair<std::string, Flow>> standing_guards_;
     std::set<Uuid> destination_nics_; /* Resources. */
-    bool guards_dirty_ = true;
 
     std::set<std::string> bases_; /* Bridges with default drops. */
     std::set<std::string> delivery_bases_;
     SwitchRows rows_;
     uint64_t rows_revision_ = 0;
-    bool rows_dirty_ = true, paths_changed_ = false;
+    bool rows_dirty_ = true, guards_dirty_ = true, paths_changed_ = false;
     std::map<OwnerKey, FlowList> flows_;
     std::map<OwnerKey, int64_t> meters_;
     std::set<OwnerKey> changed_flows_;

@@ -603,7 +603,7 @@ int
 resubmits_of(const TapTunnel &tunnel)
 {
     /* The last three are to LIMIT, BUDGET and, once a NIC, MEMBER.  Each tap
-     * takes two more of UDP, to GUARD and back: few beside what is left.  Those
+     * takes two more of UDP, to GUARD and back: few beside what is left. Those
      * of a balanced tunnel are to TAP and BALANCE. */
     return (tunnel.filter ? 2 : 1) + (tunnel.balanced ? 2 : 0) + 3;
 }

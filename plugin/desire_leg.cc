@@ -25,11 +25,11 @@ DesiredState::balance_ofport(const std::string &bridge,
 {
     const BridgeFacts *facts = value_of(facts_.bridges, bridge);
     const int *ofport =
-        facts ? value_of(facts_.ofports,
-                         balance_port_name(
-                             bridge, facts_.settings.mirror_bridge,
-                             facts->datapath_type, direction))
-              : nullptr;
+        facts
+            ? value_of(facts_.ofports,
+                       balance_port_name(bridge, facts_.settings.mirror_bridge,
+                                         facts->datapath_type, direction))
+            : nullptr;
     return ofport ? std::optional(*ofport) : std::nullopt;
 }
 
@@ -117,14 +117,11 @@ DesiredState::add_balance_pair(const std::string &datapath_type,
         return;
     }
     const Mark mark{"balance", "", 0};
-    rows->ports[out] = {bridge, "patch",        {{"peer", in}},
-                        {},     BALANCE_OFPORT, false,
-                        mark};
-    rows->ports[in] = {bridge, "patch",            {{"peer", out}},
-                       {},     BALANCE_OFPORT + 1, false,
-                       mark};
+    rows->ports[out] = {bridge, "patch", {{"peer", in}}, {}, BALANCE_OFPORT,
+                        false,  mark};
+    rows->ports[in] = {
+        bridge, "patch", {{"peer", out}}, {}, BALANCE_OFPORT + 1, false, mark};
 }
-
 
 /* The delivery bridges, and the ports by which copies enter tenants'
  * networks. */

@@ -343,8 +343,7 @@ DesiredState::common_ofports(const SwitchFacts &facts)
     std::map<std::string, int> ofports;
     for (const auto &[name, port] : facts.rows.ports) {
         auto ofport = facts.ofports.find(name);
-        if ((port.mark.purpose == "vxlan" ||
-             port.mark.purpose == "balance") &&
+        if ((port.mark.purpose == "vxlan" || port.mark.purpose == "balance") &&
             ofport != facts.ofports.end()) {
             ofports.insert(*ofport);
         }

@@ -95,9 +95,8 @@ inline bool
 may_be_name_of_ours(const std::string &name,
                     const std::string &plain_mirror_bridge)
 {
-    for (const char *prefix :
-         {"mtap-", "mnic-", "mdlv-", "mvpc-", "mbal-", "mvxlan-",
-          "mirror-vxlan"}) {
+    for (const char *prefix : {"mtap-", "mnic-", "mdlv-", "mvpc-", "mbal-",
+                               "mvxlan-", "mirror-vxlan"}) {
         if (name.starts_with(prefix)) {
             return true;
         }

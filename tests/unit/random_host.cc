@@ -196,9 +196,9 @@ RandomHost::edit_tunnel()
     switch (std::min(pick(16), 12)) {
     case 12: /* In one edit, and mostly within tenants' networks. */
         tunnel.filter = row_id(Row::Filter, pick(FILTERS));
-        tunnel.destination = row_id(
-            Row::Destination, chance(70) ? COLLECTORS + pick(4)
-                                         : pick(COLLECTORS));
+        tunnel.destination =
+            row_id(Row::Destination,
+                   chance(70) ? COLLECTORS + pick(4) : pick(COLLECTORS));
         break;
     case 11:
         tunnel.rate_kbps =

@@ -294,9 +294,9 @@ TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
         groups += flow.key.table == GROUP_TABLE;
         members += flow.key.table == TABLE_SPREAD;
         if (flow.key.table == TABLE_EGRESS) {
-            EXPECT_NE(flow.actions.str().find(
-                          "->pkt_mark,output:" +
-                          std::to_string(BALANCE_OFPORT) + ","),
+            EXPECT_NE(flow.actions.str().find("->pkt_mark,output:" +
+                                              std::to_string(BALANCE_OFPORT) +
+                                              ","),
                       std::string::npos);
         }
         EXPECT_EQ(flow.actions.str().find("selection_method"),
@@ -376,8 +376,8 @@ TEST_F(Tenant, AProbeOfABalancedTunnelNamesAllMembers)
     TraceAnswer answer;
     answer.filtered = answer.admitted = true;
     std::string detail =
-        stations_of(tunnel, Direction::Outbound, {Frame{}, false, "tcp"}, answer,
-                    host.desired, {true, false})
+        stations_of(tunnel, Direction::Outbound, {Frame{}, false, "tcp"},
+                    answer, host.desired, {true, false})
             .at(Station::Delivery)
             .detail;
     EXPECT_TRUE(detail.starts_with("to one of 3 members")) << detail;

@@ -303,12 +303,13 @@ bench-guest: all
 BENCH = $(srcdir)/tests/bench/run $(abs_top_builddir)
 .PHONY: bench bench-control bench-datapath bench-fanout bench-compare \
 	bench-fanout-full
-bench: all $(check_PROGRAMS)
+bench: all tests/fanout-clients
 	$(BENCH) all $(BENCH_OPTIONS)
-bench-control bench-datapath bench-fanout bench-compare: all $(check_PROGRAMS)
+bench-control bench-datapath bench-fanout bench-compare: \
+		all tests/fanout-clients
 	$(BENCH) $(@:bench-%=%) $(BENCH_OPTIONS)
 # A region's worth, for which machines with two processors need patience.
-bench-fanout-full: all $(check_PROGRAMS)
+bench-fanout-full: all tests/fanout-clients
 	$(BENCH) fanout --sessions=1000 --tunnels=100000 --rounds=2 \
 		--ways=alone+jemalloc,RAFT+jemalloc,relays+jemalloc \
 		--patience=900 --output=$(abs_top_builddir)/bench/full \

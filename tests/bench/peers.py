@@ -38,6 +38,23 @@ class Way:
         """The same."""
 
 
+class Empty(Way):
+    """A bridge of which nobody makes use: without DPDK the switch's main
+    loop looks at its LOCAL port, too."""
+
+    def _vsctl(self, *words):
+        self.note("ovs-vsctl " + " ".join(words))
+        self.bed.switch.vsctl(*words)
+
+    def install(self, guests):
+        self._vsctl("add-br", "byhand", "--", "set", "Bridge", "byhand",
+                    f"datapath_type={self.bed.switch.datapath_type}",
+                    "fail_mode=secure")
+
+    def tidy(self):
+        self.bed.switch.vsctl("--if-exists", "del-br", "byhand")
+
+
 class Bare(Way):
     """One Mirror and its VXLAN port, by hand."""
 

@@ -594,6 +594,26 @@ mark_guard_flow(bool is_v6)
 }
 
 bool
+hands_on(const Flow &flow)
+{
+    auto cookie = Cookie::decode(flow.cookie);
+    if (!cookie || flow.actions == "drop") {
+        return false;
+    }
+    switch (cookie->owner.kind) {
+    case FlowOwner::Tap:
+    case FlowOwner::Deliver:
+        return true;
+    case FlowOwner::Filter:
+        return flow.actions == resubmit(TABLE_EGRESS);
+    case FlowOwner::Egress:
+        return flow.key.table != TABLE_LIMIT;
+    default:
+        return false;
+    }
+}
+
+bool
 admits_nothing(const Filter &filter, Direction direction)
 {
     return filter.rules(direction).empty() && !filter.mirror_non_ip;

@@ -254,6 +254,11 @@ Flow guard_flow(const std::optional<IpAddress> &source,
 /* Drops whatever bears the mark of copies, of one IP version. */
 Flow mark_guard_flow(bool is_v6);
 
+/* Whether a flow of ours hands frames on, so that without it fewer are copied.
+ * Drops do not, nor guards and limits, nor the clauses of conjunctions, which
+ * may be a rejecting rule's. */
+bool hands_on(const Flow &);
+
 /* Whether no frame in that direction can pass. */
 bool admits_nothing(const Filter &, Direction);
 

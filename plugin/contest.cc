@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "flows/pipeline.h"
+
 namespace pm {
 
 namespace {
@@ -124,7 +126,7 @@ Contest::restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
     std::set<Flow> &deleted = lost->second.deleted;
     std::set<Flow> &changed = lost->second.changed;
     std::erase_if(*edits, [&](FlowEdit &edit) {
-        if (edit.op != FlowEdit::Op::Add || edit.flow.actions == "drop") {
+        if (edit.op != FlowEdit::Op::Add || !hands_on(edit.flow)) {
             return false;
         }
         if (auto is_wrong = changed.extract(edit.flow)) {

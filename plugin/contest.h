@@ -36,9 +36,9 @@ public:
     bool flows_changed(const std::string &bridge, const FlowLoss &,
                        int64_t now_ms);
     /* Leaves out of 'edits' of the bridge's flows the repairs that must wait:
-     * of those whose absence copies less.  A drop never waits, and what has
-     * been changed is deleted at once.  Nor does anything wait that is not a
-     * repair. */
+     * of those without which less is copied (hands_on()), of which one that
+     * has been changed is deleted at once.  The others never wait, nor does
+     * anything that is not a repair. */
     void restrain(const std::string &bridge, std::vector<FlowEdit> *edits,
                   int64_t now_ms);
     bool waits(const std::string &bridge, int64_t now_ms) const;

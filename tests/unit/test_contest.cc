@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "flows/pipeline.h"
+
 namespace pm {
 
 namespace {
@@ -127,7 +129,10 @@ class ContestOfFlows : public testing::Test {
 protected:
     static Flow flow(const std::string &match, const std::string &actions)
     {
-        return Flow{{0, 100, match}, 0, actions};
+        return Flow{{TABLE_TAP, 100, match},
+                    Cookie{{FlowOwner::Tap, 1}, Direction::Inbound, 0}
+                        .encode(),
+                    actions};
     }
     /* As many losses as are repaired at once, and then one more. */
     void exhaust(const FlowLoss &loss)
@@ -170,6 +175,46 @@ TEST_F(ContestOfFlows, NeverWaitsWithADropSinceItsAbsenceCopiesMore)
     std::vector<FlowEdit> edits = restrained({accept, drop});
     ASSERT_EQ(edits.size(), 1u);
     EXPECT_EQ(edits[0].flow, drop);
+}
+
+/* A clause of a conjunction may be a rejecting rule's; what asks the guards
+ * and what limits is no drop either. */
+TEST_F(ContestOfFlows, NeverWaitsWithWhatElseKeepsFramesBack)
+{
+    Filter filter;
+    Rule reject;
+    reject.number = 1;
+    reject.action = RuleAction::Reject;
+    reject.protocol = 6;
+    reject.source_port = reject.destination_port = PortRange{1000, 1999};
+    filter.inbound = {reject};
+    EgressSpec limited;
+    limited.source = limited.destination = *IpAddress::parse("192.0.2.1");
+    limited.rate_kbps = 1000;
+    std::vector<Flow> kept_back;
+    size_t clauses = 0, handing = 0;
+    for (const auto &flows : {filter_flows(5, filter), base_flows(true, 3),
+                              egress_flows(7, limited)}) {
+        for (const Flow &flow : flows) {
+            clauses += flow.actions.str().starts_with("conjunction");
+            if (flow.key.table == TABLE_EGRESS && flow.actions != "drop") {
+                handing++;
+            } else {
+                kept_back.push_back(flow);
+            }
+        }
+    }
+    EXPECT_GT(clauses, 0u);
+    EXPECT_EQ(handing, 2u);
+    FlowLoss loss;
+    loss.deleted.insert(kept_back.begin(), kept_back.end());
+    exhaust(loss);
+    EXPECT_EQ(restrained(kept_back).size(), kept_back.size());
+    auto egress = egress_flows(7, limited);
+    EXPECT_TRUE(contest.waits("br-mirror", start));
+    loss.deleted.insert(egress.begin(), egress.end());
+    contest.flows_changed("br-mirror", loss, start);
+    EXPECT_EQ(restrained(egress).size(), egress.size() - handing);
 }
 
 TEST_F(ContestOfFlows, DeletesAtOnceWhatSomebodyMadeOtherwise)

@@ -129,10 +129,10 @@ class ContestOfFlows : public testing::Test {
 protected:
     static Flow flow(const std::string &match, const std::string &actions)
     {
-        return Flow{{TABLE_TAP, 100, match},
-                    Cookie{{FlowOwner::Tap, 1}, Direction::Inbound, 0}
-                        .encode(),
-                    actions};
+        return Flow{
+            {TABLE_TAP, 100, match},
+            Cookie{{FlowOwner::Tap, 1}, Direction::Inbound, 0}.encode(),
+            actions};
     }
     /* As many losses as are repaired at once, and then one more. */
     void exhaust(const FlowLoss &loss)

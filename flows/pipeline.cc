@@ -1,7 +1,7 @@
 #include "flows/pipeline.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -37,11 +37,16 @@ constexpr uint16_t PRIORITY_BALANCE = 100;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
 constexpr uint16_t PRIORITY_RENEWAL = 400;
-/* Of the bits of pkt_mark above a tunnel's number each turn has another four,
- * and so none has all those of another. */
+/* Of the bits of pkt_mark above a tunnel's number each turn has another two.
+ * A datapath flow that is made while one renewal flow takes another's place
+ * matches the bits of both: in this order no two neighbours have all bits of
+ * one of the next six, and no three those of one of the next three. */
 constexpr int RENEWAL_SHIFT = 24;
-constexpr int RENEWAL_BITS = 4;
-constexpr int TURNS = 70; /* Fours of eight. */
+constexpr std::array<uint8_t, 28> RENEWAL_BITS = {
+    0x0c, 0x50, 0x28, 0x41, 0x22, 0x81, 0x90, 0x05, 0x0a, 0x24,
+    0x30, 0xc0, 0x42, 0x88, 0x11, 0x21, 0x44, 0x84, 0x06, 0x03,
+    0x14, 0x18, 0x48, 0x60, 0xa0, 0x82, 0x09, 0x12};
+constexpr int TURNS = RENEWAL_BITS.size();
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
@@ -542,12 +547,7 @@ parse_egress(const std::string &actions)
 Flow
 renewal_flow(int turn)
 {
-    uint32_t bits = (1u << RENEWAL_BITS) - 1;
-    for (int i = 0; i < turn % TURNS; i++) {
-        do {
-            bits++;
-        } while (std::popcount(bits) != RENEWAL_BITS);
-    }
+    uint32_t bits = RENEWAL_BITS[static_cast<uint32_t>(turn) % TURNS];
     std::string mark = hex(bits << RENEWAL_SHIFT);
     /* A register is 0 behind a patch port. */
     return {{TABLE_TAP, PRIORITY_RENEWAL,

@@ -18,24 +18,35 @@ DesiredState::delivery_bridge_for_type(const std::string &datapath_type)
 }
 
 /* The number of the port of a bridge of ours by which balanced tunnels' copies
- * leave to their groups, or come back; nullopt while it is not there. */
+ * leave to their groups, or come back; nullopt while it is not there, on that
+ * bridge and with its peer. */
 std::optional<int>
 DesiredState::balance_ofport(const std::string &bridge,
                              Direction direction) const
 {
     const BridgeFacts *facts = value_of(facts_.bridges, bridge);
-    const int *ofport =
-        facts
-            ? value_of(facts_.ofports,
-                       balance_port_name(bridge, facts_.settings.mirror_bridge,
-                                         facts->datapath_type, direction))
-            : nullptr;
-    return ofport ? std::optional(*ofport) : std::nullopt;
+    if (!facts) {
+        return std::nullopt;
+    }
+    auto name = [&](Direction d) {
+        return balance_port_name(bridge, facts_.settings.mirror_bridge,
+                                 facts->datapath_type, d);
+    };
+    const PortRow *row = value_of(facts_.rows.ports, name(direction));
+    const int *ofport = value_of(facts_.ofports, name(direction));
+    const std::string peer =
+        name(direction == Direction::Inbound ? Direction::Outbound
+                                             : Direction::Inbound);
+    bool ready =
+        row && ofport && row->bridge == bridge &&
+        row->options == std::map<std::string, std::string>{{"peer", peer}};
+    return ready ? std::optional(*ofport) : std::nullopt;
 }
 
-/* Whether the private leg is there, as the path to handle 0 says. */
+/* Whether the private leg is there, as the path to handle 0 says, and, for
+ * copies that are spread over members, what leads to their group. */
 bool
-DesiredState::find_leg(bool balanced, TunnelDesire *desire, EgressSpec *egress)
+DesiredState::find_leg(bool spreads, TunnelDesire *desire, EgressSpec *egress)
 {
     const NicPort &nic = facts_.nics.at(desire->iface_id);
     const HandleRange &range = handle_range(desire->path->destination.is_v6);
@@ -70,7 +81,7 @@ DesiredState::find_leg(bool balanced, TunnelDesire *desire, EgressSpec *egress)
                            "CAP_NET_ADMIN"));
     }
     egress->source = range.source;
-    return !balanced || find_balance_pair(desire, egress);
+    return !spreads || find_balance_pair(desire, egress);
 }
 
 /* Whether there is a way to a balanced tunnel's group. */
@@ -87,6 +98,13 @@ DesiredState::find_balance_pair(TunnelDesire *desire, EgressSpec *egress)
                                        " of the switch is not ours, and "
                                        "there can be no other of its name; "
                                        "rename or remove it");
+            return false;
+        }
+        if (const std::string *error = value_of(facts_.port_errors, name)) {
+            desire->fail_condition(
+                "DestinationReachable", "VTEP_PORT_TAKEN",
+                "ovs-vswitchd cannot make our port " + name + " (" + *error +
+                    "); see its log, and remove what is in its way");
             return false;
         }
     }

@@ -87,6 +87,17 @@ has_handles(const TunnelStatus &status, const TunnelDesire &before)
 
 } // namespace
 
+/* Whether the pair by which 'before' came to its group, if it did, is there.
+ */
+bool
+DesiredState::has_balance_pair(const TunnelDesire &before) const
+{
+    return !before.tap.balanced ||
+           (balance_ofport(before.mirror_bridge, Direction::Inbound) &&
+            balance_ofport(before.mirror_bridge, Direction::Outbound) ==
+                before.egress->balance_port);
+}
+
 /* Whether 'before', what the tunnel came to with rows that are now on their
  * way, still fits the switch and the numbers. */
 bool
@@ -119,10 +130,7 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
            port != facts_.ofports.end() &&
            port->second == before.egress->vxlan_port && status &&
            status->number == before.tap.tunnel &&
-           has_handles(*status, before) &&
-           (before.egress->slots.empty() ||
-            balance_ofport(before.mirror_bridge, Direction::Outbound) ==
-                before.egress->balance_port) &&
+           has_handles(*status, before) && has_balance_pair(before) &&
            (!before.filter || (filter && filter->number == before.tap.filter));
 }
 
@@ -136,7 +144,8 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
     if (before == tunnels_.end() || !before->second.egress ||
         before->second.iface_id != desire.iface_id ||
         before->second.nic_bridge != desire.nic_bridge ||
-        !has_budget(facts_.settings, *before->second.egress)) {
+        !has_budget(facts_.settings, *before->second.egress) ||
+        !has_balance_pair(before->second)) {
         return desire;
     }
     TunnelDesire held = before->second;

@@ -56,7 +56,7 @@ DesiredState::may_begin() const
 bool
 DesiredState::may_follow() const
 {
-    return begun_ && !rowless_.empty() && !common_ofports(facts_).empty() &&
+    return begun_ && !rowless_.empty() && !common_ports(facts_).empty() &&
            !is_any_undecided();
 }
 

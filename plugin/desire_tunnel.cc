@@ -406,7 +406,8 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     bool balanced = model_.resources.at(tunnel->destination).type ==
                     ResourceType::LoadBalancer;
-    bool way = in_vpc ? find_leg(balanced, &desire, &egress) &&
+    bool spreads = balanced && !drafts.empty() && !egress.count_only;
+    bool way = in_vpc ? find_leg(spreads, &desire, &egress) &&
                             find_next_hops(id, drafts, &desire)
                       : find_way(*destination, &desire, &egress);
     if (!way ||
@@ -442,7 +443,7 @@ DesiredState::desire_tunnel(const Uuid &id)
                    ? desire
                    : as_it_was(id, desire);
     }
-    desire.tap.balanced = !egress.slots.empty();
+    desire.tap.balanced = !egress.slots.empty() && !egress.count_only;
     desire.wants_copy = true;
     if (!take_flood(&desire)) {
         return desire;

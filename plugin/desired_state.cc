@@ -337,18 +337,23 @@ DesiredState::set_keeps_handles(bool keeps)
     }
 }
 
-std::map<std::string, int>
-DesiredState::common_ofports(const SwitchFacts &facts)
+std::map<std::string, DesiredState::CommonPort>
+DesiredState::common_ports(const SwitchFacts &facts)
 {
-    std::map<std::string, int> ofports;
+    std::map<std::string, CommonPort> ports;
     for (const auto &[name, port] : facts.rows.ports) {
         auto ofport = facts.ofports.find(name);
-        if ((port.mark.purpose == "vxlan" || port.mark.purpose == "balance") &&
-            ofport != facts.ofports.end()) {
-            ofports.insert(*ofport);
+        if (ofport == facts.ofports.end()) {
+            continue;
+        }
+        if (port.mark.purpose == "vxlan") {
+            ports[name] = {ofport->second, "", ""};
+        } else if (port.mark.purpose == "balance") {
+            const std::string *peer = value_of(port.options, "peer");
+            ports[name] = {ofport->second, port.bridge, peer ? *peer : ""};
         }
     }
-    return ofports;
+    return ports;
 }
 
 void
@@ -429,7 +434,7 @@ DesiredState::set_switch(const SwitchFacts &facts)
         bridges_came_or_went |= !before.bridges.count(name);
     }
     if (bridges_came_or_went || facts.taken_names != before.taken_names ||
-        common_ofports(facts) != common_ofports(before) ||
+        common_ports(facts) != common_ports(before) ||
         facts.port_errors != before.port_errors ||
         facts.rows.bridges != before.rows.bridges) {
         for (const auto &[iface_id, tunnels] : by_iface_id_) {

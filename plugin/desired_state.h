@@ -263,7 +263,13 @@ private:
     void unlink(const Uuid &tunnel, const FlatSet<Uuid> &before);
 
     /* Those of our ports that all tunnels of a bridge go by. */
-    static std::map<std::string, int> common_ofports(const SwitchFacts &);
+    struct CommonPort {
+        int ofport = 0;
+        std::string bridge, peer; /* Of a patch port. */
+
+        bool operator==(const CommonPort &) const = default;
+    };
+    static std::map<std::string, CommonPort> common_ports(const SwitchFacts &);
 
     /* desire_newcomers.cc: tunnels that wait to be looked at. */
     bool is_newcomer(const Uuid &) const;
@@ -322,12 +328,13 @@ private:
 
     /* desire_leg.cc: how copies come to the delivery bridges, and leave. */
     std::string delivery_bridge_for_type(const std::string &datapath_type);
-    bool find_leg(bool balanced, TunnelDesire *, EgressSpec *);
+    bool find_leg(bool spreads, TunnelDesire *, EgressSpec *);
     bool find_balance_pair(TunnelDesire *, EgressSpec *);
     void desire_sites(SwitchRows *);
     void add_balance_pair(const std::string &datapath_type, SwitchRows *);
     std::optional<int> balance_ofport(const std::string &bridge,
                                       Direction) const;
+    bool has_balance_pair(const TunnelDesire &before) const;
 
     /* desire_network.cc: what the network must have. */
     bool ask_network_of(const Tunnel &, TunnelDesire *);

@@ -178,8 +178,9 @@ read_trace(const std::string &text, int64_t number)
             break;
         }
         if (auto turn = parse_register(line, "reg2")) {
+            /* BALANCE says once more whose it is. */
+            sending &= tunnel == *turn;
             tunnel = *turn;
-            sending = false;
         }
         auto step = parse_step(line);
         if (step && step->cookie.owner.kind == FlowOwner::Guard) {

@@ -75,6 +75,31 @@ stop(const OwnerKey &egress, const Actual &actual, const std::string &why,
     return !sends.empty();
 }
 
+/* The tunnels to whom flows hand frames, each with its filter. */
+std::set<std::pair<int64_t, int64_t>>
+handed_by_all(const FlowList &flows)
+{
+    std::set<std::pair<int64_t, int64_t>> handed;
+    for (const Flow &flow : flows) {
+        auto by_flow = handed_by(flow);
+        handed.insert(by_flow.begin(), by_flow.end());
+    }
+    return handed;
+}
+
+/* Where flows send to. */
+std::set<std::pair<IpAddress, int64_t>>
+sent_by_all(const FlowList &flows)
+{
+    std::set<std::pair<IpAddress, int64_t>> sent;
+    for (const Flow &flow : flows) {
+        if (auto spec = parse_egress(flow.actions)) {
+            sent.emplace(spec->destination, spec->vni);
+        }
+    }
+    return sent;
+}
+
 /* What of a bridge's bundle decides otherwise than it did who gets a frame. */
 struct Deciding {
     std::set<int64_t> filters, tunnels; /* Numbers. */
@@ -89,8 +114,17 @@ struct Deciding {
                 filters.insert(owner.number);
             } else if (owner.kind == FlowOwner::Tap &&
                        taps.insert(owner).second) {
-                tunnels.merge(
-                    handed_wrongly(actual, desired, {bridge, owner}));
+                OwnerKey tap{bridge, owner};
+                auto want = desired.flows().find(tap);
+                auto right = want == desired.flows().end()
+                                 ? std::set<std::pair<int64_t, int64_t>>()
+                                 : handed_by_all(want->second);
+                for (const auto &handed :
+                     handed_by_all(actual.flows_of(tap))) {
+                    if (!right.contains(handed)) {
+                        tunnels.insert(handed.first);
+                    }
+                }
             }
         }
     }
@@ -146,8 +180,11 @@ stop_halves(const Actual &actual, const DesiredState &desired,
     for (const OwnerKey &egress : waiting) {
         const std::string &bridge = egress.bridge;
         auto ids = desired.tunnels_of(egress);
-        if (ids.empty() || actual.flows_of(egress).empty() ||
-            !plan->flows.contains(bridge)) {
+        const FlowList &sends = actual.flows_of(egress);
+        auto want = desired.flows().find(egress);
+        if (ids.empty() || sends.empty() || want == desired.flows().end() ||
+            !plan->flows.contains(bridge) ||
+            sent_by_all(sends) == sent_by_all(want->second)) {
             continue;
         }
         auto i = deciding.find(bridge);

@@ -20,10 +20,11 @@ bool stop_refused(const Actual &, const DesiredState &,
                   const std::map<OwnerKey, std::string> &refused, Plan *);
 
 /* 'waiting' are tunnels whose flows must wait, for a delivery or a meter.  To
- * go on as it was is right for as long as what its frames pass before does
- * too: by the new filter to the old destination is what no policy says.  Turns
- * the edits of those of whom another filter, or other rules of theirs, are in
- * 'plan' into deletions.  Returns whether there are any. */
+ * go on to another destination than is wanted is right for as long as what its
+ * frames pass before goes on as it was too: by the new filter to the old
+ * destination is what no policy says.  Turns the edits of those of whom
+ * another filter, or other rules of theirs, are in 'plan' into deletions.
+ * Returns whether there are any. */
 bool stop_halves(const Actual &, const DesiredState &,
                  const std::vector<OwnerKey> &waiting, Plan *);
 

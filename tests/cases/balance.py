@@ -240,5 +240,24 @@ class BalanceCases(TenantCases):
         self.balance("there", 7001, packet_length=128)
         self.balance("back", 7002, source="db1", packet_length=200)
         self.assertEqual(self.chosen(), before)
-        by, _ = self.seen(7001)
-        self.assertGreater(len(set().union(*by.values())), 1)
+        for vni in (7001, 7002):
+            wait_until(lambda vni=vni: self.seen(vni)[1] >= len(before),
+                       f"all copies with VNI {vni}", 20, 0.2)
+            self.assertEqual(self.seen(vni)[1], len(before))
+            self.assertGreater(len(set().union(*self.seen(vni)[0].values())),
+                               1)
+
+    def test_the_pair_that_leads_to_groups_heals(self):
+        for what, change in {
+                "its port deleted": ("del-port", "mbal-out"),
+                "the other end deleted": ("del-port", "mbal-in"),
+                "led to nowhere": ("set", "Interface", "mbal-out",
+                                   "options:peer=nobody")}.items():
+            with self.subTest(what):
+                if "there" not in self.control.tunnels():
+                    self.balance("there", 7001)
+                self.switch.vsctl(*change)
+                self.control.ctl("--wait=hv", "sync")
+                self.control.wait_running("there")
+                self.connect(range(100))
+                self.all_seen(7001, range(100))

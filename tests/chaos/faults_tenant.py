@@ -101,7 +101,7 @@ class DeliveryPortDeleted(ByHand):
 
     def act(self, world):
         ports = sorted(p["name"] for p in world.switch.rows("Port", "name")
-                       if p["name"].startswith(("mdlv-", "mvpc-")))
+                       if p["name"].startswith(("mdlv-", "mvpc-", "mbal-")))
         if ports:
             world.switch.vsctl("--if-exists", "del-port",
                                ports[self._which % len(ports)])

@@ -396,6 +396,9 @@ TEST_F(Tenant, ABalancedTunnelWaitsForThePairThatLeadsToItsGroup)
         host.facts.ofports.erase("mbal-in");
         host.feed();
     };
+    auto is_told = [&](const char *code) {
+        return !desire().egress && desire().reasons.count(code) > 0;
+    };
     start(6);
     ASSERT_TRUE(desire().egress);
     EXPECT_EQ(host.desired.rows().ports.at("mbal-out").options,
@@ -404,10 +407,26 @@ TEST_F(Tenant, ABalancedTunnelWaitsForThePairThatLeadsToItsGroup)
     EXPECT_FALSE(desire().egress);
     EXPECT_EQ(desire().health, Health::Ok);
     without_pair("mbal-in");
-    EXPECT_FALSE(desire().egress);
-    EXPECT_TRUE(desire().reasons.count("PORT_NAME_TAKEN"));
+    EXPECT_TRUE(is_told("PORT_NAME_TAKEN"));
     EXPECT_EQ(host.desired.rows().ports.count("mbal-out"), 0u);
     host.facts.taken_names.clear();
+    host.facts.port_errors["mbal-out"] = "no such device";
+    host.feed();
+    EXPECT_TRUE(is_told("VTEP_PORT_TAKEN"));
+    host.facts.port_errors.clear();
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(desire().egress);
+    host.facts.rows.ports["mbal-out"].options["peer"] = "nobody";
+    host.feed();
+    EXPECT_FALSE(desire().egress);
+    host.facts.rows.ports["mbal-out"].bridge = "br-other";
+    host.facts.rows.ports["mbal-out"].options["peer"] = "mbal-in";
+    host.feed();
+    EXPECT_FALSE(desire().egress);
+    host.model.tunnels.at(tunnel).mode = Mode::Count;
+    host.feed();
+    EXPECT_TRUE(desire().egress) << "what only counts needs no group";
+    host.model.tunnels.at(tunnel).mode = Mode::Mirror;
     ASSERT_TRUE(host.settle());
     EXPECT_TRUE(desire().egress);
     EXPECT_EQ(desire().health, Health::Ok);

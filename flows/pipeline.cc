@@ -1,7 +1,6 @@
 #include "flows/pipeline.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -37,16 +36,13 @@ constexpr uint16_t PRIORITY_BALANCE = 100;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
 constexpr uint16_t PRIORITY_RENEWAL = 400;
-/* Of the bits of pkt_mark above a tunnel's number each turn has another two.
- * A datapath flow that is made while one renewal flow takes another's place
- * matches the bits of both: in this order no two neighbours have all bits of
- * one of the next six, and no three those of one of the next three. */
-constexpr int RENEWAL_SHIFT = 24;
-constexpr std::array<uint8_t, 28> RENEWAL_BITS = {
-    0x0c, 0x50, 0x28, 0x41, 0x22, 0x81, 0x90, 0x05, 0x0a, 0x24,
-    0x30, 0xc0, 0x42, 0x88, 0x11, 0x21, 0x44, 0x84, 0x06, 0x03,
-    0x14, 0x18, 0x48, 0x60, 0xa0, 0x82, 0x09, 0x12};
-constexpr int TURNS = RENEWAL_BITS.size();
+/* Of pkt_mark a balanced tunnel's first handle has the lower bits, and renewal
+ * the others, one each turn.  A datapath flow that is made while renewal flows
+ * take each other's place matches the bits of all of them: so no bit may soon
+ * come again, and many bits are better than pairs of few. */
+constexpr int HANDLE_BITS = 14;
+static_assert(HANDLE_MAX < 1 << HANDLE_BITS);
+constexpr int TURNS = 32 - HANDLE_BITS;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
 constexpr int PRIORITY_RULE_BASE = 40000;
@@ -106,9 +102,17 @@ truncate_nowhere()
 
 /* The part of pkt_mark that is ours while a frame passes our own pair. */
 std::string
-mark_field(int64_t tunnel)
+mark_field(int64_t handle)
 {
-    return hex(tunnel) + "/" + hex(NUMBER_MAX);
+    return hex(handle) + "/" + hex((1 << HANDLE_BITS) - 1);
+}
+
+/* What a balanced tunnel's frames are marked with there: a handle is one
+ * tunnel's alone. */
+std::string
+own_mark(const EgressSpec &spec)
+{
+    return mark_field(*std::min_element(spec.slots.begin(), spec.slots.end()));
 }
 
 std::string
@@ -452,7 +456,7 @@ spread_flows(int64_t tunnel, const EgressSpec &spec)
     const std::string group = std::to_string(tunnel);
     std::vector<Flow> flows{
         {{GROUP_TABLE, 0, "group_id=" + group}, id, buckets},
-        {{TABLE_BALANCE, PRIORITY_BALANCE, "pkt_mark=" + mark_field(tunnel)},
+        {{TABLE_BALANCE, PRIORITY_BALANCE, "pkt_mark=" + own_mark(spec)},
          id,
          "set_field:" + mark_field(0) + "->pkt_mark," +
              set_register(2, tunnel) + ",group:" + group}};
@@ -479,7 +483,7 @@ egress_flows(int64_t tunnel, const EgressSpec &spec)
         copy.shrink_to_fit(); /* There are thousands of them. */
         actions = std::move(copy);
     } else if (!spec.count_only) {
-        actions = "clone(set_field:" + mark_field(tunnel) +
+        actions = "clone(set_field:" + own_mark(spec) +
                   "->pkt_mark,output:" + std::to_string(spec.balance_port) +
                   "," + truncate_nowhere() + ")";
         flows = spread_flows(tunnel, spec);
@@ -547,8 +551,7 @@ parse_egress(const std::string &actions)
 Flow
 renewal_flow(int turn)
 {
-    uint32_t bits = RENEWAL_BITS[static_cast<uint32_t>(turn) % TURNS];
-    std::string mark = hex(bits << RENEWAL_SHIFT);
+    std::string mark = hex(UINT64_C(1) << (HANDLE_BITS + turn % TURNS));
     /* A register is 0 behind a patch port. */
     return {{TABLE_TAP, PRIORITY_RENEWAL,
              "pkt_mark=" + mark + "/" + mark + ",reg7=0x1"},

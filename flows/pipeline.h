@@ -40,8 +40,8 @@
  *   +- 2 EGRESS -------------------------------------------------------+
  *   | 100  reg0, reg2: clone(outer addresses, VNI, resubmit(,3),       |
  *   |        output, max_len)                                          |
- *   |        of a balanced tunnel: clone(pkt_mark = tunnel, output to  |
- *   |        our own pair, which leads back to table 0)                |
+ *   |        of a balanced tunnel: clone(pkt_mark = its first handle,  |
+ *   |        output to our own pair, which leads back to table 0)      |
  *   +------------------------------------------------------------------+
  *   +- 8 BALANCE ------------------------------------------------------+
  *   | 100  pkt_mark: pkt_mark = 0, reg2 = tunnel, group:TUNNEL, whose  |
@@ -240,10 +240,10 @@ uint64_t cookie_of_group(const Flow &group);
  * switch gives them back; nullopt where nothing is sent. */
 std::optional<EgressSpec> parse_egress(const std::string &actions);
 /* A flow that matches nothing, and has each frame that passes the bridge
- * looked at for some bits of its pkt_mark.  Revalidation deletes the cached
- * datapath flows that do not match those bits, where it would else change what
- * they do: with each change of the bridge's flows other bits have all of them
- * made anew.  'turn' counts changes, modulo what choices there are. */
+ * looked at for one bit of its pkt_mark.  Revalidation deletes the cached
+ * datapath flows that do not match that bit, where it would else change what
+ * they do: with each change of the bridge's flows the next bit has all of them
+ * made anew.  'turn' counts changes, modulo what there are bits. */
 Flow renewal_flow(int turn);
 /* The turn of a renewal flow. */
 int turn_of(const Flow &renewal);

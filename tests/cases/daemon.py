@@ -413,9 +413,10 @@ class DaemonCases(ProductCases):
 
     def test_a_bridge_that_vswitchd_cannot_make_holds_nobody_up(self):
         """It keeps its ports' numbers in the database and never answers."""
-        self.switch.vsctl("add-br", "br-odd", "--", "set", "Bridge", "br-odd",
-                          f"datapath_type={self.switch.datapath_type}")
-        self.addCleanup(self.switch.vsctl, "del-br", "br-odd")
+        made = ("set", "Bridge", "br-odd",
+                f"datapath_type={self.switch.datapath_type}")
+        self.switch.vsctl("add-br", "br-odd", "--", *made)
+        self.addCleanup(self.switch.vsctl, *made)
         guest = self.lab.add_guest("odd1", bridge="br-odd")
         self.control.ctl("nic-add", "odd1-eth0", "iface-id=odd1",
                          f"mac={guest.mac}", "--", "resource-add",

@@ -43,8 +43,8 @@ const std::vector<std::string> ACTIONS = {
     "learn(table=1,output:NXM_OF_IN_PORT[])",
     "note:00.11.22",
     "group:1",
-    "set_field:0x0/0xffffff->pkt_mark,set_field:0x7->reg2,group:7",
-    "clone(set_field:0x7/0xffffff->pkt_mark,output:2,"
+    "set_field:0x0/0x3fff->pkt_mark,set_field:0x7->reg2,group:7",
+    "clone(set_field:0x7/0x3fff->pkt_mark,output:2,"
     "set_field:64000->in_port,output(port=64000,max_len=65535))",
     "set_field:0xffffff->tun_id,output(port=1,max_len=65535)",
     "clone(clone(clone(drop)))",

@@ -67,7 +67,8 @@ TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
 TEST(EgressFlows, OfABalancedTunnelComeToTheGroupByOurOwnPair)
 {
     EgressSpec spec = spec_v4();
-    spec.slots.assign(64, 1);
+    spec.slots.assign(64, 5);
+    spec.slots[10] = 4; /* Its first handle. */
     spec.balance_port = 2;
     std::map<int, std::string> actions;
     std::map<int, std::string> matches;
@@ -76,12 +77,12 @@ TEST(EgressFlows, OfABalancedTunnelComeToTheGroupByOurOwnPair)
         matches[flow.key.table] = flow.key.match;
     }
     EXPECT_EQ(actions[TABLE_EGRESS],
-              "clone(set_field:0x7/0xffffff->pkt_mark,output:2,"
+              "clone(set_field:0x4/0x3fff->pkt_mark,output:2,"
               "set_field:64000->in_port,"
               "output(port=64000,max_len=65535))");
-    EXPECT_EQ(matches[TABLE_BALANCE], "pkt_mark=0x7/0xffffff");
+    EXPECT_EQ(matches[TABLE_BALANCE], "pkt_mark=0x4/0x3fff");
     EXPECT_EQ(actions[TABLE_BALANCE],
-              "set_field:0x0/0xffffff->pkt_mark,set_field:0x7->reg2,group:7");
+              "set_field:0x0/0x3fff->pkt_mark,set_field:0x7->reg2,group:7");
     EXPECT_TRUE(actions[TABLE_SPREAD].starts_with("clone("));
     EXPECT_EQ(actions.size(), 4u);
 }

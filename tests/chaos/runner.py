@@ -28,7 +28,8 @@ def _without_numbers(flow):
     flow = re.sub(r"cookie=0x6d72(.).{6}", r"cookie=0x6d72\1", flow)
     # Which turn the renewal of datapath flows is at.
     flow = re.sub(r"cookie=0x6d726\w*|pkt_mark=\w+/\w+", "", flow)
-    flow = re.sub(r"0x[0-9a-f]+->reg[1-4]", "->reg", flow)
+    flow = re.sub(r"0x[0-9a-f]+(/0x3fff)?->(reg[1-4]|pkt_mark)", "->reg",
+                  flow)
     flow = re.sub(r"reg[1-4]=0x[0-9a-f]+|in_port=\d+", "", flow)
     # Handles, groups, and ports of the delivery bridge.
     flow = re.sub(r"169\.254\.\d+\.\d+|fd6d:7200::[0-9a-f]*", "HANDLE",

@@ -43,6 +43,17 @@ DesiredState::balance_ofport(const std::string &bridge,
     return ready ? std::optional(*ofport) : std::nullopt;
 }
 
+/* Whether the pair by which 'before' came to its group, if it did, is there.
+ */
+bool
+DesiredState::has_balance_pair(const TunnelDesire &before) const
+{
+    return !before.tap.balanced ||
+           (balance_ofport(before.mirror_bridge, Direction::Inbound) &&
+            balance_ofport(before.mirror_bridge, Direction::Outbound) ==
+                before.egress->balance_port);
+}
+
 /* Whether the private leg is there, as the path to handle 0 says, and, for
  * copies that are spread over members, what leads to their group. */
 bool

@@ -87,17 +87,6 @@ has_handles(const TunnelStatus &status, const TunnelDesire &before)
 
 } // namespace
 
-/* Whether the pair by which 'before' came to its group, if it did, is there.
- */
-bool
-DesiredState::has_balance_pair(const TunnelDesire &before) const
-{
-    return !before.tap.balanced ||
-           (balance_ofport(before.mirror_bridge, Direction::Inbound) &&
-            balance_ofport(before.mirror_bridge, Direction::Outbound) ==
-                before.egress->balance_port);
-}
-
 /* Whether 'before', what the tunnel came to with rows that are now on their
  * way, still fits the switch and the numbers. */
 bool

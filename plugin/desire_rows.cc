@@ -15,7 +15,7 @@ namespace {
  * in_key: one that is a VNI, or key=flow, can.  A mark that production gave
  * the frame is taken off the copy, which would be routed by it; but that has
  * each datapath flow match all of the mark, and where they are made anew
- * some bits must be left (renewal_flow()).
+ * one bit must be left (renewal_flow()).
  */
 PortRow
 vxlan_port(const std::string &mirror_bridge, bool renewed)

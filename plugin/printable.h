@@ -19,7 +19,8 @@ char32_t character_at(const std::string &text, size_t i);
 bool has_steering(const std::string &text);
 /* The text with a blank for each character that steers. */
 std::string one_line(const std::string &text);
-/* The text with \uXXXX, as JSON has it, for each but the ends of lines. */
+/* The text with each but the ends of lines escaped as JSON does it, by \u and
+ * four digits. */
 std::string escape_steering(const std::string &text);
 
 } // namespace pm

@@ -137,6 +137,20 @@ Host::restart()
     seen_next_hops_.clear();
 }
 
+Actual
+Host::in_place() const
+{
+    Actual actual;
+    actual.rows = facts.rows;
+    for (const auto &[key, flows] : desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+    }
+    for (const auto &[key, rate_kbps] : desired.meters()) {
+        actual.meters[key.bridge][key.owner] = rate_kbps;
+    }
+    return actual;
+}
+
 void
 Host::show_paths()
 {

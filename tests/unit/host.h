@@ -6,6 +6,7 @@
 #include <string>
 
 #include "plugin/desired_state.h"
+#include "plugin/plan.h"
 
 namespace pm {
 
@@ -73,6 +74,8 @@ public:
     void restart();
     /* Tells the daemon of the paths that changed, and of no others. */
     void show_paths();
+    /* A switch that has all as it is desired. */
+    Actual in_place() const;
     /* A daemon that starts now, told what ours was told. */
     DesiredState restarted() const;
 

@@ -316,14 +316,7 @@ TEST_F(Tenant, CopiesByNoOtherFilterWhileItsNewDeliveryIsMade)
     host.add_collector(2);
     host.add_tunnel(1, 0, 2, other);
     ASSERT_TRUE(host.settle());
-    Actual actual;
-    actual.rows = host.facts.rows;
-    for (const auto &[key, flows] : host.desired.flows()) {
-        actual.flows[key.bridge][key.owner] = flows;
-    }
-    for (const auto &[key, rate_kbps] : host.desired.meters()) {
-        actual.meters[key.bridge][key.owner] = rate_kbps;
-    }
+    Actual actual = host.in_place();
     host.desired.take_changed_flows();
     OwnerKey egress{
         "br-mirror",

@@ -48,6 +48,45 @@ TEST(ReadTrace, TellsTheTunnelsOfANicApart)
     EXPECT_EQ(read_trace(TRACE, 8), TraceAnswer{});
 }
 
+/* Of a balanced tunnel, as 3.1.0 prints it; 'trouble' stands where its group
+ * is come to. */
+std::string
+balanced_trace(const std::string &trouble)
+{
+    return R"( 2. reg0=0x2,reg2=0x1, priority 100, cookie 0x6d72300000120000
+    clone(set_field:0x1/0x3fff->pkt_mark,output:2)
+    set_field:0x1/0x3fff->pkt_mark
+    output:2
+
+    bridge("br-mirror")
+    -------------------
+         0. in_port=3, priority 350, cookie 0x6d72000000000000
+            resubmit(,8)
+         8. pkt_mark=0x1/0x3fff, priority 100, cookie 0x6d72300000100000
+            set_field:0/0x3fff->pkt_mark
+            set_field:0x1->reg2
+            group:1
+)" + trouble +
+           R"(    set_field:64000->in_port
+    output(port=64000,max_len=65535)
+     >> skipping output to input port
+)";
+}
+
+TEST(ReadTrace, FollowsABalancedTunnelToItsGroup)
+{
+    const std::string turn = "    set_field:0x1->reg2\n    resubmit(,2)\n";
+    TraceAnswer well = read_trace(
+        turn + balanced_trace("             -> no live bucket\n"), 1);
+    EXPECT_TRUE(well.admitted);
+    EXPECT_FALSE(well.only_counted);
+    EXPECT_EQ(well.trouble, "");
+    EXPECT_EQ(
+        read_trace(turn + balanced_trace("             >> no group\n"), 1)
+            .trouble,
+        "no group");
+}
+
 TEST(ReadTrace, KnowsWhatIsOnlyCounted)
 {
     TraceAnswer answer = read_trace("    set_field:0x7->reg2\n"

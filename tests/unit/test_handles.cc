@@ -13,14 +13,7 @@ TEST_F(Tenant, ANewWayHasANewHandleAndTheOldOneStaysUntilItIsSilent)
 {
     start(5);
     int64_t old = desire().in_vpc->deliveries.begin()->first;
-    Actual actual;
-    actual.rows = host.facts.rows;
-    for (const auto &[key, flows] : host.desired.flows()) {
-        actual.flows[key.bridge][key.owner] = flows;
-    }
-    for (const auto &[key, rate_kbps] : host.desired.meters()) {
-        actual.meters[key.bridge][key.owner] = rate_kbps;
-    }
+    Actual actual = host.in_place();
     nic(5).addresses = {ip_of("10.1.0.10")};
     host.feed();
     /* The new one is not in the status row: the copies go on as before. */

@@ -306,13 +306,7 @@ protected:
         one = host.add_tunnel(0, 0, 0);
         other = host.add_tunnel(1, 0, 1, filter);
         EXPECT_TRUE(host.settle());
-        actual.rows = host.facts.rows;
-        for (const auto &[key, flows] : host.desired.flows()) {
-            actual.flows[key.bridge][key.owner] = flows;
-        }
-        for (const auto &[key, rate_kbps] : host.desired.meters()) {
-            actual.meters[key.bridge][key.owner] = rate_kbps;
-        }
+        actual = host.in_place();
         host.desired.take_changed_flows();
     }
 

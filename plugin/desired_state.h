@@ -218,6 +218,11 @@ public:
         return put_off_filters_.count({bridge, filter}) > 0;
     }
     bool is_put_off(const Uuid &filter) const; /* On some bridge. */
+    /* The same, all of them: mirror bridges and filters. */
+    const std::set<std::pair<std::string, Uuid>> &put_off_filters() const
+    {
+        return put_off_filters_;
+    }
     /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
     /* Filter that is installed under a number. */

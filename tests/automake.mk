@@ -63,6 +63,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_path_text.cc \
 	tests/unit/test_pipeline.cc \
 	tests/unit/test_plan.cc \
+	tests/unit/test_plan_stops.cc \
 	tests/unit/test_probe.cc \
 	tests/unit/test_prune.cc \
 	tests/unit/test_references.cc \

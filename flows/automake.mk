@@ -1,12 +1,18 @@
 libpmcore_la_SOURCES += \
+	flows/actions.cc \
+	flows/actions.h \
 	flows/balance.cc \
 	flows/balance.h \
+	flows/cookie.cc \
+	flows/cookie.h \
 	flows/counting.cc \
 	flows/counting.h \
 	flows/decide.cc \
 	flows/decide.h \
 	flows/delivery.cc \
 	flows/delivery.h \
+	flows/egress.cc \
+	flows/egress.h \
 	flows/flow.cc \
 	flows/flow.h \
 	flows/meter.cc \

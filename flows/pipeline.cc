@@ -1,12 +1,10 @@
 #include "flows/pipeline.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 
-#include "flows/delivery.h"
-#include "flows/meter.h"
+#include "flows/actions.h"
+#include "flows/egress.h"
 #include "flows/rule_match.h"
 
 namespace pm {
@@ -16,8 +14,6 @@ namespace {
 constexpr uint16_t PRIORITY_DEFAULT = 0;
 constexpr uint16_t PRIORITY_NON_IP_MIRROR = 2;
 constexpr uint16_t PRIORITY_NON_IP_GUARD = 3;
-constexpr uint16_t PRIORITY_EGRESS = 100;
-constexpr uint16_t PRIORITY_LIMIT = 100;
 constexpr uint16_t PRIORITY_TAP = 100;
 constexpr uint16_t PRIORITY_TAP_MAC = 150;
 constexpr uint16_t PRIORITY_TAP_TAGGED = 200;
@@ -32,16 +28,13 @@ constexpr uint16_t PRIORITY_TAP_UDP = 300;
  * would have it match addresses. */
 constexpr uint16_t PRIORITY_TAP_IDLE = 350;
 constexpr uint16_t PRIORITY_TAP_BALANCE = 350;
-constexpr uint16_t PRIORITY_BALANCE = 100;
 /* The classifier looks at what has the highest priority first, and stops where
  * nothing higher can come. */
 constexpr uint16_t PRIORITY_RENEWAL = 400;
-/* Of pkt_mark a balanced tunnel's first handle has the lower bits, and renewal
- * the others, one each turn.  A datapath flow that is made while renewal flows
- * take each other's place matches the bits of all of them: so no bit may soon
- * come again, and many bits are better than pairs of few. */
-constexpr int HANDLE_BITS = 14;
-static_assert(HANDLE_MAX < 1 << HANDLE_BITS);
+/* Of pkt_mark a balanced tunnel has the others: see egress.h.  A datapath flow
+ * that is made while renewal flows take each other's place matches the bits of
+ * all of them: so no bit may soon come again, and many bits are better than
+ * pairs of few. */
 constexpr int TURNS = 32 - HANDLE_BITS;
 /* Minus the rule's number: a rule keeps its priority, and so its counters,
  * whatever happens to the rules round it. */
@@ -50,139 +43,7 @@ constexpr int PRIORITY_RULE_BASE = 40000;
 /* Addresses of groups: broadcast and multicast. */
 constexpr const char *TO_GROUP = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00";
 
-/* No bridge has this port. */
-constexpr const char *NO_PORT = "64000";
-
-std::string
-hex(uint64_t value)
-{
-    char text[19];
-    std::snprintf(text, sizeof text, "0x%llx",
-                  static_cast<unsigned long long>(value));
-    return text;
-}
-
-int
-direction_code(Direction direction)
-{
-    return direction == Direction::Inbound ? 1 : 2;
-}
-
-std::string
-set_register(int reg, uint64_t value)
-{
-    return "set_field:" + hex(value) + "->reg" + std::to_string(reg);
-}
-
-std::string
-resubmit(FlowTable table)
-{
-    return "resubmit(," + std::to_string(table) + ")";
-}
-
-std::string
-meter(const FlowOwner &owner)
-{
-    return "meter:" + std::to_string(meter_of(owner));
-}
-
-std::string
-truncate(const std::string &port, int max_len)
-{
-    return "output(port=" + port + ",max_len=" + std::to_string(max_len) + ")";
-}
-
-/* To end a clone of which Open vSwitch must make one: it copies nothing. */
-std::string
-truncate_nowhere()
-{
-    return std::string("set_field:") + NO_PORT + "->in_port," +
-           truncate(NO_PORT, UINT16_MAX);
-}
-
-/* The part of pkt_mark that is ours while a frame passes our own pair. */
-std::string
-mark_field(int64_t handle)
-{
-    return hex(handle) + "/" + hex((1 << HANDLE_BITS) - 1);
-}
-
-/* What a balanced tunnel's frames are marked with there: a handle is one
- * tunnel's alone. */
-std::string
-own_mark(const EgressSpec &spec)
-{
-    return mark_field(*std::min_element(spec.slots.begin(), spec.slots.end()));
-}
-
-std::string
-match_registers(Direction direction, int reg, int64_t number)
-{
-    return "reg0=" + hex(direction_code(direction)) + ",reg" +
-           std::to_string(reg) + "=" + hex(number);
-}
-
-uint64_t
-cookie(FlowOwner::Kind kind, int64_t number,
-       std::optional<Direction> direction = std::nullopt, int rule = 0)
-{
-    return Cookie{{kind, static_cast<uint32_t>(number)}, direction, rule}
-        .encode();
-}
-
 } // namespace
-
-std::string
-FlowOwner::to_string() const
-{
-    switch (kind) {
-    case Base:
-        return "base";
-    case Tap:
-        return "tap " + std::to_string(number);
-    case Filter:
-        return "filter " + std::to_string(number);
-    case Egress:
-        return "tunnel " + std::to_string(number);
-    case Deliver:
-        return "delivery " + std::to_string(number);
-    case Stray:
-        return "somebody else";
-    case Guard:
-        return "loop guard " + std::to_string(number);
-    case Renewal:
-        return "renewal";
-    }
-    return "unknown kind " + std::to_string(kind);
-}
-
-uint64_t
-Cookie::encode() const
-{
-    uint64_t dir = direction ? direction_code(*direction) : 0;
-    return COOKIE_PREFIX | static_cast<uint64_t>(owner.kind & 0xf) << 44 |
-           static_cast<uint64_t>(owner.number & NUMBER_MAX) << 20 | dir << 16 |
-           (rule & 0xffff);
-}
-
-std::optional<Cookie>
-Cookie::decode(uint64_t value)
-{
-    if ((value & COOKIE_PREFIX_MASK) != COOKIE_PREFIX) {
-        return std::nullopt;
-    }
-    Cookie cookie;
-    cookie.owner.kind = static_cast<FlowOwner::Kind>(value >> 44 & 0xf);
-    cookie.owner.number = value >> 20 & NUMBER_MAX;
-    int dir = value >> 16 & 0xf;
-    if (dir == 1) {
-        cookie.direction = Direction::Inbound;
-    } else if (dir == 2) {
-        cookie.direction = Direction::Outbound;
-    }
-    cookie.rule = value & 0xffff;
-    return cookie;
-}
 
 std::vector<Flow>
 base_flows(bool budgeted, std::optional<int> balance_port)
@@ -190,14 +51,14 @@ base_flows(bool budgeted, std::optional<int> balance_port)
     std::vector<Flow> flows;
     auto add = [&](FlowTable table, const std::string &actions) {
         flows.push_back({{table, PRIORITY_DEFAULT, ""},
-                         cookie(FlowOwner::Base, 0),
+                         cookie_of(FlowOwner::Base, 0),
                          actions});
     };
     for (FlowTable table : {TABLE_TAP, TABLE_FILTER, TABLE_EGRESS}) {
         add(table, "drop");
     }
     add(TABLE_LIMIT, resubmit(TABLE_BUDGET));
-    add(TABLE_BUDGET, budgeted ? meter({FlowOwner::Base, 0}) : "drop");
+    add(TABLE_BUDGET, budgeted ? meter_action({FlowOwner::Base, 0}) : "drop");
     add(TABLE_MEMBER, "drop");
     add(TABLE_SPREAD, "drop");
     add(TABLE_GUARD, set_register(5, 1) + "," + resubmit(TABLE_TAP));
@@ -205,13 +66,13 @@ base_flows(bool budgeted, std::optional<int> balance_port)
     if (balance_port) {
         flows.push_back({{TABLE_TAP, PRIORITY_TAP_BALANCE,
                           "in_port=" + std::to_string(*balance_port)},
-                         cookie(FlowOwner::Base, 0),
+                         cookie_of(FlowOwner::Base, 0),
                          resubmit(TABLE_BALANCE)});
     }
     for (const char *udp : {"udp", "udp6"}) {
         flows.push_back(
             {{TABLE_TAP, PRIORITY_TAP_UDP, std::string(udp) + ",reg5=0"},
-             cookie(FlowOwner::Base, 0),
+             cookie_of(FlowOwner::Base, 0),
              resubmit(TABLE_GUARD)});
     }
     return flows;
@@ -279,7 +140,7 @@ tap_flows(int64_t nic, Direction direction, const TapPort &port,
     if (tunnels.empty()) {
         return {};
     }
-    uint64_t id = cookie(FlowOwner::Tap, nic, direction);
+    uint64_t id = cookie_of(FlowOwner::Tap, nic, direction);
     std::string in_port = "in_port=" + std::to_string(port.ofport);
     std::erase_if(tunnels,
                   [&](const TapTunnel &t) { return t.idle(direction); });
@@ -358,7 +219,7 @@ shared_tap_flows(int64_t pair, Direction direction, int ofport,
                  std::optional<int> own_tag, bool copying,
                  const std::set<int64_t> &members)
 {
-    uint64_t id = cookie(FlowOwner::Tap, pair, direction);
+    uint64_t id = cookie_of(FlowOwner::Tap, pair, direction);
     std::string in_port = "in_port=" + std::to_string(ofport);
     std::vector<Flow> flows;
     if (!copying) {
@@ -385,7 +246,7 @@ filter_flows(int64_t filter_number, const Filter &filter)
             flows.push_back(
                 {{TABLE_FILTER, static_cast<uint16_t>(priority),
                   match.empty() ? registers : registers + "," + match},
-                 cookie(FlowOwner::Filter, filter_number, direction, rule),
+                 cookie_of(FlowOwner::Filter, filter_number, direction, rule),
                  actions});
         };
         const std::vector<Rule> &rules = filter.rules(direction);
@@ -415,139 +276,6 @@ filter_flows(int64_t filter_number, const Filter &filter)
     return flows;
 }
 
-namespace {
-
-/* Sends one copy to 'destination'. */
-std::string
-copy_to(const IpAddress &destination, const EgressSpec &spec)
-{
-    std::string v6 = destination.is_v6 ? "ipv6_" : "";
-    std::string port = std::to_string(spec.vxlan_port);
-    std::string actions =
-        "clone(set_field:" + spec.source.to_string() + "->tun_" + v6 +
-        "src,set_field:" + destination.to_string() + "->tun_" + v6 +
-        "dst,set_field:" + hex(spec.vni) + "->tun_id,";
-    if (spec.limited()) {
-        actions += resubmit(TABLE_LIMIT) + ",";
-    }
-    if (spec.max_len) {
-        actions += truncate(port, *spec.max_len);
-    } else {
-        actions += "output:" + port;
-        if (spec.limited()) {
-            actions += "," + truncate_nowhere();
-        }
-    }
-    return actions + ")";
-}
-
-/* The group that chooses a slot, the flow before it, and one for each handle
- * that has some. */
-std::vector<Flow>
-spread_flows(int64_t tunnel, const EgressSpec &spec)
-{
-    uint64_t id = cookie(FlowOwner::Egress, tunnel);
-    std::string buckets = "type=select";
-    for (size_t i = 0; i < spec.slots.size(); i++) {
-        buckets += ",bucket=bucket_id:" + std::to_string(i) +
-                   ",weight:1,actions=" + set_register(4, spec.slots[i]) +
-                   "," + resubmit(TABLE_SPREAD);
-    }
-    const std::string group = std::to_string(tunnel);
-    std::vector<Flow> flows{
-        {{GROUP_TABLE, 0, "group_id=" + group}, id, buckets},
-        {{TABLE_BALANCE, PRIORITY_BALANCE, "pkt_mark=" + own_mark(spec)},
-         id,
-         "set_field:" + mark_field(0) + "->pkt_mark," +
-             set_register(2, tunnel) + ",group:" + group}};
-    for (int64_t handle :
-         std::set<int64_t>(spec.slots.begin(), spec.slots.end())) {
-        flows.push_back(
-            {{TABLE_SPREAD, PRIORITY_EGRESS,
-              "reg2=" + hex(tunnel) + ",reg4=" + hex(handle)},
-             id,
-             copy_to(handle_address(handle, spec.destination.is_v6), spec)});
-    }
-    return flows;
-}
-
-} // namespace
-
-std::vector<Flow>
-egress_flows(int64_t tunnel, const EgressSpec &spec)
-{
-    std::vector<Flow> flows;
-    SharedText actions = "drop"; /* One text for both directions. */
-    if (!spec.count_only && spec.slots.empty()) {
-        std::string copy = copy_to(spec.destination, spec);
-        copy.shrink_to_fit(); /* There are thousands of them. */
-        actions = std::move(copy);
-    } else if (!spec.count_only) {
-        actions = "clone(set_field:" + own_mark(spec) +
-                  "->pkt_mark,output:" + std::to_string(spec.balance_port) +
-                  "," + truncate_nowhere() + ")";
-        flows = spread_flows(tunnel, spec);
-    }
-    for (Direction direction : DIRECTIONS) {
-        flows.push_back({{TABLE_EGRESS, PRIORITY_EGRESS,
-                          match_registers(direction, 2, tunnel)},
-                         cookie(FlowOwner::Egress, tunnel, direction),
-                         actions});
-    }
-    if (spec.rate_kbps && !spec.count_only) {
-        flows.push_back(
-            {{TABLE_LIMIT, PRIORITY_LIMIT, "reg2=" + hex(tunnel)},
-             cookie(FlowOwner::Egress, tunnel),
-             meter({FlowOwner::Egress, static_cast<uint32_t>(tunnel)}) + "," +
-                 resubmit(TABLE_BUDGET)});
-    }
-    return flows;
-}
-
-uint64_t
-cookie_of_group(const Flow &group)
-{
-    const std::string prefix = "group_id=";
-    int64_t number =
-        group.key.match.starts_with(prefix)
-            ? std::strtoll(group.key.match.c_str() + prefix.size(), nullptr,
-                           10)
-            : 0;
-    return number > 0 && number <= NUMBER_MAX
-               ? cookie(FlowOwner::Egress, number)
-               : 0;
-}
-
-std::optional<EgressSpec>
-parse_egress(const std::string &actions)
-{
-    auto field = [&](const std::string &name) -> std::optional<std::string> {
-        size_t end = actions.find("->" + name);
-        size_t start =
-            end == std::string::npos ? end : actions.rfind("set_field:", end);
-        if (start == std::string::npos) {
-            return std::nullopt;
-        }
-        start += std::string("set_field:").size();
-        return actions.substr(start, end - start);
-    };
-    auto address = [&](const std::string &name) {
-        auto text = field("tun_" + name);
-        text = text ? text : field("tun_ipv6_" + name);
-        return text ? IpAddress::parse(*text) : std::nullopt;
-    };
-    auto source = address("src"), destination = address("dst");
-    auto vni = field("tun_id");
-    if (!source || !destination || !vni) {
-        return std::nullopt;
-    }
-    EgressSpec spec;
-    spec.source = *source;
-    spec.destination = *destination;
-    spec.vni = std::strtoll(vni->c_str(), nullptr, 0);
-    return spec;
-}
-
 Flow
 renewal_flow(int turn)
 {
@@ -555,7 +283,7 @@ renewal_flow(int turn)
     /* A register is 0 behind a patch port. */
     return {{TABLE_TAP, PRIORITY_RENEWAL,
              "pkt_mark=" + mark + "/" + mark + ",reg7=0x1"},
-            cookie(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
+            cookie_of(FlowOwner::Renewal, 0, std::nullopt, turn % TURNS),
             "drop"};
 }
 
@@ -584,7 +312,7 @@ guard_flow(const std::optional<IpAddress> &source,
     }
     match += field + "dst=" + d + ",tp_dst=4789";
     return {{TABLE_GUARD, PRIORITY_GUARD, match},
-            cookie(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
+            cookie_of(FlowOwner::Guard, (hash >> 24 ^ hash) & NUMBER_MAX),
             "drop"};
 }
 
@@ -592,7 +320,7 @@ Flow
 mark_guard_flow(bool is_v6)
 {
     return {{TABLE_GUARD, PRIORITY_GUARD_MARK, match_marked(is_v6)},
-            cookie(FlowOwner::Guard, 0),
+            cookie_of(FlowOwner::Guard, 0),
             "drop"};
 }
 

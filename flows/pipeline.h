@@ -84,21 +84,7 @@
  * pkt_mark do.  A bucket that truncates sends nothing; so slots do nothing but
  * choose, and the clone that sends comes after.  No selection method is named:
  * Open vSwitch's own choice is the one that gives both directions of a
- * connection one slot.
- *
- * Cookies say what a flow is; the layout never changes meaning:
- *
- *     63       48 47  44 43            20 19   16 15             0
- *    +-----------+------+----------------+-------+----------------+
- *    |  0x6d72   | kind |     number     |  dir  |      rule      |
- *    +-----------+------+----------------+-------+----------------+
- *
- * In hexadecimal each field stands on its own digits:
- * 0x6d72 3 000007 2 0000 is tunnel 7's egress flow for outbound frames, and
- * "ovs-ofctl dump-flows br-mirror
- * cookie=0x6d72300000700000/0xfffffffffff00000" shows all of it.  Numbers are
- * kept in the Tunnel_Status and Filter_Status rows and, for NICs, in the rows
- * of their patch ports or of the Mirrors that they share. */
+ * connection one slot. */
 #ifndef FLOWS_PIPELINE_H
 #define FLOWS_PIPELINE_H 1
 
@@ -108,6 +94,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/cookie.h"
 #include "flows/flow.h"
 #include "plugin/model.h"
 
@@ -125,43 +112,10 @@ enum FlowTable : uint8_t {
     TABLE_BALANCE = 8
 };
 
-/* What a flow serves.  The unit in which flows are desired and compared. */
-struct FlowOwner {
-    enum Kind : uint8_t {
-        Base = 0,    /* What each table ends in, and the budget. */
-        Tap = 1,     /* 'number' is the NIC's, or a shared pair's. */
-        Filter = 2,  /* 'number' is the filter's. */
-        Egress = 3,  /* 'number' is the tunnel's. */
-        Deliver = 4, /* 'number' is a handle: see delivery.h. */
-        Guard = 5,   /* 'number' hashes the outer addresses. */
-        Renewal = 6, /* See renewal_flow(). */
-        Stray = 15   /* Somebody else's, on our bridge: never desired. */
-    };
-    Kind kind = Base;
-    uint32_t number = 0; /* 24 bits. */
-
-    auto operator<=>(const FlowOwner &) const = default;
-    std::string to_string() const; /* "tunnel 7", "tap 3" ... */
-};
-
 /* The TOS that copies bear, by which every hypervisor knows them wherever they
  * pass: DSCP 3, of the pool that RFC 2474 leaves to local use.  Its precedence
  * is 0, so that a network that has no rule for it treats it as best effort. */
 inline constexpr int COPY_TOS = 12;
-
-inline constexpr uint64_t COOKIE_PREFIX = UINT64_C(0x6d72) << 48;
-inline constexpr uint64_t COOKIE_PREFIX_MASK = UINT64_C(0xffff) << 48;
-inline constexpr int64_t NUMBER_MAX = 0xffffff;
-
-struct Cookie {
-    FlowOwner owner;
-    std::optional<Direction> direction;
-    int rule = 0; /* 0: no rule. */
-
-    uint64_t encode() const;
-    /* nullopt for a cookie without our prefix. */
-    static std::optional<Cookie> decode(uint64_t);
-};
 
 /* One tunnel as the TAP table sees it. */
 struct TapTunnel {
@@ -179,27 +133,6 @@ struct TapTunnel {
         return direction == Direction::Inbound ? idle_inbound : idle_outbound;
     }
     auto operator<=>(const TapTunnel &) const = default;
-};
-
-/* How one tunnel's copies leave. */
-struct EgressSpec {
-    IpAddress source, destination; /* Outer; of one family. */
-    int64_t vni = 0;
-    int vxlan_port = 0; /* OpenFlow port number. */
-    /* Bytes kept of a frame; absent when no frame can be longer. */
-    std::optional<int> max_len;
-    bool count_only = false;
-    /* Of a balanced tunnel: the handle that has each slot; 'destination' is
-     * the first. */
-    std::vector<int64_t> slots = {};
-    int balance_port = 0; /* OpenFlow port that leads to BALANCE. */
-    /* Of frames before the cut; absent: no limit of its own. */
-    std::optional<int64_t> rate_kbps;
-    bool budgeted = false; /* All copies of the bridge have a limit. */
-
-    /* Whether meters stand in the way of a copy. */
-    bool limited() const { return rate_kbps || budgeted; }
-    auto operator<=>(const EgressSpec &) const = default;
 };
 
 /* 'budgeted': the meter of all copies is there.  'balance_port' is where what
@@ -233,12 +166,6 @@ std::vector<Flow> shared_tap_flows(int64_t pair, Direction, int ofport,
                                    std::optional<int> own_tag, bool copying,
                                    const std::set<int64_t> &members);
 std::vector<Flow> filter_flows(int64_t filter_number, const Filter &);
-std::vector<Flow> egress_flows(int64_t tunnel, const EgressSpec &);
-/* The cookie that a group of ours would bear; 0 for somebody else's. */
-uint64_t cookie_of_group(const Flow &group);
-/* Source, destination and VNI of an egress flow's actions, ours or as a
- * switch gives them back; nullopt where nothing is sent. */
-std::optional<EgressSpec> parse_egress(const std::string &actions);
 /* A flow that matches nothing, and has each frame that passes the bridge
  * looked at for one bit of its pkt_mark.  Revalidation deletes the cached
  * datapath flows that do not match that bit, where it would else change what

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "flows/egress.h"
 #include "ovsdb/ovs_c.h"
 
 namespace pm {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "flows/delivery.h"
+#include "flows/egress.h"
 #include "flows/pipeline.h"
 #include "plugin/check.h"
 #include "plugin/flat_set.h"

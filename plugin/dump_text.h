@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/egress.h"
 #include "flows/pipeline.h"
 #include "plugin/model.h"
 

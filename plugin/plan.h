@@ -32,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/egress.h"
 #include "flows/meter.h"
 #include "plugin/desired_state.h"
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "flows/egress.h"
 #include "flows/flood_question.h"
 #include "flows/openflow.h"
 #include "flows/pipeline.h"

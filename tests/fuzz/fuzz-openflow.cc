@@ -2,6 +2,7 @@
  * none: messages to values, values to a plan, the plan to messages. */
 #include <endian.h>
 
+#include "flows/egress.h"
 #include "flows/flow_codec.h"
 #include "flows/meter_codec.h"
 #include "plugin/hits.h"

@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_SIMULATED_AGENT_H
 #define TESTS_UNIT_SIMULATED_AGENT_H 1
 
+#include "flows/egress.h"
 #include "plugin/filter_status.h"
 #include "plugin/plan.h"
 #include "plugin/status.h"

@@ -1,3 +1,4 @@
+#include "flows/egress.h"
 #include "plugin/contest.h"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "flows/delivery.h"
+#include "flows/egress.h"
 #include "plugin/next_hops.h"
 #include "plugin/plan.h"
 #include "plugin/probe.h"

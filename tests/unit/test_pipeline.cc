@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "flows/egress.h"
 #include "flows/pipeline.h"
 #include "tests/unit/host.h"
 

@@ -20,8 +20,11 @@ constexpr int64_t CLEANUP_MS = 15000;
 
 Agent::Agent(const std::string &switch_remote)
     : switch_(switch_remote), vswitchd_("ovs-vswitchd"),
-      prover_(&vswitchd_, [this] { hurry(); }), prober_(&vswitchd_),
-      guard_(&vswitchd_), counts_(desired_, actual_, links_)
+      prover_(
+          &vswitchd_, [this] { hurry(); },
+          [this] { return sends_of(actual_); }),
+      prober_(&vswitchd_), guard_(&vswitchd_),
+      counts_(desired_, actual_, links_)
 {
 }
 

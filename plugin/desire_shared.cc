@@ -208,6 +208,43 @@ DesiredState::release_flows(const OwnerKey &owner)
 /* ------------------------------------------------------------------------
  * Flows that tunnels share. */
 
+/* Who goes on as he was, for what he is to be is not known yet, does so by the
+ * rules that he had.  By new ones to where the copies go now is what no policy
+ * says; and nobody else's rules wait for him.  So he stops until it is known.
+ */
+void
+DesiredState::stop_whose_rules_change()
+{
+    for (const auto &user : dirty_filters_) {
+        auto users = filter_users_.find(user);
+        const OwnerKey *key = filter_keys_.of(user);
+        if (users == filter_users_.end() || !key) {
+            continue;
+        }
+        std::vector<Uuid> former;
+        for (const Uuid &id : users->second) {
+            if (tunnels_.at(id).undecided || held_.count(id)) {
+                former.push_back(id);
+            }
+        }
+        const Filter *filter = find(model_.filters, user.second);
+        if (former.empty() || (filter && flows_.contains(*key) &&
+                               flows_.at(*key).get() ==
+                                   filter_flows(key->owner.number, *filter))) {
+            continue;
+        }
+        for (const Uuid &id : former) {
+            TunnelDesire &before = tunnels_.at(id);
+            TunnelDesire after = before;
+            after.egress.reset();
+            after.in_vpc.set(&VpcDesire::deliveries, {});
+            place(id, before, after);
+            before = std::move(after);
+            changed_tunnels_.insert(id);
+        }
+    }
+}
+
 void
 DesiredState::desire_filters()
 {
@@ -216,26 +253,6 @@ DesiredState::desire_filters()
     for (const auto &user : dirty) {
         const auto &[bridge, filter] = user;
         auto users = filter_users_.find(user);
-        if (users != filter_users_.end() &&
-            std::any_of(users->second.begin(), users->second.end(),
-                        [&](const Uuid &id) {
-                            return tunnels_.at(id).undecided ||
-                                   held_.count(id);
-                        })) {
-            /* Edited together with a tunnel that goes on as it was for the
-             * moment: its new rules are not for where the copies go now. */
-            dirty_filters_.insert(user);
-            put_off_filters_.insert(user);
-            continue;
-        }
-        if (put_off_filters_.erase(user)) {
-            /* What is in force is told now. */
-            changed_filters_.insert(filter);
-            if (users != filter_users_.end()) {
-                changed_tunnels_.insert(users->second.begin(),
-                                        users->second.end());
-            }
-        }
         const OwnerKey *key = filter_keys_.of(user);
         std::vector<Flow> flows;
         OwnerKey now;

@@ -545,6 +545,7 @@ DesiredState::update()
     std::erase_if(bridge_names_, [&](const auto &used) {
         return !rows_.bridges.count(used.second);
     });
+    stop_whose_rules_change();
     std::set<std::string> taps;
     taps.swap(dirty_taps_);
     for (const std::string &iface_id : taps) {

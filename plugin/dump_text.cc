@@ -99,4 +99,23 @@ sends_of(const EgressSpec &spec)
     return sends;
 }
 
+std::set<TunnelSend>
+sends_of(const Actual &actual)
+{
+    std::set<TunnelSend> sends;
+    for (const auto &[bridge, owners] : actual.flows) {
+        for (const auto &[owner, flows] : owners) {
+            if (owner.kind != FlowOwner::Egress) {
+                continue;
+            }
+            for (const Flow &flow : flows) {
+                if (auto spec = parse_egress(flow.actions)) {
+                    sends.merge(sends_of(*spec));
+                }
+            }
+        }
+    }
+    return sends;
+}
+
 } // namespace pm

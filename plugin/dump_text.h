@@ -11,6 +11,7 @@
 #include "flows/egress.h"
 #include "flows/pipeline.h"
 #include "plugin/model.h"
+#include "plugin/plan.h"
 
 namespace pm {
 
@@ -30,6 +31,9 @@ std::vector<TunnelSend> sends_of(const std::string &line);
 /* All that a tunnel's copies are sent with: those of a balanced one to the
  * handles of its members. */
 std::set<TunnelSend> sends_of(const EgressSpec &);
+
+/* All that our flows send frames with. */
+std::set<TunnelSend> sends_of(const Actual &);
 
 } // namespace pm
 

@@ -19,12 +19,17 @@ constexpr int ROUNDS = 2;
  * has vswitchd look at, or dump, all its datapath flows. */
 constexpr int64_t RETRY_MS = 100, RETRY_MAX_MS = 2000;
 constexpr int64_t FIRST_HURRY_MS = 10;
+/* Twice as long as vswitchd lets datapath flows be by default
+ * (other_config:max-revalidator). */
+constexpr int64_t PAUSE_MS = 1000;
 /* Vswitchd may be starting anew, which is told elsewhere. */
 constexpr int64_t WARN_AFTER_MS = 5000;
 } // namespace
 
-Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry)
-    : vswitchd_(vswitchd), hurry_(std::move(hurry))
+Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry,
+               std::function<std::set<TunnelSend>()> sending)
+    : vswitchd_(vswitchd), hurry_(std::move(hurry)),
+      sending_(std::move(sending))
 {
 }
 
@@ -34,6 +39,7 @@ Prover::start(const ProofSubject &subject)
     subject_ = subject;
     proven_.reset();
     rounds_left_ = ROUNDS;
+    left_ = alike_ = false;
     ask_wait();
 }
 
@@ -77,25 +83,30 @@ Prover::ask_dumps()
     }
 }
 
-/* Whether a dump has a flow that sends to one of the stopped tunnels. */
-bool
-Prover::copies_left(const std::string &dump) const
+/* Takes those of whom a dump has a flow from among the tunnels that are to be
+ * proven to have stopped. */
+void
+Prover::look_through(const std::string &dump)
 {
-    std::set<TunnelSend> stopped;
-    for (const auto &[number, tunnel] : subject_.stopped) {
-        for (const EgressSpec &spec : tunnel.specs) {
-            stopped.merge(sends_of(spec));
-        }
-    }
+    std::set<TunnelSend> seen;
     std::istringstream lines(dump);
     for (std::string line; std::getline(lines, line);) {
         for (const TunnelSend &send : sends_of(line)) {
-            if (stopped.count(send)) {
-                return true;
-            }
+            seen.insert(send);
         }
     }
-    return false;
+    std::erase_if(subject_.stopped, [&](const auto &stopped) {
+        bool copies = false;
+        for (const EgressSpec &spec : stopped.second.specs) {
+            for (const TunnelSend &send : sends_of(spec)) {
+                bool may_be_others = others_.contains(send);
+                copies |= seen.contains(send) && !may_be_others;
+                alike_ |= seen.contains(send) && may_be_others;
+            }
+        }
+        left_ |= copies;
+        return copies;
+    });
 }
 
 void
@@ -103,6 +114,9 @@ Prover::wait()
 {
     if (step_ == Step::Wait) {
         poll_timer_wait_until(next_hurry_ms_);
+    }
+    if (step_ == Step::Pause) {
+        poll_timer_wait_until(pause_ms_);
     }
     if (step_ == Step::Idle && time_msec() < retry_ms_) {
         poll_timer_wait_until(retry_ms_);
@@ -119,6 +133,12 @@ void
 Prover::run()
 {
     hurry_on();
+    if (step_ == Step::Pause) {
+        if (time_msec() < pause_ms_) {
+            return;
+        }
+        ask_dumps();
+    }
     while (!tickets_.empty()) {
         std::optional<UnixctlReply> reply = vswitchd_->take(tickets_.back());
         if (!reply) {
@@ -129,9 +149,11 @@ Prover::run()
         /* It has just started and does not know the command yet. */
         bool unknown =
             refused && reply->text.find("multiple") == std::string::npos;
-        if (reply->lost || failed_ || unknown) {
+        if (reply->lost || unknown || (step_ == Step::Dump && !reply->ok)) {
             failed_ = true;
             why_ = reply->text;
+        }
+        if (failed_) {
             continue;
         }
         if (refused) {
@@ -151,30 +173,38 @@ Prover::run()
                 }
             }
             failed_ = datapaths_.empty();
+            others_ = sending_();
             ask_dumps();
-        } else if (step_ == Step::Dump &&
-                   (!reply->ok || copies_left(reply->text))) {
-            failed_ = true;
+        } else if (step_ == Step::Dump) {
+            look_through(reply->text);
         }
     }
     if (step_ == Step::Idle) {
         return;
     }
-    if (failed_) {
+    bool none = step_ == Step::Dump && subject_.stopped.empty();
+    if (failed_ || none) {
         fail();
         return;
     }
     if (--rounds_left_ > 0) {
         if (step_ == Step::Wait) {
             ask_wait();
+        } else if (alike_) {
+            step_ = Step::Pause;
+            pause_ms_ = time_msec() + PAUSE_MS;
         } else {
             ask_dumps();
         }
         return;
     }
+    proven_ = std::exchange(subject_, {});
+    if (left_) {
+        fail();
+        return;
+    }
     step_ = Step::Idle;
     failing_since_ms_ = 0;
-    proven_ = std::exchange(subject_, {});
 }
 
 /* Nothing is told to run or to have ended meanwhile, so an operator must be

@@ -209,6 +209,7 @@ LAB_FILES = \
 	tests/dummy/test_life_walk.py \
 	tests/dummy/test_service.py \
 	tests/dummy/test_switch_database.py \
+	tests/dummy/test_two_types.py \
 	tests/dummy/test_upgrade.py \
 	tests/data/packet-mirroring-1.0.0.ovsschema \
 	tests/lab/__init__.py \

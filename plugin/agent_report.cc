@@ -354,15 +354,37 @@ Agent::may_report() const
            (started_ || cleanup_ || vswitchd_away_);
 }
 
+namespace {
+
+/* Whether the switch waits for the row: nothing of a tunnel is made before it
+ * has one, nor sent by a handle that is not in it. */
+bool
+is_awaited(const ControlWrite::PutTunnel &put)
+{
+    return !put.row || !put.before ||
+           !std::includes(
+               put.before->handles.begin(), put.before->handles.end(),
+               put.status.handles.begin(), put.status.handles.end());
+}
+
+} // namespace
+
 /* What is too much to be written among others' rows waits for our turn, but
- * for first rows, without which nothing of a tunnel is made. */
+ * for some that the switch waits for: what is to stop may wait with it. */
 void
 Agent::await_turn(ControlWrite *write, Subjects *subjects)
 {
     ControlWrite first;
     Subjects of_first;
+    for (auto &put : write->put_filters) {
+        if (!put.first && first.rows() < Pace::FEW) {
+            subjects->filters.erase(put.second.filter);
+            of_first.filters.insert(put.second.filter);
+            first.put_filters.push_back(std::move(put));
+        }
+    }
     for (ControlWrite::PutTunnel &put : write->put_tunnels) {
-        if (!put.row && first.put_tunnels.size() < Pace::FEW) {
+        if (is_awaited(put) && first.rows() < Pace::FEW) {
             subjects->tunnels.erase(put.status.tunnel);
             of_first.tunnels.insert(put.status.tunnel);
             first.put_tunnels.push_back(std::move(put));

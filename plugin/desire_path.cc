@@ -12,6 +12,8 @@ namespace {
 /* Outer IP + UDP + VXLAN; the copied frame begins with its own Ethernet
  * header. */
 constexpr int ENCAP_BYTES_V4 = 36, ENCAP_BYTES_V6 = 56;
+/* Whatever the device: a VRF's MTU, for one, is above it. */
+constexpr int IP_PACKET_MAX = 65535;
 /* Ethernet header and two VLAN tags: how much longer than its MTU a NIC's
  * frame can be. */
 constexpr int FRAME_OVERHEAD = 22;
@@ -200,7 +202,8 @@ DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
     desire->set_condition("MtuSufficient", ConditionStatus::True);
     if (auto way = mtu_of_way(tunnel, nic_mtu_or_0, *desire)) {
         const auto &[mtu, words] = *way;
-        int room = mtu - (desire->path->destination.is_v6 ? ENCAP_BYTES_V6
+        int room = std::min(mtu, IP_PACKET_MAX) -
+                   (desire->path->destination.is_v6 ? ENCAP_BYTES_V6
                                                           : ENCAP_BYTES_V4);
         int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
         if (nic_mtu_or_0) {

@@ -10,6 +10,9 @@ namespace pm {
 
 namespace {
 
+constexpr const char *PAUSED =
+    "the daemon is paused; ovs-appctl -t ovs-mirrord mirror/resume";
+
 constexpr size_t EVENTS_MAX = 20; /* The schema's bound. */
 
 std::string
@@ -120,6 +123,36 @@ refusal_of(const TunnelDesire &desire, const DesiredState &desired,
     return refusal;
 }
 
+/* Why the switch refuses to have a tunnel of that number stop, or "". */
+std::string
+refusal_to_stop(int64_t number, const StatusContext &context)
+{
+    FlowOwner egress{FlowOwner::Egress, static_cast<uint32_t>(number)};
+    for (const auto &[owner, error] : context.refused) {
+        if (owner.owner == egress) {
+            return error;
+        }
+    }
+    return "";
+}
+
+/* Whether a tunnel of which nothing is to be copied may still be copied for:
+ * what was told to have ended has. */
+bool
+is_stopping(const TunnelDesire &desire, const TunnelStatus *before,
+            const Actual &actual)
+{
+    if (!before || desire.egress || desire.undecided) {
+        return false;
+    }
+    FlowOwner egress{FlowOwner::Egress, static_cast<uint32_t>(before->number)};
+    auto told = before->conditions.find("Installed");
+    return actual.has(egress) ||
+           (actual.unproven.count(egress.number) &&
+            told != before->conditions.end() &&
+            told->second.status != ConditionStatus::False);
+}
+
 /* What the tunnel needs and somebody keeps changing, or "". */
 std::string
 contested_of(const TunnelDesire &desire, const StatusContext &context)
@@ -132,6 +165,28 @@ contested_of(const TunnelDesire &desire, const StatusContext &context)
         }
     }
     return "";
+}
+
+/* Says of a tunnel that is to copy nothing why it may still. */
+void
+set_stopping(TunnelStatus *status, const StatusContext &context)
+{
+    Condition &condition = status->conditions["Installed"];
+    condition.status = ConditionStatus::Unknown;
+    std::string refusal = refusal_to_stop(status->number, context);
+    auto tell = [&](const std::string &code, const std::string &message) {
+        status->reasons[code] = message;
+        condition.reason = code + ": " + message;
+    };
+    if (context.paused) {
+        tell("PAUSED", PAUSED);
+    } else if (!refusal.empty()) {
+        tell("SWITCH_REFUSED", "the switch refused to have it stop (" +
+                                   refusal + "); see the daemon's log");
+    } else if (status->reasons.empty()) { /* Else it is told why. */
+        condition.reason =
+            "STOPPING: that its copies have ended is not proven yet; wait";
+    }
 }
 
 /* Says whether the tunnel is installed, and why not: 'lagging' if that is only
@@ -441,8 +496,7 @@ desire_status(const Uuid &id, const DesiredState &desired,
     status.conditions = desire.conditions;
     if (context.paused && status.health == Health::Ok) {
         status.health = Health::Degraded;
-        status.reasons["PAUSED"] =
-            "the daemon is paused; ovs-appctl -t ovs-mirrord mirror/resume";
+        status.reasons["PAUSED"] = PAUSED;
     }
     const Filter *filter = tunnel->filter
                                ? find(desired.model().filters, *tunnel->filter)
@@ -461,6 +515,9 @@ desire_status(const Uuid &id, const DesiredState &desired,
     set_installed(&status, installed, lags,
                   is_copying(desire, desired, actual), context, desired,
                   desire);
+    if (is_stopping(desire, before, actual)) {
+        set_stopping(&status, context);
+    }
     tell_budget(&status, desire, desired.facts().settings, context);
     /* "Observed" is what is in force: all of it, or, once it was, nothing. */
     if (installed ||

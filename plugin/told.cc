@@ -111,6 +111,7 @@ const std::map<std::string, std::string> MEANINGS = {
     {"PAUSED", "the operator has paused the source's hypervisor"},
     {"DISABLED", "the tunnel is not enabled"},
     {"INSTALLING", "the source's hypervisor is being brought to it; wait"},
+    {"STOPPING", "that its copies have ended is not proven yet; wait"},
     {"PATH_UNKNOWN", "the route to the destination is being looked up; wait"},
     {"NEIGHBOUR_UNKNOWN", "the next hop has not answered yet; copies leave "
                           "when it has"},

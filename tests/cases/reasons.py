@@ -465,6 +465,17 @@ class ReasonCases(ProductCases):
         self.shows("PAUSED", lambda: self.daemon.appctl("mirror/pause"),
                    lambda: self.daemon.appctl("mirror/resume"))
 
+    def test_paused_stop(self):
+        """What is stopped during a pause goes on copying, and says so."""
+        self.running()
+
+        def cause():
+            self.daemon.appctl("mirror/pause")
+            self.first(enabled=False)
+        self.shows("PAUSED", cause,
+                   lambda: self.daemon.appctl("mirror/resume"),
+                   "Installed", "Unknown", "disabled")
+
     def test_disabled(self):
         self.running()
         self.shows("DISABLED", lambda: self.first(enabled=False), self.first,

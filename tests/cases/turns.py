@@ -59,6 +59,21 @@ class TurnCases(ProductCases):
                    "all told")
         self.control.ctl("--wait=hv", "sync")
 
+    def test_a_filter_new_here_does_not_wait_with_what_many_have_to_say(self):
+        self.run_many()
+        self.daemon.wait_settled()
+        self.filter("narrow", inbound=[{"action": "accept", "protocol": "tcp",
+                                        "source_port": 82}])
+        with Turn(self.control.socket) as turn:
+            self.assertTrue(turn.held)
+            words = ["--", "tunnel-set", NAMES[0], "filter=narrow"]
+            for name in NAMES[1:7]:
+                words += ["--", "tunnel-set", name, "enabled=false"]
+            self.control.ctl(*words[1:])
+            wait_until(lambda: any("tp_src=82" in flow for flow in
+                                   self.switch.flows("br-mirror")),
+                       "the filter in force")
+
     def test_a_server_that_does_not_answer_is_asked_again(self):
         path = f"{self.control.rundir}/deaf.sock"
         with DeafToLocks(path, self.control.socket) as deaf:

@@ -455,6 +455,14 @@ TEST_F(OneTunnel, KeepsWhatFitsThePathOverIpv4AndIpv6)
     }
 }
 
+/* The schema admits no more either, nor does an output action. */
+TEST_F(OneTunnel, NothingIsKeptThatNoIpPacketHasRoomFor)
+{
+    host.paths[*host.desire(tunnel).path].mtu = 65575;
+    host.feed();
+    EXPECT_EQ(host.desire(tunnel).effective_packet_length, 65535 - 36);
+}
+
 TEST_F(OneTunnel, WithoutALengthIsCutWhereAFrameWithTwoTagsCanBeLonger)
 {
     PathKey key = *host.desire(tunnel).path;

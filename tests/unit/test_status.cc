@@ -291,6 +291,38 @@ TEST_F(Status, SaysThatTheDaemonIsPaused)
     EXPECT_TRUE(status.reasons.count("PAUSED"));
 }
 
+TEST_F(Status, OfWhatIsStillToStopIsNotSaidThatItHas)
+{
+    run_it();
+    auto installed = [&] {
+        StatusEdit e = edit();
+        return (e.op == Op::Keep ? row() : e.status)
+            .conditions.find("Installed")
+            ->second;
+    };
+    host.model.tunnels.at(tunnel).enabled = false;
+    host.feed();
+    EXPECT_EQ(installed().status, ConditionStatus::Unknown);
+    EXPECT_TRUE(installed().reason.starts_with("STOPPING: "));
+    context.refused[egress_key()] = "OFPFMFC_EPERM";
+    EXPECT_TRUE(edit().status.reasons.count("SWITCH_REFUSED"));
+    context.paused = true;
+    EXPECT_TRUE(edit().status.reasons.count("PAUSED"));
+    EXPECT_EQ(installed().status, ConditionStatus::Unknown);
+    context.paused = false;
+    context.refused.clear();
+    write();
+    actual.flows["br-mirror"].erase(egress_key().owner);
+    actual.unproven[row().number] = {};
+    EXPECT_EQ(installed().status, ConditionStatus::Unknown)
+        << "the datapath may still copy";
+    actual.unproven.clear();
+    EXPECT_EQ(installed().status, ConditionStatus::False);
+    write();
+    actual.unproven[row().number] = {};
+    EXPECT_EQ(edit().op, Op::Keep) << "as a restart has it, of each";
+}
+
 TEST_F(Status, KeepsItsTwentyLatestEvents)
 {
     run_it();

@@ -204,7 +204,7 @@ DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
         const auto &[mtu, words] = *way;
         int room = std::min(mtu, IP_PACKET_MAX) -
                    (desire->path->destination.is_v6 ? ENCAP_BYTES_V6
-                                                          : ENCAP_BYTES_V4);
+                                                    : ENCAP_BYTES_V4);
         int need = length ? *length : nic_mtu_or_0 + FRAME_OVERHEAD;
         if (nic_mtu_or_0) {
             need = std::min(need, nic_mtu_or_0 + FRAME_OVERHEAD);

@@ -177,6 +177,14 @@ DesiredState::is_filter_needed(const Uuid &filter) const
            });
 }
 
+bool
+DesiredState::is_put_off(const Uuid &filter) const
+{
+    return std::any_of(
+        put_off_filters_.begin(), put_off_filters_.end(),
+        [&](const auto &user) { return user.second == filter; });
+}
+
 std::set<Uuid>
 DesiredState::tunnels_of(const OwnerKey &key) const
 {

@@ -208,10 +208,22 @@ DesiredState::release_flows(const OwnerKey &owner)
 /* ------------------------------------------------------------------------
  * Flows that tunnels share. */
 
-/* Who goes on as he was, for what he is to be is not known yet, does so by the
- * rules that he had.  By new ones to where the copies go now is what no policy
- * says; and nobody else's rules wait for him.  So he stops until it is known.
- */
+/* Whether the tunnel goes on as it was until the path to where it is to send
+ * is known, or the rows are here that say where: moments. */
+bool
+DesiredState::awaits_path(const Uuid &id) const
+{
+    const TunnelDesire &desire = tunnels_.at(id);
+    if (!desire.undecided || !desire.path) {
+        return held_.count(id) > 0;
+    }
+    const Path *path = value_of(paths_, *desire.path);
+    return !path || !path->known;
+}
+
+/* Who goes on as it was until its own row can be written, which may be long,
+ * does so by the rules that it had.  By new ones to where its copies go now is
+ * what no policy says, and nobody else's rules wait for it: so it stops. */
 void
 DesiredState::stop_whose_rules_change()
 {
@@ -223,7 +235,7 @@ DesiredState::stop_whose_rules_change()
         }
         std::vector<Uuid> former;
         for (const Uuid &id : users->second) {
-            if (tunnels_.at(id).undecided || held_.count(id)) {
+            if (tunnels_.at(id).undecided && !awaits_path(id)) {
                 former.push_back(id);
             }
         }
@@ -253,6 +265,23 @@ DesiredState::desire_filters()
     for (const auto &user : dirty) {
         const auto &[bridge, filter] = user;
         auto users = filter_users_.find(user);
+        if (users != filter_users_.end() &&
+            std::any_of(users->second.begin(), users->second.end(),
+                        [&](const Uuid &id) { return awaits_path(id); })) {
+            /* Edited together with a tunnel that goes on as it was for the
+             * moment: its new rules are not for where the copies go now. */
+            dirty_filters_.insert(user);
+            put_off_filters_.insert(user);
+            continue;
+        }
+        if (put_off_filters_.erase(user)) {
+            /* What is in force is told now. */
+            changed_filters_.insert(filter);
+            if (users != filter_users_.end()) {
+                changed_tunnels_.insert(users->second.begin(),
+                                        users->second.end());
+            }
+        }
         const OwnerKey *key = filter_keys_.of(user);
         std::vector<Flow> flows;
         OwnerKey now;

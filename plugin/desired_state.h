@@ -213,6 +213,17 @@ public:
     std::set<Uuid> tunnels_of_nic(const std::string &iface_id) const;
     /* Some tunnel that is active and bound here names the filter. */
     bool is_filter_needed(const Uuid &filter) const;
+    /* The filter's new rules wait for a tunnel that goes on as it was. */
+    bool is_put_off(const std::string &bridge, const Uuid &filter) const
+    {
+        return put_off_filters_.count({bridge, filter}) > 0;
+    }
+    bool is_put_off(const Uuid &filter) const; /* On some bridge. */
+    /* The same, all of them: mirror bridges and filters. */
+    const std::set<std::pair<std::string, Uuid>> &put_off_filters() const
+    {
+        return put_off_filters_;
+    }
     /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
     /* Filter that is installed under a number. */
@@ -349,6 +360,7 @@ private:
     void place(const Uuid &id, const TunnelDesire &before,
                const TunnelDesire &after);
     std::string bridge_for_type(const std::string &datapath_type);
+    bool awaits_path(const Uuid &) const;
     void stop_whose_rules_change();
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
@@ -456,6 +468,8 @@ private:
     std::set<std::string> dirty_taps_;        /* By iface-id. */
     std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
+    /* Of these, those that wait: see is_put_off(). */
+    std::set<std::pair<std::string, Uuid>> put_off_filters_;
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
     OwnerIndex<std::pair<std::string, Uuid>> filter_keys_;

@@ -47,10 +47,11 @@ has_owner(const Keys &keys, const FlowOwner &owner)
  * they should be on each bridge that has it, and the datapath is proven to
  * follow them. */
 bool
-is_in_force(int64_t number, const Actual &actual,
-            const std::set<OwnerKey> &outstanding)
+is_in_force(const Uuid &filter, int64_t number, const DesiredState &desired,
+            const Actual &actual, const std::set<OwnerKey> &outstanding)
 {
     return actual.flows_known() && !actual.changing &&
+           !desired.is_put_off(filter) &&
            !has_owner(outstanding, owner_of(number)) &&
            !has_owner(actual.unfollowed, owner_of(number));
 }
@@ -79,7 +80,8 @@ desire_filter_status(const Uuid &id, const DesiredState &desired,
     }
     status.name = filter->name;
     status.account = filter->account;
-    if (before && is_in_force(status.number, actual, outstanding)) {
+    if (before &&
+        is_in_force(id, status.number, desired, actual, outstanding)) {
         status.observed_generation = filter->generation;
     }
     if (before && status == *before) {

@@ -220,6 +220,9 @@ make_plan(const Actual &actual, const DesiredState &desired,
     if (stop_halves(actual, desired, egress_waits, &plan)) {
         deletions_outstanding = true;
     }
+    if (wait_for_filters(actual, desired, busy, &plan)) {
+        deletions_outstanding = sends_change = true;
+    }
     if (!refused.empty() &&
         stop_refused(actual, desired, *outstanding, busy, refused, &plan)) {
         deletions_outstanding = sends_change = true;

@@ -54,21 +54,31 @@ is_kept_from(const OwnerKey &egress, const Actual &actual,
                        });
 }
 
+/* Leaves an owner's flows as they are. */
+void
+leave(const OwnerKey &key, Plan *plan)
+{
+    auto bundle = plan->flows.find(key.bridge);
+    if (bundle == plan->flows.end()) {
+        return;
+    }
+    std::erase_if(bundle->second, [&](const FlowEdit &edit) {
+        return Cookie::decode(edit.flow.cookie)->owner == key.owner;
+    });
+    if (bundle->second.empty()) {
+        plan->flows.erase(bundle);
+    }
+}
+
 /* Has a tunnel copy no more.  Returns whether it may have. */
 bool
 stop(const OwnerKey &egress, const Actual &actual, const std::string &why,
      Plan *plan)
 {
-    std::vector<FlowEdit> &bundle = plan->flows[egress.bridge];
-    std::erase_if(bundle, [&](const FlowEdit &edit) {
-        return Cookie::decode(edit.flow.cookie)->owner == egress.owner;
-    });
+    leave(egress, plan);
     const FlowList &sends = actual.flows_of(egress);
     for (const Flow &flow : sends) {
-        bundle.push_back({FlowEdit::Op::Delete, flow});
-    }
-    if (bundle.empty()) {
-        plan->flows.erase(egress.bridge);
+        plan->flows[egress.bridge].push_back({FlowEdit::Op::Delete, flow});
     }
     plan->waiting.push_back(egress.bridge + ": " + egress.owner.to_string() +
                             " sends nothing while " + why);
@@ -205,6 +215,47 @@ stop_halves(const Actual &actual, const DesiredState &desired,
              plan);
     }
     return !halves.empty();
+}
+
+bool
+wait_for_filters(const Actual &actual, const DesiredState &desired,
+                 const std::set<std::string> &busy, Plan *plan)
+{
+    bool any = false;
+    for (const auto &[bridge, filter] : desired.put_off_filters()) {
+        const FilterStatus *status = desired.filter_status_of(filter);
+        if (!status || busy.contains(bridge)) {
+            continue;
+        }
+        auto key = [&](FlowOwner::Kind kind, int64_t number) {
+            return OwnerKey{bridge, {kind, static_cast<uint32_t>(number)}};
+        };
+        for (const Uuid &id :
+             desired.tunnels_of(key(FlowOwner::Filter, status->number))) {
+            const TunnelDesire &desire = desired.tunnels().at(id);
+            OwnerKey egress = key(FlowOwner::Egress, desire.tap.tunnel);
+            auto want = desired.flows().find(egress);
+            if (desire.filter != filter || desire.mirror_bridge != bridge ||
+                want == desired.flows().end()) {
+                continue;
+            }
+            const FlowList &sends = actual.flows_of(egress);
+            auto tap = desired.tap_of(desire.iface_id);
+            bool by_it =
+                tap && handed_by_all(actual.flows_of(*tap))
+                           .contains({desire.tap.tunnel, desire.tap.filter});
+            if (!by_it) {
+                any |=
+                    stop(egress, actual, "its filter's new rules wait", plan);
+            } else if (sent_by_all(sends) != sent_by_all(want->second)) {
+                leave(egress, plan);
+                plan->waiting.push_back(bridge + ": flows of " +
+                                        egress.owner.to_string() +
+                                        " wait for its filter's new rules");
+            }
+        }
+    }
+    return any;
 }
 
 } // namespace pm

@@ -28,6 +28,14 @@ bool stop_refused(const Actual &, const DesiredState &,
 bool stop_halves(const Actual &, const DesiredState &,
                  const std::vector<OwnerKey> &waiting, Plan *);
 
+/* A filter whose new rules are put off, for a tunnel that goes on as it was,
+ * does as it did for all; by its former rules to a new destination is what no
+ * policy says either.  So a tunnel with a new destination goes on as it was
+ * too, and one that the filter is new to sends nothing, until the rules are in
+ * force.  'busy' as for make_plan().  Returns whether there are deletions. */
+bool wait_for_filters(const Actual &, const DesiredState &,
+                      const std::set<std::string> &busy, Plan *);
+
 } // namespace pm
 
 #endif /* PLUGIN_PLAN_STOPS_H */

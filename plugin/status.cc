@@ -288,6 +288,8 @@ is_installed(const Uuid &tunnel, const DesiredState &desired,
     }
     const TunnelDesire &desire = i->second;
     return actual.flows.count(desire.mirror_bridge) &&
+           !(desire.filter &&
+             desired.is_put_off(desire.mirror_bridge, *desire.filter)) &&
            (desired.tap_of(desire.iface_id) ||
             desired.needs_no_tap(desire.iface_id)) &&
            !any_owner(desire, desired, [&](const OwnerKey &owner) {

@@ -178,6 +178,35 @@ TEST_F(OneTunnel, OfASecondDatapathTypeKeepsItsBridgeOverARestart)
     EXPECT_EQ(difference(host.desired, host.restarted()), "");
 }
 
+TEST_F(OneTunnel, IsNotInstalledWhileItsFiltersNewRulesWaitForAnother)
+{
+    host.plug("nic1", "br-int");
+    host.add_source(1);
+    host.add_collector(1);
+    Uuid other = host.add_tunnel(1, 1, 1, filter);
+    ASSERT_TRUE(host.settle());
+    Actual actual;
+    actual.rows = host.facts.rows;
+    for (const auto &[key, flows] : host.desired.flows()) {
+        actual.flows[key.bridge][key.owner] = flows;
+    }
+    auto runs = [&] { return is_installed(tunnel, host.desired, actual, {}); };
+    EXPECT_TRUE(runs());
+    Model before = host.model;
+    host.model.filters.at(filter).generation++;
+    host.model.collectors.at(row_id(Row::Collector, 1)).address =
+        *IpAddress::parse("203.0.113.77");
+    host.desired.apply(diff(before, host.model));
+    host.desired.update();
+    ASSERT_TRUE(host.desire(other).undecided);
+    EXPECT_TRUE(host.desired.is_put_off(filter));
+    EXPECT_FALSE(runs());
+    host.desired.take_changed_tunnels();
+    ASSERT_TRUE(host.settle());
+    EXPECT_FALSE(host.desired.is_put_off(filter));
+    EXPECT_TRUE(host.desired.take_changed_tunnels().count(tunnel));
+}
+
 TEST_F(OneTunnel, WhatIsAsDesiredAgainWithoutAnEditIsSaidByThePlan)
 {
     Actual actual;

@@ -165,104 +165,143 @@ TEST_F(Refusing, OrByAnotherFilterThanATapShouldHandItsFramesTo)
     EXPECT_EQ(egress_edits(one, refused), 0) << "it is handed what it was";
 }
 
-/* The same switch; 'other' and 'fellow' have a filter, and 'other' is to go
- * elsewhere, the way to where is not known yet. */
-class GoingElsewhere : public KeepRevocations {
+/* The same switch; 'other', which goes elsewhere, has its filter's new rules
+ * wait until the way there is known. */
+class PuttingOff : public KeepRevocations {
 protected:
-    GoingElsewhere()
+    PuttingOff()
     {
         host.add_collector(2);
         host.plug("nic1", "br-int");
         host.add_source(1);
         fellow = host.add_tunnel(2, 1, 2, filter);
+        stranger = host.add_tunnel(3, 1, 0);
         EXPECT_TRUE(host.settle());
         actual = host.in_place();
         host.desired.take_changed_flows();
-        host.model.collectors.at(row_id(Row::Collector, 1)).address =
-            ip_of("203.0.113.77");
-    }
-
-    void edit_rules()
-    {
-        host.model.filters.at(filter).inbound.front().destination_port = {443,
-                                                                          443};
     }
 
     /* As host.feed(), but nobody tells of paths. */
-    void tell()
+    Plan plan()
     {
         host.desired.apply(diff(host.seen, host.model));
         host.seen = host.model;
         host.desired.update();
-        EXPECT_TRUE(host.desire(other).undecided);
+        outstanding.merge(host.desired.take_changed_flows());
+        return make_plan(actual, host.desired, &outstanding);
     }
 
-    /* Edits of a tunnel's egress flows, or of the filter's: how many add and
-     * how many delete. */
-    std::pair<int, int> edits_of(FlowOwner::Kind kind, int64_t number)
+    Plan plan_of_new_rules()
     {
-        outstanding.merge(host.desired.take_changed_flows());
-        Plan plan = make_plan(actual, host.desired, &outstanding);
-        std::pair<int, int> edits;
-        for (const FlowEdit &edit : plan.flows["br-mirror"]) {
-            if (Cookie::decode(edit.flow.cookie)->owner ==
-                FlowOwner{kind, static_cast<uint32_t>(number)}) {
-                (edit.op == FlowEdit::Op::Add ? edits.first : edits.second)++;
+        host.model.filters.at(filter).inbound.front().destination_port = {443,
+                                                                          443};
+        host.model.collectors.at(row_id(Row::Collector, 1)).address =
+            ip_of("203.0.113.77");
+        Plan made = plan();
+        EXPECT_TRUE(host.desire(other).undecided);
+        return made;
+    }
+
+    /* Edits of a tunnel's egress flows, or of the filter's. */
+    std::vector<FlowEdit::Op> edits_of(const Plan &plan, FlowOwner::Kind kind,
+                                       int64_t number) const
+    {
+        std::vector<FlowEdit::Op> ops;
+        FlowOwner owner{kind, static_cast<uint32_t>(number)};
+        auto bundle = plan.flows.find("br-mirror");
+        if (bundle != plan.flows.end()) {
+            for (const FlowEdit &edit : bundle->second) {
+                if (Cookie::decode(edit.flow.cookie)->owner == owner) {
+                    ops.push_back(edit.op);
+                }
             }
         }
-        return edits;
+        return ops;
     }
-    std::pair<int, int> edits_of(const Uuid &tunnel)
+    std::vector<FlowEdit::Op> edits_of(const Plan &plan,
+                                       const Uuid &tunnel) const
     {
-        return edits_of(FlowOwner::Egress,
+        return edits_of(plan, FlowOwner::Egress,
                         host.desired.status_of(tunnel)->number);
     }
 
-    Uuid fellow;
+    Uuid fellow, stranger;
 };
 
-using Edits = std::pair<int, int>;
+using Ops = std::vector<FlowEdit::Op>;
 
-TEST_F(GoingElsewhere, ItGoesOnAsItWasWhileItsRulesDo)
+TEST_F(PuttingOff, NobodyGoesElsewhereByTheFormerRules)
 {
-    tell();
-    EXPECT_EQ(edits_of(other), (Edits{0, 0}));
-}
-
-TEST_F(GoingElsewhere, ByNewRulesNothingGoesToWhereItWas)
-{
-    edit_rules();
-    tell();
-    EXPECT_EQ(edits_of(other), (Edits{0, 2}));
-    ASSERT_TRUE(host.settle());
-    EXPECT_EQ(edits_of(other), (Edits{2, 0}));
-}
-
-TEST_F(GoingElsewhere, NorByRulesThatChangeAfterwards)
-{
-    tell();
-    edit_rules();
-    tell();
-    EXPECT_EQ(edits_of(other), (Edits{0, 2}));
-}
-
-TEST_F(GoingElsewhere, NobodyElseWaitsForIt)
-{
-    edit_rules();
     host.model.tunnels.at(fellow).vni++;
-    tell();
-    EXPECT_EQ(edits_of(fellow), (Edits{2, 0}));
-    Edits rules = edits_of(FlowOwner::Filter,
-                           host.desired.filter_status_of(filter)->number);
-    EXPECT_GT(rules.first, 0);
-    EXPECT_GT(rules.second, 0);
+    Plan made = plan_of_new_rules();
+    EXPECT_EQ(edits_of(made, fellow), Ops{}) << "it goes on as it was";
+    EXPECT_FALSE(made.waiting.empty());
+    ASSERT_TRUE(host.settle());
+    made = plan();
+    EXPECT_NE(edits_of(made, fellow), Ops{});
+    EXPECT_NE(edits_of(made, other), Ops{});
+    EXPECT_NE(edits_of(made, FlowOwner::Filter,
+                       host.desired.filter_status_of(filter)->number),
+              Ops{});
 }
 
-TEST_F(GoingElsewhere, ARuleThatSaysTheSameStopsNobody)
+TEST_F(PuttingOff, AnotherLengthWaitsForNobody)
 {
-    host.model.filters.at(filter).generation++;
-    tell();
-    EXPECT_EQ(edits_of(other), (Edits{0, 0}));
+    host.model.tunnels.at(fellow).packet_length = 100;
+    EXPECT_NE(edits_of(plan_of_new_rules(), fellow), Ops{});
+}
+
+TEST_F(PuttingOff, WhoComesToTheFilterSendsNothingMeanwhile)
+{
+    host.model.tunnels.at(stranger).filter = filter;
+    Plan made = plan_of_new_rules();
+    Ops ops = edits_of(made, stranger);
+    ASSERT_NE(ops, Ops{});
+    EXPECT_EQ(std::count(ops.begin(), ops.end(), FlowEdit::Op::Add), 0);
+    EXPECT_EQ(edits_of(made, fellow), Ops{});
+    apply_bundle(&actual, "br-mirror", made.flows.at("br-mirror"));
+    OwnerKey egress{
+        "br-mirror",
+        {FlowOwner::Egress,
+         static_cast<uint32_t>(host.desired.status_of(stranger)->number)}};
+    EXPECT_TRUE(actual.flows_of(egress).empty());
+    outstanding.insert(egress); /* As what was edited is looked at anew. */
+    ASSERT_TRUE(host.settle());
+    ops = edits_of(plan(), stranger);
+    EXPECT_NE(std::count(ops.begin(), ops.end(), FlowEdit::Op::Add), 0);
+}
+
+TEST_F(PuttingOff, NorDoesANewTunnel)
+{
+    Uuid fresh = host.add_tunnel(4, 1, 1, filter);
+    ASSERT_TRUE(host.settle());
+    host.desired.take_changed_flows();
+    /* Its status row is there, and nothing of it on the switch. */
+    FlowOwner owner{
+        FlowOwner::Egress,
+        static_cast<uint32_t>(host.desired.status_of(fresh)->number)};
+    outstanding.insert({"br-mirror", owner});
+    outstanding.insert(*host.desired.tap_of("nic1"));
+    EXPECT_NE(edits_of(plan(), fresh), Ops{});
+    host.model.tunnels.at(fresh).destination =
+        host.model.tunnels.at(fellow).destination;
+    EXPECT_EQ(edits_of(plan_of_new_rules(), fresh), Ops{});
+}
+
+TEST_F(PuttingOff, WhoWaitsForItsOwnRowHoldsUpNoRules)
+{
+    host.model.tunnels.at(other).filter = host.add_filter(1, 22);
+    EXPECT_EQ(edits_of(plan(), other), Ops{}) << "it goes on as it was";
+    EXPECT_TRUE(host.desire(other).undecided);
+    host.model.filters.at(filter).inbound.front().destination_port = {443,
+                                                                      443};
+    Plan made = plan();
+    EXPECT_NE(edits_of(made, FlowOwner::Filter,
+                       host.desired.filter_status_of(filter)->number),
+              Ops{});
+    Ops ops = edits_of(made, other);
+    EXPECT_EQ(std::count(ops.begin(), ops.end(), FlowEdit::Op::Delete), 2);
+    EXPECT_EQ(ops.size(), 2u);
 }
 
 } // namespace

@@ -79,7 +79,7 @@ public:
     ModelDelta take_changes();
 
     /* How many rows a transaction may have now: Pace::FEW but in this
-     * hypervisor's turn at the server. */
+     * hypervisor's turn at the server, and one after one was refused. */
     size_t room() const;
     bool in_turn() const;
     /* There are more rows to write than a few. */

@@ -12,6 +12,10 @@
 
 namespace pm {
 
+/* Rows of a transaction, of many.  Ten times as many take a server two to
+ * three times as long for each (docs/performance/control.md). */
+inline constexpr size_t TRANSACTION_MAX = 250;
+
 struct ControlDb::Impl {
     struct ovsdb_idl *idl = nullptr;
     struct ovsdb_idl_txn *txn = nullptr;             /* Being made. */
@@ -19,7 +23,10 @@ struct ControlDb::Impl {
     uint64_t transactions = 0;                       /* So many began. */
     std::set<uint64_t> ended;                        /* Not yet taken. */
     std::string refused; /* What the server said, until one succeeds. */
-    Backoff backoff;     /* Before the next one then. */
+    /* So many rows in one: one that is refused takes the others with it, and
+     * alone it is by itself. */
+    size_t rows_most = TRANSACTION_MAX;
+    Backoff backoff; /* Before the next one then. */
     Pace pace;
     Turn turn{"ovs_mirrord_turn"}; /* To write. */
     size_t turn_rows = 0;   /* Of the turn, and until it is known how long it

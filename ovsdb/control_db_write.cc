@@ -16,9 +16,6 @@ namespace {
 /* Transactions under way: one that the server works on, one that waits there,
  * and those on their way. */
 constexpr size_t UNDER_WAY_MAX = 4;
-/* Rows of a transaction, of many.  Ten times as many take a server two to
- * three times as long for each (docs/performance/control.md). */
-constexpr size_t TRANSACTION_MAX = 250;
 
 } // namespace
 
@@ -53,8 +50,10 @@ ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
          * of it.  Where each is refused, a fleet must not keep the server
          * busy with that. */
         backoff.refused(time_msec());
+        rows_most = 1;
     } else if (status == TXN_SUCCESS) {
         refused.clear();
+        rows_most = std::min(2 * rows_most, TRANSACTION_MAX);
         backoff.done();
     }
     ovsdb_idl_txn_destroy(transaction);
@@ -196,9 +195,9 @@ ControlDb::take_ended()
 size_t
 ControlDb::room() const
 {
-    return in_turn() ? std::min(TRANSACTION_MAX,
-                                impl_->pace.rows(true) - impl_->turn_rows)
-                     : impl_->pace.rows(false);
+    return std::min(impl_->rows_most,
+                    in_turn() ? impl_->pace.rows(true) - impl_->turn_rows
+                              : impl_->pace.rows(false));
 }
 
 bool

@@ -108,7 +108,7 @@ private:
     void apply_plan();
     bool may_report() const;
     void report();
-    void await_turn(ControlWrite *, Subjects *);
+    void await_turn(size_t room, ControlWrite *, Subjects *);
     bool has_more_to_say() const;
     bool is_reporting_others() const;
     bool is_underway(const Uuid &, const TunnelStatus &, bool lags);
@@ -169,6 +169,7 @@ private:
     std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
+    bool others_next_ = false; /* After a refusal. */
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;
     bool layouts_settled_ = true; /* vswitchd has put them in force. */

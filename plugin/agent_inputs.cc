@@ -114,8 +114,13 @@ Agent::read_control()
                 /* Who saw our rows as they were waits for us to answer. */
                 answer_.wrote(control_.cfg());
             }
-            unreported_.merge(subjects.mapped().tunnels);
-            unreported_filters_.merge(subjects.mapped().filters);
+            /* Who may have been refused waits with the others: what is alone
+             * would be tried again and again while they do. */
+            bool refused = !control_.refused().empty() && !cleanup_;
+            (refused ? backlog_ : unreported_)
+                .merge(subjects.mapped().tunnels);
+            (refused ? backlog_filters_ : unreported_filters_)
+                .merge(subjects.mapped().filters);
         }
     }
     if (!cleanup_) {

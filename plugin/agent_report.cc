@@ -372,19 +372,19 @@ is_awaited(const ControlWrite::PutTunnel &put)
 /* What is too much to be written among others' rows waits for our turn, but
  * for some that the switch waits for: what is to stop may wait with it. */
 void
-Agent::await_turn(ControlWrite *write, Subjects *subjects)
+Agent::await_turn(size_t room, ControlWrite *write, Subjects *subjects)
 {
     ControlWrite first;
     Subjects of_first;
     for (auto &put : write->put_filters) {
-        if (!put.first && first.rows() < Pace::FEW) {
+        if (!put.first && first.rows() < room) {
             subjects->filters.erase(put.second.filter);
             of_first.filters.insert(put.second.filter);
             first.put_filters.push_back(std::move(put));
         }
     }
     for (ControlWrite::PutTunnel &put : write->put_tunnels) {
-        if (is_awaited(put) && first.rows() < Pace::FEW) {
+        if (is_awaited(put) && first.rows() < room) {
             subjects->tunnels.erase(put.status.tunnel);
             of_first.tunnels.insert(put.status.tunnel);
             first.put_tunnels.push_back(std::move(put));
@@ -446,11 +446,18 @@ Agent::report()
     ControlWrite write;
     Subjects subjects;
     size_t room = cleanup_ ? LOOKS_MAX : control_.room();
-    /* One more than there is room for tells that a turn is needed. */
-    report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
+    /* After a refusal tunnels and the rest take turns. */
+    bool careful = !control_.refused().empty();
+    others_next_ = careful && !others_next_;
+    if (!others_next_) {
+        /* One more than there is room for tells that a turn is needed. */
+        report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
+    } else if (!unreported_.empty()) {
+        poll_immediate_wake();
+    }
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    bool others = !is_reporting_others();
+    bool others = !is_reporting_others() && (!careful || write.empty());
     if (others && !early) {
         report_filters(&write, &subjects);
     }
@@ -459,7 +466,7 @@ Agent::report()
     }
     if (!in_turn) {
         if (write.rows() > room) {
-            await_turn(&write, &subjects);
+            await_turn(room, &write, &subjects);
         }
         control_.want_turn(!backlog_.empty() || !backlog_filters_.empty());
     } else if (write.rows() <= Pace::FEW && !more_to_report_) {

@@ -208,6 +208,7 @@ LAB_FILES = \
 	tests/dummy/test_security.py \
 	tests/dummy/test_life_walk.py \
 	tests/dummy/test_service.py \
+	tests/dummy/test_refused_row.py \
 	tests/dummy/test_switch_database.py \
 	tests/dummy/test_two_types.py \
 	tests/dummy/test_upgrade.py \

@@ -1,0 +1,45 @@
+"""A control database that refuses one of the daemon's rows."""
+
+import json
+import os
+import tempfile
+import unittest
+
+from cases.product import ProductCases
+from lab import DummyLab
+
+
+class RefusedRow(ProductCases, unittest.TestCase):
+    make_lab = DummyLab
+
+    @classmethod
+    def start_product(cls):
+        """Of a schema that has no room for a whole frame."""
+        with open(os.path.join(cls.lab.source_dir, "ovsdb",
+                               "packet-mirroring.ovsschema"),
+                  encoding="utf-8") as f:
+            schema = json.load(f)
+        columns = schema["tables"]["Tunnel_Status"]["columns"]
+        columns["effective_packet_length"]["type"]["key"]["maxInteger"] = 100
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "narrow.ovsschema")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(schema, f)
+            cls.lab.start_product(path)
+
+    def test_holds_up_none_of_the_others(self):
+        self.filter("web", inbound=[{"action": "accept", "protocol": "tcp"}])
+        words = []
+        for number, length in enumerate((64, 1000, 64, 1000, 64)):
+            source = list(self.guests)[number % 3]
+            box = ("ids4", "ids6")[number // 3]
+            words += ["--", "tunnel-add", f"one-{number}",
+                      f"source={source}-src", f"destination={box}",
+                      "filter=web", f"vni={7001 + number}",
+                      f"length={length}"]
+        self.control.ctl(*words[1:])
+        self.control.wait_running("one-0", "one-2", "one-4")
+        self.assertEqual(self.listed("one-1")["state"], "Setting")
+        self.remove("one-0")
+        self.tunnel("one-5", self.other4, 7006, packet_length=64,
+                    filter="web")

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ovsdb/ovs_c.h"
+#include "plugin/installed.h"
 #include "plugin/plan_revocations.h"
 #include "plugin/switch_names.h"
 

@@ -6,6 +6,7 @@
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
+#include "plugin/installed.h"
 #include "plugin/status.h"
 
 namespace pm {

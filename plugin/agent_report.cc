@@ -6,6 +6,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/filter_status.h"
+#include "plugin/installed.h"
 
 namespace pm {
 

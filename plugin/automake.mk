@@ -52,6 +52,8 @@ libpmcore_la_SOURCES = \
 	plugin/flat_set.h \
 	plugin/hits.cc \
 	plugin/hits.h \
+	plugin/installed.cc \
+	plugin/installed.h \
 	plugin/json_fields.cc \
 	plugin/json_fields.h \
 	plugin/json_text.cc \

@@ -34,20 +34,6 @@ struct StatusContext {
     const std::map<Uuid, Counters> *counters = nullptr;
 };
 
-/* Whether all that makes the tunnel copy is on the switch, be it that the
- * datapath does not follow yet. */
-bool is_installed(const Uuid &tunnel, const DesiredState &, const Actual &,
-                  const std::set<OwnerKey> &outstanding);
-
-/* Whether the row says so. */
-bool is_told_installed(const TunnelStatus &);
-
-/* Whether nothing is on its way for the tunnel: it is in force and the
- * datapath follows, or it has stopped or is not to run, or its row says that
- * the switch or somebody else keeps it from that. */
-bool is_at_rest(const Uuid &tunnel, const DesiredState &, const Actual &,
-                const std::set<OwnerKey> &outstanding);
-
 /* Hands out handles for those of the tunnel's ways that have none, none of
  * which the switch still knows from another way.  Each by the way's words. */
 std::map<std::string, int64_t> new_handles(const Uuid &tunnel, const Actual &,

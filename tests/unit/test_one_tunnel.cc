@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "plugin/installed.h"
 #include "plugin/plan.h"
 #include "plugin/slots.h"
 #include "plugin/status.h"

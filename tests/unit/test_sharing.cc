@@ -1,6 +1,7 @@
 /* NICs that share a pair of Mirrors. */
 #include <gtest/gtest.h>
 
+#include "plugin/installed.h"
 #include "plugin/plan.h"
 #include "plugin/status.h"
 #include "tests/unit/host.h"

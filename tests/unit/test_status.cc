@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "plugin/installed.h"
 #include "plugin/status.h"
 #include "tests/unit/host.h"
 

@@ -66,10 +66,14 @@ with_target(const Model &model, const Uuid &id, ordered_json object)
 template <typename T>
 void
 describe_table(const Model &before, const Model &after,
-               const std::string &kind, const TableDelta<T> &delta,
-               std::vector<std::string> *lines)
+               const EditContext &context, const std::string &kind,
+               const TableDelta<T> &delta, std::vector<std::string> *lines)
 {
     for (const auto &[id, value] : delta) {
+        if (!may_see(before, context, kind, id) &&
+            !may_see(after, context, kind, id)) {
+            continue;
+        }
         ordered_json old_object = to_json(before, kind, id);
         ordered_json new_object = to_json(after, kind, id);
         const ordered_json &any = value ? new_object : old_object;
@@ -95,15 +99,21 @@ describe_table(const Model &before, const Model &after,
     }
 }
 
+bool
+is_of(const TunnelStatus &status, const std::string &account)
+{
+    return status.account == account || status.destination_account == account;
+}
+
 } // namespace
 
 std::vector<std::string>
-describe(const Model &before, const Model &after)
+describe(const Model &before, const Model &after, const EditContext &context)
 {
     ModelDelta delta = diff(before, after);
     std::vector<std::string> lines;
     auto describe_kind = [&](const std::string &kind, const auto &table) {
-        describe_table(before, after, kind, table, &lines);
+        describe_table(before, after, context, kind, table, &lines);
     };
     describe_kind("vpcs", delta.vpcs);
     describe_kind("peerings", delta.peerings);
@@ -117,6 +127,10 @@ describe(const Model &before, const Model &after)
     describe_kind("mirror_tunnels", delta.tunnels);
     for (const auto &[id, value] : delta.tunnel_statuses) {
         const TunnelStatus *status = find(before.tunnel_statuses, id);
+        if (!context.is_operator() &&
+            !(status && is_of(*status, context.own_account()))) {
+            continue;
+        }
         lines.push_back("delete the status of tunnel " +
                         (status ? status->account + "/" + status->name +
                                       " on hypervisor " + status->chassis

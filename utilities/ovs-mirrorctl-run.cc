@@ -375,7 +375,8 @@ Session::attempt()
 
     say_more(&a, delta);
     if (settings_.dry_run) {
-        std::vector<std::string> lines = describe(a.before, a.edit.model);
+        std::vector<std::string> lines =
+            describe(a.before, a.edit.model, a.context);
         for (const auto &[id, row] : a.edit.erased) {
             lines.push_back("delete " + row.kind + " " + row.full_name());
         }

@@ -146,8 +146,10 @@ int run_commands(const Settings &, ctl_command *, size_t n);
 void complain(const std::string &code, const std::string &path,
               const std::string &message);
 
-/* What a delta would do, one line an object. */
-std::vector<std::string> describe(const Model &before, const Model &after);
+/* What an edit would do, one line an object that the caller may see: it also
+ * finds others' lost NICs again. */
+std::vector<std::string> describe(const Model &before, const Model &after,
+                                  const EditContext &);
 
 /* What --dry-run says of a command that edits rows by itself. */
 std::string words_of(const ctl_command &);

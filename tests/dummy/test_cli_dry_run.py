@@ -76,6 +76,26 @@ class DryRun(CliTest):
             'iface_id "web1-eth0" -> "new"',
             self.dry("nic-set", "web1-eth0", "iface-id=new"))
 
+    def test_dry_run_shows_no_account_what_it_finds_again_for_another(self):
+        self.apply()
+        self.ok("destroy", "Network_Interface", "ids-eth0", "--", "destroy",
+                "Collector", "suricata1")
+        self.ok("create", "Network_Interface", "name=ids-eth0",
+                "iface_id=ids-eth0", "hypervisor=kvm", "--", "create",
+                "Collector", "name=suricata1", "address=192.0.2.10")
+        edit = ["filter-add", "own"]
+        own = 'create mirror_filters own: non_ip "drop"'
+        nic, collector = (
+            f"change mirror_resources {name}: orphaned true -> false"
+            for name in ("beta/beta-ids", "acme/ids"))
+        for account, found in [("gamma", []), ("beta", [nic]),
+                               ("acme", [collector])]:
+            self.assertEqual(self.dry("--account=" + account, *edit),
+                             found + [own.replace("own", account + "/own", 1)])
+        lines = self.dry(*edit)
+        self.assertIn(nic, lines)
+        self.assertIn(collector, lines)
+
     def test_dry_run_of_generic_commands_has_their_options(self):
         self.apply()
         for words in ("--all destroy Mirror_Tunnel",

@@ -57,7 +57,7 @@ struct UnreadableRow {
 struct EditBook {
     bool begun = false;
     bool in_document = false; /* Where an object may stand only once. */
-    Model before;             /* The model as the edit found it. */
+    Model before;             /* As the edit found it, resources linked. */
     /* Kind -> "NAME" or, of the customer's kinds, "ACCOUNT/NAME" -> row. */
     std::map<std::string, std::map<std::string, Uuid>> ids;
     std::map<Uuid, std::string> named; /* Rows put, by the path that did. */
@@ -90,12 +90,13 @@ struct Edit {
      * "NETWORK_FEES", "RULE_SHADOWED". */
     Problems warnings;
     std::vector<Event> events;
-    /* Resources whose NIC has come back by rows: 'model' has them linked,
-     * which an edit writes. */
+    /* Resources whose target has come back by rows: 'model' has them linked,
+     * which an edit writes, whosesoever they are. */
     std::set<Uuid> relinked;
     /* Tunnels that the edit named or changed, themselves or what they refer
      * to, for --wait=hv; those it deleted included, and those that it would
-     * have deleted were they not shutting down.  Complete after finish(). */
+     * have deleted were they not shutting down; none that the caller may not
+     * see.  Complete after finish(). */
     std::vector<Uuid> touched_tunnels;
     EditBook book;
 };

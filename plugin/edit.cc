@@ -344,13 +344,16 @@ begin(Edit *edit)
         return;
     }
     edit->book.begun = true;
-    edit->book.before = edit->model;
-    edit->book.changed = edit->relinked;
     for_each_kind([&](const auto &kind) {
         for (const auto &[id, object] : edit->model.*kind.table) {
             edit->book.ids[kind.key].emplace(full_name(object), id);
         }
     });
+    /* Now, so that the caller is not blamed for what is wrong with a target of
+     * others that came back by rows. */
+    edit->relinked.merge(link_resources(edit));
+    edit->book.before = edit->model;
+    edit->book.changed = edit->relinked;
 }
 
 void

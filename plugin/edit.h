@@ -56,6 +56,13 @@ bool leads_to_unreadable(const Edit &, const Uuid &resource);
  * in another VPC. */
 void check_inventory(Edit *);
 
+/* Links resources to their targets: a NIC by its iface_id, whatever its name
+ * is now, so that a VM that comes back is mirrored again; the others by
+ * name.  The resource keeps the name its target was given by.  A NIC that
+ * changes its iface_id takes its resources along.  Returns the resources that
+ * this changes. */
+std::set<Uuid> link_resources(Edit *);
+
 /* Completes 'warnings'. */
 void warn(Edit *, const EditContext &);
 

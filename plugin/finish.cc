@@ -17,44 +17,6 @@ namespace {
 /* ------------------------------------------------------------------------
  * Completing the edit. */
 
-/* Links resources to their targets: a NIC by its iface_id, whatever its name
- * is now, so that a VM that comes back is mirrored again; the others by
- * name.  The resource keeps the name its target was given by.  A NIC that
- * changes its iface_id takes its resources along. */
-void
-link_resources(Edit *edit)
-{
-    edit->book.changed.merge(link_lost_nics(&edit->model));
-    for (auto &[id, resource] : edit->model.resources) {
-        const Resource old = resource;
-        switch (resource.type) {
-        case ResourceType::NetworkInterface:
-            if (resource.target_id) {
-                const Nic *nic = find(edit->model.nics, *resource.target_id);
-                if (nic) {
-                    resource.iface_id = nic->iface_id;
-                }
-            }
-            break;
-        case ResourceType::LoadBalancer:
-            if (!resource.target_id) {
-                resource.target_id =
-                    id_of(*edit, KIND<LoadBalancer>.key, resource.target);
-            }
-            break;
-        case ResourceType::Collector:
-            if (!resource.target_id) {
-                resource.target_id =
-                    id_of(*edit, KIND<Collector>.key, resource.target);
-            }
-            break;
-        }
-        if (!(resource == old)) {
-            edit->book.changed.insert(id);
-        }
-    }
-}
-
 /* Gives each tunnel put without a VNI the least that its account does not
  * use, neither in a tunnel nor in one still shutting down. */
 void
@@ -448,6 +410,41 @@ drop_repeated(Problems *problems)
 
 } // namespace
 
+std::set<Uuid>
+link_resources(Edit *edit)
+{
+    std::set<Uuid> linked = link_lost_nics(&edit->model);
+    for (auto &[id, resource] : edit->model.resources) {
+        const Resource old = resource;
+        switch (resource.type) {
+        case ResourceType::NetworkInterface:
+            if (resource.target_id) {
+                const Nic *nic = find(edit->model.nics, *resource.target_id);
+                if (nic) {
+                    resource.iface_id = nic->iface_id;
+                }
+            }
+            break;
+        case ResourceType::LoadBalancer:
+            if (!resource.target_id) {
+                resource.target_id =
+                    id_of(*edit, KIND<LoadBalancer>.key, resource.target);
+            }
+            break;
+        case ResourceType::Collector:
+            if (!resource.target_id) {
+                resource.target_id =
+                    id_of(*edit, KIND<Collector>.key, resource.target);
+            }
+            break;
+        }
+        if (!(resource == old)) {
+            linked.insert(id);
+        }
+    }
+    return linked;
+}
+
 void
 finish(Edit *edit, const EditContext &context)
 {
@@ -455,13 +452,13 @@ finish(Edit *edit, const EditContext &context)
         return;
     }
     erase_what_was_put_off(edit, context);
-    link_resources(edit);
+    edit->book.changed.merge(link_resources(edit));
     choose_vnis(edit);
     check_inventory(edit);
     Checker checker(edit, context);
     checker.check();
     drop_repeated(&edit->problems);
-    note_touched_tunnels(edit);
+    note_touched_tunnels(edit, context);
     warn(edit, context);
 }
 

@@ -29,7 +29,7 @@ private:
 std::vector<Uuid> touched_tunnels(const Model &before, const Model &after,
                                   std::set<Uuid> changed);
 /* Completes 'touched_tunnels'. */
-void note_touched_tunnels(Edit *);
+void note_touched_tunnels(Edit *, const EditContext &);
 
 } // namespace pm
 

@@ -244,6 +244,17 @@ class Waiting(CliTest):
         result = self.run_cli("--timeout=1", "sync")
         self.assertEqual(result.code, 3, result)
 
+    def test_no_account_waits_for_what_it_finds_again_for_another(self):
+        for account, waits in [("gamma", False), ("acme", True)]:
+            self.ok("destroy", "Network_Interface", "web1-eth0")
+            self.ok("create", "Network_Interface", "name=web1-eth0",
+                    "iface_id=web1-eth0", "hypervisor=kvm")
+            result = self.run_cli("--account=" + account, "--wait=hv",
+                                  "--timeout=1", "filter-add", "own")
+            self.assertEqual("NOT_INSTALLED: acme/web1-ids: " in result.err,
+                             waits, result)
+            self.assertEqual(result.code, 3 if waits else 0, result)
+
     def test_what_can_count_no_more_is_said_with_its_mend(self):
         self.hypervisor()
         self.ok("set", "Mirror_Global", ".", "cfg=%d" % (2 ** 63 - 1))

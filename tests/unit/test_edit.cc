@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "plugin/document.h"
+#include "plugin/nic_links.h"
 #include "tests/unit/world.h"
 
 namespace pm {
@@ -382,6 +383,66 @@ TEST(Accounts, SeeTheirOwnAndWhatIsAnyones)
     EXPECT_FALSE(sees("gamma", "mirror_tunnels", "acme/web1-beta"));
     EXPECT_FALSE(sees("beta", "mirror_resources", "acme/web1-src"));
     EXPECT_FALSE(sees("beta", "volcanoes", "etna"));
+}
+
+/* A row that went and came back by another hand than the console's, as a row
+ * of its own; what referred to it is empty. */
+template <typename T>
+T &
+come_back(World *world, Table<T> *table, const Uuid &id)
+{
+    const T row = table->at(id);
+    table->erase(id);
+    for (auto &[of, resource] : world->model.resources) {
+        if (resource.target_id == id) {
+            resource.target_id.reset();
+        }
+    }
+    return (*table)[world->new_uuid()] = row;
+}
+
+/* An edit of a filter, begun as the console begins it. */
+Edit
+add_filter(World *world, const std::string &account)
+{
+    return world->command(account, [&](Edit *e, const EditContext &who) {
+        e->relinked = link_lost_nics(&e->model);
+        put(e, who, "mirror_filters", {{"name", "own"}}, "x", PutMode::Create);
+    });
+}
+
+TEST(Accounts, AwaitNoTunnelOfOthersWhoseNicsTheirEditFindsAgain)
+{
+    for (const auto &[account, awaited] :
+         std::map<std::string, std::vector<std::string>>{
+             {"", {"acme/web1-beta"}},
+             {"acme", {"acme/web1-beta"}},
+             {"beta", {"acme/web1-beta"}},
+             {"gamma", {}}}) {
+        World world = settled_world();
+        come_back(&world, &world.model.nics,
+                  world.id("network_interfaces", "ids-b"));
+        Edit edit = add_filter(&world, account);
+        EXPECT_EQ(codes(edit.problems), Codes());
+        EXPECT_TRUE(world.resource("beta/beta-dst")->target_id);
+        std::vector<std::string> names;
+        for (const Uuid &id : edit.touched_tunnels) {
+            names.push_back("acme/" + world.model.tunnels.at(id).name);
+        }
+        EXPECT_EQ(names, awaited) << account;
+    }
+}
+
+TEST(Accounts, AreNotBlamedForATargetOfOthersThatTheirEditFindsAgain)
+{
+    World world = settled_world();
+    come_back(&world, &world.model.collectors,
+              world.id("collectors", "suricata1"))
+        .account = "beta";
+    Edit edit = add_filter(&world, "gamma");
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(edit.touched_tunnels, std::vector<Uuid>());
+    EXPECT_TRUE(world.resource("acme/col-dst")->target_id);
 }
 
 } // namespace

@@ -25,6 +25,10 @@ struct EditContext {
     int64_t now_ms = 0;
     std::function<Uuid()> new_uuid;
     Limits limits;
+    /* The highest generation that is still remembered of a tunnel "ACCOUNT",
+     * "NAME", or 0: a request of that name begins above it. */
+    std::function<int64_t(const std::string &, const std::string &)>
+        last_generation = nullptr;
 
     bool is_operator() const { return account.empty(); }
     std::string own_account() const

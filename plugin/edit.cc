@@ -125,7 +125,7 @@ check_mode(const Scope &scope, const T &value, const T *existing, PutMode mode)
 
 template <typename T>
 void
-settle(const EditContext &, const Model &, const T *before, T *value)
+settle(const EditContext &, const Edit &, const T *before, T *value)
 {
     if constexpr (std::same_as<T, Nic>) {
         /* The database keeps these as sets, in an order of its own. */
@@ -143,6 +143,13 @@ settle(const EditContext &, const Model &, const T *before, T *value)
     }
 }
 
+/* Past what the database can hold it stands still. */
+int64_t
+next_generation(int64_t generation)
+{
+    return generation + (generation < std::numeric_limits<int64_t>::max());
+}
+
 /* Times, and the generation where there is one. */
 template <typename T>
 void
@@ -156,29 +163,49 @@ settle_customers(const EditContext &context, const T *before, T *value)
     if (before && !(*before == *value)) {
         value->updated_ms = context.now_ms;
         if constexpr (requires { value->generation; }) {
-            /* Past what the database can hold it stands still. */
-            value->generation +=
-                value->generation < std::numeric_limits<int64_t>::max();
+            value->generation = next_generation(value->generation);
         }
     }
 }
 
 void
-settle(const EditContext &context, const Model &, const Resource *before,
+settle(const EditContext &context, const Edit &, const Resource *before,
        Resource *value)
 {
     settle_customers(context, before, value);
 }
 
 void
-settle(const EditContext &context, const Model &, const Filter *before,
+settle(const EditContext &context, const Edit &, const Filter *before,
        Filter *value)
 {
     settle_customers(context, before, value);
 }
 
+/* An account accepts a request by the generation that it has looked at: one
+ * that is made anew under its name, with other contents, is another. */
+int64_t
+first_generation(const EditContext &context, const Edit &edit,
+                 const Tunnel &tunnel)
+{
+    if (peer_account(edit.model, tunnel).empty()) {
+        return 1;
+    }
+    int64_t last = context.last_generation
+                       ? context.last_generation(tunnel.account, tunnel.name)
+                       : 0;
+    for (const Event &event : edit.events) {
+        bool ended = event.event == "deleted" || event.event == "rejected";
+        if (ended && event.kind == "tunnel" &&
+            event.account == tunnel.account && event.object == tunnel.name) {
+            last = std::max(last, event.generation);
+        }
+    }
+    return next_generation(std::max<int64_t>(last, 0));
+}
+
 void
-settle(const EditContext &context, const Model &model, const Tunnel *before,
+settle(const EditContext &context, const Edit &edit, const Tunnel *before,
        Tunnel *value)
 {
     /* Acceptance is not content: it neither bumps the generation nor goes
@@ -186,8 +213,11 @@ settle(const EditContext &context, const Model &model, const Tunnel *before,
     auto accepted = value->accepted;
     value->accepted = before ? before->accepted : std::nullopt;
     settle_customers(context, before, value);
+    if (!before) {
+        value->generation = first_generation(context, edit, *value);
+    }
     if (accepted && accepted != value->accepted &&
-        !is_accepted(model, *value)) {
+        !is_accepted(edit.model, *value)) {
         value->accepted = accepted;
         value->accepted->generation = value->generation;
         value->updated_ms = context.now_ms;
@@ -318,7 +348,7 @@ put_object(Edit *edit, const EditContext &context, const json &object,
             edit->book.vni_wanted.push_back(*id);
         }
     }
-    settle(context, edit->model, find(edit->book.before.*KIND<T>.table, *id),
+    settle(context, *edit, find(edit->book.before.*KIND<T>.table, *id),
            &value);
     store(scope, *id, existing, value);
 }

@@ -116,6 +116,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_inventory.py \
 	tests/dummy/test_cli_refusals.py \
 	tests/dummy/test_cli_odd_rows.py \
+	tests/dummy/test_cli_requests.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
 	tests/dummy/test_cli_together.py \

@@ -39,6 +39,23 @@ struct SymbolsDeleter {
 };
 using SymbolsPtr = std::unique_ptr<ovsdb_symbol_table, SymbolsDeleter>;
 
+/* The highest generation that the event table has of a tunnel, or 0. */
+int64_t
+last_generation(ovsdb_idl *idl, const std::string &account,
+                const std::string &name)
+{
+    int64_t last = 0;
+    const pmrec_event *row;
+    PMREC_EVENT_FOR_EACH(row, idl)
+    {
+        if (!strcmp(row->kind, "tunnel") && row->account == account &&
+            row->object == name) {
+            last = std::max(last, row->generation);
+        }
+    }
+    return last;
+}
+
 /* One connection to the database and the commands to run over it. */
 class Session {
 public:
@@ -346,6 +363,9 @@ Session::attempt()
         struct uuid uuid;
         uuid_generate(&uuid);
         return to_uuid(uuid);
+    };
+    a.context.last_generation = [&](const auto &account, const auto &name) {
+        return last_generation(idl_.get(), account, name);
     };
     a.before = read_model(idl_.get(), &a.edit.unreadable);
     a.edit.model = a.before;

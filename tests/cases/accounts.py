@@ -181,14 +181,15 @@ class AccountsCases(TwoHosts):
         self.assertEqual(self.listed("beta", "tunnel-inbox"),
                          {"watch": "Waiting"})
         self.assertEqual(self.listed("acme", "tunnel-inbox"), {})
+        seen = self.control.tunnel("watch")["generation"]
         self.ctl("acme", "tunnel-set", "watch", "note=changed")
         self.assertEqual(
             self.refused("beta", "tunnel-accept", "watch",
-                         "--generation=1"),
+                         f"--generation={seen}"),
             [("STALE_REQUEST", "mirror_tunnels[watch]")])
         self.assertEqual(self.listed("beta"), {"watch": "Waiting"})
         said = self.ctl("beta", "tunnel-accept", "acme/watch",
-                        "--generation=2", check=False)
+                        f"--generation={seen + 1}", check=False)
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("NETWORK_FEES", said.stderr)
         self.control.wait_running("watch")

@@ -19,6 +19,7 @@ class Table:
 
     def __init__(self):
         self.tunnels = []   # Dictionaries; all that is not gone.
+        self.last = {}      # Owner and name -> highest generation ever.
 
     def find(self, by, owner, name, going=False):
         for t in self.tunnels:
@@ -32,9 +33,16 @@ class Table:
         if self.find(by, by, name):
             return "DUPLICATE"
         self.tunnels.append({
-            "owner": by, "name": name, "peer": peer, "generation": 1,
+            "owner": by, "name": name, "peer": peer,
+            "generation": 1 + (self.last.get((by, name), 0) if peer != by
+                               else 0),
             "state": SETTING if peer == by else WAITING, "hosts": set()})
+        self.remember(self.tunnels[-1])
         return None
+
+    def remember(self, tunnel):
+        key = tunnel["owner"], tunnel["name"]
+        self.last[key] = max(self.last.get(key, 0), tunnel["generation"])
 
     def answer(self, by, owner, name, generation, accept):
         t = self.find(by, owner, name)
@@ -60,6 +68,7 @@ class Table:
         if by != owner:
             return "NOT_OWNER"
         t["generation"] += 1
+        self.remember(t)
         return None
 
     def delete(self, by, owner, name):
@@ -134,7 +143,8 @@ class LifeWalk(CliTest):
                     "tunnel-add", name, f"source=src-{name[-1]}",
                     f"destination={owner}/ids")
         elif what == "accept":
-            generation = pick.choice((None, 1, 2))
+            highest = self.table.last.get((owner, name), 2)
+            generation = pick.choice((None, highest, highest - 1 or 2))
             more = [f"--generation={generation}"] if generation else []
             self.do(self.table.answer(by, owner, name, generation, True),
                     account, "tunnel-accept", full, *more)

@@ -102,6 +102,59 @@ TEST(Lifecycle, AnOlderRequestIsNotAccepted)
               Codes());
 }
 
+/* Else --generation would take it for what the acceptor has looked at. */
+TEST(Lifecycle, ARequestMadeAnewUnderItsNameIsALaterGeneration)
+{
+    World world = settled_world();
+    auto make_anew = [](const json &more) {
+        return [more](Edit *edit, const EditContext &who) {
+            json t = document()["mirror_tunnels"][2];
+            t.update(more);
+            erase(edit, who, "mirror_tunnels", "web1-beta", "x");
+            put(edit, who, "mirror_tunnels", t, "x", PutMode::Create);
+            t["note"] = "set by the same edit";
+            put(edit, who, "mirror_tunnels", t, "x", PutMode::Replace);
+        };
+    };
+    Edit edit = world.command("acme", make_anew({{"source", "web2-src"}}));
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 2);
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 1).problems),
+              Codes{"STALE_REQUEST mirror_tunnels[\"acme/web1-beta\"]"});
+    EXPECT_EQ(codes(world.accept("beta", "acme/web1-beta", 2).problems),
+              Codes());
+    /* Nobody looks at what is within an account. */
+    world.command("acme", make_anew({{"destination", "col-dst"},
+                                     {"source", "web2-src"}}));
+    EXPECT_EQ(world.tunnel("acme/web1-beta")->generation, 1);
+}
+
+TEST(Lifecycle, ARequestBeginsAboveWhatIsRememberedOfItsName)
+{
+    World world = settled_world();
+    auto generation_of = [&](const json &t, int64_t last) {
+        Edit edit = world.begin_edit();
+        EditContext who = world.context("acme");
+        who.last_generation = [&](const auto &account, const auto &name) {
+            return account == "acme" && name == "fresh" ? last : 0;
+        };
+        put(&edit, who, "mirror_tunnels", t, "x", PutMode::Create);
+        finish(&edit, who);
+        EXPECT_EQ(codes(edit.problems), Codes());
+        EXPECT_EQ(
+            edit.events.at(0).generation,
+            edit.model.tunnels.at(edit.touched_tunnels.at(0)).generation);
+        return edit.events[0].generation;
+    };
+    json request = tunnel("fresh", "web2-src", "beta/beta-dst");
+    EXPECT_EQ(generation_of(request, 0), 1);
+    EXPECT_EQ(generation_of(request, 7), 8);
+    EXPECT_EQ(generation_of(request, INT64_MAX), INT64_MAX);
+    EXPECT_EQ(generation_of(tunnel("fresh", "web2-src", "col-dst"), 7), 1);
+    request["name"] = "other";
+    EXPECT_EQ(generation_of(request, 7), 1);
+}
+
 TEST(Lifecycle, AcceptingChecksAgain)
 {
     World world = settled_world();

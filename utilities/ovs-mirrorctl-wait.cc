@@ -133,8 +133,8 @@ missing(const Model &model, const Awaited &awaited, const std::string &viewer,
         }
     }
     if (awaited.all_chassis) {
-        for (const auto &[id, status] : model.tunnel_statuses) {
-            chassis.insert(status.chassis);
+        for (const TunnelView &view : views) {
+            chassis.insert(view.chassis.begin(), view.chassis.end());
         }
     }
     for (const std::string &name : chassis) {

@@ -48,7 +48,7 @@ struct Attempt {
     EditContext context;
     Model before;
     Edit edit;
-    bool sync = false; /* Wait for every hypervisor. */
+    bool sync = false; /* Wait for every hypervisor that may be known of. */
     /* What was done in the transaction itself, as lines for --dry-run. */
     std::vector<std::string> raw_edits;
     /* Tunnels to name the VNI of that was chosen for them. */
@@ -167,7 +167,7 @@ struct Awaited {
     /* Whether the edit named the tunnel itself: it is to run then. */
     std::map<Uuid, bool> tunnels;
     std::set<std::string> chassis; /* Those concerned before the edit. */
-    bool all_chassis = false;
+    bool all_chassis = false;      /* Of tunnels that the caller may see. */
 };
 /* The tunnels that the edit bears on, and their hypervisors. */
 Awaited awaited_by(const Attempt &);

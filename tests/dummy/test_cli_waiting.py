@@ -244,6 +244,16 @@ class Waiting(CliTest):
         result = self.run_cli("--timeout=1", "sync")
         self.assertEqual(result.code, 3, result)
 
+    def test_no_account_waits_for_hypervisors_of_others_alone(self):
+        self.hypervisor()
+        self.status(1)
+        for command in (["sync"], ["--wait=hv", "filter-add", "own"]):
+            result = self.run_cli("--account=gamma", "--timeout=9", *command)
+            self.assertEqual((result.code, result.err), (0, ""), command)
+        result = self.run_cli("--account=acme", "--timeout=1", "sync")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("NOT_INSTALLED: hypervisor hv1: ", result.err)
+
     def test_no_account_waits_for_what_it_finds_again_for_another(self):
         for account, waits in [("gamma", False), ("acme", True)]:
             self.ok("destroy", "Network_Interface", "web1-eth0")

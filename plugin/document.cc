@@ -240,6 +240,34 @@ look_up_unreadable(const Edit &edit, const EditContext &context,
     return found;
 }
 
+std::string
+reason_of(const EditContext &context, const UnreadableRow &row)
+{
+    if (row.kind.empty()) {
+        return row.error + "; remove it with \"destroy\"";
+    }
+    return row.error + "; delete " +
+           (row.part.empty() ? "it" : "that rule with \"rule-del\"") +
+           (context.is_operator() ? ", or correct it with \"set\""
+                                  : ", or have the operator correct it");
+}
+
+Problem
+missing_or_unreadable(const Edit &edit, const EditContext &context,
+                      const std::string &kind, const std::string &name,
+                      Problem missing)
+{
+    if (auto id = look_up_unreadable(edit, context, kind, name)) {
+        const UnreadableRow &row = edit.unreadable.at(*id);
+        missing.code = "UNREADABLE";
+        missing.message =
+            "it is there and cannot be read" +
+            (row.part.empty() ? "" : ", for " + row.part.substr(1)) + ": " +
+            reason_of(context, row);
+    }
+    return missing;
+}
+
 bool
 leads_to_unreadable(const Edit &edit, const Uuid &resource_id)
 {

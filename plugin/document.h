@@ -156,6 +156,14 @@ std::optional<Uuid> look_up_unreadable(const Edit &, const EditContext &,
 /* Whether the caller may know of such a row: its own, and the operator of
  * all. */
 bool may_see(const EditContext &, const UnreadableRow &);
+/* What is wrong with such a row, and how the caller has it mended. */
+std::string reason_of(const EditContext &, const UnreadableRow &);
+/* The refusal, at 'path', of what needs the object of that name, which is not
+ * in the model: it cannot be read, if the caller may know that, or else
+ * 'missing'. */
+Problem missing_or_unreadable(const Edit &, const EditContext &,
+                              const std::string &kind, const std::string &name,
+                              Problem missing);
 /* Whether the caller may see an object at all: its own, the inventory of its
  * own VPCs and what is anyone's, and tunnels it requested or accepts. */
 bool may_see(const Model &, const EditContext &, const std::string &kind,

@@ -198,10 +198,11 @@ refer_to_own(const Scope &scope, const Tunnel &tunnel, const char *key)
     }
     auto id = id_of(*scope.edit, KIND<T>.key, account + "/" + name);
     if (!id) {
-        scope.fields->problem("NOT_FOUND", key,
-                              "account " + quote(account) + " has no " +
-                                  KIND<T>.word + " " + quote(name) +
-                                  ": add it or name another");
+        scope.problems()->push_back(missing_or_unreadable(
+            *scope.edit, *scope.context, KIND<T>.key, account + "/" + name,
+            {"NOT_FOUND", scope.fields->at(key),
+             "account " + quote(account) + " has no " + KIND<T>.word + " " +
+                 quote(name) + ": add it or name another"}));
     }
     return id.value_or(Uuid{});
 }
@@ -248,11 +249,14 @@ refer_to_destination(const Scope &scope, const Tunnel &tunnel)
                   !scope.context->is_operator() &&
                   find(model.resources, *id)->purpose != Purpose::Destination;
     if (!id || hidden) {
-        fields->problem("NOT_FOUND", "destination",
-                        "account " + quote(account) + " has no destination " +
-                            quote(name) +
-                            ": name one that it has, as ACCOUNT/NAME if it "
-                            "is another account's");
+        scope.problems()->push_back(missing_or_unreadable(
+            *scope.edit, *scope.context, KIND<Resource>.key,
+            account + "/" + name,
+            {"NOT_FOUND", fields->at("destination"),
+             "account " + quote(account) + " has no destination " +
+                 quote(name) +
+                 ": name one that it has, as ACCOUNT/NAME if it is another "
+                 "account's"}));
         return Uuid{};
     }
     return *id;
@@ -371,9 +375,11 @@ parse(const Scope &scope, const Resource *existing, Resource *value)
         return;
     }
     if (!value->target_id) {
-        fields->problem("NOT_FOUND", "target",
-                        "there is no target " + quote(value->target) +
-                            " of that type: add it or name another");
+        scope.problems()->push_back(missing_or_unreadable(
+            *scope.edit, *scope.context, kind, value->target,
+            {"NOT_FOUND", fields->at("target"),
+             "there is no target " + quote(value->target) +
+                 " of that type: add it or name another"}));
         return;
     }
     if (value->type == ResourceType::NetworkInterface) {

@@ -204,17 +204,12 @@ say_more(Attempt *a, const ModelDelta &delta)
     }
     for (const auto &[id, row] : a->edit.unreadable) {
         if (may_see(a->context, row) && !a->edit.book.changed.contains(id)) {
-            std::string mend =
-                row.kind.empty() ? "remove it with \"destroy\""
-                : a->context.is_operator()
-                    ? "delete it, or correct it with \"set\""
-                    : "delete it, or have the operator correct it";
             std::string path =
                 row.kind.empty()
                     ? ""
                     : path_of(row.kind, row.full_name()) + row.part + ": ";
-            a->warnings.push_back("warning: UNREADABLE: " + path + row.error +
-                                  "; " + mend);
+            a->warnings.push_back("warning: UNREADABLE: " + path +
+                                  reason_of(a->context, row));
         }
     }
     const Problems &warnings = a->edit.warnings;

@@ -178,9 +178,7 @@ existing(Attempt &a, const std::string &kind, const std::string &name)
     auto id = look_up(a.edit.model, a.context, kind, name);
     json object = id ? to_json(a.edit.model, kind, *id) : json();
     if (object.is_null()) {
-        a.refuse("NOT_FOUND", path_of(kind, name),
-                 "there is no such object; the list command shows what "
-                 "there is");
+        refuse_missing(&a, kind, name);
     } else {
         /* Not for the caller to say; it stays as it is. */
         object.erase("accepted");

@@ -11,11 +11,18 @@ find_named(ctl_context *ctx, const char *kind)
     Attempt &a = attempt_of(ctx);
     auto id = look_up(a.edit.model, a.context, kind, ctx->argv[1]);
     if (!id) {
-        a.refuse("NOT_FOUND", path_of(kind, ctx->argv[1]),
-                 "there is no such object; the list command shows what "
-                 "there is");
+        refuse_missing(&a, kind, ctx->argv[1]);
     }
     return id;
+}
+
+void
+refuse_missing(Attempt *a, const std::string &kind, const std::string &name)
+{
+    a->edit.problems.push_back(missing_or_unreadable(
+        a->edit, a->context, kind, name,
+        {"NOT_FOUND", path_of(kind, name),
+         "there is no such object; the list command shows what there is"}));
 }
 
 ordered_json

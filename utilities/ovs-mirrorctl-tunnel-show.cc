@@ -459,8 +459,7 @@ run_tunnel_show(ctl_context *ctx)
                v.account + "/" + v.name == name;
     });
     if (view == views.end()) {
-        a.refuse("NOT_FOUND", path_of("mirror_tunnels", name),
-                 "there is no such tunnel; tunnel-list shows what there is");
+        refuse_missing(&a, "mirror_tunnels", name);
         return;
     }
     ordered_json object = show_json(a, *view);

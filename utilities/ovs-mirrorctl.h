@@ -208,6 +208,10 @@ nlohmann::ordered_json complete_objects(const Listing &);
 void print_object(ctl_context *, const nlohmann::ordered_json &);
 /* A value in one word or a few. */
 std::string cell_text(const nlohmann::ordered_json &);
+/* Refuses what needs an object that the caller does not have, or has in a row
+ * that cannot be read. */
+void refuse_missing(Attempt *, const std::string &kind,
+                    const std::string &name);
 /* Finds the object that the first argument names, or refuses. */
 std::optional<Uuid> find_named(ctl_context *, const char *kind);
 /* Names of the tunnels, as far as the caller may see them, for which 'uses'

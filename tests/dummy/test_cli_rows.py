@@ -260,6 +260,21 @@ class Generic(CliTest):
                          [("inbound", 200), ("outbound", 100),
                           ("outbound", 200)])
 
+    def test_what_cannot_be_read_is_not_said_to_be_missing(self):
+        self.break_a_rule()
+        for words in ("filter-show web", "rule-list web",
+                      "filter-test web in ip", "filter-set web note=x",
+                      "rule-add web inbound 300 accept",
+                      "tunnel-add new source=web1-src destination=ids "
+                      "filter=web"):
+            with self.subTest(words):
+                line, = self.refused("UNREADABLE", "--account=acme",
+                                     *words.split())
+                self.assertIn(", for inbound[100]: Mirror_Rule ", line)
+                self.assertIn("rule-del", line)
+                self.refused("NOT_FOUND", "--account=beta",
+                             *words.replace("web ", "acme/web ", 1).split())
+
     def test_only_its_account_hears_of_a_row_that_cannot_be_read(self):
         self.break_a_rule()
         self.ok("create", "Collector", "name=bad", "address=nonsense")

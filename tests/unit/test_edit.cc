@@ -385,6 +385,35 @@ TEST(Accounts, SeeTheirOwnAndWhatIsAnyones)
     EXPECT_FALSE(sees("beta", "volcanoes", "etna"));
 }
 
+/* Whose own row it is learns why it cannot be named, and others nothing. */
+TEST(Accounts, AreToldWhichOfTheirRowsCannotBeRead)
+{
+    World world = settled_world();
+    auto add = [&](const std::string &account, const json &t) {
+        Edit edit = world.begin_edit();
+        edit.unreadable[world.new_uuid()] = {
+            "mirror_filters", "acme", "broken", ".inbound[7]",
+            "Mirror_Rule 1234 has no such source"};
+        edit.unreadable[world.new_uuid()] = {"mirror_resources", "acme",
+                                             "old-dst", "", "a row is broken"};
+        put(&edit, world.context(account), "mirror_tunnels", t, "x",
+            PutMode::Create);
+        return edit.problems;
+    };
+    for (const char *account : {"acme", ""}) {
+        Problems problems = add(account, tunnel("fresh", "old-dst", "old-dst",
+                                                {{"filter", "broken"}}));
+        EXPECT_EQ(codes(problems),
+                  (Codes{"UNREADABLE x.source", "UNREADABLE x.destination",
+                         "UNREADABLE x.filter"}));
+        EXPECT_NE(problems.back().message.find("Mirror_Rule 1234"),
+                  std::string::npos);
+    }
+    json theirs = tunnel("fresh", "beta-dst", "acme/old-dst");
+    theirs["account"] = "beta";
+    EXPECT_EQ(codes(add("beta", theirs)), Codes{"NOT_FOUND x.destination"});
+}
+
 /* A row that went and came back by another hand than the console's, as a row
  * of its own; what referred to it is empty. */
 template <typename T>

@@ -119,6 +119,7 @@ DUMMY_TESTS = \
 	tests/dummy/test_cli_requests.py \
 	tests/dummy/test_cli_rows.py \
 	tests/dummy/test_cli_shows.py \
+	tests/dummy/test_cli_streams.py \
 	tests/dummy/test_cli_together.py \
 	tests/dummy/test_cli_unreadable.py \
 	tests/dummy/test_cli_waiting.py \

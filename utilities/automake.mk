@@ -15,6 +15,7 @@ ovs_mirrorctl_SOURCES = \
 	utilities/ovs-mirrorctl-remote.cc \
 	utilities/ovs-mirrorctl-run.cc \
 	utilities/ovs-mirrorctl-show.cc \
+	utilities/ovs-mirrorctl-streams.cc \
 	utilities/ovs-mirrorctl-tunnel-show.cc \
 	utilities/ovs-mirrorctl-tunnel.cc \
 	utilities/ovs-mirrorctl-values.cc \

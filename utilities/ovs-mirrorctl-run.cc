@@ -218,11 +218,10 @@ Session::run()
     bool waits_until = std::any_of(commands_, commands_ + n_, [](auto &c) {
         return !strcmp(c.syntax->name, "wait-until");
     });
-    long long start = time_msec();
     if (settings_.timeout_secs) {
-        deadline_ = start + settings_.timeout_secs * 1000LL;
+        deadline_ = settings_.deadline_ms();
     } else if (!waits_until) {
-        deadline_ = start + DEFAULT_TIMEOUT_MS;
+        deadline_ = time_msec() + DEFAULT_TIMEOUT_MS;
     }
 
     idl_.reset(ovsdb_idl_create_unconnected(&pmrec_idl_class, true));

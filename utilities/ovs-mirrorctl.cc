@@ -3,15 +3,12 @@
 
 #include <getopt.h>
 
-#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
 #include "plugin/json_fields.h"
 
@@ -307,90 +304,7 @@ check_utf8(const std::vector<char *> &arguments)
     }
 }
 
-/* Reads the files that commands name, before anything is locked or waited
- * for; standard input can be read but once. */
-bool
-read_files(Settings *settings, const ctl_command *commands, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(commands[i].syntax->name, "apply") != 0) {
-            continue;
-        }
-        std::string name = commands[i].argv[1];
-        if (settings->files.count(name)) {
-            continue;
-        }
-        std::ostringstream text;
-        if (name == "-") {
-            text << std::cin.rdbuf();
-        } else {
-            errno = 0;
-            std::ifstream file(name);
-            text << file.rdbuf();
-            if (!file.is_open() || file.bad() || errno == EISDIR) {
-                complain("FILE", name,
-                         std::string("cannot be read: ") +
-                             ovs_strerror(errno));
-                return false;
-            }
-        }
-        settings->files[name] = text.str();
-    }
-    return true;
-}
-
 } // namespace
-
-void
-complain(const std::string &code, const std::string &path,
-         const std::string &message)
-{
-    std::cerr << program_name << ": "
-              << one_line(code + ": " + path + ": " + message) << "\n";
-}
-
-namespace {
-
-/* Why standard output could not be written; 0: it could. */
-int output_error;
-
-void
-note_output(bool written)
-{
-    if (!written && !output_error) {
-        output_error = errno ? errno : EIO;
-    }
-}
-
-} // namespace
-
-void
-print_output(const char *text)
-{
-    errno = 0;
-    note_output(std::fputs(text, stdout) != EOF);
-}
-
-void
-flush_output()
-{
-    errno = 0;
-    note_output(!std::fflush(stdout) && !std::ferror(stdout));
-}
-
-int
-finish_output(int status)
-{
-    flush_output();
-    if (!output_error) {
-        return status;
-    }
-    complain("OUTPUT", "standard output",
-             std::string("it could not be written: ") +
-                 ovs_strerror(output_error) +
-                 "; what the commands wrote to the database stays");
-    return status == EXIT_DONE ? EXIT_REFUSED : status;
-}
 
 } // namespace pm::ctl
 
@@ -399,6 +313,7 @@ main(int argc, char *argv[])
 {
     using namespace pm::ctl;
 
+    occupy_standard_streams();
     ovs_set_program_name(argv[0], PM_VERSION);
     fatal_ignore_sigpipe();
     vlog_set_levels(nullptr, VLF_CONSOLE, VLL_WARN);
@@ -417,6 +332,7 @@ main(int argc, char *argv[])
     }
 
     Settings settings;
+    settings.start_ms = time_msec();
     for (int i = 0; i < argc; i++) {
         settings.invocation += (i ? " " : "") + std::string(argv[i]);
     }

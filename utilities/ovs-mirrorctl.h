@@ -35,10 +35,14 @@ struct Settings {
     bool dry_run = false;
     bool wait_hv = false;
     bool leader_only = true;
-    unsigned timeout_secs = 0;               /* 0: none given. */
+    unsigned timeout_secs = 0; /* 0: none given. */
+    long long start_ms = 0;    /* Of the program, by time_msec(). */
     table_style style = TABLE_STYLE_DEFAULT; /* Of the generic commands. */
     std::string invocation; /* For the transaction's comment. */
     std::map<std::string, std::string> files; /* Read for "apply". */
+
+    /* If a time-out was given. */
+    long long deadline_ms() const { return start_ms + timeout_secs * 1000LL; }
 };
 
 struct Attempt {
@@ -100,6 +104,14 @@ const ctl_table_class *table_classes();
 /* Whether db-ctl-base has it: these work on rows, not through an Edit. */
 bool is_generic(const ctl_command_syntax *);
 
+/* Puts something in the place of each standard stream that the caller closed:
+ * else the next thing opened would have it, and what is printed would go to
+ * the database's socket.  First of all. */
+void occupy_standard_streams();
+/* Reads the files that commands name, before anything is locked or waited
+ * for; standard input can be read but once.  Returns false, having said why,
+ * if that cannot be. */
+bool read_files(Settings *, const ctl_command *, size_t n);
 /* Prints a text, and remembers why if that cannot be. */
 void print_output(const char *text);
 /* Writes out what was printed, before anything is waited for or complained

@@ -73,14 +73,12 @@ public:
                 c = '?';
             }
         }
-        size_t line = 1;
-        for (size_t i = 0; i + 1 < position && i < text_.size(); i++) {
-            line += text_[i] == '\n';
-        }
-        problems_->push_back(
-            {"SYNTAX", "document",
-             "line " + std::to_string(line) + " is not valid JSON: " + what});
-        return false;
+        return refuse_line(position, what);
+    }
+
+    void refuse_nul(size_t position)
+    {
+        refuse_line(position, "there is a NUL in it");
     }
 
 private:
@@ -94,6 +92,16 @@ private:
     {
         problems_->push_back({"SYNTAX", "document", message});
         return false;
+    }
+
+    bool refuse_line(size_t position, const std::string &what)
+    {
+        size_t line = 1;
+        for (size_t i = 0; i + 1 < position && i < text_.size(); i++) {
+            line += text_[i] == '\n';
+        }
+        return refuse("line " + std::to_string(line) +
+                      " is not valid JSON: " + what);
     }
 
     std::string path() const
@@ -153,6 +161,12 @@ parse_json(const std::string &text, Problems *problems)
 {
     size_t before = problems->size();
     Builder builder(text, problems);
+    /* The library takes NUL for the end of the text: refuse it ourselves, as
+     * something that stands in no JSON. */
+    if (size_t nul = text.find('\0'); nul != std::string::npos) {
+        builder.refuse_nul(nul);
+        return std::nullopt;
+    }
     if (!json::sax_parse(text, &builder) || problems->size() > before) {
         return std::nullopt;
     }

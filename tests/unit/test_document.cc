@@ -305,7 +305,8 @@ TEST(Document, RefusesWhatIsNoJson)
           std::string("\0", 1), std::string("{'vpcs': []}"),
           std::string("{\"a\": 01}"), std::string("{\"a\": \"\\ud800\"}"),
           std::string("{\"vpcs\": [],}"), std::string(1000000, '['),
-          std::string("// comment\n{}")}) {
+          std::string("// comment\n{}"), std::string("{}\0{}", 5),
+          std::string("{}\0", 3), std::string("{\0}", 3)}) {
         World world;
         Edit edit = world.apply_text(text);
         ASSERT_EQ(codes(edit.problems), Codes{"SYNTAX document"})

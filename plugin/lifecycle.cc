@@ -132,7 +132,6 @@ merge_statuses(const Statuses &all, const Statuses &speaking, TunnelView *view)
         add_copies(*status, "outbound_bytes", &view->outbound_bytes);
         add_count(*status, "dropped_packets", &view->dropped_packets);
     }
-    bool first = true;
     for (const TunnelStatus *status : speaking) {
         worsen(&view->health, status->health);
         view->reasons.insert(status->reasons.begin(), status->reasons.end());
@@ -148,11 +147,9 @@ merge_statuses(const Statuses &all, const Statuses &speaking, TunnelView *view)
                          view->effective_packet_length.value_or(
                              *status->effective_packet_length));
         }
-        view->observed_generation =
-            first ? status->observed_generation
-                  : std::min(view->observed_generation,
-                             status->observed_generation);
-        first = false;
+        view->observed_generation = std::min(
+            status->observed_generation,
+            view->observed_generation.value_or(status->observed_generation));
     }
 }
 

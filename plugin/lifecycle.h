@@ -39,7 +39,8 @@ struct TunnelView {
     std::optional<int64_t> rate_kbps;
     std::optional<bool> enabled;
     std::optional<int64_t> generation;
-    int64_t observed_generation = 0;
+    /* Absent while no hypervisor has reported the tunnel. */
+    std::optional<int64_t> observed_generation;
     std::vector<std::string> chassis;
     std::map<std::string, Condition> conditions;
     std::map<std::string, std::string> reasons; /* Code -> message. */

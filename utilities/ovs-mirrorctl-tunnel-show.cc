@@ -349,12 +349,11 @@ show_request(const Attempt &a, const TunnelView &v, Block *block)
                     "not yet: pending approval by " + v.destination_account);
     }
     if (v.generation) {
-        bool lags = v.observed_generation < *v.generation;
+        int64_t observed = v.observed_generation.value_or(0);
+        bool lags = observed < *v.generation;
         block->line("generation",
                     std::to_string(*v.generation) + ", observed " +
-                        (v.observed_generation
-                             ? std::to_string(v.observed_generation)
-                             : "none") +
+                        (observed ? std::to_string(observed) : "none") +
                         (lags ? " (not all installed)" : ""));
     }
 }

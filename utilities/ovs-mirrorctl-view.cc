@@ -73,7 +73,7 @@ view_json(const TunnelView &v)
         {"rate_kbps", optional_json(v.rate_kbps)},
         {"enabled", optional_json(v.enabled)},
         {"generation", optional_json(v.generation)},
-        {"observed_generation", v.observed_generation},
+        {"observed_generation", optional_json(v.observed_generation)},
         {"chassis", v.chassis},
         {"conditions", conditions},
         {"reasons", reasons},

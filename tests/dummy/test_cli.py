@@ -114,7 +114,7 @@ class Documents(CliTest):
                                  "chassis", "effective_packet_length",
                                  "dropped_packets")],
             ["web1-ids", "acme", "Setting", "web1-src", "ids", "acme", "web",
-             7001, 128, "mirror", "auto", 100000, True, 1, 0, [], None,
+             7001, 128, "mirror", "auto", 100000, True, 1, None, [], None,
              None])
         self.assertEqual(tunnel["mirrored_packets"],
                          {"inbound": None, "outbound": None})

@@ -101,6 +101,20 @@ class Waiting(CliTest):
         self.ok("tunnel-list")
         self.ok("tunnel-show", "acme/web1-ids")
 
+    def test_what_no_hypervisor_has_observed_is_not_known(self):
+        def observed():
+            csv = self.ok("tunnel-list", "--format=csv").splitlines()
+            field = csv[0].split(",").index("observed_generation")
+            shown, = self.json("tunnel-list")
+            return shown["observed_generation"], csv[1].split(",")[field]
+
+        self.assertEqual(observed(), (None, ""))
+        self.assertIn("observed none", self.ok("tunnel-show", "acme/web1-ids"))
+        self.status(0)
+        self.assertEqual(observed(), (0, "0"))
+        self.ok("set", "Tunnel_Status", ".", "observed_generation=1")
+        self.assertEqual(observed(), (1, "1"))
+
     def test_an_unbound_hypervisor_does_not_count(self):
         self.hypervisor(cfg=9)
         self.status(2, bound="false")

@@ -213,7 +213,7 @@ TEST_F(LifeRow, AnUpdateKeepsTheStateAndTheObservedGenerationLags)
     for (const char *was : {"Setting", "Running"}) {
         world = settled_world();
         reach(was);
-        int64_t observed = find_view()->observed_generation;
+        auto observed = find_view()->observed_generation;
         EXPECT_EQ(only_codes(update("acme", {{"vni", 10}})), Codes());
         EXPECT_EQ(state(), was);
         EXPECT_EQ(find_view()->generation, 2);

@@ -110,7 +110,7 @@ TEST(View, IsUnknownWhereNobodyReports)
     EXPECT_EQ(view.effective_packet_length, std::nullopt);
     EXPECT_EQ(view.inbound_packets, std::nullopt);
     EXPECT_EQ(view.dropped_packets, std::nullopt);
-    EXPECT_EQ(view.observed_generation, 0);
+    EXPECT_FALSE(view.observed_generation);
     EXPECT_TRUE(view.chassis.empty());
 }
 

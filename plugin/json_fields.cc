@@ -238,6 +238,13 @@ Fields::integer(const std::string &key)
     return clamped_integer(*value);
 }
 
+std::string
+Fields::integer_text(const std::string &key)
+{
+    const json *value = get(key);
+    return value && value->is_number_integer() ? value->dump() : "";
+}
+
 std::optional<int64_t>
 Fields::integer_in(const std::string &key, int64_t min, int64_t max)
 {
@@ -245,7 +252,7 @@ Fields::integer_in(const std::string &key, int64_t min, int64_t max)
     if (value && (*value < min || *value > max)) {
         problem("TYPE", key,
                 "this must be a whole number in " + std::to_string(min) + "-" +
-                    std::to_string(max) + ", not " + std::to_string(*value));
+                    std::to_string(max) + ", not " + integer_text(key));
         return std::nullopt;
     }
     return value;
@@ -256,7 +263,7 @@ Fields::text_or_integer(const std::string &key)
 {
     const json *value = get(key);
     if (value && value->is_number_integer()) {
-        return std::to_string(clamped_integer(*value));
+        return value->dump();
     }
     if (value && !value->is_string()) {
         report_type(*value, "a text or a whole number", at(key), problems_);

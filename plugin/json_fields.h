@@ -59,6 +59,8 @@ public:
     std::optional<bool> boolean(const std::string &key);
     /* A whole number; beyond 64 bits, the nearest that 64 bits hold. */
     std::optional<int64_t> integer(const std::string &key);
+    /* The same as it was given; empty if there is none. */
+    std::string integer_text(const std::string &key);
     /* As integer(); what is outside of 'min' to 'max' is a problem. */
     std::optional<int64_t> integer_in(const std::string &key, int64_t min,
                                       int64_t max);

@@ -140,6 +140,20 @@ refuse_accepted(ctl_context *ctx, const Noun &noun, int first, json *object)
     }
 }
 
+/* Of the arguments from 'first' on, which say what is at 'path', those that
+ * are numbers too large to be put: problems are to say them as they are. */
+void
+remember_numbers(ctl_context *ctx, int first, const std::string &path)
+{
+    for (int i = first; i < ctx->argc; i++) {
+        const std::string argument = ctx->argv[i], key = key_of(argument);
+        const std::string text = argument.substr(argument.find('=') + 1);
+        if (value_of(key, text).is_number()) {
+            attempt_of(ctx).edit.given[path + "." + key] = text;
+        }
+    }
+}
+
 void
 run_add(ctl_context *ctx)
 {
@@ -159,6 +173,7 @@ run_add(ctl_context *ctx)
     }
     put_values(ctx, next, &object);
     refuse_accepted(ctx, noun, next, &object);
+    remember_numbers(ctx, next, path_of(noun.kind, full_name));
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
         PutMode::Create);
     if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
@@ -235,6 +250,7 @@ run_set(ctl_context *ctx)
         if (noun.of_account) {
             object["account"] = before["account"];
         }
+        remember_numbers(ctx, 2, path_of(noun.kind, ctx->argv[1]));
         replace(a, noun.kind, ctx->argv[1], object);
     }
 }
@@ -305,20 +321,16 @@ run_rule_add(ctl_context *ctx)
     }
     rules.insert(rules.begin() + static_cast<json::difference_type>(at), rule);
     size_t n_before = a.edit.problems.size();
-    replace(a, "mirror_filters", ctx->argv[1], filter);
     std::string place = rules_path + "[" + std::to_string(at) + "]";
-    bool beyond =
-        number.is_number() && (number < 1 || number > RULE_NUMBER_MAX);
+    remember_numbers(ctx, 5, place);
+    if (number.is_number()) {
+        a.edit.given[place + ".number"] = ctx->argv[3];
+    }
+    replace(a, "mirror_filters", ctx->argv[1], filter);
     for (size_t i = n_before; i < a.edit.problems.size(); i++) {
-        auto &[code, path, message] = a.edit.problems[i];
+        std::string &path = a.edit.problems[i].path;
         if (path.starts_with(place)) {
             path.replace(0, place.size(), rule_path);
-        }
-        if (beyond && path == rule_path + ".number") {
-            /* The rule itself keeps no number so large as may be given. */
-            message = std::string("rule number ") + ctx->argv[3] +
-                      " is not in 1-" + std::to_string(RULE_NUMBER_MAX) +
-                      ": give one that is";
         }
     }
 }

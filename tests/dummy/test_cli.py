@@ -276,12 +276,15 @@ class Objects(CliTest):
                     ("VNI_RANGE", "tunnel-set acme/web1-ids vni={}"),
                     ("PACKET_LENGTH_RANGE",
                      "tunnel-set acme/web1-ids length={}"),
-                    ("RULE_NUMBER", "rule-add acme/web inbound {} accept")):
+                    ("RULE_NUMBER", "rule-add acme/web inbound {} accept"),
+                    ("RULE_ICMP", "rule-add acme/web inbound 7 accept "
+                     "protocol=icmp icmp-type={}"),
+                    ("TYPE", "tunnel-set acme/web1-ids rate-kbps={}"),
+                    ("TYPE", "nic-set web1-eth0 mtu={}")):
                 with self.subTest(code, number=number):
                     line, = self.refused(code,
                                          *command.format(number).split())
-                    if code == "RULE_NUMBER":
-                        self.assertIn(f": rule number {number} is ", line)
+                    self.assertRegex(line, f" {number}$| {number} is ")
 
     def test_the_vni_that_is_said_is_that_of_the_tunnel_added(self):
         """Also where the account is an argument of its own."""

@@ -296,6 +296,40 @@ TEST(Document, RefusesNumbersThatAreNotWhole)
     }
 }
 
+TEST(Document, NamesANumberAsItWasGiven)
+{
+    for (const std::string number :
+         {"1099511627776", "-1099511627776", "9223372036854775807"}) {
+        const json n = json::parse(number);
+        json rule = {{"number", n},
+                     {"action", "accept"},
+                     {"protocol", "icmp"},
+                     {"icmp_type", n},
+                     {"icmp_code", n}};
+        json doc = {
+            {"mirror_filters",
+             {{{"name", "flt"}, {"account", "acme"}, {"inbound", {rule}}}}},
+            {"mirror_tunnels",
+             {tunnel("long", "web2-src", "col-dst",
+                     {{"packet_length", n}, {"vni", n}})}}};
+        World world = settled_world();
+        Edit edit = world.apply(doc);
+        EXPECT_EQ(
+            sorted(codes(edit.problems)),
+            sorted({"PACKET_LENGTH_RANGE "
+                    "mirror_tunnels[0].packet_length",
+                    "VNI_RANGE mirror_tunnels[0].vni",
+                    "RULE_NUMBER mirror_filters[0].inbound[0].number",
+                    "RULE_ICMP mirror_filters[0].inbound[0].icmp_type",
+                    "RULE_ICMP mirror_filters[0].inbound[0].icmp_code"}));
+        for (const Problem &problem : edit.problems) {
+            EXPECT_NE(problem.message.find(" " + number + " is not in "),
+                      std::string::npos)
+                << problem.message;
+        }
+    }
+}
+
 TEST(Document, RefusesWhatIsNoJson)
 {
     for (const std::string &text :

@@ -53,7 +53,7 @@ bool leads_to_unreadable(const Edit &, const Uuid &resource);
 
 /* Inventory that the edit makes contradict rows which it may not have put: a
  * connect whose VPC is not transit any more, a load balancer whose subnet is
- * in another VPC; and a peering and a connect of one name. */
+ * in another VPC. */
 void check_inventory(Edit *);
 
 /* Links resources to their targets: a NIC by its iface_id, whatever its name

@@ -1,9 +1,6 @@
 /* Inventory that an edit makes contradict what else is there. */
-#include <algorithm>
-
 #include "plugin/edit.h"
 #include "plugin/json_fields.h"
-#include "plugin/parse.h"
 
 namespace pm {
 
@@ -31,38 +28,11 @@ is_elsewhere(const Model &model, const Uuid &lb_id)
            subnet->vpc != lb->vpc;
 }
 
-/* A route says by a name alone what it leads over, so that no peering has that
- * of a connect.  Where the edit made both, the later one is at fault. */
-void
-check_route_names(Edit *edit)
-{
-    const std::vector<Uuid> &created = edit->book.created;
-    for (auto id = created.begin(); id != created.end(); ++id) {
-        const Peering *peering = find(edit->model.peerings, *id);
-        const TransitConnect *connect = find(edit->model.connects, *id);
-        if (!peering && !connect) {
-            continue;
-        }
-        const std::string &name = peering ? peering->name : connect->name;
-        auto other = id_of(
-            *edit, peering ? KIND<TransitConnect>.key : KIND<Peering>.key,
-            name);
-        if (other && std::find(id, created.end(), *other) == created.end()) {
-            edit->problems.push_back(
-                {"DUPLICATE", join_path(edit->book.named.at(*id), "name"),
-                 std::string(peering ? "a connect" : "a peering") +
-                     " has the name " + quote(name) +
-                     ", and a route would lead over both: take another name"});
-        }
-    }
-}
-
 } // namespace
 
 void
 check_inventory(Edit *edit)
 {
-    check_route_names(edit);
     /* What was put with a fault has heard of it; what was wrong before is not
      * this edit's. */
     auto refuse = [&](const Uuid &id, const Uuid &row, const char *key,

@@ -62,34 +62,6 @@ TEST(Inventory, RefusesWhatContradictsItself)
     }
 }
 
-/* A route via that name would lead over both. */
-TEST(Inventory, GivesNoNameToBothAPeeringAndAConnect)
-{
-    World world;
-    world.apply(inventory());
-    json peering = {
-        {"name", "vpc-a-tvpc"}, {"from", "vpc-a"}, {"to", "vpc-b"}};
-    json connect = {
-        {"name", "a-to-b"}, {"vpc", "vpc-a"}, {"transit_vpc", "tvpc"}};
-    EXPECT_EQ(codes(world.put_one("", "peerings", peering).problems),
-              Codes{"DUPLICATE x.name"});
-    EXPECT_EQ(codes(world.put_one("", "transit_connects", connect).problems),
-              Codes{"DUPLICATE x.name"});
-    json doc = {{"peerings", {peering}}, {"transit_connects", {connect}}};
-    doc["peerings"][0]["name"] = connect["name"] = "both";
-    doc["transit_connects"][0]["name"] = "both";
-    EXPECT_EQ(codes(world.apply(doc).problems),
-              Codes{"DUPLICATE transit_connects[0].name"});
-    /* It is what the edit leaves that counts. */
-    World pruned = world;
-    doc = {{"peerings", {peering}}, {"transit_connects", json::array()}};
-    EXPECT_EQ(codes(pruned.apply(doc, "", true).problems), Codes());
-    /* One that came past the console can still be edited. */
-    world.model.peerings[world.id("peerings", "a-to-b")].name = "vpc-a-tvpc";
-    peering["state"] = "inactive";
-    EXPECT_EQ(codes(world.put_one("", "peerings", peering).problems), Codes());
-}
-
 /* Rows that came past the checks, or from before them. */
 TEST(Inventory, LetsTheRestOfARowThatContradictsItselfBeEdited)
 {

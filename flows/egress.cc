@@ -179,4 +179,20 @@ parse_egress(const std::string &actions)
     return spec;
 }
 
+std::optional<int>
+kept_by(const std::string &actions)
+{
+    const std::string output = "output(port=", length = ",max_len=";
+    for (size_t at = actions.find(output); at != std::string::npos;
+         at = actions.find(output, at + 1)) {
+        size_t port = at + output.size();
+        size_t end = actions.find(length, port);
+        if (end != std::string::npos &&
+            actions.compare(port, end - port, NO_PORT) != 0) {
+            return std::atoi(actions.c_str() + end + length.size());
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace pm

@@ -44,6 +44,9 @@ uint64_t cookie_of_group(const Flow &group);
 /* Source, destination and VNI of an egress flow's actions, ours or as a
  * switch gives them back; nullopt where nothing is sent. */
 std::optional<EgressSpec> parse_egress(const std::string &actions);
+/* Bytes that the copy of such a flow keeps of a frame; nullopt where all is
+ * kept, or nothing is sent. */
+std::optional<int> kept_by(const std::string &actions);
 
 } // namespace pm
 

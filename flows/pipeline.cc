@@ -1,7 +1,9 @@
 #include "flows/pipeline.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <string_view>
 
 #include "flows/actions.h"
 #include "flows/egress.h"

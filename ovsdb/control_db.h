@@ -79,7 +79,7 @@ public:
     ModelDelta take_changes();
 
     /* How many rows a transaction may have now: Pace::FEW but in this
-     * hypervisor's turn at the server, and one after one was refused. */
+     * hypervisor's turn at the server. */
     size_t room() const;
     bool in_turn() const;
     /* There are more rows to write than a few. */
@@ -90,12 +90,14 @@ public:
      *
      * Several may be under way, so that the server works on one while the next
      * is made; what one writes must be in no other.  Busy is who has as many
-     * as there may be, or pauses after a refusal. */
+     * as there may be, or pauses after a refusal, but for that of a 'trial',
+     * whose caller pauses himself. */
     bool busy() const;
     bool writing() const; /* Some transaction is under way. */
-    uint64_t start(const ControlWrite &);
-    /* Numbers of those that have ended since the last call, well or not. */
-    std::set<uint64_t> take_ended();
+    uint64_t start(const ControlWrite &, bool trial = false);
+    /* Numbers of those that have ended since the last call, and whether the
+     * server refused them. */
+    std::map<uint64_t, bool> take_ended();
     /* Why the server refused the last one; empty if it did not. */
     const std::string &refused() const;
     /* A clean-up has begun: if it is not connected it tries once more, and

@@ -114,9 +114,10 @@ ControlDb::Impl::forget_writes()
 {
     for (const auto &[number, transaction] : sent) {
         ovsdb_idl_txn_destroy(transaction);
-        ended.insert(number);
+        ended[number] = false;
     }
     sent.clear();
+    trials.clear();
     turn.want(false);
     turn_rows = 0;
     turn_over = turn_done = false;

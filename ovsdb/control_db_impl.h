@@ -12,21 +12,15 @@
 
 namespace pm {
 
-/* Rows of a transaction, of many.  Ten times as many take a server two to
- * three times as long for each (docs/performance/control.md). */
-inline constexpr size_t TRANSACTION_MAX = 250;
-
 struct ControlDb::Impl {
     struct ovsdb_idl *idl = nullptr;
     struct ovsdb_idl_txn *txn = nullptr;             /* Being made. */
     std::map<uint64_t, struct ovsdb_idl_txn *> sent; /* By number. */
     uint64_t transactions = 0;                       /* So many began. */
-    std::set<uint64_t> ended;                        /* Not yet taken. */
-    std::string refused; /* What the server said, until one succeeds. */
-    /* So many rows in one: one that is refused takes the others with it, and
-     * alone it is by itself. */
-    size_t rows_most = TRANSACTION_MAX;
-    Backoff backoff; /* Before the next one then. */
+    std::map<uint64_t, bool> ended; /* Not yet taken: whether refused. */
+    std::string refused;       /* What the server said, until one succeeds. */
+    std::set<uint64_t> trials; /* Of 'sent'. */
+    Backoff backoff;           /* Before the next one then. */
     Pace pace;
     Turn turn{"ovs_mirrord_turn"}; /* To write. */
     size_t turn_rows = 0;   /* Of the turn, and until it is known how long it
@@ -73,8 +67,8 @@ struct ControlDb::Impl {
     void open();
     void close();
     void begin_again();
-    uint64_t send();
-    bool has_ended(struct ovsdb_idl_txn *);
+    uint64_t send(bool trial);
+    bool has_ended(uint64_t number, struct ovsdb_idl_txn *);
     void see_ended();
     void queue();
     void pause();

@@ -16,18 +16,22 @@ namespace {
 /* Transactions under way: one that the server works on, one that waits there,
  * and those on their way. */
 constexpr size_t UNDER_WAY_MAX = 4;
+/* Rows of a transaction, of many.  Ten times as many take a server two to
+ * three times as long for each (docs/performance/control.md). */
+constexpr size_t TRANSACTION_MAX = 250;
 
 } // namespace
 
 /* Sends the open transaction. */
 uint64_t
-ControlDb::Impl::send()
+ControlDb::Impl::send(bool trial)
 {
     uint64_t number = ++transactions;
+    if (trial) {
+        trials.insert(number);
+    }
     struct ovsdb_idl_txn *made = std::exchange(txn, nullptr);
-    if (has_ended(made)) {
-        ended.insert(number);
-    } else {
+    if (!has_ended(number, made)) {
         sent[number] = made;
     }
     return number;
@@ -35,7 +39,7 @@ ControlDb::Impl::send()
 
 /* Whether there is an answer, or needs be none; takes it in. */
 bool
-ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
+ControlDb::Impl::has_ended(uint64_t number, struct ovsdb_idl_txn *transaction)
 {
     enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(transaction);
     if (status == TXN_INCOMPLETE) {
@@ -49,13 +53,15 @@ ControlDb::Impl::has_ended(struct ovsdb_idl_txn *transaction)
         /* Mostly somebody's change came between, and the next attempt knows
          * of it.  Where each is refused, a fleet must not keep the server
          * busy with that. */
-        backoff.refused(time_msec());
-        rows_most = 1;
+        if (!trials.count(number)) {
+            backoff.refused(time_msec());
+        }
     } else if (status == TXN_SUCCESS) {
         refused.clear();
-        rows_most = std::min(2 * rows_most, TRANSACTION_MAX);
         backoff.done();
     }
+    ended[number] = status == TXN_ERROR;
+    trials.erase(number);
     ovsdb_idl_txn_destroy(transaction);
     return true;
 }
@@ -86,11 +92,7 @@ void
 ControlDb::Impl::see_ended()
 {
     std::erase_if(sent, [this](const auto &transaction) {
-        bool over = has_ended(transaction.second);
-        if (over) {
-            ended.insert(transaction.first);
-        }
-        return over;
+        return has_ended(transaction.first, transaction.second);
     });
 }
 
@@ -186,7 +188,7 @@ ControlDb::writing() const
     return !impl_->sent.empty();
 }
 
-std::set<uint64_t>
+std::map<uint64_t, bool>
 ControlDb::take_ended()
 {
     return std::exchange(impl_->ended, {});
@@ -195,9 +197,9 @@ ControlDb::take_ended()
 size_t
 ControlDb::room() const
 {
-    return std::min(impl_->rows_most,
-                    in_turn() ? impl_->pace.rows(true) - impl_->turn_rows
-                              : impl_->pace.rows(false));
+    return in_turn() ? std::min(TRANSACTION_MAX,
+                                impl_->pace.rows(true) - impl_->turn_rows)
+                     : impl_->pace.rows(false);
 }
 
 bool
@@ -228,11 +230,11 @@ ControlDb::refused() const
 }
 
 uint64_t
-ControlDb::start(const ControlWrite &w)
+ControlDb::start(const ControlWrite &w, bool trial)
 {
     Impl &i = *impl_;
     if (!i.idl || busy() || w.empty()) {
-        i.ended.insert(++i.transactions);
+        i.ended[++i.transactions] = false;
         return i.transactions;
     }
     if (in_turn()) {
@@ -269,7 +271,7 @@ ControlDb::start(const ControlWrite &w)
     if (w.chassis) {
         i.put(*w.chassis);
     }
-    return i.send();
+    return i.send(trial);
 }
 
 void
@@ -281,7 +283,7 @@ ControlDb::start_leaving()
     if (row) {
         i.txn = ovsdb_idl_txn_create(i.idl);
         pmrec_chassis_delete(row);
-        i.send();
+        i.send(false);
     }
 }
 

@@ -98,6 +98,9 @@ Agent::wait()
     }
     switch_.wait();
     control_.wait();
+    if (may_try_suspects()) {
+        poll_timer_wait_until(suspects_pause_.ends_ms());
+    }
     underlay_.wait();
     vswitchd_.wait();
     prover_.wait();

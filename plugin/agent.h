@@ -64,6 +64,7 @@ private:
     struct Subjects { /* Whom a transaction tells of. */
         std::set<Uuid> tunnels, filters;
         bool others = false; /* Than tunnels. */
+        bool trial = false;  /* Of those that were refused. */
     };
     /* vswitchd is away when it owes us something for so long. */
     static constexpr int64_t AWAY_MS = 1500;
@@ -108,7 +109,10 @@ private:
     void apply_plan();
     bool may_report() const;
     void report();
-    void await_turn(size_t room, ControlWrite *, Subjects *);
+    void await_turn(ControlWrite *, Subjects *);
+    void take_reported(uint64_t number, bool refused);
+    bool may_try_suspects() const;
+    void try_suspects(StatusContext &);
     bool has_more_to_say() const;
     bool is_reporting_others() const;
     bool is_underway(const Uuid &, const TunnelStatus &, bool lags);
@@ -125,6 +129,8 @@ private:
     void report_tunnels(StatusContext &, size_t rows_max, ControlWrite *,
                         Subjects *);
     bool report_tunnel(const Uuid &, StatusContext &, ControlWrite *);
+    bool report_filter(const Uuid &, const std::set<int64_t> &named,
+                       ControlWrite *);
     void report_filters(ControlWrite *, Subjects *);
     void report_chassis(ControlWrite *);
     Chassis desire_chassis(const Chassis &before) const;
@@ -169,7 +175,17 @@ private:
     std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
-    bool others_next_ = false; /* After a refusal. */
+    /* Told of in a transaction that the control database refused.  One bad row
+     * takes the others with it: they are tried by themselves, so many at once,
+     * and wait for nobody else's. */
+    Subjects suspects_;
+    size_t suspects_most_ = 1;
+    Backoff suspects_pause_;
+    Uuid tried_last_;
+    bool tried_filters_ = true; /* They are next. */
+    /* One of more than tunnels was: probe reports and the Chassis row take
+     * turns until one is not. */
+    bool others_apart_ = false, chassis_next_ = false;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;
     bool layouts_settled_ = true; /* vswitchd has put them in force. */

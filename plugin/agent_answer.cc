@@ -22,6 +22,7 @@ Agent::is_said(const Uuid &tunnel, const Subjects &telling) const
     bool pending = desired_.newcomers().count(tunnel) ||
                    unreported_.count(tunnel) || unjudged_.count(tunnel) ||
                    underway_.count(tunnel) || backlog_.count(tunnel) ||
+                   suspects_.tunnels.count(tunnel) ||
                    telling.tunnels.count(tunnel) || is_reporting(tunnel);
     return !pending && is_at_rest(tunnel, desired_, actual_, outstanding_);
 }
@@ -32,7 +33,7 @@ Agent::is_filter_said(const Uuid &filter, const Subjects &telling) const
 {
     const FilterStatus *told = desired_.filter_status_of(filter);
     if (unreported_filters_.count(filter) || backlog_filters_.count(filter) ||
-        telling.filters.count(filter) ||
+        suspects_.filters.count(filter) || telling.filters.count(filter) ||
         std::any_of(reporting_.begin(), reporting_.end(),
                     [&](const auto &transaction) {
                         return transaction.second.filters.count(filter);
@@ -59,7 +60,7 @@ Agent::begin_answer(const Subjects &telling)
     for (const std::set<Uuid> *pending :
          {&desired_.newcomers(), &std::as_const(unreported_),
           &std::as_const(unjudged_), &std::as_const(backlog_),
-          &std::as_const(unsettled_)}) {
+          &std::as_const(suspects_.tunnels), &std::as_const(unsettled_)}) {
         tunnels.insert(pending->begin(), pending->end());
     }
     for (const auto &[id, since_ms] : underway_) {
@@ -79,6 +80,7 @@ Agent::begin_answer(const Subjects &telling)
     std::set<Uuid> filters = telling.filters;
     filters.insert(unreported_filters_.begin(), unreported_filters_.end());
     filters.insert(backlog_filters_.begin(), backlog_filters_.end());
+    filters.insert(suspects_.filters.begin(), suspects_.filters.end());
     for (const auto &[number, subjects] : reporting_) {
         tunnels.insert(subjects.tunnels.begin(), subjects.tunnels.end());
         filters.insert(subjects.filters.begin(), subjects.filters.end());

@@ -106,22 +106,8 @@ void
 Agent::read_control()
 {
     control_.run();
-    for (uint64_t number : control_.take_ended()) {
-        /* Written or not: whatever still differs is reported again. */
-        auto subjects = reporting_.extract(number);
-        if (!subjects.empty()) {
-            if (!subjects.mapped().tunnels.empty()) {
-                /* Who saw our rows as they were waits for us to answer. */
-                answer_.wrote(control_.cfg());
-            }
-            /* Who may have been refused waits with the others: what is alone
-             * would be tried again and again while they do. */
-            bool refused = !control_.refused().empty() && !cleanup_;
-            (refused ? backlog_ : unreported_)
-                .merge(subjects.mapped().tunnels);
-            (refused ? backlog_filters_ : unreported_filters_)
-                .merge(subjects.mapped().filters);
-        }
+    for (const auto &[number, refused] : control_.take_ended()) {
+        take_reported(number, refused);
     }
     if (!cleanup_) {
         ModelDelta delta = control_.take_changes();

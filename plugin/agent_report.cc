@@ -135,8 +135,8 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
     }
     std::set<Uuid> later;
     auto look_at = [&](const Uuid &id) {
-        if (is_reporting(id)) {
-            return; /* Looked at again when that has ended. */
+        if (is_reporting(id) || suspects_.tunnels.count(id)) {
+            return; /* Looked at again when that has ended, or by itself. */
         }
         if (early && !desired_.status_of(id)) {
             /* Which numbers are free on the switch is not known. */
@@ -239,6 +239,27 @@ Agent::is_told_observed(const Uuid &id) const
            told->observed_generation == filter->generation;
 }
 
+/* Returns whether there is something to write. */
+bool
+Agent::report_filter(const Uuid &id, const std::set<int64_t> &named,
+                     ControlWrite *write)
+{
+    int64_t number = 0;
+    if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
+        number = desired_.number_for_filter(id, [&](int64_t n) {
+            return actual_.is_busy(FlowOwner::Filter, n) || named.contains(n);
+        });
+    }
+    auto status =
+        desire_filter_status(id, desired_, actual_, outstanding_, number,
+                             counts_.hits_of(id), time_wall_msec());
+    if (status) {
+        write->put_filters.emplace_back(desired_.filter_status_row_of(id),
+                                        *status);
+    }
+    return status.has_value();
+}
+
 void
 Agent::report_filters(ControlWrite *write, Subjects *subjects)
 {
@@ -252,22 +273,9 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         if ((actual_.changing || !actual_.flows_known()) &&
             desired_.filter_status_of(id)) {
             later.insert(id); /* Whether it is in force is not known. */
-            continue;
-        }
-        int64_t number = 0;
-        if (desired_.is_filter_needed(id) && !desired_.filter_status_of(id)) {
-            number = desired_.number_for_filter(id, [&](int64_t n) {
-                return actual_.is_busy(FlowOwner::Filter, n) ||
-                       named.contains(n);
-            });
-        }
-        auto status =
-            desire_filter_status(id, desired_, actual_, outstanding_, number,
-                                 counts_.hits_of(id), time_wall_msec());
-        if (status) {
+        } else if (!suspects_.filters.count(id) &&
+                   report_filter(id, named, write)) {
             subjects->filters.insert(id);
-            write->put_filters.emplace_back(desired_.filter_status_row_of(id),
-                                            *status);
         }
     }
     unreported_filters_ = std::move(later);
@@ -373,19 +381,19 @@ is_awaited(const ControlWrite::PutTunnel &put)
 /* What is too much to be written among others' rows waits for our turn, but
  * for some that the switch waits for: what is to stop may wait with it. */
 void
-Agent::await_turn(size_t room, ControlWrite *write, Subjects *subjects)
+Agent::await_turn(ControlWrite *write, Subjects *subjects)
 {
     ControlWrite first;
     Subjects of_first;
     for (auto &put : write->put_filters) {
-        if (!put.first && first.rows() < room) {
+        if (!put.first && first.rows() < Pace::FEW) {
             subjects->filters.erase(put.second.filter);
             of_first.filters.insert(put.second.filter);
             first.put_filters.push_back(std::move(put));
         }
     }
     for (ControlWrite::PutTunnel &put : write->put_tunnels) {
-        if (is_awaited(put) && first.rows() < room) {
+        if (is_awaited(put) && first.rows() < Pace::FEW) {
             subjects->tunnels.erase(put.status.tunnel);
             of_first.tunnels.insert(put.status.tunnel);
             first.put_tunnels.push_back(std::move(put));
@@ -429,6 +437,10 @@ Agent::report()
         unreported_filters_.merge(backlog_filters_);
         backlog_filters_.clear();
     }
+    if (cleanup_) {
+        unreported_.merge(suspects_.tunnels);
+        unreported_filters_.merge(suspects_.filters);
+    }
     bool early = !started_ && !cleanup_;
     actual_.changing = is_changing();
     StatusContext context;
@@ -447,18 +459,11 @@ Agent::report()
     ControlWrite write;
     Subjects subjects;
     size_t room = cleanup_ ? LOOKS_MAX : control_.room();
-    /* After a refusal tunnels and the rest take turns. */
-    bool careful = !control_.refused().empty();
-    others_next_ = careful && !others_next_;
-    if (!others_next_) {
-        /* One more than there is room for tells that a turn is needed. */
-        report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
-    } else if (!unreported_.empty()) {
-        poll_immediate_wake();
-    }
+    /* One more than there is room for tells that a turn is needed. */
+    report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    bool others = !is_reporting_others() && (!careful || write.empty());
+    bool others = !is_reporting_others();
     if (others && !early) {
         report_filters(&write, &subjects);
     }
@@ -467,18 +472,18 @@ Agent::report()
     }
     if (!in_turn) {
         if (write.rows() > room) {
-            await_turn(room, &write, &subjects);
+            await_turn(&write, &subjects);
         }
         control_.want_turn(!backlog_.empty() || !backlog_filters_.empty());
     } else if (write.rows() <= Pace::FEW && !more_to_report_) {
         control_.want_turn(false);
     }
     run_answer(subjects);
-    if (others) {
+    if (others && !(others_apart_ && chassis_next_)) {
         write.put_reports = prober_.reports(control_.reports());
     }
     if (!cleanup_) {
-        if (others) {
+        if (others && (!others_apart_ || write.put_reports.empty())) {
             report_chassis(&write);
         }
     } else if (!control_.writing() && write.empty() &&
@@ -492,7 +497,11 @@ Agent::report()
         subjects.others = !write.put_filters.empty() ||
                           !write.delete_filters.empty() ||
                           !write.put_reports.empty() || write.chassis;
+        chassis_next_ = !chassis_next_;
         reporting_[control_.start(write)] = std::move(subjects);
+    }
+    if (may_try_suspects() && suspects_pause_.is_over(time_msec())) {
+        try_suspects(context);
     }
     if (more_to_report_ && !control_.busy()) {
         poll_immediate_wake();

@@ -150,6 +150,7 @@ ovs_mirrord_SOURCES = \
 	plugin/agent_inputs.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \
+	plugin/agent_suspects.cc \
 	plugin/agent_answer.cc \
 	plugin/appctl.cc \
 	plugin/appctl.h \

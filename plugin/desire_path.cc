@@ -219,8 +219,10 @@ DesiredState::fit_length(const Tunnel &tunnel, std::optional<int> length,
             desire->set_condition(
                 "MtuSufficient", ConditionStatus::False,
                 "MTU_TRUNCATES: " + limit + ", so frames are cut to " +
-                    std::to_string(room) + " bytes; raise it to " +
-                    std::to_string(need + mtu - room));
+                    std::to_string(room) + " bytes" +
+                    (mtu < IP_PACKET_MAX
+                         ? "; raise it to " + std::to_string(need + mtu - room)
+                         : ", the most that an IP packet has room for"));
         }
         kept = kept ? std::min(*kept, room) : room;
     }

@@ -182,7 +182,7 @@ DesiredState::is_put_off(const Uuid &filter) const
 {
     return std::any_of(
         put_off_filters_.begin(), put_off_filters_.end(),
-        [&](const auto &user) { return user.second == filter; });
+        [&](const auto &user) { return user.first.second == filter; });
 }
 
 std::set<Uuid>

@@ -1,6 +1,7 @@
 /* DesiredState, between tunnels: the indexes by which one finds another, and
  * the flows of filters, which serve several of them. */
 #include <algorithm>
+#include <iterator>
 
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
@@ -86,6 +87,10 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     auto filter_before = filter_user(before),
          filter_after = filter_user(after);
     move_in(&filter_users_, id, filter_before, filter_after);
+    if (filter_after &&
+        (filter_before != filter_after || before.egress != after.egress)) {
+        edited_.push_back(id);
+    }
     /* One more tunnel, or one less, changes nothing. */
     for (const auto &user : {filter_before, filter_after}) {
         auto users = user ? filter_users_.find(*user) : filter_users_.end();
@@ -214,11 +219,27 @@ bool
 DesiredState::awaits_path(const Uuid &id) const
 {
     const TunnelDesire &desire = tunnels_.at(id);
+    if (held_.count(id)) {
+        return true;
+    }
     if (!desire.undecided || !desire.path) {
-        return held_.count(id) > 0;
+        return false;
     }
     const Path *path = value_of(paths_, *desire.path);
     return !path || !path->known;
+}
+
+/* Whether the rules of a filter wait for one of 'users' that goes on as it
+ * was: edited together, they are not for where its copies go now.  One that
+ * was deleted goes on for who is to have another. */
+bool
+DesiredState::must_put_off(const Uuid &filter,
+                           const FlatSet<Uuid> &users) const
+{
+    bool gone = !find(model_.filters, filter);
+    return std::any_of(users.begin(), users.end(), [&](const Uuid &id) {
+        return awaits_path(id) || (gone && tunnels_.at(id).undecided);
+    });
 }
 
 /* Who goes on as it was until its own row can be written, which may be long,
@@ -230,12 +251,13 @@ DesiredState::stop_whose_rules_change()
     for (const auto &user : dirty_filters_) {
         auto users = filter_users_.find(user);
         const OwnerKey *key = filter_keys_.of(user);
-        if (users == filter_users_.end() || !key) {
+        if (users == filter_users_.end() || !key ||
+            must_put_off(user.second, users->second)) {
             continue;
         }
         std::vector<Uuid> former;
         for (const Uuid &id : users->second) {
-            if (tunnels_.at(id).undecided && !awaits_path(id)) {
+            if (tunnels_.at(id).undecided) {
                 former.push_back(id);
             }
         }
@@ -266,12 +288,13 @@ DesiredState::desire_filters()
         const auto &[bridge, filter] = user;
         auto users = filter_users_.find(user);
         if (users != filter_users_.end() &&
-            std::any_of(users->second.begin(), users->second.end(),
-                        [&](const Uuid &id) { return awaits_path(id); })) {
-            /* Edited together with a tunnel that goes on as it was for the
-             * moment: its new rules are not for where the copies go now. */
+            must_put_off(filter, users->second)) {
             dirty_filters_.insert(user);
-            put_off_filters_.insert(user);
+            std::set<Uuid> &waiting = put_off_filters_[user];
+            std::copy_if(
+                edited_.begin(), edited_.end(),
+                std::inserter(waiting, waiting.end()),
+                [&](const Uuid &id) { return users->second.count(id) > 0; });
             continue;
         }
         if (put_off_filters_.erase(user)) {
@@ -302,6 +325,7 @@ DesiredState::desire_filters()
             filter_keys_.set(user, now);
         }
     }
+    edited_.clear();
 }
 
 } // namespace pm

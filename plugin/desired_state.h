@@ -219,8 +219,10 @@ public:
         return put_off_filters_.count({bridge, filter}) > 0;
     }
     bool is_put_off(const Uuid &filter) const; /* On some bridge. */
-    /* The same, all of them: mirror bridges and filters. */
-    const std::set<std::pair<std::string, Uuid>> &put_off_filters() const
+    /* The same, all of them: mirror bridges and filters, with the tunnels that
+     * were edited together with them, or since. */
+    const std::map<std::pair<std::string, Uuid>, std::set<Uuid>> &
+    put_off_filters() const
     {
         return put_off_filters_;
     }
@@ -361,6 +363,7 @@ private:
                const TunnelDesire &after);
     std::string bridge_for_type(const std::string &datapath_type);
     bool awaits_path(const Uuid &) const;
+    bool must_put_off(const Uuid &filter, const FlatSet<Uuid> &users) const;
     void stop_whose_rules_change();
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
@@ -469,7 +472,8 @@ private:
     std::set<std::string> dirty_shared_taps_; /* By NIC bridge. */
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* Of these, those that wait: see is_put_off(). */
-    std::set<std::pair<std::string, Uuid>> put_off_filters_;
+    std::map<std::pair<std::string, Uuid>, std::set<Uuid>> put_off_filters_;
+    std::vector<Uuid> edited_; /* Of those with a filter, since the last. */
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
     OwnerIndex<std::pair<std::string, Uuid>> filter_keys_;

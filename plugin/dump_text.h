@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "flows/egress.h"
-#include "flows/pipeline.h"
 #include "plugin/model.h"
 #include "plugin/plan.h"
 

@@ -87,7 +87,7 @@ bool
 is_stopping(const TunnelDesire &desire, const TunnelStatus *before,
             const Actual &actual)
 {
-    if (!before || desire.egress || desire.undecided) {
+    if (!before || desire.egress) {
         return false;
     }
     FlowOwner egress{FlowOwner::Egress, static_cast<uint32_t>(before->number)};

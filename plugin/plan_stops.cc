@@ -1,6 +1,7 @@
 #include "plugin/plan_stops.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "plugin/plan_meters.h"
@@ -97,18 +98,30 @@ handed_by_all(const FlowList &flows)
     return handed;
 }
 
-/* Where flows send to. */
-std::set<std::pair<IpAddress, int64_t>>
-sent_by_all(const FlowList &flows)
-{
-    std::set<std::pair<IpAddress, int64_t>> sent;
-    for (const Flow &flow : flows) {
-        if (auto spec = parse_egress(flow.actions)) {
-            sent.emplace(spec->destination, spec->vni);
+/* Where flows send to, and how much of a frame. */
+struct Reach {
+    std::set<std::pair<IpAddress, int64_t>> to;
+    int kept = 0;
+
+    explicit Reach(const FlowList &flows)
+    {
+        for (const Flow &flow : flows) {
+            if (auto spec = parse_egress(flow.actions)) {
+                to.emplace(spec->destination, spec->vni);
+                kept = std::max(
+                    kept, kept_by(flow.actions)
+                              .value_or(std::numeric_limits<int>::max()));
+            }
         }
     }
-    return sent;
-}
+
+    bool is_within(const Reach &other) const
+    {
+        return kept <= other.kept &&
+               std::includes(other.to.begin(), other.to.end(), to.begin(),
+                             to.end());
+    }
+};
 
 /* What of a bridge's bundle decides otherwise than it did who gets a frame. */
 struct Deciding {
@@ -194,7 +207,7 @@ stop_halves(const Actual &actual, const DesiredState &desired,
         auto want = desired.flows().find(egress);
         if (ids.empty() || sends.empty() || want == desired.flows().end() ||
             !plan->flows.contains(bridge) ||
-            sent_by_all(sends) == sent_by_all(want->second)) {
+            Reach(sends).is_within(Reach(want->second))) {
             continue;
         }
         auto i = deciding.find(bridge);
@@ -222,24 +235,22 @@ wait_for_filters(const Actual &actual, const DesiredState &desired,
                  const std::set<std::string> &busy, Plan *plan)
 {
     bool any = false;
-    for (const auto &[bridge, filter] : desired.put_off_filters()) {
-        const FilterStatus *status = desired.filter_status_of(filter);
-        if (!status || busy.contains(bridge)) {
-            continue;
-        }
-        auto key = [&](FlowOwner::Kind kind, int64_t number) {
-            return OwnerKey{bridge, {kind, static_cast<uint32_t>(number)}};
-        };
-        for (const Uuid &id :
-             desired.tunnels_of(key(FlowOwner::Filter, status->number))) {
-            const TunnelDesire &desire = desired.tunnels().at(id);
-            OwnerKey egress = key(FlowOwner::Egress, desire.tap.tunnel);
+    for (const auto &[user, edited] : desired.put_off_filters()) {
+        const auto &[bridge, filter] = user;
+        for (const Uuid &id : edited) {
+            auto i = desired.tunnels().find(id);
+            if (i == desired.tunnels().end() || busy.contains(bridge)) {
+                continue;
+            }
+            const TunnelDesire &desire = i->second;
+            OwnerKey egress{
+                bridge,
+                {FlowOwner::Egress, static_cast<uint32_t>(desire.tap.tunnel)}};
             auto want = desired.flows().find(egress);
             if (desire.filter != filter || desire.mirror_bridge != bridge ||
                 want == desired.flows().end()) {
                 continue;
             }
-            const FlowList &sends = actual.flows_of(egress);
             auto tap = desired.tap_of(desire.iface_id);
             bool by_it =
                 tap && handed_by_all(actual.flows_of(*tap))
@@ -247,7 +258,8 @@ wait_for_filters(const Actual &actual, const DesiredState &desired,
             if (!by_it) {
                 any |=
                     stop(egress, actual, "its filter's new rules wait", plan);
-            } else if (sent_by_all(sends) != sent_by_all(want->second)) {
+            } else if (!Reach(want->second)
+                            .is_within(Reach(actual.flows_of(egress)))) {
                 leave(egress, plan);
                 plan->waiting.push_back(bridge + ": flows of " +
                                         egress.owner.to_string() +

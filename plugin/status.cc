@@ -5,7 +5,6 @@
 
 #include "plugin/installed.h"
 #include "plugin/lifecycle.h"
-#include "plugin/value_of.h"
 
 namespace pm {
 

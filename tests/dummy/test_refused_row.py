@@ -14,13 +14,17 @@ class RefusedRow(ProductCases, unittest.TestCase):
 
     @classmethod
     def start_product(cls):
-        """Of a schema that has no room for a whole frame."""
+        """Of a schema that has no room for a whole frame, nor for a filter
+        with a long name."""
         with open(os.path.join(cls.lab.source_dir, "ovsdb",
                                "packet-mirroring.ovsschema"),
                   encoding="utf-8") as f:
             schema = json.load(f)
         columns = schema["tables"]["Tunnel_Status"]["columns"]
         columns["effective_packet_length"]["type"]["key"]["maxInteger"] = 100
+        columns = schema["tables"]["Filter_Status"]["columns"]
+        columns["name"] = {"type": {"key": {"type": "string",
+                                            "maxLength": 4}}}
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "narrow.ovsschema")
             with open(path, "w", encoding="utf-8") as f:
@@ -43,3 +47,14 @@ class RefusedRow(ProductCases, unittest.TestCase):
         self.remove("one-0")
         self.tunnel("one-5", self.other4, 7006, packet_length=64,
                     filter="web")
+
+    def test_of_a_filter_holds_up_none_of_the_others(self):
+        words = []
+        for name in ("long-name", "new", "longer-name", "old"):
+            words += ["--", "filter-add", name, "--", "rule-add", name,
+                      "inbound", "100", "accept", "protocol=tcp", "--",
+                      "tunnel-add", f"by-{name}", "source=web1-src",
+                      "destination=ids6", f"filter={name}", "length=64"]
+        self.control.ctl(*words[1:])
+        self.control.wait_running("by-new", "by-old")
+        self.assertEqual(self.listed("by-long-name")["state"], "Setting")

@@ -245,10 +245,50 @@ TEST_F(PuttingOff, NobodyGoesElsewhereByTheFormerRules)
               Ops{});
 }
 
-TEST_F(PuttingOff, AnotherLengthWaitsForNobody)
+TEST_F(PuttingOff, WhatIsTakenAwayWaitsForNobody)
 {
     host.model.tunnels.at(fellow).packet_length = 100;
     EXPECT_NE(edits_of(plan_of_new_rules(), fellow), Ops{});
+    host.model.tunnels.at(fellow).mode = Mode::Count;
+    EXPECT_NE(edits_of(plan(), fellow), Ops{});
+}
+
+TEST_F(PuttingOff, NobodyKeepsMoreOfAFrameByTheFormerRules)
+{
+    host.model.tunnels.at(fellow).packet_length = 100;
+    ASSERT_TRUE(host.settle());
+    actual = host.in_place();
+    host.desired.take_changed_flows();
+    outstanding.clear();
+    host.model.tunnels.at(fellow).packet_length = 200;
+    EXPECT_EQ(edits_of(plan_of_new_rules(), fellow), Ops{});
+    host.model.tunnels.at(fellow).packet_length = std::nullopt;
+    EXPECT_EQ(edits_of(plan(), fellow), Ops{});
+}
+
+TEST_F(PuttingOff, WhomNobodyEditedComesBackAfterARestartOfTheSwitch)
+{
+    plan_of_new_rules();
+    for (auto &[bridge, owners] : actual.flows) {
+        owners.clear();
+    }
+    for (const auto &[key, flows] : host.desired.flows()) {
+        outstanding.insert(key);
+    }
+    EXPECT_NE(edits_of(plan(), fellow), Ops{});
+}
+
+TEST_F(PuttingOff, AFilterThatGoesIsLeftToWhoIsToHaveAnother)
+{
+    host.model.tunnels.at(other).filter = host.add_filter(1, 22);
+    host.model.tunnels.at(fellow).filter = std::nullopt;
+    host.model.filters.erase(filter);
+    Plan made = plan();
+    EXPECT_TRUE(host.desire(other).undecided);
+    EXPECT_EQ(edits_of(made, other), Ops{});
+    EXPECT_EQ(edits_of(made, FlowOwner::Filter,
+                       host.desired.filter_status_of(filter)->number),
+              Ops{});
 }
 
 TEST_F(PuttingOff, WhoComesToTheFilterSendsNothingMeanwhile)

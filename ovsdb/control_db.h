@@ -8,6 +8,7 @@
 #ifndef OVSDB_CONTROL_DB_H
 #define OVSDB_CONTROL_DB_H 1
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -90,8 +91,8 @@ public:
      *
      * Several may be under way, so that the server works on one while the next
      * is made; what one writes must be in no other.  Busy is who has as many
-     * as there may be, or pauses after a refusal, but for that of a 'trial',
-     * whose caller pauses himself. */
+     * as there may be, or pauses after a refusal.  What becomes of a 'trial'
+     * makes no difference to that: its caller pauses himself. */
     bool busy() const;
     bool writing() const; /* Some transaction is under way. */
     uint64_t start(const ControlWrite &, bool trial = false);

@@ -58,7 +58,9 @@ ControlDb::Impl::has_ended(uint64_t number, struct ovsdb_idl_txn *transaction)
         }
     } else if (status == TXN_SUCCESS) {
         refused.clear();
-        backoff.done();
+        if (!trials.count(number)) {
+            backoff.done();
+        }
     }
     ended[number] = status == TXN_ERROR;
     trials.erase(number);

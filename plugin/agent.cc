@@ -99,7 +99,7 @@ Agent::wait()
     switch_.wait();
     control_.wait();
     if (may_try_suspects()) {
-        poll_timer_wait_until(suspects_pause_.ends_ms());
+        poll_timer_wait_until(suspects_.due_ms());
     }
     underlay_.wait();
     vswitchd_.wait();

@@ -30,6 +30,7 @@
 #include "plugin/prover.h"
 #include "plugin/refusals.h"
 #include "plugin/status.h"
+#include "plugin/suspects.h"
 #include "plugin/underlay.h"
 
 namespace pm {
@@ -54,7 +55,12 @@ public:
     const Counts &counts() const { return counts_; }
     Counts &counts() { return counts_; }
     int64_t control_lost_since_ms() const { return control_lost_ms_; }
-    const std::string &control_refused() const { return control_.refused(); }
+    /* What the control database refuses, be it one row alone; or "". */
+    std::string control_refused() const
+    {
+        return control_.refused().empty() ? suspects_.why()
+                                          : control_.refused();
+    }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
     void start_cleanup();
@@ -62,7 +68,7 @@ public:
 
 private:
     struct Subjects { /* Whom a transaction tells of. */
-        std::set<Uuid> tunnels, filters;
+        Suspects::Some some;
         bool others = false; /* Than tunnels. */
         bool trial = false;  /* Of those that were refused. */
     };
@@ -111,6 +117,10 @@ private:
     void report();
     void await_turn(ControlWrite *, Subjects *);
     void take_reported(uint64_t number, bool refused);
+    bool is_uncertain() const;
+    bool is_judged(const Uuid &tunnel) const;
+    bool is_filter_judged(const Uuid &) const;
+    void report_others(ControlWrite *);
     bool may_try_suspects() const;
     void try_suspects(StatusContext &);
     bool has_more_to_say() const;
@@ -119,6 +129,7 @@ private:
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
     bool is_told_observed(const Uuid &filter) const;
+    bool is_bad(const Uuid &tunnel) const;
     bool is_said(const Uuid &tunnel, const Subjects &telling) const;
     bool is_filter_said(const Uuid &filter, const Subjects &telling) const;
     void begin_answer(const Subjects &telling);
@@ -175,16 +186,9 @@ private:
     std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
-    /* Told of in a transaction that the control database refused.  One bad row
-     * takes the others with it: they are tried by themselves, so many at once,
-     * and wait for nobody else's. */
-    Subjects suspects_;
-    size_t suspects_most_ = 1;
-    Backoff suspects_pause_;
-    Uuid tried_last_;
-    bool tried_filters_ = true; /* They are next. */
-    /* One of more than tunnels was: probe reports and the Chassis row take
-     * turns until one is not. */
+    Suspects suspects_;
+    /* A transaction of more than tunnels was refused: filters, probe reports
+     * and the Chassis row each have their own until one is not. */
     bool others_apart_ = false, chassis_next_ = false;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;

@@ -11,19 +11,29 @@
 
 namespace pm {
 
+/* Its row, or its filter's, is what the control database refuses. */
+bool
+Agent::is_bad(const Uuid &tunnel) const
+{
+    auto desire = desired_.tunnels().find(tunnel);
+    return suspects_.is_bad(tunnel) ||
+           (desire != desired_.tunnels().end() && desire->second.filter &&
+            suspects_.is_bad(*desire->second.filter));
+}
+
 /* It is at rest, and nothing of it is yet to be said: 'telling' is of the
  * transaction that is being made. */
 bool
 Agent::is_said(const Uuid &tunnel, const Subjects &telling) const
 {
-    if (held_.count(tunnel)) {
-        return true; /* For others than who waits for its row to go. */
+    if (held_.count(tunnel) || is_bad(tunnel)) {
+        return true; /* For others than who waits for its row. */
     }
     bool pending = desired_.newcomers().count(tunnel) ||
                    unreported_.count(tunnel) || unjudged_.count(tunnel) ||
                    underway_.count(tunnel) || backlog_.count(tunnel) ||
-                   suspects_.tunnels.count(tunnel) ||
-                   telling.tunnels.count(tunnel) || is_reporting(tunnel);
+                   suspects_.tunnels().count(tunnel) ||
+                   telling.some.tunnels.count(tunnel) || is_reporting(tunnel);
     return !pending && is_at_rest(tunnel, desired_, actual_, outstanding_);
 }
 
@@ -32,11 +42,15 @@ bool
 Agent::is_filter_said(const Uuid &filter, const Subjects &telling) const
 {
     const FilterStatus *told = desired_.filter_status_of(filter);
+    if (suspects_.is_bad(filter)) {
+        return true;
+    }
     if (unreported_filters_.count(filter) || backlog_filters_.count(filter) ||
-        suspects_.filters.count(filter) || telling.filters.count(filter) ||
+        suspects_.filters().count(filter) ||
+        telling.some.filters.count(filter) ||
         std::any_of(reporting_.begin(), reporting_.end(),
                     [&](const auto &transaction) {
-                        return transaction.second.filters.count(filter);
+                        return transaction.second.some.filters.count(filter);
                     })) {
         return false;
     }
@@ -56,11 +70,11 @@ Agent::is_filter_said(const Uuid &filter, const Subjects &telling) const
 void
 Agent::begin_answer(const Subjects &telling)
 {
-    std::set<Uuid> tunnels = telling.tunnels;
+    std::set<Uuid> tunnels = telling.some.tunnels;
     for (const std::set<Uuid> *pending :
          {&desired_.newcomers(), &std::as_const(unreported_),
           &std::as_const(unjudged_), &std::as_const(backlog_),
-          &std::as_const(suspects_.tunnels), &std::as_const(unsettled_)}) {
+          &suspects_.tunnels(), &std::as_const(unsettled_)}) {
         tunnels.insert(pending->begin(), pending->end());
     }
     for (const auto &[id, since_ms] : underway_) {
@@ -77,13 +91,15 @@ Agent::begin_answer(const Subjects &telling)
     for (const auto &[key, step] : actual_.unfollowed) {
         tunnels.merge(desired_.tunnels_of(key));
     }
-    std::set<Uuid> filters = telling.filters;
+    std::set<Uuid> filters = telling.some.filters;
     filters.insert(unreported_filters_.begin(), unreported_filters_.end());
     filters.insert(backlog_filters_.begin(), backlog_filters_.end());
-    filters.insert(suspects_.filters.begin(), suspects_.filters.end());
+    filters.insert(suspects_.filters().begin(), suspects_.filters().end());
     for (const auto &[number, subjects] : reporting_) {
-        tunnels.insert(subjects.tunnels.begin(), subjects.tunnels.end());
-        filters.insert(subjects.filters.begin(), subjects.filters.end());
+        tunnels.insert(subjects.some.tunnels.begin(),
+                       subjects.some.tunnels.end());
+        filters.insert(subjects.some.filters.begin(),
+                       subjects.some.filters.end());
     }
     answer_.begin(control_.cfg(), std::move(tunnels), std::move(filters));
 }

@@ -73,6 +73,10 @@ Agent::read_switch()
     if (facts.settings.remote != before.remote ||
         facts.settings.chassis != before.chassis) {
         answer_.forget();
+        Suspects::Some all = std::exchange(suspects_, {}).take_all();
+        unreported_.merge(all.tunnels);
+        unreported_filters_.merge(all.filters);
+        others_apart_ = false;
     }
     control_.configure(facts.settings.remote, facts.settings.chassis);
     std::set<std::string> nics;

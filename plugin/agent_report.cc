@@ -25,10 +25,10 @@ constexpr int64_t UNDERWAY_MOST_MS = 5000;
 bool
 Agent::is_reporting(const Uuid &tunnel) const
 {
-    return std::any_of(reporting_.begin(), reporting_.end(),
-                       [&](const auto &transaction) {
-                           return transaction.second.tunnels.count(tunnel);
-                       });
+    return std::any_of(
+        reporting_.begin(), reporting_.end(), [&](const auto &transaction) {
+            return transaction.second.some.tunnels.count(tunnel);
+        });
 }
 
 /* Returns whether there is something to write. */
@@ -114,6 +114,30 @@ Agent::take_unreported(const Uuid &id, size_t most)
     return tunnels;
 }
 
+bool
+Agent::is_uncertain() const
+{
+    return actual_.changing || !actual_.flows_known() || !switch_.ready();
+}
+
+/* Whether a tunnel is silent is seen when the bundle is there, and all flows
+ * have been read, or their bridge is gone. */
+bool
+Agent::is_judged(const Uuid &tunnel) const
+{
+    auto desire = desired_.tunnels().find(tunnel);
+    return !is_uncertain() || (desire != desired_.tunnels().end() &&
+                               desire->second.egress.has_value());
+}
+
+/* So it is with whether a filter is in force. */
+bool
+Agent::is_filter_judged(const Uuid &filter) const
+{
+    return (!actual_.changing && actual_.flows_known()) ||
+           !desired_.filter_status_of(filter);
+}
+
 /* Some of the tunnels whose status may have changed, by turns: so each has its
  * row, without which nothing of it is made, before any of them is told about
  * a second time. */
@@ -122,8 +146,7 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
                       ControlWrite *write, Subjects *subjects)
 {
     bool early = !started_ && !cleanup_;
-    bool uncertain =
-        actual_.changing || !actual_.flows_known() || !switch_.ready();
+    bool uncertain = is_uncertain();
     /* Until it is known what the switch has, a row stays as it was. */
     bool reading = !vswitchd_away_ && !cleanup_ && !actual_.flows_known();
     if (!uncertain) {
@@ -135,7 +158,7 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
     }
     std::set<Uuid> later;
     auto look_at = [&](const Uuid &id) {
-        if (is_reporting(id) || suspects_.tunnels.count(id)) {
+        if (is_reporting(id) || suspects_.tunnels().count(id)) {
             return; /* Looked at again when that has ended, or by itself. */
         }
         if (early && !desired_.status_of(id)) {
@@ -153,25 +176,22 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
             write->delete_tunnels.clear();
             later.insert(id);
         } else if (told) {
-            subjects->tunnels.insert(id);
+            subjects->some.tunnels.insert(id);
         }
-        auto desire = desired_.tunnels().find(id);
-        if (uncertain &&
-            (desire == desired_.tunnels().end() || !desire->second.egress)) {
-            /* Whether it is silent is seen when the bundle is there, and all
-             * flows have been read, or their bridge is gone. */
+        if (!is_judged(id)) {
             unjudged_.insert(id);
         }
     };
     size_t looks = 0;
     while (!unreported_.empty() && looks < LOOKS_MAX &&
-           subjects->tunnels.size() < rows_max) {
+           subjects->some.tunnels.size() < rows_max) {
         auto next = unreported_.upper_bound(reported_last_);
         reported_last_ =
             next == unreported_.end() ? *unreported_.begin() : *next;
-        for (const Uuid &id : take_unreported(
-                 reported_last_, std::min(rows_max - subjects->tunnels.size(),
-                                          LOOKS_MAX - looks))) {
+        for (const Uuid &id :
+             take_unreported(reported_last_,
+                             std::min(rows_max - subjects->some.tunnels.size(),
+                                      LOOKS_MAX - looks))) {
             look_at(id);
             looks++;
         }
@@ -270,12 +290,11 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
     std::set<int64_t> named = named_filters(actual_, outstanding_);
     std::set<Uuid> later;
     for (const Uuid &id : unreported_filters_) {
-        if ((actual_.changing || !actual_.flows_known()) &&
-            desired_.filter_status_of(id)) {
-            later.insert(id); /* Whether it is in force is not known. */
-        } else if (!suspects_.filters.count(id) &&
+        if (!is_filter_judged(id)) {
+            later.insert(id);
+        } else if (!suspects_.filters().count(id) &&
                    report_filter(id, named, write)) {
-            subjects->filters.insert(id);
+            subjects->some.filters.insert(id);
         }
     }
     unreported_filters_ = std::move(later);
@@ -283,7 +302,7 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
         const FilterStatus &status = *desired_.filter_status_of(id);
         if (is_filter_gone(status, actual_, named)) {
             counts_.forget_filter(id, status.number);
-            subjects->filters.insert(id);
+            subjects->some.filters.insert(id);
             write->delete_filters.push_back(
                 *desired_.filter_status_row_of(id));
         }
@@ -387,24 +406,24 @@ Agent::await_turn(ControlWrite *write, Subjects *subjects)
     Subjects of_first;
     for (auto &put : write->put_filters) {
         if (!put.first && first.rows() < Pace::FEW) {
-            subjects->filters.erase(put.second.filter);
-            of_first.filters.insert(put.second.filter);
+            subjects->some.filters.erase(put.second.filter);
+            of_first.some.filters.insert(put.second.filter);
             first.put_filters.push_back(std::move(put));
         }
     }
     for (ControlWrite::PutTunnel &put : write->put_tunnels) {
         if (is_awaited(put) && first.rows() < Pace::FEW) {
-            subjects->tunnels.erase(put.status.tunnel);
-            of_first.tunnels.insert(put.status.tunnel);
+            subjects->some.tunnels.erase(put.status.tunnel);
+            of_first.some.tunnels.insert(put.status.tunnel);
             first.put_tunnels.push_back(std::move(put));
         }
     }
-    for (std::set<Uuid> *tunnels : {&unreported_, &subjects->tunnels}) {
+    for (std::set<Uuid> *tunnels : {&unreported_, &subjects->some.tunnels}) {
         backlog_.merge(*tunnels);
         tunnels->clear();
     }
     for (std::set<Uuid> *filters :
-         {&unreported_filters_, &subjects->filters}) {
+         {&unreported_filters_, &subjects->some.filters}) {
         backlog_filters_.merge(*filters);
         filters->clear();
     }
@@ -419,6 +438,25 @@ Agent::is_reporting_others() const
     return std::any_of(
         reporting_.begin(), reporting_.end(),
         [](const auto &transaction) { return transaction.second.others; });
+}
+
+/* What is to be said of none in particular. */
+void
+Agent::report_others(ControlWrite *write)
+{
+    if (others_apart_ && !write->empty()) {
+        return;
+    }
+    chassis_next_ = others_apart_ && !chassis_next_;
+    if (chassis_next_) {
+        report_chassis(write);
+    }
+    if (!write->chassis) {
+        write->put_reports = prober_.reports(control_.reports());
+    }
+    if (!chassis_next_ && !(others_apart_ && !write->put_reports.empty())) {
+        report_chassis(write);
+    }
 }
 
 void
@@ -438,8 +476,9 @@ Agent::report()
         backlog_filters_.clear();
     }
     if (cleanup_) {
-        unreported_.merge(suspects_.tunnels);
-        unreported_filters_.merge(suspects_.filters);
+        Suspects::Some all = suspects_.take_all();
+        unreported_.merge(all.tunnels);
+        unreported_filters_.merge(all.filters);
     }
     bool early = !started_ && !cleanup_;
     actual_.changing = is_changing();
@@ -463,7 +502,8 @@ Agent::report()
     report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    bool others = !is_reporting_others();
+    bool others = !is_reporting_others() &&
+                  !(others_apart_ && !write.put_tunnels.empty());
     if (others && !early) {
         report_filters(&write, &subjects);
     }
@@ -479,16 +519,12 @@ Agent::report()
         control_.want_turn(false);
     }
     run_answer(subjects);
-    if (others && !(others_apart_ && chassis_next_)) {
-        write.put_reports = prober_.reports(control_.reports());
+    if (others && !cleanup_) {
+        report_others(&write);
     }
-    if (!cleanup_) {
-        if (others && (!others_apart_ || write.put_reports.empty())) {
-            report_chassis(&write);
-        }
-    } else if (!control_.writing() && write.empty() &&
-               desired_.model().tunnel_statuses.empty() &&
-               actual_.rows == SwitchRows{} && !left_) {
+    if (cleanup_ && !control_.writing() && write.empty() &&
+        desired_.model().tunnel_statuses.empty() &&
+        actual_.rows == SwitchRows{} && !left_) {
         left_ = true;
         control_.start_leaving();
         return;
@@ -497,10 +533,9 @@ Agent::report()
         subjects.others = !write.put_filters.empty() ||
                           !write.delete_filters.empty() ||
                           !write.put_reports.empty() || write.chassis;
-        chassis_next_ = !chassis_next_;
         reporting_[control_.start(write)] = std::move(subjects);
     }
-    if (may_try_suspects() && suspects_pause_.is_over(time_msec())) {
+    if (may_try_suspects() && time_msec() >= suspects_.due_ms()) {
         try_suspects(context);
     }
     if (more_to_report_ && !control_.busy()) {

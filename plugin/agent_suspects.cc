@@ -7,57 +7,48 @@
 
 namespace pm {
 
-namespace {
-
-/* At once, of those that pass again. */
-constexpr size_t SUSPECTS_MOST = 256;
-
-} // namespace
-
 bool
 Agent::may_try_suspects() const
 {
-    return may_report() && started_ && !cleanup_ &&
-           (vswitchd_away_ || actual_.flows_known()) &&
-           !(suspects_.tunnels.empty() && suspects_.filters.empty()) &&
+    return may_report() && started_ && !cleanup_ && !suspects_.empty() &&
            std::none_of(reporting_.begin(), reporting_.end(),
                         [](const auto &transaction) {
                             return transaction.second.trial;
                         });
 }
 
-/* Writes what is to be said of some of those that were refused: of filters, or
- * else of tunnels, the next after those of last time. */
+/* Writes what is to be said of those who are tried next. */
 void
 Agent::try_suspects(StatusContext &context)
 {
     ControlWrite write;
     Subjects tried;
     tried.trial = true;
-    size_t most = std::min(suspects_most_, control_.room());
-    auto take = [&](std::set<Uuid> *from) {
-        auto next = from->upper_bound(tried_last_);
-        return from->extract(next == from->end() ? from->begin() : next)
-            .value();
-    };
-    std::set<int64_t> named = named_filters(actual_, outstanding_);
-    for (bool filters : {tried_filters_, !tried_filters_}) {
-        std::set<Uuid> *from =
-            filters ? &suspects_.filters : &suspects_.tunnels;
-        while (write.empty() && !from->empty()) {
-            for (size_t i = 0; i < most && !from->empty(); i++) {
-                tried_last_ = take(from);
-                if (filters ? report_filter(tried_last_, named, &write)
-                            : report_tunnel(tried_last_, context, &write)) {
-                    (filters ? tried.filters : tried.tunnels)
-                        .insert(tried_last_);
-                }
+    while (write.empty() && !suspects_.empty()) {
+        Suspects::Some some = suspects_.take(control_.room());
+        for (const Uuid &id : some.tunnels) {
+            if (report_tunnel(id, context, &write)) {
+                tried.some.tunnels.insert(id);
+                continue;
+            }
+            suspects_.clear(id);
+            if (!is_judged(id)) {
+                unjudged_.insert(id);
+            }
+        }
+        for (const Uuid &id : some.filters) {
+            if (!is_filter_judged(id)) {
+                unreported_filters_.insert(id);
+            } else if (report_filter(id, named_filters(actual_, outstanding_),
+                                     &write)) {
+                tried.some.filters.insert(id);
+            } else {
+                suspects_.clear(id);
             }
         }
     }
-    tried_filters_ = tried.filters.empty();
     if (!write.empty()) {
-        tried.others = !tried.filters.empty();
+        tried.others = !tried.some.filters.empty();
         reporting_[control_.start(write, true)] = std::move(tried);
     }
 }
@@ -72,26 +63,33 @@ Agent::take_reported(uint64_t number, bool refused)
         return;
     }
     Subjects &of = ended.mapped();
-    if (!of.tunnels.empty()) {
+    if (!of.some.tunnels.empty()) {
         /* Who saw our rows as they were waits for us to answer. */
         answer_.wrote(control_.cfg());
     }
-    if (of.trial && refused) {
-        suspects_most_ = 1;
-        suspects_pause_.refused(time_msec());
-    } else if (of.trial) {
-        suspects_most_ = std::min(2 * suspects_most_, SUSPECTS_MOST);
-        suspects_pause_.done();
-    } else if (of.others) {
+    if (of.others && !of.trial) {
         others_apart_ = refused;
     }
     if (refused && !cleanup_) {
-        suspects_.tunnels.merge(of.tunnels);
-        suspects_.filters.merge(of.filters);
-    } else {
-        unreported_.merge(of.tunnels);
-        unreported_filters_.merge(of.filters);
+        if (of.trial) {
+            suspects_.refused(std::move(of.some), control_.refused(),
+                              time_msec());
+        } else {
+            suspects_.add(std::move(of.some), control_.refused());
+        }
+        return;
     }
+    if (of.trial) {
+        suspects_.passed(of.some);
+        if (of.some.size() >= Pace::FEW) {
+            /* Who is left goes with many, in turn. */
+            Suspects::Some rest = suspects_.take_all();
+            backlog_.merge(rest.tunnels);
+            backlog_filters_.merge(rest.filters);
+        }
+    }
+    unreported_.merge(of.some.tunnels);
+    unreported_filters_.merge(of.some.filters);
 }
 
 } // namespace pm

@@ -106,6 +106,8 @@ libpmcore_la_SOURCES = \
 	plugin/slots.h \
 	plugin/status.cc \
 	plugin/status.h \
+	plugin/suspects.cc \
+	plugin/suspects.h \
 	plugin/switch_flaws.cc \
 	plugin/switch_flaws.h \
 	plugin/switch_names.h \

@@ -89,7 +89,7 @@ DesiredState::place(const Uuid &id, const TunnelDesire &before,
     move_in(&filter_users_, id, filter_before, filter_after);
     if (filter_after &&
         (filter_before != filter_after || before.egress != after.egress)) {
-        edited_.push_back(id);
+        edited_.insert(id);
     }
     /* One more tunnel, or one less, changes nothing. */
     for (const auto &user : {filter_before, filter_after}) {

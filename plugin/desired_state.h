@@ -473,7 +473,7 @@ private:
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* Of these, those that wait: see is_put_off(). */
     std::map<std::pair<std::string, Uuid>, std::set<Uuid>> put_off_filters_;
-    std::vector<Uuid> edited_; /* Of those with a filter, since the last. */
+    std::set<Uuid> edited_; /* Of those with a filter, since the last. */
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;
     OwnerIndex<std::pair<std::string, Uuid>> filter_keys_;

@@ -2,6 +2,7 @@
 #include "plugin/edit.h"
 
 #include <algorithm>
+#include <cctype>
 #include <limits>
 
 #include "plugin/json_fields.h"
@@ -416,7 +417,11 @@ say_as_given(Edit *edit, size_t first)
         auto given = edit->given.find(problem.path);
         for (const std::string &extreme : EXTREMES) {
             size_t at = problem.message.find(extreme);
-            if (given != edit->given.end() && at != std::string::npos) {
+            size_t end = at + extreme.size();
+            if (given != edit->given.end() && at != std::string::npos &&
+                !(end < problem.message.size() &&
+                  std::isdigit(
+                      static_cast<unsigned char>(problem.message[end])))) {
                 problem.message.replace(at, extreme.size(), given->second);
                 break;
             }

@@ -99,11 +99,11 @@ handed_by_all(const FlowList &flows)
 }
 
 /* Where flows send to, and how much of a frame. */
-struct Reach {
+struct Sending {
     std::set<std::pair<IpAddress, int64_t>> to;
     int kept = 0;
 
-    explicit Reach(const FlowList &flows)
+    explicit Sending(const FlowList &flows)
     {
         for (const Flow &flow : flows) {
             if (auto spec = parse_egress(flow.actions)) {
@@ -115,7 +115,7 @@ struct Reach {
         }
     }
 
-    bool is_within(const Reach &other) const
+    bool is_within(const Sending &other) const
     {
         return kept <= other.kept &&
                std::includes(other.to.begin(), other.to.end(), to.begin(),
@@ -207,7 +207,7 @@ stop_halves(const Actual &actual, const DesiredState &desired,
         auto want = desired.flows().find(egress);
         if (ids.empty() || sends.empty() || want == desired.flows().end() ||
             !plan->flows.contains(bridge) ||
-            Reach(sends).is_within(Reach(want->second))) {
+            Sending(sends).is_within(Sending(want->second))) {
             continue;
         }
         auto i = deciding.find(bridge);
@@ -258,8 +258,8 @@ wait_for_filters(const Actual &actual, const DesiredState &desired,
             if (!by_it) {
                 any |=
                     stop(egress, actual, "its filter's new rules wait", plan);
-            } else if (!Reach(want->second)
-                            .is_within(Reach(actual.flows_of(egress)))) {
+            } else if (!Sending(want->second)
+                            .is_within(Sending(actual.flows_of(egress)))) {
                 leave(egress, plan);
                 plan->waiting.push_back(bridge + ": flows of " +
                                         egress.owner.to_string() +

@@ -76,6 +76,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_sharing.cc \
 	tests/unit/test_slots.cc \
 	tests/unit/test_status.cc \
+	tests/unit/test_suspects.cc \
 	tests/unit/test_switch_flaws.cc \
 	tests/unit/test_told.cc \
 	tests/unit/test_tunnel_name.cc \

@@ -148,7 +148,8 @@ remember_numbers(ctl_context *ctx, int first, const std::string &path)
     for (int i = first; i < ctx->argc; i++) {
         const std::string argument = ctx->argv[i], key = key_of(argument);
         const std::string text = argument.substr(argument.find('=') + 1);
-        if (value_of(key, text).is_number()) {
+        json number = value_of(key, text);
+        if (number.is_number() && number.dump() != text) {
             attempt_of(ctx).edit.given[path + "." + key] = text;
         }
     }
@@ -323,7 +324,7 @@ run_rule_add(ctl_context *ctx)
     size_t n_before = a.edit.problems.size();
     std::string place = rules_path + "[" + std::to_string(at) + "]";
     remember_numbers(ctx, 5, place);
-    if (number.is_number()) {
+    if (number.is_number() && number.dump() != ctx->argv[3]) {
         a.edit.given[place + ".number"] = ctx->argv[3];
     }
     replace(a, "mirror_filters", ctx->argv[1], filter);

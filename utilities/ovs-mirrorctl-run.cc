@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <map>
+#include <optional>
 
 #include "plugin/nic_links.h"
 
@@ -39,18 +41,20 @@ struct SymbolsDeleter {
 };
 using SymbolsPtr = std::unique_ptr<ovsdb_symbol_table, SymbolsDeleter>;
 
-/* The highest generation that the event table has of a tunnel, or 0. */
-int64_t
-last_generation(ovsdb_idl *idl, const std::string &account,
-                const std::string &name)
+/* Of each tunnel, by account and name, the highest generation that the event
+ * table has. */
+using Generations = std::map<std::pair<std::string, std::string>, int64_t>;
+
+Generations
+last_generations(ovsdb_idl *idl)
 {
-    int64_t last = 0;
+    Generations last;
     const pmrec_event *row;
     PMREC_EVENT_FOR_EACH(row, idl)
     {
-        if (!strcmp(row->kind, "tunnel") && row->account == account &&
-            row->object == name) {
-            last = std::max(last, row->generation);
+        if (!strcmp(row->kind, "tunnel")) {
+            int64_t &highest = last[{row->account, row->object}];
+            highest = std::max(highest, row->generation);
         }
     }
     return last;
@@ -363,8 +367,13 @@ Session::attempt()
         uuid_generate(&uuid);
         return to_uuid(uuid);
     };
+    std::optional<Generations> generations; /* Once asked. */
     a.context.last_generation = [&](const auto &account, const auto &name) {
-        return last_generation(idl_.get(), account, name);
+        if (!generations) {
+            generations = last_generations(idl_.get());
+        }
+        auto last = generations->find({account, name});
+        return last == generations->end() ? 0 : last->second;
     };
     a.before = read_model(idl_.get(), &a.edit.unreadable);
     a.edit.model = a.before;

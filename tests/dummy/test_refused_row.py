@@ -58,3 +58,5 @@ class RefusedRow(ProductCases, unittest.TestCase):
         self.control.ctl(*words[1:])
         self.control.wait_running("by-new", "by-old")
         self.assertEqual(self.listed("by-long-name")["state"], "Setting")
+        # Nor is any other edit's answer.
+        self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7777")

@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include "plugin/suspects.h"
+#include "tests/unit/host.h"
+
+namespace pm {
+
+namespace {
+
+Uuid
+tunnel(uint32_t n)
+{
+    return row_id(Row::Tunnel, n);
+}
+
+Uuid
+filter(uint32_t n)
+{
+    return row_id(Row::Filter, n);
+}
+
+/* Ten tunnels and four filters, of which some are bad: tries them 'times' and
+ * returns who has passed. */
+std::set<Uuid>
+passed(const std::set<Uuid> &bad, int times, Suspects *suspects)
+{
+    Suspects::Some all;
+    for (uint32_t n = 0; n < 10; n++) {
+        all.tunnels.insert(tunnel(n));
+    }
+    for (uint32_t n = 0; n < 4; n++) {
+        all.filters.insert(filter(n));
+    }
+    suspects->add(all, "refused");
+    std::set<Uuid> done;
+    for (int i = 0; i < times && !suspects->empty(); i++) {
+        Suspects::Some some = suspects->take(4);
+        std::set<Uuid> both = some.tunnels;
+        both.insert(some.filters.begin(), some.filters.end());
+        bool refused = std::any_of(both.begin(), both.end(), [&](auto &id) {
+            return bad.count(id) > 0;
+        });
+        if (refused) {
+            suspects->refused(some, "refused", i);
+        } else {
+            suspects->passed(some);
+            done.merge(both);
+        }
+    }
+    return done;
+}
+
+TEST(Suspects, AllButTheBadPassHoweverTheyLie)
+{
+    for (uint32_t t = 0; t < 10; t++) {
+        for (uint32_t f = 0; f < 4; f++) {
+            Suspects suspects;
+            EXPECT_EQ(passed({tunnel(t), filter(f)}, 60, &suspects).size(),
+                      12u);
+            EXPECT_TRUE(suspects.is_bad(tunnel(t)));
+            EXPECT_TRUE(suspects.is_bad(filter(f)));
+            EXPECT_EQ(suspects.tunnels(), std::set<Uuid>{tunnel(t)});
+        }
+    }
+}
+
+TEST(Suspects, AreSoonDoneWhenNobodyIsBad)
+{
+    Suspects suspects;
+    EXPECT_EQ(passed({}, 6, &suspects).size(), 14u);
+    EXPECT_TRUE(suspects.empty());
+    EXPECT_EQ(suspects.why(), "");
+}
+
+TEST(Suspects, OneThatPassesIsNotBadAnyMore)
+{
+    Suspects suspects;
+    passed({tunnel(3)}, 60, &suspects);
+    ASSERT_TRUE(suspects.is_bad(tunnel(3)));
+    EXPECT_EQ(suspects.why(), "refused");
+    Suspects::Some some = suspects.take(4);
+    EXPECT_TRUE(suspects.is_bad(tunnel(3))) << "it is being tried";
+    suspects.passed(some);
+    EXPECT_FALSE(suspects.is_bad(tunnel(3)));
+}
+
+TEST(Suspects, AreTriedEverMoreSeldomWhileAllAreRefused)
+{
+    Suspects suspects;
+    suspects.add({{tunnel(0)}, {}}, "refused");
+    int64_t now = 1000, pause = 0;
+    for (int i = 0; i < 20; i++) {
+        suspects.refused(suspects.take(1), "refused", now);
+        EXPECT_GE(suspects.due_ms() - now, pause);
+        pause = suspects.due_ms() - now;
+        now = suspects.due_ms();
+    }
+    EXPECT_EQ(pause, Backoff::LONGEST_MS);
+}
+
+} // namespace
+
+} // namespace pm

@@ -96,9 +96,9 @@ public:
     bool busy() const;
     bool writing() const; /* Some transaction is under way. */
     uint64_t start(const ControlWrite &, bool trial = false);
-    /* Numbers of those that have ended since the last call, and whether the
-     * server refused them. */
-    std::map<uint64_t, bool> take_ended();
+    /* Those that have ended since the last call, by number. */
+    enum class Outcome { Written, Refused, Unknown };
+    std::map<uint64_t, Outcome> take_ended();
     /* Why the server refused the last one; empty if it did not. */
     const std::string &refused() const;
     /* A clean-up has begun: if it is not connected it tries once more, and

@@ -114,7 +114,7 @@ ControlDb::Impl::forget_writes()
 {
     for (const auto &[number, transaction] : sent) {
         ovsdb_idl_txn_destroy(transaction);
-        ended[number] = false;
+        ended[number] = Outcome::Unknown;
     }
     sent.clear();
     trials.clear();

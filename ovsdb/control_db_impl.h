@@ -17,7 +17,7 @@ struct ControlDb::Impl {
     struct ovsdb_idl_txn *txn = nullptr;             /* Being made. */
     std::map<uint64_t, struct ovsdb_idl_txn *> sent; /* By number. */
     uint64_t transactions = 0;                       /* So many began. */
-    std::map<uint64_t, bool> ended; /* Not yet taken: whether refused. */
+    std::map<uint64_t, Outcome> ended;               /* Not yet taken. */
     std::string refused;       /* What the server said, until one succeeds. */
     std::set<uint64_t> trials; /* Of 'sent'. */
     Backoff backoff;           /* Before the next one then. */

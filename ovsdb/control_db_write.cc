@@ -62,7 +62,10 @@ ControlDb::Impl::has_ended(uint64_t number, struct ovsdb_idl_txn *transaction)
             backoff.done();
         }
     }
-    ended[number] = status == TXN_ERROR;
+    ended[number] = status == TXN_ERROR ? Outcome::Refused
+                    : status == TXN_SUCCESS || status == TXN_UNCHANGED
+                        ? Outcome::Written
+                        : Outcome::Unknown;
     trials.erase(number);
     ovsdb_idl_txn_destroy(transaction);
     return true;
@@ -190,7 +193,7 @@ ControlDb::writing() const
     return !impl_->sent.empty();
 }
 
-std::map<uint64_t, bool>
+std::map<uint64_t, ControlDb::Outcome>
 ControlDb::take_ended()
 {
     return std::exchange(impl_->ended, {});
@@ -236,7 +239,7 @@ ControlDb::start(const ControlWrite &w, bool trial)
 {
     Impl &i = *impl_;
     if (!i.idl || busy() || w.empty()) {
-        i.ended[++i.transactions] = false;
+        i.ended[++i.transactions] = Outcome::Unknown;
         return i.transactions;
     }
     if (in_turn()) {

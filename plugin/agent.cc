@@ -43,6 +43,7 @@ Agent::run()
     prove_inherited();
     compare_rows();
     for (const Uuid &id : desired_.take_changed_tunnels()) {
+        suspects_.clear(id);
         unreported_.insert(id);
         auto desire = desired_.tunnels().find(id);
         if (desire != desired_.tunnels().end() && desire->second.bound &&
@@ -58,7 +59,11 @@ Agent::run()
             counts_.forget(id);
         }
     }
-    unreported_filters_.merge(desired_.take_changed_filters());
+    std::set<Uuid> filters = desired_.take_changed_filters();
+    for (const Uuid &id : filters) {
+        suspects_.clear(id);
+    }
+    unreported_filters_.merge(filters);
     int64_t now = time_msec();
     for (const OwnerKey &key : desired_.take_changed_flows()) {
         outstanding_.insert(key);

@@ -116,8 +116,9 @@ private:
     bool may_report() const;
     void report();
     void await_turn(ControlWrite *, Subjects *);
-    void take_reported(uint64_t number, bool refused);
+    void take_reported(uint64_t number, ControlDb::Outcome);
     bool is_uncertain() const;
+    bool is_reading() const;
     bool is_judged(const Uuid &tunnel) const;
     bool is_filter_judged(const Uuid &) const;
     void report_others(ControlWrite *);
@@ -129,7 +130,7 @@ private:
     void run_underway();
     bool is_reporting(const Uuid &tunnel) const;
     bool is_told_observed(const Uuid &filter) const;
-    bool is_bad(const Uuid &tunnel) const;
+    bool waits_in_vain(const Uuid &tunnel) const;
     bool is_said(const Uuid &tunnel, const Subjects &telling) const;
     bool is_filter_said(const Uuid &filter, const Subjects &telling) const;
     void begin_answer(const Subjects &telling);

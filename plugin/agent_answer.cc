@@ -11,14 +11,17 @@
 
 namespace pm {
 
-/* Its row, or its filter's, is what the control database refuses. */
+/* It cannot begin, since the control database refuses its row, or its
+ * filter's. */
 bool
-Agent::is_bad(const Uuid &tunnel) const
+Agent::waits_in_vain(const Uuid &id) const
 {
-    auto desire = desired_.tunnels().find(tunnel);
-    return suspects_.is_bad(tunnel) ||
-           (desire != desired_.tunnels().end() && desire->second.filter &&
-            suspects_.is_bad(*desire->second.filter));
+    if (suspects_.is_bad(id) && !desired_.status_of(id)) {
+        return true;
+    }
+    const Tunnel *tunnel = find(desired_.model().tunnels, id);
+    return tunnel && tunnel->filter && suspects_.is_bad(*tunnel->filter) &&
+           !desired_.filter_status_of(*tunnel->filter);
 }
 
 /* It is at rest, and nothing of it is yet to be said: 'telling' is of the
@@ -26,8 +29,11 @@ Agent::is_bad(const Uuid &tunnel) const
 bool
 Agent::is_said(const Uuid &tunnel, const Subjects &telling) const
 {
-    if (held_.count(tunnel) || is_bad(tunnel)) {
+    if (held_.count(tunnel) || waits_in_vain(tunnel)) {
         return true; /* For others than who waits for its row. */
+    }
+    if (suspects_.is_bad(tunnel)) { /* It will hardly ever be said. */
+        return is_at_rest(tunnel, desired_, actual_, outstanding_);
     }
     bool pending = desired_.newcomers().count(tunnel) ||
                    unreported_.count(tunnel) || unjudged_.count(tunnel) ||

@@ -110,8 +110,8 @@ void
 Agent::read_control()
 {
     control_.run();
-    for (const auto &[number, refused] : control_.take_ended()) {
-        take_reported(number, refused);
+    for (const auto &[number, outcome] : control_.take_ended()) {
+        take_reported(number, outcome);
     }
     if (!cleanup_) {
         ModelDelta delta = control_.take_changes();

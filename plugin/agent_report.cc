@@ -120,6 +120,13 @@ Agent::is_uncertain() const
     return actual_.changing || !actual_.flows_known() || !switch_.ready();
 }
 
+/* Until it is known what the switch has, a row stays as it was. */
+bool
+Agent::is_reading() const
+{
+    return !vswitchd_away_ && !cleanup_ && !actual_.flows_known();
+}
+
 /* Whether a tunnel is silent is seen when the bundle is there, and all flows
  * have been read, or their bridge is gone. */
 bool
@@ -147,8 +154,7 @@ Agent::report_tunnels(StatusContext &context, size_t rows_max,
 {
     bool early = !started_ && !cleanup_;
     bool uncertain = is_uncertain();
-    /* Until it is known what the switch has, a row stays as it was. */
-    bool reading = !vswitchd_away_ && !cleanup_ && !actual_.flows_known();
+    bool reading = is_reading();
     if (!uncertain) {
         unreported_.merge(unjudged_);
         unjudged_.clear();
@@ -241,7 +247,7 @@ Agent::run_underway()
     }
     next_underway_ms_ = now + UNDERWAY_MS / 5;
     for (const auto &[id, since_ms] : underway_) {
-        if (now >= since_ms + UNDERWAY_MS) {
+        if (now >= since_ms + UNDERWAY_MS && !suspects_.tunnels().count(id)) {
             unreported_.insert(id);
         }
     }
@@ -502,8 +508,7 @@ Agent::report()
     report_tunnels(context, in_turn ? room : room + 1, &write, &subjects);
     /* The rest, of which there is little, is in one transaction at a time, so
      * that none of it is written twice at once. */
-    bool others = !is_reporting_others() &&
-                  !(others_apart_ && !write.put_tunnels.empty());
+    bool others = !is_reporting_others();
     if (others && !early) {
         report_filters(&write, &subjects);
     }
@@ -514,8 +519,10 @@ Agent::report()
         if (write.rows() > room) {
             await_turn(&write, &subjects);
         }
-        control_.want_turn(!backlog_.empty() || !backlog_filters_.empty());
-    } else if (write.rows() <= Pace::FEW && !more_to_report_) {
+        control_.want_turn(!backlog_.empty() || !backlog_filters_.empty() ||
+                           suspects_.are_many());
+    } else if (write.rows() <= Pace::FEW && !more_to_report_ &&
+               !suspects_.are_many()) {
         control_.want_turn(false);
     }
     run_answer(subjects);

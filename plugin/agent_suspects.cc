@@ -24,25 +24,29 @@ Agent::try_suspects(StatusContext &context)
     ControlWrite write;
     Subjects tried;
     tried.trial = true;
+    const bool reading = is_reading();
     while (write.empty() && !suspects_.empty()) {
         Suspects::Some some = suspects_.take(control_.room());
         for (const Uuid &id : some.tunnels) {
-            if (report_tunnel(id, context, &write)) {
+            if (reading && desired_.status_of(id)) {
+                unjudged_.insert(id);
+            } else if (report_tunnel(id, context, &write)) {
                 tried.some.tunnels.insert(id);
                 continue;
-            }
-            suspects_.clear(id);
-            if (!is_judged(id)) {
+            } else if (!is_judged(id)) {
                 unjudged_.insert(id);
             }
+            suspects_.clear(id);
         }
-        for (const Uuid &id : some.filters) {
-            if (!is_filter_judged(id)) {
-                unreported_filters_.insert(id);
-            } else if (report_filter(id, named_filters(actual_, outstanding_),
-                                     &write)) {
-                tried.some.filters.insert(id);
-            } else {
+        if (!some.filters.empty()) {
+            std::set<int64_t> named = named_filters(actual_, outstanding_);
+            for (const Uuid &id : some.filters) {
+                if (!is_filter_judged(id)) {
+                    unreported_filters_.insert(id);
+                } else if (report_filter(id, named, &write)) {
+                    tried.some.filters.insert(id);
+                    continue;
+                }
                 suspects_.clear(id);
             }
         }
@@ -56,7 +60,7 @@ Agent::try_suspects(StatusContext &context)
 /* What has been written, or was refused, is said as far as it still differs.
  */
 void
-Agent::take_reported(uint64_t number, bool refused)
+Agent::take_reported(uint64_t number, ControlDb::Outcome outcome)
 {
     auto ended = reporting_.extract(number);
     if (ended.empty()) {
@@ -67,26 +71,18 @@ Agent::take_reported(uint64_t number, bool refused)
         /* Who saw our rows as they were waits for us to answer. */
         answer_.wrote(control_.cfg());
     }
+    bool refused = outcome == ControlDb::Outcome::Refused;
     if (of.others && !of.trial) {
         others_apart_ = refused;
     }
-    if (refused && !cleanup_) {
-        if (of.trial) {
-            suspects_.refused(std::move(of.some), control_.refused(),
-                              time_msec());
-        } else {
-            suspects_.add(std::move(of.some), control_.refused());
-        }
-        return;
-    }
-    if (of.trial) {
+    if (of.trial && outcome == ControlDb::Outcome::Written) {
         suspects_.passed(of.some);
-        if (of.some.size() >= Pace::FEW) {
-            /* Who is left goes with many, in turn. */
-            Suspects::Some rest = suspects_.take_all();
-            backlog_.merge(rest.tunnels);
-            backlog_filters_.merge(rest.filters);
-        }
+    } else if (of.trial && refused && !cleanup_) {
+        suspects_.refused(std::move(of.some), control_.refused(), time_msec());
+        return;
+    } else if ((of.trial || refused) && !cleanup_) {
+        suspects_.add(std::move(of.some), control_.refused());
+        return;
     }
     unreported_.merge(of.some.tunnels);
     unreported_filters_.merge(of.some.filters);

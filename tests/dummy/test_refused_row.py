@@ -58,5 +58,9 @@ class RefusedRow(ProductCases, unittest.TestCase):
         self.control.ctl(*words[1:])
         self.control.wait_running("by-new", "by-old")
         self.assertEqual(self.listed("by-long-name")["state"], "Setting")
-        # Nor is any other edit's answer.
+        # Nor is any other edit's answer, be it that one which runs waits for
+        # a filter's row.
         self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7777")
+        self.control.ctl("tunnel-del", "by-long-name", "--", "tunnel-set",
+                         "by-old", "filter=long-name")
+        self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7778")

@@ -84,6 +84,48 @@ TEST(Suspects, OneThatPassesIsNotBadAnyMore)
     EXPECT_FALSE(suspects.is_bad(tunnel(3)));
 }
 
+TEST(Suspects, TheBadWaitForTheOthers)
+{
+    Suspects suspects;
+    passed({tunnel(3), filter(1)}, 60, &suspects);
+    suspects.add({{tunnel(20)}, {}}, "refused");
+    EXPECT_EQ(suspects.due_ms(), 0) << "they are tried at once";
+    EXPECT_EQ(suspects.take(4).tunnels, std::set<Uuid>{tunnel(20)});
+    EXPECT_EQ(suspects.take(4).size(), 1u);
+}
+
+TEST(Suspects, OneThatChangedIsAsTheOthers)
+{
+    Suspects suspects;
+    passed({tunnel(3), tunnel(4)}, 60, &suspects);
+    suspects.clear(tunnel(4));
+    EXPECT_FALSE(suspects.is_bad(tunnel(4)));
+    EXPECT_EQ(suspects.due_ms(), 0);
+    EXPECT_EQ(suspects.take(4).tunnels, std::set<Uuid>{tunnel(4)});
+}
+
+TEST(Suspects, OfThousandsAFewRoundsFindTheBad)
+{
+    for (uint32_t bad : {0u, 777u, 1999u}) {
+        Suspects suspects;
+        Suspects::Some all;
+        for (uint32_t n = 0; n < 2000; n++) {
+            all.tunnels.insert(tunnel(n));
+        }
+        suspects.add(all, "refused");
+        int rounds = 0;
+        for (; suspects.tunnels().size() > 1; rounds++) {
+            Suspects::Some some = suspects.take(250);
+            if (some.tunnels.count(tunnel(bad))) {
+                suspects.refused(some, "refused", rounds);
+            } else {
+                suspects.passed(some);
+            }
+        }
+        EXPECT_LT(rounds, 60);
+    }
+}
+
 TEST(Suspects, AreTriedEverMoreSeldomWhileAllAreRefused)
 {
     Suspects suspects;

@@ -11,17 +11,27 @@
 
 namespace pm {
 
-/* It cannot begin, since the control database refuses its row, or its
- * filter's. */
+/* The control database refuses its row, or its filter's, without which it
+ * begins nothing; and nothing of it is to stop. */
 bool
 Agent::waits_in_vain(const Uuid &id) const
 {
-    if (suspects_.is_bad(id) && !desired_.status_of(id)) {
-        return true;
-    }
     const Tunnel *tunnel = find(desired_.model().tunnels, id);
-    return tunnel && tunnel->filter && suspects_.is_bad(*tunnel->filter) &&
-           !desired_.filter_status_of(*tunnel->filter);
+    bool bad =
+        suspects_.is_bad(id) ||
+        (tunnel && tunnel->filter && suspects_.is_bad(*tunnel->filter) &&
+         !desired_.filter_status_of(*tunnel->filter));
+    const TunnelStatus *told = desired_.status_of(id);
+    if (!bad || !told) {
+        return bad;
+    }
+    auto i = desired_.tunnels().find(id);
+    if (i == desired_.tunnels().end() || !i->second.active) {
+        return false;
+    }
+    return i->second.egress
+               ? i->second.undecided
+               : !actual_.is_busy(FlowOwner::Egress, told->number);
 }
 
 /* It is at rest, and nothing of it is yet to be said: 'telling' is of the

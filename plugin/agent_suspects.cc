@@ -30,10 +30,15 @@ Agent::try_suspects(StatusContext &context)
         for (const Uuid &id : some.tunnels) {
             if (reading && desired_.status_of(id)) {
                 unjudged_.insert(id);
-            } else if (report_tunnel(id, context, &write)) {
+                suspects_.clear(id);
+                continue;
+            }
+            underway_[id] = 0; /* It is told, whatever is under way. */
+            if (report_tunnel(id, context, &write)) {
                 tried.some.tunnels.insert(id);
                 continue;
-            } else if (!is_judged(id)) {
+            }
+            if (!is_judged(id)) {
                 unjudged_.insert(id);
             }
             suspects_.clear(id);
@@ -54,6 +59,8 @@ Agent::try_suspects(StatusContext &context)
     if (!write.empty()) {
         tried.others = !tried.some.filters.empty();
         reporting_[control_.start(write, true)] = std::move(tried);
+    } else {
+        poll_immediate_wake(); /* Who waited for these need not any more. */
     }
 }
 

@@ -64,3 +64,8 @@ class RefusedRow(ProductCases, unittest.TestCase):
         self.control.ctl("tunnel-del", "by-long-name", "--", "tunnel-set",
                          "by-old", "filter=long-name")
         self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7778")
+        # But that it stops is.
+        vni = f"{self.listed('by-old')['vni']:#x}->tun_id"
+        self.assertIn(vni, str(self.switch.flows("br-mirror")))
+        self.control.ctl("--wait=hv", "tunnel-set", "by-old", "enabled=false")
+        self.assertNotIn(vni, str(self.switch.flows("br-mirror")))

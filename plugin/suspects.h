@@ -30,6 +30,7 @@ public:
     const std::set<Uuid> &filters() const { return filters_; }
     /* It was refused by itself, when it was last tried. */
     bool is_bad(const Uuid &id) const { return bad_.count(id) > 0; }
+    bool any_bad() const { return !bad_.empty(); }
     /* What the server said last; "" if there are none. */
     std::string why() const { return empty() ? "" : why_; }
     /* So many may pass that they should go in turn with other hypervisors'. */

@@ -291,10 +291,9 @@ DesiredState::desire_filters()
             must_put_off(filter, users->second)) {
             dirty_filters_.insert(user);
             std::set<Uuid> &waiting = put_off_filters_[user];
-            std::copy_if(
-                edited_.begin(), edited_.end(),
-                std::inserter(waiting, waiting.end()),
-                [&](const Uuid &id) { return users->second.count(id) > 0; });
+            std::set_intersection(edited_.begin(), edited_.end(),
+                                  users->second.begin(), users->second.end(),
+                                  std::inserter(waiting, waiting.end()));
             continue;
         }
         if (put_off_filters_.erase(user)) {

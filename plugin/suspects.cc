@@ -1,6 +1,7 @@
 #include "plugin/suspects.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pm {

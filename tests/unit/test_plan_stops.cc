@@ -313,7 +313,7 @@ TEST_F(PuttingOff, WhoComesToTheFilterSendsNothingMeanwhile)
 
 TEST_F(PuttingOff, NorDoesANewTunnel)
 {
-    Uuid fresh = host.add_tunnel(4, 1, 1, filter);
+    Uuid fresh = host.add_tunnel(4, 0, 2, filter);
     ASSERT_TRUE(host.settle());
     host.desired.take_changed_flows();
     /* Its status row is there, and nothing of it on the switch. */
@@ -321,11 +321,12 @@ TEST_F(PuttingOff, NorDoesANewTunnel)
         FlowOwner::Egress,
         static_cast<uint32_t>(host.desired.status_of(fresh)->number)};
     outstanding.insert({"br-mirror", owner});
-    outstanding.insert(*host.desired.tap_of("nic1"));
+    outstanding.insert(*host.desired.tap_of("nic0"));
     EXPECT_NE(edits_of(plan(), fresh), Ops{});
-    host.model.tunnels.at(fresh).destination =
-        host.model.tunnels.at(fellow).destination;
-    EXPECT_EQ(edits_of(plan_of_new_rules(), fresh), Ops{});
+    host.model.tunnels.at(fresh).vni++;
+    Plan made = plan_of_new_rules();
+    ASSERT_TRUE(host.desire(fresh).egress);
+    EXPECT_EQ(edits_of(made, fresh), Ops{});
 }
 
 TEST_F(PuttingOff, WhoWaitsForItsOwnRowHoldsUpNoRules)

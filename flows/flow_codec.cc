@@ -286,6 +286,10 @@ decode_dump_reply(const Message &reply, bool counters,
         if (retval) {
             return retval == EOF;
         }
+        if (stats.table_id == OFPTT_ALL) {
+            /* No flow is there, and what we keep there is no flow. */
+            return false;
+        }
         FlowStats &flow = flows->emplace_back();
         flow.flow.key.table = stats.table_id;
         flow.flow.key.priority = stats.priority;

@@ -1,7 +1,5 @@
 #include "flows/spelling.h"
 
-#include "flows/openflow.h"
-
 namespace pm {
 
 void
@@ -49,6 +47,33 @@ Spelling::normalise_known()
             }
         }
     }
+}
+
+std::map<FlowOwner, FlowList>
+by_owner(const std::vector<FlowStats> &read,
+         const std::function<void(const FlowOwner &, Spelling *)> &known)
+{
+    std::map<FlowOwner, FlowList> owners;
+    std::map<FlowOwner, Spelling> spellings;
+    for (const FlowStats &stats : read) {
+        auto cookie = Cookie::decode(stats.flow.cookie);
+        if (!cookie) {
+            /* The bridge is ours alone: what somebody adds could copy what
+             * no policy admits, or keep from copying what one does. */
+            cookie = Cookie{{FlowOwner::Stray, 0}, std::nullopt, 0};
+            Flow stray = stats.flow;
+            stray.cookie = cookie->encode();
+            owners[cookie->owner].edit().push_back(stray);
+            continue;
+        }
+        auto [spelling, fresh] = spellings.try_emplace(cookie->owner);
+        if (fresh) {
+            known(cookie->owner, &spelling->second);
+        }
+        owners[cookie->owner].edit().push_back(
+            spelling->second.ours(stats.flow));
+    }
+    return owners;
 }
 
 } // namespace pm

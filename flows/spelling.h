@@ -2,11 +2,13 @@
 #ifndef FLOWS_SPELLING_H
 #define FLOWS_SPELLING_H 1
 
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
 
-#include "flows/flow.h"
+#include "flows/cookie.h"
+#include "flows/openflow.h"
 
 namespace pm {
 
@@ -35,6 +37,13 @@ private:
     /* What the switch makes of our flows -> our flows. */
     std::map<FlowKey, std::map<Flow, const Flow *>> normal_;
 };
+
+/* All flows of a bridge of ours by owner, each under our text where one is
+ * known.  Whoever's cookie is not ours, the flow is a stray one.  'known' has
+ * a Spelling know what there is of an owner. */
+std::map<FlowOwner, FlowList>
+by_owner(const std::vector<FlowStats> &read,
+         const std::function<void(const FlowOwner &, Spelling *)> &known);
 
 } // namespace pm
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "flows/spelling.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/switch_db.h"
 #include "ovsdb/unixctl_client.h"
@@ -88,9 +89,7 @@ private:
     void read_underlay();
     void watch_paths();
     void run_links();
-    std::map<FlowOwner, FlowList>
-    by_owner(const std::string &bridge,
-             const std::vector<FlowStats> &read) const;
+    void know_flows(const OwnerKey &, Spelling *) const;
     void on_read(const std::string &bridge, const LinkEvent &);
     void on_metered(const std::string &bridge, const LinkEvent &);
     void on_applied(const std::string &bridge, const LinkEvent &);

@@ -1,6 +1,5 @@
 /* Agent, what comes from the bridges of ours: their flows, what became of
  * edits, and the answers of next hops. */
-#include "flows/spelling.h"
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 
@@ -95,42 +94,18 @@ Agent::on_lost(const std::string &bridge)
     next_hops_.doubt(time_msec());
 }
 
-/* Flows of a bridge by owner.  One that is as desired, or as known, is kept
- * under the text that we have of it, though the switch spells it its own
- * way. */
-std::map<FlowOwner, FlowList>
-Agent::by_owner(const std::string &bridge,
-                const std::vector<FlowStats> &read) const
+/* What is known of an owner's flows, what is desired last. */
+void
+Agent::know_flows(const OwnerKey &key, Spelling *spelling) const
 {
-    std::map<FlowOwner, FlowList> owners;
-    std::map<FlowOwner, Spelling> known;
-    for (const FlowStats &stats : read) {
-        auto cookie = Cookie::decode(stats.flow.cookie);
-        if (!cookie) {
-            /* The bridge is ours alone: what somebody adds could copy what
-             * no policy admits, or keep from copying what one does. */
-            cookie = Cookie{{FlowOwner::Stray, 0}, std::nullopt, 0};
-            Flow stray = stats.flow;
-            stray.cookie = cookie->encode();
-            owners[cookie->owner].edit().push_back(stray);
-            continue;
-        }
-        auto [spelling, fresh] = known.try_emplace(cookie->owner);
-        if (fresh) {
-            auto before = actual_.flows.find(bridge);
-            if (before != actual_.flows.end() &&
-                before->second.count(cookie->owner)) {
-                spelling->second.know(before->second.at(cookie->owner));
-            }
-            auto desired = desired_.flows().find({bridge, cookie->owner});
-            if (desired != desired_.flows().end()) {
-                spelling->second.know(desired->second);
-            }
-        }
-        owners[cookie->owner].edit().push_back(
-            spelling->second.ours(stats.flow));
+    auto before = actual_.flows.find(key.bridge);
+    if (before != actual_.flows.end() && before->second.count(key.owner)) {
+        spelling->know(before->second.at(key.owner));
     }
-    return owners;
+    auto desired = desired_.flows().find(key);
+    if (desired != desired_.flows().end()) {
+        spelling->know(desired->second);
+    }
 }
 
 /* Takes in all flows of a bridge of ours. */
@@ -143,7 +118,10 @@ Agent::on_read(const std::string &bridge, const LinkEvent &event)
         flow.flow = group;
         flow.flow.cookie = cookie_of_group(group);
     }
-    std::map<FlowOwner, FlowList> owners = by_owner(bridge, read);
+    auto owners =
+        by_owner(read, [&](const FlowOwner &owner, Spelling *spelling) {
+            know_flows({bridge, owner}, spelling);
+        });
     VLOG_DBG("%s: read %zu flows", bridge.c_str(), read.size());
     auto row = actual_.rows.bridges.find(bridge);
     if (!actual_.flows.count(bridge) && row != actual_.rows.bridges.end() &&

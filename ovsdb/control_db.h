@@ -91,11 +91,11 @@ public:
      *
      * Several may be under way, so that the server works on one while the next
      * is made; what one writes must be in no other.  Busy is who has as many
-     * as there may be, or pauses after a refusal.  What becomes of a 'trial'
-     * makes no difference to that: its caller pauses himself. */
+     * as there may be, or pauses after a refusal.  What becomes of one that
+     * is 'apart' makes no difference to that: its caller pauses himself. */
     bool busy() const;
     bool writing() const; /* Some transaction is under way. */
-    uint64_t start(const ControlWrite &, bool trial = false);
+    uint64_t start(const ControlWrite &, bool apart = false);
     /* Those that have ended since the last call, by number. */
     enum class Outcome { Written, Refused, Unknown };
     std::map<uint64_t, Outcome> take_ended();

@@ -117,7 +117,7 @@ ControlDb::Impl::forget_writes()
         ended[number] = Outcome::Unknown;
     }
     sent.clear();
-    trials.clear();
+    sent_apart.clear();
     turn.want(false);
     turn_rows = 0;
     turn_over = turn_done = false;

@@ -18,9 +18,9 @@ struct ControlDb::Impl {
     std::map<uint64_t, struct ovsdb_idl_txn *> sent; /* By number. */
     uint64_t transactions = 0;                       /* So many began. */
     std::map<uint64_t, Outcome> ended;               /* Not yet taken. */
-    std::string refused;       /* What the server said, until one succeeds. */
-    std::set<uint64_t> trials; /* Of 'sent'. */
-    Backoff backoff;           /* Before the next one then. */
+    std::string refused; /* What the server said, until one succeeds. */
+    std::set<uint64_t> sent_apart; /* Of 'sent'. */
+    Backoff backoff;               /* Before the next one then. */
     Pace pace;
     Turn turn{"ovs_mirrord_turn"}; /* To write. */
     size_t turn_rows = 0;   /* Of the turn, and until it is known how long it
@@ -67,7 +67,7 @@ struct ControlDb::Impl {
     void open();
     void close();
     void begin_again();
-    uint64_t send(bool trial);
+    uint64_t send(bool apart);
     bool has_ended(uint64_t number, struct ovsdb_idl_txn *);
     void see_ended();
     void queue();

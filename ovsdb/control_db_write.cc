@@ -24,11 +24,11 @@ constexpr size_t TRANSACTION_MAX = 250;
 
 /* Sends the open transaction. */
 uint64_t
-ControlDb::Impl::send(bool trial)
+ControlDb::Impl::send(bool apart)
 {
     uint64_t number = ++transactions;
-    if (trial) {
-        trials.insert(number);
+    if (apart) {
+        sent_apart.insert(number);
     }
     struct ovsdb_idl_txn *made = std::exchange(txn, nullptr);
     if (!has_ended(number, made)) {
@@ -53,12 +53,12 @@ ControlDb::Impl::has_ended(uint64_t number, struct ovsdb_idl_txn *transaction)
         /* Mostly somebody's change came between, and the next attempt knows
          * of it.  Where each is refused, a fleet must not keep the server
          * busy with that. */
-        if (!trials.count(number)) {
+        if (!sent_apart.count(number)) {
             backoff.refused(time_msec());
         }
     } else if (status == TXN_SUCCESS) {
         refused.clear();
-        if (!trials.count(number)) {
+        if (!sent_apart.count(number)) {
             backoff.done();
         }
     }
@@ -66,7 +66,7 @@ ControlDb::Impl::has_ended(uint64_t number, struct ovsdb_idl_txn *transaction)
                     : status == TXN_SUCCESS || status == TXN_UNCHANGED
                         ? Outcome::Written
                         : Outcome::Unknown;
-    trials.erase(number);
+    sent_apart.erase(number);
     ovsdb_idl_txn_destroy(transaction);
     return true;
 }
@@ -235,7 +235,7 @@ ControlDb::refused() const
 }
 
 uint64_t
-ControlDb::start(const ControlWrite &w, bool trial)
+ControlDb::start(const ControlWrite &w, bool apart)
 {
     Impl &i = *impl_;
     if (!i.idl || busy() || w.empty()) {
@@ -276,7 +276,7 @@ ControlDb::start(const ControlWrite &w, bool trial)
     if (w.chassis) {
         i.put(*w.chassis);
     }
-    return i.send(trial);
+    return i.send(apart);
 }
 
 void

@@ -374,6 +374,17 @@ SwitchDb::statistics_interval_ms() const
     return std::max(interval, 5000);
 }
 
+int64_t
+SwitchDb::revalidation_ms() const
+{
+    /* As above. */
+    const struct ovsrec_open_vswitch *ovs =
+        ovsrec_open_vswitch_first(impl_->idl);
+    int interval =
+        ovs ? smap_get_int(&ovs->other_config, "max-revalidator", 500) : 500;
+    return std::max(interval, 100);
+}
+
 const std::string &
 SwitchDb::error() const
 {

@@ -47,6 +47,9 @@ public:
     std::set<std::string> counted_mirrors() const;
     /* How often it refreshes them. */
     int64_t statistics_interval_ms() const;
+    /* How long vswitchd lets a datapath flow be before it looks at it again.
+     */
+    int64_t revalidation_ms() const;
     /* Why the server refuses our rows, or "". */
     const std::string &error() const;
 

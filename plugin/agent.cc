@@ -36,6 +36,7 @@ Agent::run()
     read_switch();
     read_control();
     read_underlay();
+    desired_.set_refused(suspects_.refused());
     if (may_desire()) {
         desired_.update();
     }
@@ -53,6 +54,7 @@ Agent::run()
         }
         if (const Tunnel *tunnel = find(desired_.model().tunnels, id)) {
             if (tunnel->filter && !is_told_observed(*tunnel->filter)) {
+                suspects_.clear(*tunnel->filter);
                 unreported_filters_.insert(*tunnel->filter);
             }
         } else {
@@ -105,6 +107,9 @@ Agent::wait()
     control_.wait();
     if (may_try_suspects()) {
         poll_timer_wait_until(suspects_.due_ms());
+    }
+    if (others_apart_ && !others_pause_.is_over(time_msec())) {
+        poll_timer_wait_until(others_pause_.ends_ms());
     }
     underlay_.wait();
     vswitchd_.wait();
@@ -286,7 +291,7 @@ Agent::apply_plan()
         }
     }
     if (plan.prove && !prover_.busy()) {
-        prover_.start(actual_.to_prove());
+        prover_.start(actual_.to_prove(), switch_.revalidation_ms());
     }
     if (!plan.rows.empty() && switch_.may_start()) {
         contest_.restrain(&plan.rows, desired_.rows(), now);

@@ -62,6 +62,8 @@ public:
         return control_.refused().empty() ? suspects_.why()
                                           : control_.refused();
     }
+    /* Of tunnels and filters, by themselves. */
+    size_t rows_refused() const { return suspects_.refused().size(); }
 
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
     void start_cleanup();
@@ -71,6 +73,7 @@ private:
     struct Subjects { /* Whom a transaction tells of. */
         Suspects::Some some;
         bool others = false; /* Than tunnels. */
+        bool hosts = false;  /* Chassis row or probe reports. */
         bool trial = false;  /* Of those that were refused. */
     };
     /* vswitchd is away when it owes us something for so long. */
@@ -117,6 +120,7 @@ private:
     void await_turn(ControlWrite *, Subjects *);
     void take_reported(uint64_t number, ControlDb::Outcome);
     bool is_uncertain() const;
+    bool is_early() const;
     bool is_reading() const;
     bool is_judged(const Uuid &tunnel) const;
     bool is_filter_judged(const Uuid &) const;
@@ -187,9 +191,10 @@ private:
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
     bool more_to_report_ = false;
     Suspects suspects_;
-    /* A transaction of more than tunnels was refused: filters, probe reports
-     * and the Chassis row each have their own until one is not. */
+    /* A transaction with probe reports or the Chassis row was refused: each
+     * has its own until one is not. */
     bool others_apart_ = false, chassis_next_ = false;
+    Backoff others_pause_;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;
     bool layouts_settled_ = true; /* vswitchd has put them in force. */

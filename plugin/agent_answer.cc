@@ -16,7 +16,7 @@ namespace pm {
 bool
 Agent::waits_in_vain(const Uuid &id) const
 {
-    if (!suspects_.any_bad()) {
+    if (suspects_.bad().empty()) {
         return false; /* Mostly; and thousands may be asked of. */
     }
     const Tunnel *tunnel = find(desired_.model().tunnels, id);
@@ -32,9 +32,8 @@ Agent::waits_in_vain(const Uuid &id) const
     if (i == desired_.tunnels().end() || !i->second.active) {
         return false;
     }
-    return i->second.egress
-               ? i->second.undecided
-               : !actual_.is_busy(FlowOwner::Egress, told->number);
+    return !i->second.egress &&
+           !actual_.is_busy(FlowOwner::Egress, told->number);
 }
 
 /* It is at rest, and nothing of it is yet to be said: 'telling' is of the

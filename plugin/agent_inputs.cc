@@ -270,7 +270,7 @@ Agent::prove_inherited()
     } else if (inheritance_ != Inheritance::Proven && !prover_.busy() &&
                !vswitchd_away_) {
         inheritance_ = Inheritance::Proving;
-        prover_.start({});
+        prover_.start({}, switch_.revalidation_ms());
     }
     if (!switch_.ready() || !control_.complete()) {
         heir_of_.clear();

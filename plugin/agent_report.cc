@@ -120,6 +120,13 @@ Agent::is_uncertain() const
     return actual_.changing || !actual_.flows_known() || !switch_.ready();
 }
 
+/* Before the daemon has begun to act, it only tells why it does not. */
+bool
+Agent::is_early() const
+{
+    return !started_ && !cleanup_;
+}
+
 /* Until it is known what the switch has, a row stays as it was. */
 bool
 Agent::is_reading() const
@@ -152,7 +159,7 @@ void
 Agent::report_tunnels(StatusContext &context, size_t rows_max,
                       ControlWrite *write, Subjects *subjects)
 {
-    bool early = !started_ && !cleanup_;
+    const bool early = is_early();
     bool uncertain = is_uncertain();
     bool reading = is_reading();
     if (!uncertain) {
@@ -450,7 +457,8 @@ Agent::is_reporting_others() const
 void
 Agent::report_others(ControlWrite *write)
 {
-    if (others_apart_ && !write->empty()) {
+    if (others_apart_ &&
+        (!write->empty() || !others_pause_.is_over(time_msec()))) {
         return;
     }
     chassis_next_ = others_apart_ && !chassis_next_;
@@ -486,7 +494,7 @@ Agent::report()
         unreported_.merge(all.tunnels);
         unreported_filters_.merge(all.filters);
     }
-    bool early = !started_ && !cleanup_;
+    const bool early = is_early();
     actual_.changing = is_changing();
     StatusContext context;
     context.now_ms = time_wall_msec();
@@ -537,10 +545,12 @@ Agent::report()
         return;
     }
     if (!write.empty()) {
-        subjects.others = !write.put_filters.empty() ||
-                          !write.delete_filters.empty() ||
-                          !write.put_reports.empty() || write.chassis;
-        reporting_[control_.start(write)] = std::move(subjects);
+        subjects.hosts = !write.put_reports.empty() || write.chassis;
+        subjects.others = subjects.hosts || !write.put_filters.empty() ||
+                          !write.delete_filters.empty();
+        /* What is refused of them holds up nobody else. */
+        bool apart = others_apart_ && !subjects.some.size();
+        reporting_[control_.start(write, apart)] = std::move(subjects);
     }
     if (may_try_suspects() && time_msec() >= suspects_.due_ms()) {
         try_suspects(context);

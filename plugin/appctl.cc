@@ -216,8 +216,11 @@ list_control_trouble(std::ostringstream &out, const Agent &agent)
             << (time_wall_msec() - since) / 1000
             << " s: what is installed stays\n";
     } else if (!agent.control_refused().empty()) {
-        out << "control database refuses our status, without which nothing "
-               "new is copied: "
+        out << "control database refuses our status";
+        if (size_t rows = agent.rows_refused()) {
+            out << " in " << rows << (rows == 1 ? " row" : " rows");
+        }
+        out << ", without which nothing new is copied: "
             << agent.control_refused() << "\n";
     }
 }

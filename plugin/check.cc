@@ -69,25 +69,24 @@ void
 check_icmp(const Rule &rule, const std::string &path, Problems *problems)
 {
     bool is_icmp = rule.protocol == ICMP || rule.protocol == ICMPV6;
-    auto check_field = [&](const std::optional<int> &value, const char *key) {
+    auto check_field = [&](const std::optional<int> &value,
+                           const NumberRange &range) {
         if (!value) {
             return;
         }
         if (!is_icmp) {
-            problems->push_back({"RULE_ICMP", join_path(path, key),
-                                 std::string(key) +
+            problems->push_back({range.code, join_path(path, range.key),
+                                 std::string(range.what) +
                                      " needs protocol icmp or icmpv6, not " +
                                      protocol_to_string(rule.protocol) +
                                      ": name one of these or leave it out"});
-        } else if (*value < 0 || *value > 255) {
-            problems->push_back({"RULE_ICMP", join_path(path, key),
-                                 std::string(key) + " " +
-                                     std::to_string(*value) +
-                                     " is not in 0-255: give one that is"});
+        } else if (!range.holds(*value)) {
+            problems->push_back({range.code, join_path(path, range.key),
+                                 range.refuse(std::to_string(*value))});
         }
     };
-    check_field(rule.icmp_type, "icmp_type");
-    check_field(rule.icmp_code, "icmp_code");
+    check_field(rule.icmp_type, ICMP_TYPES);
+    check_field(rule.icmp_code, ICMP_CODES);
 }
 
 void
@@ -120,6 +119,14 @@ check_families(const Rule &rule, const std::string &path, Problems *problems)
 }
 
 } // namespace
+
+std::string
+NumberRange::refuse(const std::string &value) const
+{
+    return std::string(what) + " " + value + " is not in " +
+           std::to_string(min) + "-" + std::to_string(max) +
+           ": give one that is" + otherwise;
+}
 
 std::string
 join_path(const std::string &path, std::string_view key)
@@ -214,11 +221,10 @@ check_note(const std::string &note, const std::string &path,
 void
 check_rule(const Rule &rule, const std::string &path, Problems *problems)
 {
-    if (rule.number < 1 || rule.number > RULE_NUMBER_MAX) {
+    if (!RULE_NUMBERS.holds(rule.number)) {
         problems->push_back(
-            {"RULE_NUMBER", join_path(path, "number"),
-             "rule number " + std::to_string(rule.number) + " is not in 1-" +
-                 std::to_string(RULE_NUMBER_MAX) + ": give one that is"});
+            {RULE_NUMBERS.code, join_path(path, RULE_NUMBERS.key),
+             RULE_NUMBERS.refuse(std::to_string(rule.number))});
     }
     check_families(rule, path, problems);
     check_ports(rule, path, problems);

@@ -31,6 +31,30 @@ inline constexpr size_t NOTE_BYTES_MAX = 1000;
 
 using Problems = std::vector<Problem>;
 
+/* The whole numbers that a field may be. */
+struct NumberRange {
+    const char *key;
+    const char *what; /* "rule number" ... */
+    int64_t min, max;
+    const char *code; /* Of what is outside. */
+    const char *otherwise = "";
+
+    bool holds(int64_t value) const { return value >= min && value <= max; }
+    /* Says why not, of a value as it was given. */
+    std::string refuse(const std::string &value) const;
+};
+inline constexpr NumberRange RULE_NUMBERS{"number", "rule number", 1,
+                                          RULE_NUMBER_MAX, "RULE_NUMBER"};
+inline constexpr NumberRange ICMP_TYPES{"icmp_type", "icmp_type", 0, 255,
+                                        "RULE_ICMP"};
+inline constexpr NumberRange ICMP_CODES{"icmp_code", "icmp_code", 0, 255,
+                                        "RULE_ICMP"};
+inline constexpr NumberRange PACKET_LENGTHS{
+    "packet_length",   "packet length",       PACKET_LENGTH_MIN,
+    PACKET_LENGTH_MAX, "PACKET_LENGTH_RANGE", ", or none"};
+inline constexpr NumberRange VNIS{
+    "vni", "VNI", 1, VNI_MAX, "VNI_RANGE", ", or none to have one chosen"};
+
 /* "PATH.KEY", or "KEY" when 'path' is empty. */
 std::string join_path(const std::string &path, std::string_view key);
 /* Returns 'text' in double quotes, fit for one line of output: control

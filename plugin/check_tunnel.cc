@@ -211,21 +211,17 @@ check_length(const Model &model, const Tunnel &tunnel, const std::string &path,
     if (!tunnel.packet_length) {
         return;
     }
-    const std::string at = join_path(path, "packet_length");
     int length = *tunnel.packet_length;
-    if (length < PACKET_LENGTH_MIN || length > PACKET_LENGTH_MAX) {
-        problems->push_back({"PACKET_LENGTH_RANGE", at,
-                             "packet length " + std::to_string(length) +
-                                 " is not in " +
-                                 std::to_string(PACKET_LENGTH_MIN) + "-" +
-                                 std::to_string(PACKET_LENGTH_MAX) +
-                                 ": give one that is, or none"});
+    if (!PACKET_LENGTHS.holds(length)) {
+        problems->push_back({PACKET_LENGTHS.code,
+                             join_path(path, PACKET_LENGTHS.key),
+                             PACKET_LENGTHS.refuse(std::to_string(length))});
         return;
     }
     auto cap = cap_of_both(model, tunnel);
     if (cap && length > *cap) {
         problems->push_back(
-            {"PACKET_LENGTH_TOO_LARGE", at,
+            {"PACKET_LENGTH_TOO_LARGE", join_path(path, PACKET_LENGTHS.key),
              "packet length " + std::to_string(length) +
                  " is more than the smaller of the two ends takes: give at "
                  "most " +
@@ -416,12 +412,9 @@ check_tunnel(const Model &model, const Uuid &id, const std::string &path,
                                  quote(tunnel->account) +
                                  ": name one that is"});
     }
-    if (tunnel->vni < 1 || tunnel->vni > VNI_MAX) {
-        problems->push_back({"VNI_RANGE", join_path(path, "vni"),
-                             "VNI " + std::to_string(tunnel->vni) +
-                                 " is not in 1-" + std::to_string(VNI_MAX) +
-                                 ": give one that is, or none to have one "
-                                 "chosen"});
+    if (!VNIS.holds(tunnel->vni)) {
+        problems->push_back({VNIS.code, join_path(path, VNIS.key),
+                             VNIS.refuse(std::to_string(tunnel->vni))});
     }
     check_length(model, *tunnel, path, problems);
 }

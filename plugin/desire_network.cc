@@ -45,6 +45,18 @@ DesiredState::ask_permission_of(const Tunnel &tunnel,
     }
 }
 
+/* Whether all that decides between the two VPCs was here before: then what no
+ * longer admits the copies is no row on its way. */
+bool
+DesiredState::was_decided_between(const Uuid &id,
+                                  const TunnelDesire &desire) const
+{
+    auto before = tunnels_.find(id);
+    return before != tunnels_.end() && before->second.active &&
+           !before->second.pending &&
+           before->second.in_vpc->vpcs == desire.in_vpc->vpcs;
+}
+
 /* What becomes of a tunnel, desired as far as 'desire', of which rows are
  * missing: while they may be on their way it stays as it is. */
 TunnelDesire
@@ -123,6 +135,24 @@ DesiredState::can_hold(const Uuid &id, const TunnelDesire &before)
            (!before.filter || (filter && filter->number == before.tap.filter));
 }
 
+namespace {
+
+/* Whether vswitchd answers is what 'now' says; nothing else of it is told of
+ * who goes on as it was. */
+void
+follow_silence(const TunnelDesire &now, TunnelDesire *held)
+{
+    const std::string CODE = "VSWITCHD_AWAY";
+    auto silence = now.reasons.find(CODE);
+    if (silence != now.reasons.end()) {
+        held->degrade(CODE, silence->second);
+    } else if (held->reasons.erase(CODE) && held->reasons.empty()) {
+        held->health = Health::Ok;
+    }
+}
+
+} // namespace
+
 /* What an edited tunnel comes to while something that decides is on its way:
  * the path to a new destination, a new filter's number.  It goes on as it was,
  * so that nothing is missed that both policies admit. */
@@ -131,31 +161,42 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
 {
     auto before = tunnels_.find(id);
     if (before == tunnels_.end() || !before->second.egress ||
-        before->second.iface_id != desire.iface_id ||
-        before->second.nic_bridge != desire.nic_bridge ||
-        !has_budget(facts_.settings, *before->second.egress) ||
-        !has_balance_pair(before->second)) {
+        before->second.iface_id != desire.iface_id) {
         return desire;
     }
     TunnelDesire held = before->second;
     if (held.filter) {
         /* Its number must not go to another meanwhile. */
         depend(id, *held.filter);
-        const FilterStatus *filter = filter_status_of(*held.filter);
-        if (!filter || filter->number != held.tap.filter) {
-            return desire;
-        }
+    }
+    if (!can_hold(id, held)) {
+        return desire;
     }
     held.path = desire.path;
     held.in_vpc.set(&VpcDesire::vpcs, desire.in_vpc->vpcs);
-    const TunnelStatus *status = status_of(id);
-    if (!status || !has_handles(*status, held)) {
-        return desire;
-    }
+    follow_silence(desire, &held);
     held.in_vpc.set(&VpcDesire::ways, desire.in_vpc->ways);
     held.in_vpc.set(&VpcDesire::next_hops, desire.in_vpc->next_hops);
     held.undecided = true;
     return held;
+}
+
+/* As it was until the row of 'subject', the tunnel or its filter, is written;
+ * where that is refused, nothing. */
+TunnelDesire
+DesiredState::until_written(const Uuid &id, const Uuid &subject,
+                            TunnelDesire desire)
+{
+    if (!refused_.count(subject)) {
+        return as_it_was(id, desire);
+    }
+    desire.fail_condition("Installed", "CONTROL_REFUSED",
+                          std::string("the control database refuses the "
+                                      "status row of the ") +
+                              (subject == id ? "tunnel" : "tunnel's filter") +
+                              ", without which nothing is copied; see the "
+                              "daemon's log");
+    return desire;
 }
 
 } // namespace pm

@@ -229,17 +229,47 @@ DesiredState::awaits_path(const Uuid &id) const
     return !path || !path->known;
 }
 
-/* Whether the rules of a filter wait for one of 'users' that goes on as it
- * was: edited together, they are not for where its copies go now.  One that
- * was deleted goes on for who is to have another. */
+/* Whom the rules of a filter that were edited wait for: who goes on as it was
+ * when they are.  Who is edited later is not waited for: where its copies go
+ * until then had the new rules, too, and others would wait for as long as
+ * somebody is edited. */
+void
+DesiredState::find_awaited()
+{
+    for (const auto &user : dirty_filters_) {
+        auto users = filter_users_.find(user);
+        if (users != filter_users_.end()) {
+            std::copy_if(users->second.begin(), users->second.end(),
+                         std::inserter(awaited_[user], awaited_[user].end()),
+                         [&](const Uuid &id) { return awaits_path(id); });
+        }
+    }
+    for (auto &[user, tunnels] : awaited_) {
+        auto users = filter_users_.find(user);
+        std::erase_if(tunnels, [&](const Uuid &id) {
+            return users == filter_users_.end() || !users->second.count(id) ||
+                   !awaits_path(id);
+        });
+    }
+    std::erase_if(awaited_,
+                  [](const auto &entry) { return entry.second.empty(); });
+    for (const auto &[user, edited] : put_off_filters_) {
+        dirty_filters_.insert(user);
+    }
+}
+
+/* Whether the new rules of a filter wait: edited together with some of its
+ * users they are not for where the copies of these go now.  One that was
+ * deleted goes on for who is to have another. */
 bool
-DesiredState::must_put_off(const Uuid &filter,
+DesiredState::must_put_off(const std::pair<std::string, Uuid> &user,
                            const FlatSet<Uuid> &users) const
 {
-    bool gone = !find(model_.filters, filter);
-    return std::any_of(users.begin(), users.end(), [&](const Uuid &id) {
-        return awaits_path(id) || (gone && tunnels_.at(id).undecided);
-    });
+    return awaited_.count(user) ||
+           (!find(model_.filters, user.second) &&
+            std::any_of(users.begin(), users.end(), [&](const Uuid &id) {
+                return tunnels_.at(id).undecided;
+            }));
 }
 
 /* Who goes on as it was until its own row can be written, which may be long,
@@ -252,12 +282,12 @@ DesiredState::stop_whose_rules_change()
         auto users = filter_users_.find(user);
         const OwnerKey *key = filter_keys_.of(user);
         if (users == filter_users_.end() || !key ||
-            must_put_off(user.second, users->second)) {
+            must_put_off(user, users->second)) {
             continue;
         }
         std::vector<Uuid> former;
         for (const Uuid &id : users->second) {
-            if (tunnels_.at(id).undecided) {
+            if (tunnels_.at(id).undecided && !awaits_path(id)) {
                 former.push_back(id);
             }
         }
@@ -288,8 +318,7 @@ DesiredState::desire_filters()
         const auto &[bridge, filter] = user;
         auto users = filter_users_.find(user);
         if (users != filter_users_.end() &&
-            must_put_off(filter, users->second)) {
-            dirty_filters_.insert(user);
+            must_put_off(user, users->second)) {
             std::set<Uuid> &waiting = put_off_filters_[user];
             std::set_intersection(edited_.begin(), edited_.end(),
                                   users->second.begin(), users->second.end(),

@@ -260,7 +260,7 @@ DesiredState::desire_tunnel(const Uuid &id)
 {
     TunnelDesire desire;
     const Tunnel *tunnel = find(model_.tunnels, id);
-    held_.erase(id);
+    const bool was_held = held_.erase(id);
     if (!tunnel) {
         return desire;
     }
@@ -307,7 +307,8 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     bool admitted = ask_network_of(*tunnel, &desire);
-    if (!admitted && !complete_) {
+    if (!admitted && !complete_ &&
+        (was_held || !was_decided_between(id, desire))) {
         /* The peering may be on its way, as any row. */
         return hold(id, std::move(desire));
     }
@@ -435,13 +436,13 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     if (tunnel->filter && !desire.tap.filter) {
-        return as_it_was(id, desire);
+        return until_written(id, *tunnel->filter, desire);
     }
     if (in_vpc && !take_handles(*status, balanced, &desire, &egress)) {
         /* Where none is left its new way could wait without end. */
         return desire.reasons.count("HANDLES_EXHAUSTED")
                    ? desire
-                   : as_it_was(id, desire);
+                   : until_written(id, id, desire);
     }
     desire.tap.balanced = !egress.slots.empty() && !egress.count_only;
     desire.wants_copy = true;

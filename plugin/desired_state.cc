@@ -327,6 +327,22 @@ DesiredState::set_complete(bool complete)
 }
 
 void
+DesiredState::set_refused(const std::set<Uuid> &refused)
+{
+    std::set<Uuid> changed;
+    std::set_symmetric_difference(refused.begin(), refused.end(),
+                                  refused_.begin(), refused_.end(),
+                                  std::inserter(changed, changed.end()));
+    for (const Uuid &id : changed) {
+        dirty_dependents(id);
+        if (tunnels_.count(id)) {
+            dirty_.insert(id);
+        }
+    }
+    refused_ = refused;
+}
+
+void
 DesiredState::set_keeps_handles(bool keeps)
 {
     if (keeps != keeps_handles_) {
@@ -545,6 +561,7 @@ DesiredState::update()
     std::erase_if(bridge_names_, [&](const auto &used) {
         return !rows_.bridges.count(used.second);
     });
+    find_awaited();
     stop_whose_rules_change();
     std::set<std::string> taps;
     taps.swap(dirty_taps_);

@@ -129,6 +129,9 @@ public:
     /* The control database has a place for handles, without which nothing can
      * be delivered in a VPC. */
     void set_keeps_handles(bool);
+    /* Tunnels and filters whose rows it refuses, so that who waits for one
+     * waits without end. */
+    void set_refused(const std::set<Uuid> &);
     void set_switch(const SwitchFacts &);
     void set_paths(const std::map<PathKey, Path> &changed);
     void set_next_hops(const std::map<NextHopKey, NextHopState> &changed);
@@ -292,6 +295,9 @@ private:
     TunnelDesire desire_tunnel(const Uuid &);
     bool can_hold(const Uuid &id, const TunnelDesire &);
     TunnelDesire as_it_was(const Uuid &id, const TunnelDesire &);
+    TunnelDesire until_written(const Uuid &id, const Uuid &subject,
+                               TunnelDesire);
+    bool was_decided_between(const Uuid &id, const TunnelDesire &) const;
     template <typename T>
     bool has_arrived(const Uuid &id, const Table<T> &, const Uuid &row,
                      TunnelDesire *);
@@ -363,7 +369,9 @@ private:
                const TunnelDesire &after);
     std::string bridge_for_type(const std::string &datapath_type);
     bool awaits_path(const Uuid &) const;
-    bool must_put_off(const Uuid &filter, const FlatSet<Uuid> &users) const;
+    void find_awaited();
+    bool must_put_off(const std::pair<std::string, Uuid> &user,
+                      const FlatSet<Uuid> &users) const;
     void stop_whose_rules_change();
     void desire_filters();
     void set_flows(const OwnerKey &, std::vector<Flow>);
@@ -423,6 +431,7 @@ private:
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
     bool begun_ = false;     /* Those that were taken in first were decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
+    std::set<Uuid> refused_; /* Tunnels and filters: see set_refused(). */
     UuidMap<FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
     UuidMap<FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */
     std::map<std::string, FlatSet<Uuid>> by_iface_id_;
@@ -473,6 +482,8 @@ private:
     std::set<std::pair<std::string, Uuid>> dirty_filters_;
     /* Of these, those that wait: see is_put_off(). */
     std::map<std::pair<std::string, Uuid>, std::set<Uuid>> put_off_filters_;
+    /* For whom: see find_awaited(). */
+    std::map<std::pair<std::string, Uuid>, std::set<Uuid>> awaited_;
     std::set<Uuid> edited_; /* Of those with a filter, since the last. */
     /* (mirror bridge, filter) -> tunnels that copy through it. */
     std::map<std::pair<std::string, Uuid>, FlatSet<Uuid>> filter_users_;

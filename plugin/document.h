@@ -94,9 +94,6 @@ struct Edit {
      * "NETWORK_FEES", "RULE_SHADOWED". */
     Problems warnings;
     std::vector<Event> events;
-    /* Numbers that their field does not hold, by path, as they were given:
-     * problems name them so. */
-    std::map<std::string, std::string> given;
     /* Resources whose target has come back by rows: 'model' has them linked,
      * which an edit writes, whosesoever they are. */
     std::set<Uuid> relinked;

@@ -328,7 +328,6 @@ put_object(Edit *edit, const EditContext &context, const json &object,
     }
     parse(scope, existing, &value);
     fields.done();
-    say_as_given(edit, problems_before);
 
     if (!id) {
         id = context.new_uuid();
@@ -401,31 +400,6 @@ put(Edit *edit, const EditContext &context, const std::string &kind,
         edit->problems.push_back(
             {"UNKNOWN_KEY", path,
              quote(kind) + " is no kind of object: mend its spelling"});
-    }
-}
-
-void
-say_as_given(Edit *edit, size_t first)
-{
-    const std::string EXTREMES[] = {
-        std::to_string(std::numeric_limits<int64_t>::max()),
-        std::to_string(std::numeric_limits<int64_t>::min()),
-        std::to_string(std::numeric_limits<int>::max()),
-        std::to_string(std::numeric_limits<int>::min())};
-    for (size_t i = first; i < edit->problems.size(); i++) {
-        Problem &problem = edit->problems[i];
-        auto given = edit->given.find(problem.path);
-        for (const std::string &extreme : EXTREMES) {
-            size_t at = problem.message.find(extreme);
-            size_t end = at + extreme.size();
-            if (given != edit->given.end() && at != std::string::npos &&
-                !(end < problem.message.size() &&
-                  std::isdigit(
-                      static_cast<unsigned char>(problem.message[end])))) {
-                problem.message.replace(at, extreme.size(), given->second);
-                break;
-            }
-        }
     }
 }
 

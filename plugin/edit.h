@@ -63,10 +63,6 @@ void check_inventory(Edit *);
  * this changes. */
 std::set<Uuid> link_resources(Edit *);
 
-/* Puts numbers as they were given into the problems from the 'first' on, which
- * name the greatest or least that there is in their stead. */
-void say_as_given(Edit *, size_t first);
-
 /* Completes 'warnings'. */
 void warn(Edit *, const EditContext &);
 

@@ -451,14 +451,12 @@ finish(Edit *edit, const EditContext &context)
     if (!edit->book.begun) {
         return;
     }
-    const size_t problems_before = edit->problems.size();
     erase_what_was_put_off(edit, context);
     edit->book.changed.merge(link_resources(edit));
     choose_vnis(edit);
     check_inventory(edit);
     Checker checker(edit, context);
     checker.check();
-    say_as_given(edit, problems_before);
     drop_repeated(&edit->problems);
     note_touched_tunnels(edit, context);
     warn(edit, context);

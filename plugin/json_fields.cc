@@ -1,6 +1,7 @@
 #include "plugin/json_fields.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "plugin/printable.h"
@@ -34,9 +35,24 @@ report_type(const json &value, const char *wanted, const std::string &path,
          std::string("this must be ") + wanted + ", not " + type_name(value)});
 }
 
+/* Whether a text is a whole number that 64 bits do not hold. */
+bool
+is_beyond(const std::string &text)
+{
+    int64_t number = 0;
+    const char *end = text.data() + text.size();
+    auto [last, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc::result_out_of_range && last == end;
+}
+
 int64_t
 clamped_integer(const json &value)
 {
+    if (value.is_string()) {
+        return value.get_ref<const std::string &>().front() == '-'
+                   ? std::numeric_limits<int64_t>::min()
+                   : std::numeric_limits<int64_t>::max();
+    }
     if (value.is_number_unsigned()) {
         constexpr uint64_t MAX = std::numeric_limits<int64_t>::max();
         return static_cast<int64_t>(std::min(value.get<uint64_t>(), MAX));
@@ -231,7 +247,7 @@ Fields::integer(const std::string &key)
     if (!value) {
         return std::nullopt;
     }
-    if (!value->is_number_integer()) {
+    if (integer_text(key).empty()) {
         report_type(*value, "a whole number", at(key), problems_);
         return std::nullopt;
     }
@@ -242,6 +258,10 @@ std::string
 Fields::integer_text(const std::string &key)
 {
     const json *value = get(key);
+    if (value && value->is_string() &&
+        is_beyond(value->get_ref<const std::string &>())) {
+        return *value;
+    }
     return value && value->is_number_integer() ? value->dump() : "";
 }
 

@@ -57,7 +57,8 @@ public:
     /* As word(); its absence is a problem, and gives the empty string. */
     std::string required_word(const std::string &key);
     std::optional<bool> boolean(const std::string &key);
-    /* A whole number; beyond 64 bits, the nearest that 64 bits hold. */
+    /* A whole number; beyond 64 bits, where it may be a text, too, the nearest
+     * that 64 bits hold. */
     std::optional<int64_t> integer(const std::string &key);
     /* The same as it was given; empty if there is none. */
     std::string integer_text(const std::string &key);

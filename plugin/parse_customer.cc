@@ -13,22 +13,21 @@ using nlohmann::json;
 
 constexpr int64_t RATE_KBPS_MAX = 4294967295;
 
-/* The whole number under 'key', or the nearest to it that a T holds: of that
- * the checks say the same, and say_as_given() the number. */
+/* The whole number under the range's key.  What no T holds is a problem at
+ * once, what is merely outside of the range the checks'. */
 template <typename T>
 std::optional<T>
-integer_of(Edit *edit, Fields *fields, const char *key)
+integer_of(Fields *fields, const NumberRange &range)
 {
-    auto value = fields->integer(key);
+    auto value = fields->integer(range.key);
     if (!value) {
         return std::nullopt;
     }
-    using Limits = std::numeric_limits<T>;
-    auto held = static_cast<T>(
-        std::clamp<int64_t>(*value, Limits::min(), Limits::max()));
-    std::string text = fields->integer_text(key);
+    auto held = static_cast<T>(*value);
+    std::string text = fields->integer_text(range.key);
     if (text != std::to_string(held)) {
-        edit->given.emplace(fields->at(key), text);
+        fields->problem(range.code, range.key, range.refuse(text));
+        return std::nullopt;
     }
     return held;
 }
@@ -127,14 +126,13 @@ parse_rule_protocol(Fields *fields, Rule *rule)
 
 /* 'index' tells rules apart whose number cannot be read. */
 Rule
-parse_rule(Edit *edit, const json &element, const std::string &path, int index,
+parse_rule(const json &element, const std::string &path, int index,
            Problems *problems)
 {
     Fields fields(element, path, problems);
     Rule rule;
     fields.require("number");
-    rule.number =
-        integer_of<int>(edit, &fields, "number").value_or(-1 - index);
+    rule.number = integer_of<int>(&fields, RULE_NUMBERS).value_or(-1 - index);
     fields.require("action");
     rule.action = fields.choice<RuleAction>(
         "action",
@@ -144,8 +142,8 @@ parse_rule(Edit *edit, const json &element, const std::string &path, int index,
     rule.destination = parse_rule_cidr(&fields, "destination");
     rule.source_port = parse_rule_port(&fields, "source_port");
     rule.destination_port = parse_rule_port(&fields, "destination_port");
-    rule.icmp_type = integer_of<int>(edit, &fields, "icmp_type");
-    rule.icmp_code = integer_of<int>(edit, &fields, "icmp_code");
+    rule.icmp_type = integer_of<int>(&fields, ICMP_TYPES);
+    rule.icmp_code = integer_of<int>(&fields, ICMP_CODES);
     rule.note = fields.text("note", "");
     parse_rule_protocol(&fields, &rule);
     fields.done();
@@ -162,7 +160,7 @@ parse_rules(const Scope &scope, Direction direction)
     const std::string path = scope.fields->at(to_string(direction));
     Problems faults;
     for (size_t i = 0; array && i < array->size(); i++) {
-        rules.push_back(parse_rule(scope.edit, (*array)[i],
+        rules.push_back(parse_rule((*array)[i],
                                    path + "[" + std::to_string(i) + "]",
                                    static_cast<int>(i), &faults));
     }
@@ -425,11 +423,10 @@ parse(const Scope &scope, const Tunnel *existing, Tunnel *value)
     }
 
     value->vni = existing ? existing->vni : 0;
-    if (auto vni = integer_of<int64_t>(scope.edit, fields, "vni")) {
+    if (auto vni = integer_of<int64_t>(fields, VNIS)) {
         value->vni = *vni;
     }
-    value->packet_length =
-        integer_of<int>(scope.edit, fields, "packet_length");
+    value->packet_length = integer_of<int>(fields, PACKET_LENGTHS);
     value->rate_kbps = fields->integer_in("rate_kbps", 1, RATE_KBPS_MAX);
     value->mode = fields->choice<Mode>(
         "mode", {{"mirror", Mode::Mirror}, {"count", Mode::Count}},

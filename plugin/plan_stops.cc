@@ -55,36 +55,57 @@ is_kept_from(const OwnerKey &egress, const Actual &actual,
                        });
 }
 
-/* Leaves an owner's flows as they are. */
-void
-leave(const OwnerKey &key, Plan *plan)
-{
-    auto bundle = plan->flows.find(key.bridge);
-    if (bundle == plan->flows.end()) {
-        return;
-    }
-    std::erase_if(bundle->second, [&](const FlowEdit &edit) {
-        return Cookie::decode(edit.flow.cookie)->owner == key.owner;
-    });
-    if (bundle->second.empty()) {
-        plan->flows.erase(bundle);
-    }
-}
+/* What is planned instead for some owners, taken into the plan at once when
+ * all of them are known: there may be thousands. */
+class Instead {
+public:
+    explicit Instead(Plan *plan) : plan_(plan) {}
+    ~Instead() { take(); }
+    Instead(const Instead &) = delete;
+    Instead &operator=(const Instead &) = delete;
 
-/* Has a tunnel copy no more.  Returns whether it may have. */
-bool
-stop(const OwnerKey &egress, const Actual &actual, const std::string &why,
-     Plan *plan)
-{
-    leave(egress, plan);
-    const FlowList &sends = actual.flows_of(egress);
-    for (const Flow &flow : sends) {
-        plan->flows[egress.bridge].push_back({FlowEdit::Op::Delete, flow});
+    /* Leaves the owner's flows as they are. */
+    void leave(const OwnerKey &key, const std::string &why)
+    {
+        owners_.insert(key);
+        plan_->waiting.push_back(key.bridge + ": " + why);
     }
-    plan->waiting.push_back(egress.bridge + ": " + egress.owner.to_string() +
-                            " sends nothing while " + why);
-    return !sends.empty();
-}
+
+    /* Has a tunnel copy no more.  Returns whether it may have. */
+    bool stop(const OwnerKey &egress, const Actual &actual,
+              const std::string &why)
+    {
+        leave(egress,
+              egress.owner.to_string() + " sends nothing while " + why);
+        const FlowList &sends = actual.flows_of(egress);
+        for (const Flow &flow : sends) {
+            deletions_[egress.bridge].push_back({FlowEdit::Op::Delete, flow});
+        }
+        return !sends.empty();
+    }
+
+private:
+    void take()
+    {
+        for (auto &[bridge, edits] : plan_->flows) {
+            std::erase_if(edits, [&, &name = bridge](const FlowEdit &edit) {
+                return owners_.contains(
+                    {name, Cookie::decode(edit.flow.cookie)->owner});
+            });
+        }
+        for (auto &[bridge, deletions] : deletions_) {
+            auto &edits = plan_->flows[bridge];
+            edits.insert(edits.end(), deletions.begin(), deletions.end());
+        }
+        std::erase_if(plan_->flows, [](const auto &bundle) {
+            return bundle.second.empty();
+        });
+    }
+
+    Plan *plan_;
+    std::set<OwnerKey> owners_;
+    std::map<std::string, std::vector<FlowEdit>> deletions_;
+};
 
 /* The tunnels to whom flows hand frames, each with its filter. */
 std::set<std::pair<int64_t, int64_t>>
@@ -168,6 +189,7 @@ stop_refused(const Actual &actual, const DesiredState &desired,
         }
     }
     bool any = false;
+    Instead instead(plan);
     for (const auto &[id, desire] : desired.tunnels()) {
         const std::string &bridge = desire.mirror_bridge;
         if (!desire.egress || busy.contains(bridge)) {
@@ -189,7 +211,8 @@ stop_refused(const Actual &actual, const DesiredState &desired,
         if (!by_others && !by_itself) {
             continue;
         }
-        any |= stop(egress, actual, "the switch refuses what it should", plan);
+        any |=
+            instead.stop(egress, actual, "the switch refuses what it should");
     }
     return any;
 }
@@ -223,9 +246,10 @@ stop_halves(const Actual &actual, const DesiredState &desired,
             halves.push_back(egress);
         }
     }
+    Instead instead(plan);
     for (const OwnerKey &egress : halves) {
-        stop(egress, actual, "its new flows wait and its filter does not",
-             plan);
+        instead.stop(egress, actual,
+                     "its new flows wait and its filter does not");
     }
     return !halves.empty();
 }
@@ -235,6 +259,8 @@ wait_for_filters(const Actual &actual, const DesiredState &desired,
                  const std::set<std::string> &busy, Plan *plan)
 {
     bool any = false;
+    Instead instead(plan);
+    std::map<OwnerKey, std::set<std::pair<int64_t, int64_t>>> handed;
     for (const auto &[user, edited] : desired.put_off_filters()) {
         const auto &[bridge, filter] = user;
         for (const Uuid &id : edited) {
@@ -252,18 +278,17 @@ wait_for_filters(const Actual &actual, const DesiredState &desired,
                 continue;
             }
             auto tap = desired.tap_of(desire.iface_id);
-            bool by_it =
-                tap && handed_by_all(actual.flows_of(*tap))
-                           .contains({desire.tap.tunnel, desire.tap.filter});
-            if (!by_it) {
-                any |=
-                    stop(egress, actual, "its filter's new rules wait", plan);
+            if (tap && !handed.contains(*tap)) {
+                handed[*tap] = handed_by_all(actual.flows_of(*tap));
+            }
+            if (!tap || !handed.at(*tap).contains(
+                            {desire.tap.tunnel, desire.tap.filter})) {
+                any |= instead.stop(egress, actual,
+                                    "its filter's new rules wait");
             } else if (!Sending(want->second)
                             .is_within(Sending(actual.flows_of(egress)))) {
-                leave(egress, plan);
-                plan->waiting.push_back(bridge + ": flows of " +
-                                        egress.owner.to_string() +
-                                        " wait for its filter's new rules");
+                instead.leave(egress, "flows of " + egress.owner.to_string() +
+                                          " wait for its filter's new rules");
             }
         }
     }

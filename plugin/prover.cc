@@ -19,9 +19,8 @@ constexpr int ROUNDS = 2;
  * has vswitchd look at, or dump, all its datapath flows. */
 constexpr int64_t RETRY_MS = 100, RETRY_MAX_MS = 2000;
 constexpr int64_t FIRST_HURRY_MS = 10;
-/* Twice as long as vswitchd lets datapath flows be by default
- * (other_config:max-revalidator). */
-constexpr int64_t PAUSE_MS = 1000;
+/* After one that ended well by dumps, so many times as long as these took. */
+constexpr int64_t PAUSE_FACTOR = 2;
 /* Vswitchd may be starting anew, which is told elsewhere. */
 constexpr int64_t WARN_AFTER_MS = 5000;
 } // namespace
@@ -34,12 +33,14 @@ Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry,
 }
 
 void
-Prover::start(const ProofSubject &subject)
+Prover::start(const ProofSubject &subject, int64_t revalidation_ms)
 {
     subject_ = subject;
+    revalidation_ms_ = revalidation_ms;
     proven_.reset();
     rounds_left_ = ROUNDS;
     left_ = alike_ = false;
+    dumping_ms_ = 0;
     ask_wait();
 }
 
@@ -77,6 +78,7 @@ void
 Prover::ask_dumps()
 {
     step_ = Step::Dump;
+    asked_ms_ = time_msec();
     tickets_.clear();
     for (const std::string &datapath : datapaths_) {
         tickets_.push_back(vswitchd_->call("dpctl/dump-flows", {datapath}));
@@ -172,11 +174,17 @@ Prover::run()
                     datapaths_.push_back(line);
                 }
             }
-            failed_ = datapaths_.empty();
+            if (datapaths_.empty()) {
+                /* Of what is there nothing copies. */
+                proven_ = std::exchange(subject_, {});
+                end();
+                return;
+            }
             others_ = sending_();
             ask_dumps();
         } else if (step_ == Step::Dump) {
             look_through(reply->text);
+            dumping_ms_ += time_msec() - std::exchange(asked_ms_, time_msec());
         }
     }
     if (step_ == Step::Idle) {
@@ -192,7 +200,9 @@ Prover::run()
             ask_wait();
         } else if (alike_) {
             step_ = Step::Pause;
-            pause_ms_ = time_msec() + PAUSE_MS;
+            /* A look that began just before our flows went may still be under
+             * way: as long again. */
+            pause_ms_ = time_msec() + 2 * revalidation_ms_;
         } else {
             ask_dumps();
         }
@@ -203,6 +213,17 @@ Prover::run()
         fail();
         return;
     }
+    /* Each dump keeps vswitchd from everything else. */
+    retry_ms_ =
+        step_ == Step::Dump
+            ? time_msec() + std::min(PAUSE_FACTOR * dumping_ms_, RETRY_MAX_MS)
+            : 0;
+    end();
+}
+
+void
+Prover::end()
+{
     step_ = Step::Idle;
     failing_since_ms_ = 0;
 }

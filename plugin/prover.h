@@ -34,10 +34,11 @@ public:
     Prover(UnixctlClient *vswitchd, std::function<void()> hurry,
            std::function<std::set<TunnelSend>()> sending);
 
-    /* Under way, or just failed. */
+    /* Under way, or it is too soon after one that failed, or took dumps. */
     bool busy() const;
-    /* Requires !busy(). */
-    void start(const ProofSubject &);
+    /* Requires !busy().  By itself vswitchd has looked at every datapath flow
+     * after 'revalidation_ms'. */
+    void start(const ProofSubject &, int64_t revalidation_ms);
     void run();
     void wait();
     /* What was proven, once, when a proof has ended well, or a part of it
@@ -52,6 +53,7 @@ private:
     void hurry_on();
     void ask_dumps();
     void fail();
+    void end();
     void look_through(const std::string &dump);
 
     UnixctlClient *vswitchd_;
@@ -64,11 +66,13 @@ private:
     bool failed_ = false;
     std::string why_; /* Vswitchd's word, where it failed by that. */
     int64_t failing_since_ms_ = 0; /* 0: the last one ended well. */
-    int64_t retry_ms_ = 0;         /* Not before, after a failure. */
-    int64_t pause_ms_ = 0;         /* Until when, before the second dump. */
-    std::set<TunnelSend> others_;  /* What is sent rightly. */
-    bool left_ = false;            /* A stopped tunnel was seen to copy. */
-    bool alike_ = false;           /* Or perhaps was: others send the same. */
+    int64_t retry_ms_ = 0;         /* Not before, after dumps or a failure. */
+    int64_t asked_ms_ = 0, dumping_ms_ = 0; /* The dumps, and since when. */
+    int64_t revalidation_ms_ = 0;
+    int64_t pause_ms_ = 0;        /* Until when, before the second dump. */
+    std::set<TunnelSend> others_; /* What is sent rightly. */
+    bool left_ = false;           /* A stopped tunnel was seen to copy. */
+    bool alike_ = false;          /* Or perhaps was: others send the same. */
     std::vector<uint64_t> tickets_;
     std::vector<std::string> datapaths_;
     ProofSubject subject_;

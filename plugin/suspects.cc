@@ -30,11 +30,33 @@ Suspects::are_many() const
 }
 
 void
-Suspects::add(Some some, const std::string &why)
+Suspects::put_back(Some some)
 {
+    for (auto *ids : {&some.tunnels, &some.filters}) {
+        for (const Uuid &id : *ids) {
+            on_trial_.erase(id);
+            changed_.erase(id);
+        }
+    }
     tunnels_.merge(some.tunnels);
     filters_.merge(some.filters);
+}
+
+void
+Suspects::add(Some some, const std::string &why)
+{
+    if (!some.size()) {
+        return;
+    }
+    put_back(std::move(some));
     pause_.done();
+    finding_.done();
+    say(why);
+}
+
+void
+Suspects::say(const std::string &why)
+{
     if (!why.empty()) {
         why_ = why;
     }
@@ -45,20 +67,28 @@ Suspects::take(size_t most)
 {
     Some some;
     most = std::min(most, most_);
-    for (auto [from, to] : {std::pair(&filters_, &some.filters),
-                            std::pair(&tunnels_, &some.tunnels)}) {
-        for (auto i = from->begin(); i != from->end() && some.size() < most;) {
-            auto next = std::next(i);
+    /* In rounds, since one that changes again and again is ever new. */
+    auto take_of = [&](std::set<Uuid> *from, std::set<Uuid> *to, Uuid *last) {
+        for (size_t looks = from->size(); looks && to->size() < most;
+             looks--) {
+            auto i = from->upper_bound(*last);
+            if (i == from->end()) {
+                i = from->begin();
+            }
+            *last = *i;
             if (!bad_.count(*i)) {
                 to->insert(from->extract(i));
             }
-            i = next;
         }
-        if (some.size()) {
-            return some;
+    };
+    for (int kinds = 0; kinds < 2 && !some.size(); kinds++) {
+        if (std::exchange(tunnels_next_, !tunnels_next_)) {
+            take_of(&tunnels_, &some.tunnels, &last_tunnel_);
+        } else {
+            take_of(&filters_, &some.filters, &last_filter_);
         }
     }
-    if (!bad_.empty()) {
+    if (!some.size() && !bad_.empty()) {
         auto next = bad_.upper_bound(last_bad_);
         last_bad_ = next == bad_.end() ? *bad_.begin() : *next;
         if (tunnels_.erase(last_bad_)) {
@@ -67,13 +97,19 @@ Suspects::take(size_t most)
             some.filters.insert(last_bad_);
         }
     }
+    for (const auto *ids : {&some.tunnels, &some.filters}) {
+        on_trial_.insert(ids->begin(), ids->end());
+    }
     return some;
 }
 
 Suspects::Some
 Suspects::take_all()
 {
+    refused_.clear();
     bad_.clear();
+    on_trial_.clear();
+    changed_.clear();
     return {std::exchange(tunnels_, {}), std::exchange(filters_, {})};
 }
 
@@ -81,14 +117,29 @@ void
 Suspects::refused(Some some, const std::string &why, int64_t now_ms)
 {
     most_ = 1;
+    say(why);
+    bool known = false;
     if (some.size() == 1) {
-        bad_.insert(some.tunnels.begin(), some.tunnels.end());
-        bad_.insert(some.filters.begin(), some.filters.end());
+        const Uuid id =
+            *(some.tunnels.empty() ? some.filters : some.tunnels).begin();
+        known = bad_.count(id) > 0;
+        refused_.insert(id);
+        if (changed_.count(id)) {
+            bad_.erase(id);
+        } else {
+            bad_.insert(id);
+        }
     }
-    Backoff pause = pause_;
-    pause.refused(now_ms);
-    add(std::move(some), why);
-    pause_ = pause;
+    /* To find one more who is bad is to come on. */
+    (known ? pause_ : finding_).refused(now_ms);
+    put_back(std::move(some));
+}
+
+void
+Suspects::not_known(Some some, int64_t now_ms)
+{
+    put_back(std::move(some));
+    pause_.refused(now_ms);
 }
 
 void
@@ -96,9 +147,10 @@ Suspects::passed(const Some &some)
 {
     most_ = std::min(2 * most_, AT_ONCE_MAX);
     pause_.done();
+    finding_.done();
     for (const auto *ids : {&some.tunnels, &some.filters}) {
         for (const Uuid &id : *ids) {
-            bad_.erase(id);
+            forget(id);
         }
     }
 }
@@ -106,9 +158,20 @@ Suspects::passed(const Some &some)
 void
 Suspects::clear(const Uuid &id)
 {
-    if (bad_.erase(id)) {
+    if (on_trial_.count(id)) {
+        changed_.insert(id);
+    } else if (bad_.erase(id)) {
         pause_.done();
     }
+}
+
+void
+Suspects::forget(const Uuid &id)
+{
+    refused_.erase(id);
+    bad_.erase(id);
+    on_trial_.erase(id);
+    changed_.erase(id);
 }
 
 } // namespace pm

@@ -140,21 +140,6 @@ refuse_accepted(ctl_context *ctx, const Noun &noun, int first, json *object)
     }
 }
 
-/* Of the arguments from 'first' on, which say what is at 'path', those that
- * are numbers too large to be put: problems are to say them as they are. */
-void
-remember_numbers(ctl_context *ctx, int first, const std::string &path)
-{
-    for (int i = first; i < ctx->argc; i++) {
-        const std::string argument = ctx->argv[i], key = key_of(argument);
-        const std::string text = argument.substr(argument.find('=') + 1);
-        json number = value_of(key, text);
-        if (number.is_number() && number.dump() != text) {
-            attempt_of(ctx).edit.given[path + "." + key] = text;
-        }
-    }
-}
-
 void
 run_add(ctl_context *ctx)
 {
@@ -174,7 +159,6 @@ run_add(ctl_context *ctx)
     }
     put_values(ctx, next, &object);
     refuse_accepted(ctx, noun, next, &object);
-    remember_numbers(ctx, next, path_of(noun.kind, full_name));
     put(&a.edit, a.context, noun.kind, object, path_of(noun.kind, full_name),
         PutMode::Create);
     if (!strcmp(noun.noun, "tunnel") && !object.contains("vni")) {
@@ -251,7 +235,6 @@ run_set(ctl_context *ctx)
         if (noun.of_account) {
             object["account"] = before["account"];
         }
-        remember_numbers(ctx, 2, path_of(noun.kind, ctx->argv[1]));
         replace(a, noun.kind, ctx->argv[1], object);
     }
 }
@@ -305,8 +288,8 @@ run_rule_add(ctl_context *ctx)
     if (filter.is_null()) {
         return;
     }
-    const json number = value_of("number", ctx->argv[3]);
-    json rule = {{"number", number}, {"action", ctx->argv[4]}};
+    json rule = {{"number", value_of("number", ctx->argv[3])},
+                 {"action", ctx->argv[4]}};
     put_values(ctx, 5, &rule);
     json &rules = filter[direction];
     /* The caller knows the rule by its number, not by its place. */
@@ -323,10 +306,6 @@ run_rule_add(ctl_context *ctx)
     rules.insert(rules.begin() + static_cast<json::difference_type>(at), rule);
     size_t n_before = a.edit.problems.size();
     std::string place = rules_path + "[" + std::to_string(at) + "]";
-    remember_numbers(ctx, 5, place);
-    if (number.is_number() && number.dump() != ctx->argv[3]) {
-        a.edit.given[place + ".number"] = ctx->argv[3];
-    }
     replace(a, "mirror_filters", ctx->argv[1], filter);
     for (size_t i = n_before; i < a.edit.problems.size(); i++) {
         std::string &path = a.edit.problems[i].path;

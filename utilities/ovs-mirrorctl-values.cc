@@ -1,7 +1,6 @@
 /* ovs-mirrorctl: KEY=VALUE arguments. */
 #include <charconv>
 #include <cstring>
-#include <limits>
 
 #include "utilities/ovs-mirrorctl.h"
 
@@ -71,14 +70,8 @@ value_of(const std::string &key, const std::string &text)
         int64_t number = 0;
         auto [end, error] =
             std::from_chars(text.data(), text.data() + text.size(), number);
-        bool whole = end == text.data() + text.size();
-        if (error == std::errc() && whole) {
-            return number;
-        }
-        if (error == std::errc::result_out_of_range && whole) {
-            /* Still a number: the check of its range says what is wrong. */
-            return text[0] == '-' ? std::numeric_limits<int64_t>::min()
-                                  : std::numeric_limits<int64_t>::max();
+        if (error == std::errc() && end == text.data() + text.size()) {
+            return number; /* A larger one stays a text: see Fields. */
         }
     } else if (key == "enabled" && is_one_of(text, {"true", "false"})) {
         return text == "true";

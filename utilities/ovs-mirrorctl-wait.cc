@@ -84,7 +84,8 @@ lacks(const Model &model, const Uuid &id, bool named,
             current = f && s.observed_filter_generation >= f->generation;
         }
         installed |= s.bound && current && !is_told_absent(s);
-        lags |= !current;
+        /* What never was in force has no generation that was. */
+        lags |= !current && (s.observed_generation || !is_told_absent(s));
     }
     if (runs ? installed : tunnel ? !lags : !has_row) {
         return std::nullopt;

@@ -55,6 +55,14 @@ class DaemonCases(ProductCases):
             self.control.ctl("--wait=hv", "--timeout=10", "tunnel-del",
                              "first")
 
+    def test_what_never_ran_is_soon_known_not_to_run(self):
+        self.control.ctl("--wait=hv", "--timeout=10", "tunnel-add", "never",
+                         "source=web1-src", "destination=ids4",
+                         "enabled=false")
+        self.control.ctl("--wait=hv", "--timeout=10", "tunnel-set", "never",
+                         "note=nor now")
+        self.remove("never")
+
     def test_a_cfg_is_answered_by_what_lets_it_be(self):
         """Not when the daemon next wakes, by a timer, for something else."""
         begun = self.daemon.log_end()

@@ -3,10 +3,28 @@
 import json
 import os
 import tempfile
+import time
 import unittest
 
 from cases.product import ProductCases
 from lab import DummyLab
+from lab.waiting import wait_until
+
+
+def start_narrow(lab, columns):
+    """With a control database that has less room: 'columns' are given anew,
+    by table and name."""
+    with open(os.path.join(lab.source_dir, "ovsdb",
+                           "packet-mirroring.ovsschema"),
+              encoding="utf-8") as f:
+        schema = json.load(f)
+    for (table, column), kind in columns.items():
+        schema["tables"][table]["columns"][column] = {"type": {"key": kind}}
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "narrow.ovsschema")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(schema, f)
+        lab.start_product(path)
 
 
 class RefusedRow(ProductCases, unittest.TestCase):
@@ -14,22 +32,11 @@ class RefusedRow(ProductCases, unittest.TestCase):
 
     @classmethod
     def start_product(cls):
-        """Of a schema that has no room for a whole frame, nor for a filter
-        with a long name."""
-        with open(os.path.join(cls.lab.source_dir, "ovsdb",
-                               "packet-mirroring.ovsschema"),
-                  encoding="utf-8") as f:
-            schema = json.load(f)
-        columns = schema["tables"]["Tunnel_Status"]["columns"]
-        columns["effective_packet_length"]["type"]["key"]["maxInteger"] = 100
-        columns = schema["tables"]["Filter_Status"]["columns"]
-        columns["name"] = {"type": {"key": {"type": "string",
-                                            "maxLength": 4}}}
-        with tempfile.TemporaryDirectory() as directory:
-            path = os.path.join(directory, "narrow.ovsschema")
-            with open(path, "w", encoding="utf-8") as f:
-                json.dump(schema, f)
-            cls.lab.start_product(path)
+        """No room for a whole frame, nor for a filter with a long name."""
+        start_narrow(cls.lab, {
+            ("Tunnel_Status", "effective_packet_length"):
+                {"type": "integer", "minInteger": 0, "maxInteger": 100},
+            ("Filter_Status", "name"): {"type": "string", "maxLength": 4}})
 
     def test_holds_up_none_of_the_others(self):
         self.filter("web", inbound=[{"action": "accept", "protocol": "tcp"}])
@@ -43,7 +50,8 @@ class RefusedRow(ProductCases, unittest.TestCase):
                       f"length={length}"]
         self.control.ctl(*words[1:])
         self.control.wait_running("one-0", "one-2", "one-4")
-        self.assertEqual(self.listed("one-1")["state"], "Setting")
+        wait_until(lambda: "refuses our status in 2 rows" in
+                   self.daemon.appctl("mirror/list"), "the daemon to say so")
         self.remove("one-0")
         self.tunnel("one-5", self.other4, 7006, packet_length=64,
                     filter="web")
@@ -58,14 +66,35 @@ class RefusedRow(ProductCases, unittest.TestCase):
         self.control.ctl(*words[1:])
         self.control.wait_running("by-new", "by-old")
         self.assertEqual(self.listed("by-long-name")["state"], "Setting")
-        # Nor is any other edit's answer, be it that one which runs waits for
-        # a filter's row.
+        # Nor is any other edit's answer, be it that one which ran waits for
+        # a filter's row: it stops.
         self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7777")
         self.control.ctl("tunnel-del", "by-long-name", "--", "tunnel-set",
                          "by-old", "filter=long-name")
         self.control.ctl("--wait=hv", "tunnel-set", "by-new", "vni=7778")
-        # But that it stops is.
-        vni = f"{self.listed('by-old')['vni']:#x}->tun_id"
-        self.assertIn(vni, str(self.switch.flows("br-mirror")))
-        self.control.ctl("--wait=hv", "tunnel-set", "by-old", "enabled=false")
-        self.assertNotIn(vni, str(self.switch.flows("br-mirror")))
+        self.control.wait_tunnel("by-old", lambda t: "CONTROL_REFUSED" in {
+            reason["code"] for reason in t["reasons"]}, "to be told why")
+        self.assertNotIn(f"{self.listed('by-old')['vni']:#x}->tun_id",
+                         str(self.switch.flows("br-mirror")))
+        self.control.ctl("tunnel-set", "by-old", "filter=old")
+        self.control.wait_running("by-old")
+
+
+class RefusedHost(ProductCases, unittest.TestCase):
+    make_lab = DummyLab
+
+    @classmethod
+    def start_product(cls):
+        """No room for a hypervisor's name."""
+        start_narrow(cls.lab, {
+            ("Chassis", "hostname"): {"type": "string", "maxLength": 1}})
+
+    def test_is_in_no_tunnels_way(self):
+        began = time.monotonic()
+        for number in range(8):
+            self.wish("one", self.ids4, 7001 + number)
+            self.control.wait_tunnel(
+                "one", lambda t: t and t["state"] == "Running", "to run")
+            self.remove("one")
+        # Mostly it would wait out a pause of up to 8 seconds.
+        self.assertLess(time.monotonic() - began, 15)

@@ -135,13 +135,30 @@ TEST_F(NetworkDesire, FollowsANicToAnotherVpc)
 TEST_F(NetworkDesire, StaysAsItIsWhileThePeeringMayBeOnItsWay)
 {
     auto flows = host.desired.flows();
-    model.peerings.clear();
+    model.nics[row_id(Row::Nic, 5)].subnet = row_id(Row::Subnet, 2);
     show(false);
     EXPECT_TRUE(copies(tunnel));
     EXPECT_EQ(host.desired.flows(), flows);
+    model.tunnels[tunnel].note = "edited again";
+    show(false);
+    EXPECT_TRUE(copies(tunnel)) << "it is on its way still";
     show(true);
     EXPECT_FALSE(copies(tunnel));
     EXPECT_FALSE(host.desire(tunnel).pending);
+}
+
+TEST_F(NetworkDesire, StopsAtOnceThoughOthersRowsAreOnTheirWay)
+{
+    put_peering(0, "p", 0, 1, false);
+    show(false);
+    EXPECT_FALSE(copies(tunnel));
+    put_peering(0, "p", 0, 1);
+    show(true);
+    ASSERT_TRUE(copies(tunnel));
+    auto &routes = model.subnets[row_id(Row::Subnet, 0)].routes;
+    routes[*Cidr::parse("10.1.0.6/32")] = "local";
+    show(false);
+    EXPECT_FALSE(copies(tunnel));
 }
 
 TEST_F(NetworkDesire, IsPendingWhenNewWhileThePeeringMayBeOnItsWay)

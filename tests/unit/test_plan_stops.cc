@@ -306,9 +306,43 @@ TEST_F(PuttingOff, WhoComesToTheFilterSendsNothingMeanwhile)
          static_cast<uint32_t>(host.desired.status_of(stranger)->number)}};
     EXPECT_TRUE(actual.flows_of(egress).empty());
     outstanding.insert(egress); /* As what was edited is looked at anew. */
+    EXPECT_EQ(edits_of(plan(), stranger), Ops{}) << "nor later";
     ASSERT_TRUE(host.settle());
     ops = edits_of(plan(), stranger);
     EXPECT_NE(std::count(ops.begin(), ops.end(), FlowEdit::Op::Add), 0);
+}
+
+TEST_F(PuttingOff, WhoIsEditedLaterIsNotWaitedFor)
+{
+    plan_of_new_rules();
+    ASSERT_TRUE(host.answer_paths());
+    host.model.collectors.at(row_id(Row::Collector, 2)).address =
+        ip_of("203.0.113.78");
+    host.show_paths();
+    Plan made = plan();
+    EXPECT_TRUE(host.desire(fellow).undecided);
+    EXPECT_FALSE(host.desired.is_put_off(filter));
+    EXPECT_NE(edits_of(made, other), Ops{});
+    EXPECT_NE(edits_of(made, FlowOwner::Filter,
+                       host.desired.filter_status_of(filter)->number),
+              Ops{});
+    EXPECT_EQ(edits_of(made, fellow), Ops{});
+}
+
+TEST_F(PuttingOff, WhoWaitsForARowThatIsRefusedStops)
+{
+    Uuid fresh = host.add_filter(1, 22);
+    host.model.tunnels.at(fellow).filter = fresh;
+    EXPECT_EQ(edits_of(plan(), fellow), Ops{});
+    EXPECT_TRUE(host.desire(fellow).egress) << "it goes on as it was";
+    host.desired.set_refused({fresh});
+    Ops ops = edits_of(plan(), fellow);
+    EXPECT_NE(std::count(ops.begin(), ops.end(), FlowEdit::Op::Delete), 0);
+    EXPECT_TRUE(host.desire(fellow).reasons.count("CONTROL_REFUSED"));
+    host.desired.set_refused({});
+    ASSERT_TRUE(host.settle());
+    EXPECT_TRUE(host.desire(fellow).egress);
+    EXPECT_TRUE(host.desire(fellow).reasons.empty());
 }
 
 TEST_F(PuttingOff, NorDoesANewTunnel)

@@ -452,6 +452,31 @@ RandomHost::edit()
 }
 
 void
+RandomHost::edit_together()
+{
+    if (model.tunnels.empty()) {
+        return;
+    }
+    auto tunnel = std::next(model.tunnels.begin(),
+                            pick(static_cast<int>(model.tunnels.size())));
+    auto filter = tunnel->second.filter
+                      ? model.filters.find(*tunnel->second.filter)
+                      : model.filters.end();
+    auto ids = model.resources.find(tunnel->second.destination);
+    if (filter == model.filters.end() || ids == model.resources.end() ||
+        !ids->second.target_id ||
+        !model.collectors.count(*ids->second.target_id)) {
+        return;
+    }
+    int port = 1 + pick(60000);
+    for (Rule &rule : filter->second.inbound) {
+        rule.destination_port = {port, port};
+    }
+    model.collectors.at(*ids->second.target_id).address =
+        ip_of("203.0.113." + std::to_string(1 + pick(250)));
+}
+
+void
 RandomHost::feed_some()
 {
     ModelDelta delta = diff(seen, model);

@@ -27,6 +27,9 @@ public:
 
     /* Changes one thing out there; feed() or feed_some() shows it. */
     void edit();
+    /* Gives a tunnel another destination and its filter other rules, as one
+     * edit. */
+    void edit_together();
     /* As feed(), but of a view that is not complete: rows withheld, none
      * gone. */
     void feed_some();

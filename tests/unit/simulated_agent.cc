@@ -65,6 +65,12 @@ void
 SimulatedAgent::note_policies()
 {
     const Model &model = host.model;
+    for (const auto &[id, filter] : model.filters) {
+        std::vector<Filter> &versions = filters_[id];
+        if (versions.empty() || !(versions.back() == filter)) {
+            versions.push_back(filter);
+        }
+    }
     for (const auto &[id, tunnel] : model.tunnels) {
         if (!tunnel.enabled || !is_accepted(model, tunnel)) {
             continue;
@@ -77,7 +83,10 @@ SimulatedAgent::note_policies()
         Policy &policy = policies_[id];
         auto admit = [&, &tunnel = tunnel](const IpAddress &address) {
             policy.destinations.insert({address, tunnel.vni});
-            policy.together.insert({address, tunnel.filter});
+            size_t versions =
+                tunnel.filter ? filters_[*tunnel.filter].size() : 0;
+            policy.together.insert(
+                {address, tunnel.filter, versions ? versions - 1 : 0});
         };
         if (destination.collector) {
             admit(destination.collector->address);
@@ -95,18 +104,19 @@ SimulatedAgent::note_policies()
                                            : source.resource->iface_id);
     }
     budgets_.insert(host.facts.settings.rate_kbps);
-    for (const auto &[id, filter] : model.filters) {
-        std::vector<Filter> &versions = filters_[id];
-        if (versions.empty() || !(versions.back() == filter)) {
-            versions.push_back(filter);
-        }
-    }
 }
 
 Plan
 SimulatedAgent::plan()
 {
-    return make_plan(actual, host.desired, &outstanding);
+    std::set<std::string> busy;
+    for (const auto &[bridge, edits] : in_flight_) {
+        busy.insert(bridge);
+    }
+    for (const auto &[bridge, edits] : meters_in_flight_) {
+        busy.insert(bridge);
+    }
+    return make_plan(actual, host.desired, &outstanding, busy);
 }
 
 void

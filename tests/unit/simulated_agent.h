@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_SIMULATED_AGENT_H
 #define TESTS_UNIT_SIMULATED_AGENT_H 1
 
+#include <tuple>
+
 #include "flows/egress.h"
 #include "plugin/filter_status.h"
 #include "plugin/plan.h"
@@ -53,8 +55,8 @@ private:
     struct Policy {
         std::set<std::pair<IpAddress, int64_t>> destinations;
         std::set<std::optional<Uuid>> filters;
-        /* At one time. */
-        std::set<std::pair<IpAddress, std::optional<Uuid>>> together;
+        /* At one time, with the version of the filter (0 without one). */
+        std::set<std::tuple<IpAddress, std::optional<Uuid>, size_t>> together;
         std::set<std::string> iface_ids;
         std::set<std::optional<int64_t>> rates;
     };
@@ -77,7 +79,9 @@ private:
     void judge_told(const TunnelStatus &before, const TunnelStatus &);
     void judge_told(const FilterStatus &before, const FilterStatus &);
     void judge_limits(const std::string &bridge);
-    void judge_together(const std::string &bridge);
+    using Versions = std::map<int64_t, std::set<size_t>>; /* By number. */
+    Versions judge_filters(const std::string &bridge);
+    void judge_together(const std::string &bridge, const Versions &standing);
     std::optional<EgressSpec> arriving(const std::string &bridge,
                                        const Flow &);
     void judge_tap(const Flow &);

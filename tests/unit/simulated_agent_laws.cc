@@ -89,17 +89,50 @@ SimulatedAgent::judge_plan(const Plan &todo)
     }
 }
 
-/* No frame goes by one policy's filter to another one's destination. */
-void
-SimulatedAgent::judge_together(const std::string &bridge)
+/* Of each filter on the bridge the versions that its flows are. */
+SimulatedAgent::Versions
+SimulatedAgent::judge_filters(const std::string &bridge)
 {
-    std::map<int64_t, std::set<std::optional<Uuid>>> handed;
+    std::map<int64_t, std::vector<Flow>> filters;
+    for (const auto &[key, flow] : tables[bridge]) {
+        FlowOwner owner = Cookie::decode(flow.cookie)->owner;
+        if (owner.kind == FlowOwner::Filter) {
+            filters[owner.number].push_back(flow);
+        }
+    }
+    Versions standing;
+    for (const auto &[number, flows] : filters) {
+        const std::string name = "filter " + std::to_string(number);
+        const FilterStatus *status = filter_status_of_number(number);
+        if (!status) {
+            fault("no status row speaks for " + name);
+            continue;
+        }
+        const std::vector<Filter> &versions = filters_[status->filter];
+        for (size_t i = 0; i < versions.size(); i++) {
+            auto expected = filter_flows(number, versions[i]);
+            std::sort(expected.begin(), expected.end());
+            if (expected == flows) {
+                standing[number].insert(i);
+            }
+        }
+        if (standing[number].empty()) {
+            fault(name + " is none that there ever was");
+        }
+    }
+    return standing;
+}
+
+/* No frame goes by one policy's rules to another one's destination. */
+void
+SimulatedAgent::judge_together(const std::string &bridge,
+                               const Versions &standing)
+{
+    std::map<int64_t, std::set<int64_t>> handed; /* Numbers. */
     for (const auto &[key, flow] : tables[bridge]) {
         if (Cookie::decode(flow.cookie)->owner.kind == FlowOwner::Tap) {
             for (const auto &[tunnel, filter] : handed_by(flow)) {
-                const FilterStatus *f = filter_status_of_number(filter);
-                handed[tunnel].insert(f ? std::optional(f->filter)
-                                        : std::nullopt);
+                handed[tunnel].insert(filter);
             }
         }
     }
@@ -111,9 +144,19 @@ SimulatedAgent::judge_together(const std::string &bridge)
             continue;
         }
         const Policy &policy = policies_[status->tunnel];
-        for (const auto &filter : handed[owner.number]) {
-            if (!policy.together.count({spec->destination, filter})) {
-                fault("never together with the filter " +
+        for (int64_t number : handed[owner.number]) {
+            const FilterStatus *f = filter_status_of_number(number);
+            auto versions = standing.find(number);
+            if (f && versions == standing.end()) {
+                continue; /* It admits nothing. */
+            }
+            auto filter = f ? std::optional(f->filter) : std::nullopt;
+            std::set<size_t> by = f ? versions->second : std::set<size_t>{0};
+            if (std::none_of(by.begin(), by.end(), [&](size_t version) {
+                    return policy.together.count(
+                        {spec->destination, filter, version});
+                })) {
+                fault("never together with these rules of filter " +
                       (filter ? filter->to_string() : "none") + ": " +
                       flow.to_string());
             }
@@ -300,14 +343,11 @@ SimulatedAgent::judge_tables()
 {
     for (const auto &[bridge, table] : tables) {
         judge_limits(bridge);
-        judge_together(bridge);
-        std::map<uint32_t, std::vector<Flow>> filters;
+        judge_together(bridge, judge_filters(bridge));
         for (const auto &[key, flow] : table) {
             FlowOwner owner = Cookie::decode(flow.cookie)->owner;
             if (owner.kind == FlowOwner::Tap) {
                 judge_tap(flow);
-            } else if (owner.kind == FlowOwner::Filter) {
-                filters[owner.number].push_back(flow);
             } else if (owner.kind == FlowOwner::Egress) {
                 const TunnelStatus *status = status_of_number(owner.number);
                 if (!status) {
@@ -321,24 +361,6 @@ SimulatedAgent::judge_tables()
                                  {spec->destination, spec->vni}))) {
                     fault("no policy admits " + flow.to_string());
                 }
-            }
-        }
-        for (auto &[number, flows] : filters) {
-            const FilterStatus *status = filter_status_of_number(number);
-            if (!status) {
-                fault("no status row speaks for filter " +
-                      std::to_string(number));
-                continue;
-            }
-            bool known = false;
-            for (const Filter &version : filters_[status->filter]) {
-                auto expected = filter_flows(number, version);
-                std::sort(expected.begin(), expected.end());
-                known |= expected == flows;
-            }
-            if (!known) {
-                fault("filter " + std::to_string(number) +
-                      " is none that there ever was");
             }
         }
     }

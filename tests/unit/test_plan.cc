@@ -296,11 +296,14 @@ TEST(Actual, AFirstReadingIsNoChange)
 TEST(Plan, KeepsItsOrderWhateverHappens)
 {
     int flows = 0, meters = 0, deleted = 0, statuses = 0, proofs = 0, told = 0;
-    for (uint32_t seed = 1; seed <= 70; seed++) {
+    for (uint32_t seed = 1; seed <= 100; seed++) {
         SimulatedAgent agent(seed);
         for (int step = 0; step < 120; step++) {
             if (agent.host.chance(40)) {
                 agent.host.edit();
+            }
+            if (agent.host.chance(10)) {
+                agent.host.edit_together();
             }
             if (agent.host.chance(2)) {
                 agent.restart();

@@ -128,8 +128,8 @@ Openflow::Impl::send(Message message)
 }
 
 /* By default a switch hides the ports of first fragments from flows, as if
- * they were later ones.  The mode is the bridge's, and lost when vswitchd
- * restarts.  The last number is this connection's: with none it would get no
+ * they were later ones.  The mode is the bridge's, lost when vswitchd
+ * restarts, and said again with each echo, since others may set it.  The last number is this connection's: with none it would get no
  * frames at all. */
 void
 Openflow::Impl::send_fragment_mode()
@@ -151,6 +151,7 @@ Openflow::Impl::send_echo_when_due()
 {
     if (rconn_is_connected(rconn) && !echo_sent_ms &&
         time_msec() >= next_echo_ms) {
+        send_fragment_mode();
         echo_sent_ms = time_msec();
         echo_xid = send(Message(ofputil_encode_echo_request(OFP15_VERSION)));
     }

@@ -10,6 +10,19 @@ namespace pm {
 
 namespace {
 
+/* Characters of an iface_id or a name, at most and at least (the schema's):
+ * of a clause that no row can meet the server refuses the whole condition. */
+constexpr std::ptrdiff_t TEXT_MIN = 1, TEXT_MAX = 255;
+
+bool
+can_be_met(const std::string &text)
+{
+    auto characters = std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    });
+    return characters >= TEXT_MIN && characters <= TEXT_MAX;
+}
+
 /* "_uuid" is a column to the server, but the IDL generates none for it. */
 const struct ovsdb_idl_column *
 uuid_column()
@@ -75,7 +88,9 @@ private:
                  const struct ovsdb_idl_column &column,
                  const std::string &text)
     {
-        conditions_[table].insert({&column, text, {}, false});
+        if (can_be_met(text)) {
+            conditions_[table].insert({&column, text, {}, false});
+        }
     }
     void by_reference(const struct ovsdb_idl_table_class *table,
                       const struct ovsdb_idl_column &column, const Uuid &id)

@@ -380,9 +380,12 @@ SwitchDb::revalidation_ms() const
     /* As above. */
     const struct ovsrec_open_vswitch *ovs =
         ovsrec_open_vswitch_first(impl_->idl);
-    int interval =
-        ovs ? smap_get_int(&ovs->other_config, "max-revalidator", 500) : 500;
-    return std::max(interval, 100);
+    auto read = [&](const char *key, int otherwise) {
+        int value =
+            ovs ? smap_get_int(&ovs->other_config, key, otherwise) : otherwise;
+        return std::max(value, 100);
+    };
+    return std::min(read("max-revalidator", 500), read("max-idle", 10000));
 }
 
 const std::string &
@@ -410,7 +413,10 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
         if (ours && std::string(port->name) == bridge->name) {
             continue;
         }
-        auto mark = read_mark(&port->external_ids);
+        /* Of production's ports a mark makes none of ours. */
+        auto mark = may_be_name_of_ours(port->name, plain)
+                        ? read_mark(&port->external_ids)
+                        : std::nullopt;
         if (mark) {
             facts->rows.ports[port->name] = read_port(bridge, port, *mark);
         } else if (may_be_name_of_ours(port->name, plain)) {

@@ -52,7 +52,8 @@ struct SwitchDb::Impl {
     void put_mirror(const std::string &name, const MirrorRow &);
     void remove(const RowEdit &);
     void remove_mirrors(const std::string &name,
-                        const struct ovsrec_mirror *but);
+                        const struct ovsrec_mirror *but,
+                        const struct ovsrec_bridge *on);
 };
 
 } // namespace pm

@@ -196,10 +196,11 @@ SwitchDb::Impl::put_port(const std::string &name, const PortRow &desired)
     ovsrec_port_set_external_ids(port, ids.get());
 }
 
-/* Removes our Mirrors of that name, but for 'but'. */
+/* Removes our Mirrors of that name, but for 'but' of bridge 'on'. */
 void
 SwitchDb::Impl::remove_mirrors(const std::string &name,
-                               const struct ovsrec_mirror *but)
+                               const struct ovsrec_mirror *but,
+                               const struct ovsrec_bridge *on)
 {
     const struct ovsrec_bridge *bridge;
     OVSREC_BRIDGE_FOR_EACH(bridge, idl)
@@ -208,7 +209,9 @@ SwitchDb::Impl::remove_mirrors(const std::string &name,
         std::vector<const struct ovsrec_mirror *> mirrors(
             bridge->mirrors, bridge->mirrors + bridge->n_mirrors);
         for (const struct ovsrec_mirror *mirror : mirrors) {
-            if (mirror != but && name == mirror->name &&
+            /* The row itself may be another bridge's, too. */
+            bool kept = mirror == but && bridge == on;
+            if (!kept && name == mirror->name &&
                 read_mark(&mirror->external_ids)) {
                 ovsrec_bridge_update_mirrors_delvalue(bridge, mirror);
             }
@@ -244,7 +247,7 @@ SwitchDb::Impl::put_mirror(const std::string &name, const MirrorRow &desired)
             mirror = bridge->mirrors[i];
         }
     }
-    remove_mirrors(name, mirror);
+    remove_mirrors(name, mirror, bridge);
     if (!mirror) {
         struct ovsrec_mirror *fresh = ovsrec_mirror_insert(txn);
         ovsrec_mirror_set_name(fresh, name.c_str());
@@ -296,7 +299,7 @@ SwitchDb::Impl::remove(const RowEdit &edit)
         break;
     }
     case RowEdit::Kind::Mirror:
-        remove_mirrors(edit.name, nullptr);
+        remove_mirrors(edit.name, nullptr, nullptr);
         break;
     }
 }

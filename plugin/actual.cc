@@ -9,8 +9,9 @@ bool
 Actual::flows_known() const
 {
     return std::all_of(
-        rows.bridges.begin(), rows.bridges.end(),
-        [&](const auto &bridge) { return flows.count(bridge.first) > 0; });
+        rows.bridges.begin(), rows.bridges.end(), [&](const auto &bridge) {
+            return flows.count(bridge.first) || unmade.count(bridge.first);
+        });
 }
 
 bool

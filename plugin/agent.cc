@@ -24,7 +24,7 @@ Agent::Agent(const std::string &switch_remote)
       prover_(
           &vswitchd_, [this] { hurry(); },
           [this] { return sends_of(actual_); }),
-      prober_(&vswitchd_), guard_(&vswitchd_),
+      prober_(&vswitchd_), guard_(&vswitchd_), made_(&vswitchd_),
       counts_(desired_, actual_, links_)
 {
 }
@@ -54,7 +54,9 @@ Agent::run()
         }
         if (const Tunnel *tunnel = find(desired_.model().tunnels, id)) {
             if (tunnel->filter && !is_told_observed(*tunnel->filter)) {
-                suspects_.clear(*tunnel->filter);
+                if (!desired_.filter_status_of(*tunnel->filter)) {
+                    suspects_.clear(*tunnel->filter); /* Else: counters. */
+                }
                 unreported_filters_.insert(*tunnel->filter);
             }
         } else {
@@ -79,6 +81,7 @@ Agent::run()
     run_next_hops();
     run_prover();
     prober_.run(*this, control_.probes());
+    judge_bridges();
     judge_vswitchd();
     judge_mirrors();
     if (std::exchange(reconsider_, false)) {
@@ -113,6 +116,7 @@ Agent::wait()
     }
     underlay_.wait();
     vswitchd_.wait();
+    made_.wait();
     prover_.wait();
     prober_.wait();
     for (auto &[name, link] : links_) {
@@ -153,7 +157,8 @@ Agent::wait()
     if (!actual_.rows.mirrors.empty() && switch_.ready()) {
         poll_timer_wait_until(next_mirror_check_ms_);
     }
-    if (may_report() && !cleanup_ && !is_reporting_others()) {
+    if (may_report() && !cleanup_ && !is_reporting_others() &&
+        (!others_apart_ || others_pause_.is_over(time_msec()))) {
         poll_timer_wait_until(
             time_msec() +
             std::max<int64_t>(0, heartbeat_due_ms_ - time_wall_msec()));

@@ -24,6 +24,7 @@
 #include "plugin/contest.h"
 #include "plugin/counts.h"
 #include "plugin/desired_state.h"
+#include "plugin/made_bridges.h"
 #include "plugin/mirror_watch.h"
 #include "plugin/pace.h"
 #include "plugin/plan.h"
@@ -103,6 +104,7 @@ private:
     void hurry();
     void run_prover();
     void judge_vswitchd();
+    void judge_bridges();
     void judge_mirrors();
     void retry_ports(int64_t now_ms);
     bool is_connected() const;
@@ -158,6 +160,7 @@ private:
     Prover prover_;
     Prober prober_;
     BridgeGuard guard_;
+    MadeBridges made_;
     DesiredState desired_;
     Actual actual_;
     Counts::Links links_;

@@ -26,6 +26,10 @@ Agent::read_switch()
     switch_was_busy_ = switch_.busy();
     switch_read_ = true;
     SwitchFacts facts = switch_.read();
+    std::erase_if(facts.nics, [&](const auto &nic) {
+        return made_.unmade().count(nic.second.bridge);
+    });
+    actual_.unmade = made_.unmade();
     std::set<std::string> tapped;
     for (const auto &[iface_id, nic] : facts.nics) {
         if (!desired_.tunnels_of_nic(iface_id).empty()) {
@@ -175,6 +179,35 @@ Agent::watch_paths()
     underlay_.watch(paths);
 }
 
+/* Whether a bridge that does not answer, though vswitchd has taken in the
+ * database, is there at all. */
+void
+Agent::judge_bridges()
+{
+    const SwitchFacts &facts = desired_.facts();
+    bool doubt = !guard_.answered() ||
+                 std::any_of(links_.begin(), links_.end(), [](const auto &l) {
+                     return !l.second->connected();
+                 });
+    std::set<std::string> bridges;
+    for (const auto &[name, bridge] : facts.bridges) {
+        bridges.insert(name);
+    }
+    const std::set<std::string> before = made_.unmade();
+    if (!made_.run(doubt && facts.settled && switch_.ready(), bridges)) {
+        return;
+    }
+    for (const std::string &name : made_.unmade()) {
+        if (!before.count(name)) {
+            VLOG_WARN("bridge %s is in the database and not on the switch; "
+                      "see the log of ovs-vswitchd, which could not make it",
+                      name.c_str());
+        }
+    }
+    unguarded_ = true; /* Who is on them is read anew. */
+    poll_immediate_wake();
+}
+
 /* vswitchd is away when the rows that we wrote, or the connections to our
  * bridges, wait for it too long. */
 void
@@ -189,7 +222,7 @@ Agent::judge_vswitchd()
         /* Before, a bridge may be out of reach by what is to be mended, and an
          * answer wait behind all of its flows. */
         for (const auto &[name, link] : links_) {
-            waiting |= !link->connected();
+            waiting |= !link->connected() && !made_.unmade().count(name);
             silent_ms = std::max(silent_ms, link->silent_ms());
         }
     }

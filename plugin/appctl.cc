@@ -109,13 +109,13 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
     std::string name = tunnel   ? tunnel->account + "/" + tunnel->name
                        : status ? status->account + "/" + status->name
                                 : id.to_string();
-    out << name << "  " << state_of(agent, id);
+    out << one_line(name) << "  " << state_of(agent, id);
     auto d = desired.tunnels().find(id);
     if (tunnel && d != desired.tunnels().end()) {
         const TunnelDesire &desire = d->second;
         out << "  " << to_string(desire.health) << "  "
             << (agent.installed(id) ? "installed" : "not installed")
-            << "  nic=" << desire.iface_id << "  vni=" << tunnel->vni
+            << "  nic=" << one_line(desire.iface_id) << "  vni=" << tunnel->vni
             << "  length=" << length_text(desire.effective_packet_length);
         if (desire.egress) {
             out << "  to=" << desire.destination_text();

@@ -160,6 +160,8 @@ ovs_mirrord_SOURCES = \
 	plugin/appctl_trace.h \
 	plugin/bridge_guard.cc \
 	plugin/bridge_guard.h \
+	plugin/made_bridges.cc \
+	plugin/made_bridges.h \
 	plugin/bridge_link.cc \
 	plugin/bridge_link.h \
 	plugin/counts.cc \

@@ -181,13 +181,38 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
     return held;
 }
 
+namespace {
+
+/* Whether all that 'before' sent to is still where copies are to go, by the
+ * same filter. */
+bool
+withdraws_nothing(const TunnelDesire &before, const TunnelDesire &now)
+{
+    const auto &ways = now.in_vpc->ways;
+    return before.filter == now.filter &&
+           std::all_of(
+               before.in_vpc->deliveries.begin(),
+               before.in_vpc->deliveries.end(), [&](const auto &was) {
+                   return std::any_of(
+                       ways.begin(), ways.end(), [&](const DeliverySpec &way) {
+                           return way.destination == was.second.destination;
+                       });
+               });
+}
+
+} // namespace
+
 /* As it was until the row of 'subject', the tunnel or its filter, is written;
- * where that is refused, nothing. */
+ * where that is refused, nothing, unless the former policy is part of the
+ * present one. */
 TunnelDesire
 DesiredState::until_written(const Uuid &id, const Uuid &subject,
                             TunnelDesire desire)
 {
-    if (!refused_.count(subject)) {
+    auto before = tunnels_.find(id);
+    if (!refused_.count(subject) ||
+        (subject == id && before != tunnels_.end() &&
+         withdraws_nothing(before->second, desire))) {
         return as_it_was(id, desire);
     }
     desire.fail_condition("Installed", "CONTROL_REFUSED",

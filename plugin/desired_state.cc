@@ -334,10 +334,18 @@ DesiredState::set_refused(const std::set<Uuid> &refused)
                                   refused_.begin(), refused_.end(),
                                   std::inserter(changed, changed.end()));
     for (const Uuid &id : changed) {
-        dirty_dependents(id);
-        if (tunnels_.count(id)) {
-            dirty_.insert(id);
+        std::set<Uuid> waiting{id};
+        if (const auto *tunnels = value_of(dependents_, id)) {
+            waiting.insert(tunnels->begin(), tunnels->end());
         }
+        /* For the others it makes no difference. */
+        std::copy_if(waiting.begin(), waiting.end(),
+                     std::inserter(dirty_, dirty_.end()),
+                     [&](const Uuid &tunnel) {
+                         auto i = tunnels_.find(tunnel);
+                         return i != tunnels_.end() &&
+                                (i->second.undecided || !i->second.egress);
+                     });
     }
     refused_ = refused;
 }

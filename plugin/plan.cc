@@ -177,7 +177,8 @@ make_plan(const Actual &actual, const DesiredState &desired,
         const FlowList &wanted =
             want == desired.flows().end() ? NO_FLOWS : want->second;
         if (!actual.flows.count(key.bridge)) {
-            if (!actual.rows.bridges.count(key.bridge) && wanted.empty()) {
+            if (wanted.empty() && (!actual.rows.bridges.count(key.bridge) ||
+                                   actual.unmade.count(key.bridge))) {
                 /* The bridge is gone and its flows with it. */
                 i = settle(i);
                 continue;

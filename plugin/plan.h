@@ -78,6 +78,9 @@ struct Actual {
     /* Bridges of which somebody else may have changed flows since the last
      * bundle of ours. */
     std::set<std::string> disturbed;
+    /* Bridges of ours in the database that are not on the switch, since
+     * vswitchd cannot make them: there is no flow there to be known. */
+    std::set<std::string> unmade;
     /* Flows of bridges that were lost, until they are read again. */
     std::map<std::string, std::map<FlowOwner, FlowList>> before_loss;
     /* A bundle is under way: what it stops is not in 'unproven' yet. */

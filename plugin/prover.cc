@@ -174,12 +174,13 @@ Prover::run()
                     datapaths_.push_back(line);
                 }
             }
-            if (datapaths_.empty()) {
+            if (datapaths_.empty() && reply->ok) {
                 /* Of what is there nothing copies. */
                 proven_ = std::exchange(subject_, {});
                 end();
                 return;
             }
+            failed_ = datapaths_.empty();
             others_ = sending_();
             ask_dumps();
         } else if (step_ == Step::Dump) {

@@ -12,6 +12,8 @@ namespace {
 using Ids = std::map<std::string, std::string>;
 
 constexpr int STATS_INTERVAL_MAX_S = 86400;
+/* As the control database has room for. */
+constexpr size_t CHASSIS_BYTES_MAX = 255;
 
 std::string
 text_of(const Ids &ids, const char *key)
@@ -39,6 +41,13 @@ public:
     Settings parse()
     {
         settings_.chassis = text_of(ids_, "system-id");
+        if (settings_.chassis.size() > CHASSIS_BYTES_MAX) {
+            ignore("system-id", settings_.chassis,
+                   "a name of at most " + std::to_string(CHASSIS_BYTES_MAX) +
+                       " bytes",
+                   "without one nothing is copied");
+            settings_.chassis.clear();
+        }
         settings_.remote = text_of(ids_, "mirror-remote");
         std::string bridge = text_of(ids_, "mirror-bridge");
         if (!bridge.empty()) {

@@ -122,7 +122,7 @@ Suspects::refused(Some some, const std::string &why, int64_t now_ms)
     if (some.size() == 1) {
         const Uuid id =
             *(some.tunnels.empty() ? some.filters : some.tunnels).begin();
-        known = bad_.count(id) > 0;
+        known = bad_.count(id) && !changed_.count(id);
         refused_.insert(id);
         if (changed_.count(id)) {
             bad_.erase(id);

@@ -63,6 +63,22 @@ class DaemonCases(ProductCases):
                          "note=nor now")
         self.remove("never")
 
+    def test_a_name_that_no_row_can_have_is_nobodys(self):
+        """The server refuses to look for it, and all else with it."""
+        self.tunnel("first", self.ids4, 7001)
+        self.switch.vsctl("set", "Interface", "other1",
+                          f"external_ids:iface-id={'x' * 256}")
+        self.addCleanup(self.switch.vsctl, "set", "Interface", "other1",
+                        "external_ids:iface-id=other1")
+        self.remove("first")
+        self.control.transact({
+            "op": "update", "table": "Mirror_Resource",
+            "where": [["name", "==", "web1-src"]],
+            "row": {"iface_id": "y" * 256, "network_interface": ["set", []]}})
+        self.addCleanup(self.control.apply, self.inventory())
+        self.tunnel("first", self.ids4, 7001, source="db1")
+        self.remove("first")
+
     def test_a_cfg_is_answered_by_what_lets_it_be(self):
         """Not when the daemon next wakes, by a timer, for something else."""
         begun = self.daemon.log_end()
@@ -419,6 +435,25 @@ class DaemonCases(ProductCases):
         self.assert_copied(self.ids4, 7001, frames)
         self.assert_copied(self.ids4, 7002, others)
 
+    def holds_nobody_up(self, kind):
+        self.tunnel("int", self.ids4, 7002)
+        self.switch.vsctl("set", "Bridge", "br-odd", f"datapath_type={kind}")
+        try:
+            wait_until(lambda: "br-odd" not in
+                       self.switch.appctl("ofproto/list").split(), "", 3)
+        except TimeoutError:
+            self.skipTest(f"this host has datapaths of type {kind}")
+        self.control.wait_tunnel(
+            "odd", lambda t: "NIC_UNBOUND" in str(t["reasons"]),
+            "to have no NIC here")
+        self.remove("int")
+        self.tunnel("int", self.ids4, 7002)
+        self.daemon.kill()
+        self.control.ctl("tunnel-del", "int")
+        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                       self.control).start()
+        self.control.wait_gone("int")
+
     def test_a_bridge_that_vswitchd_cannot_make_holds_nobody_up(self):
         """It keeps its ports' numbers in the database and never answers."""
         made = ("set", "Bridge", "br-odd",
@@ -431,15 +466,15 @@ class DaemonCases(ProductCases):
                          "odd1-src", "source", "network-interface",
                          "odd1-eth0")
         self.tunnel("odd", self.ids4, 7001, source="odd1")
-        self.tunnel("int", self.ids4, 7002)
-        self.switch.vsctl("set", "Bridge", "br-odd", "datapath_type=nosuch")
-        self.control.wait_tunnel(
-            "odd", lambda t: "NIC_UNBOUND" in str(t["reasons"]),
-            "to have no NIC here")
-        self.daemon.kill()
-        self.control.ctl("tunnel-del", "int")
-        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
-                                       self.control).start()
-        self.control.wait_gone("int")
+        bridges = self.switch.vsctl("list-br")
+        # Of a type that vswitchd does not know, and one that it knows and
+        # the host has not.
+        for kind in ("nosuch", "system"):
+            with self.subTest(kind):
+                self.holds_nobody_up(kind)
+                self.switch.vsctl(*made)
+                self.control.wait_running("odd")
+        wait_until(lambda: self.switch.vsctl("list-br") == bridges,
+                   "what was made for it to be gone")
         self.tunnel("first", self.ids4, 7003)
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7003)

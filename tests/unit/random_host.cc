@@ -468,7 +468,7 @@ RandomHost::edit_together()
         !model.collectors.count(*ids->second.target_id)) {
         return;
     }
-    int port = 1 + pick(60000);
+    auto port = static_cast<uint16_t>(1 + pick(60000));
     for (Rule &rule : filter->second.inbound) {
         rule.destination_port = {port, port};
     }

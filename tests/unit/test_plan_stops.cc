@@ -340,6 +340,8 @@ TEST_F(PuttingOff, WhoWaitsForARowThatIsRefusedStops)
     EXPECT_NE(std::count(ops.begin(), ops.end(), FlowEdit::Op::Delete), 0);
     EXPECT_TRUE(host.desire(fellow).reasons.count("CONTROL_REFUSED"));
     host.desired.set_refused({});
+    plan();
+    EXPECT_FALSE(host.desire(fellow).reasons.count("CONTROL_REFUSED"));
     ASSERT_TRUE(host.settle());
     EXPECT_TRUE(host.desire(fellow).egress);
     EXPECT_TRUE(host.desire(fellow).reasons.empty());

@@ -129,8 +129,8 @@ Openflow::Impl::send(Message message)
 
 /* By default a switch hides the ports of first fragments from flows, as if
  * they were later ones.  The mode is the bridge's, lost when vswitchd
- * restarts, and said again with each echo, since others may set it.  The last number is this connection's: with none it would get no
- * frames at all. */
+ * restarts, and said again with each echo, since others may set it.  The last
+ * number is this connection's: with none it would get no frames at all. */
 void
 Openflow::Impl::send_fragment_mode()
 {

@@ -71,11 +71,6 @@ class DaemonCases(ProductCases):
         self.addCleanup(self.switch.vsctl, "set", "Interface", "other1",
                         "external_ids:iface-id=other1")
         self.remove("first")
-        self.control.transact({
-            "op": "update", "table": "Mirror_Resource",
-            "where": [["name", "==", "web1-src"]],
-            "row": {"iface_id": "y" * 256, "network_interface": ["set", []]}})
-        self.addCleanup(self.control.apply, self.inventory())
         self.tunnel("first", self.ids4, 7001, source="db1")
         self.remove("first")
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ovsdb/control_rows.h"
+#include "plugin/check.h"
 #include "plugin/value_of.h"
 
 namespace pm {
@@ -17,9 +18,7 @@ constexpr std::ptrdiff_t TEXT_MIN = 1, TEXT_MAX = 255;
 bool
 can_be_met(const std::string &text)
 {
-    auto characters = std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-    });
+    size_t characters = count_characters(text);
     return characters >= TEXT_MIN && characters <= TEXT_MAX;
 }
 

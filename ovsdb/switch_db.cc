@@ -401,13 +401,15 @@ namespace {
 
 void
 read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
-                  SwitchFacts *facts)
+                  const std::set<std::string> &unmade, SwitchFacts *facts)
 {
     const std::string &plain = facts->settings.mirror_bridge;
     /* A bridge that vswitchd cannot make keeps the port numbers that it once
      * had in the database, and never answers. */
-    bool made = facts->datapath_types.empty() ||
-                facts->datapath_types.count(type_name(bridge->datapath_type));
+    bool made =
+        !unmade.count(bridge->name) &&
+        (facts->datapath_types.empty() ||
+         facts->datapath_types.count(type_name(bridge->datapath_type)));
     for (size_t i = 0; i < bridge->n_ports; i++) {
         const struct ovsrec_port *port = bridge->ports[i];
         if (ours && std::string(port->name) == bridge->name) {
@@ -468,7 +470,8 @@ read_bridge_ports(const struct ovsrec_bridge *bridge, bool ours,
 } // namespace
 
 SwitchFacts
-read_switch_rows(const struct ovsrec_open_vswitch *ovs)
+read_switch_rows(const struct ovsrec_open_vswitch *ovs,
+                 const std::set<std::string> &unmade)
 {
     SwitchFacts facts;
     facts.settings = parse_settings(to_map(&ovs->external_ids));
@@ -504,20 +507,20 @@ read_switch_rows(const struct ovsrec_open_vswitch *ovs)
             }
         }
         facts.bridges[bridge->name] = b;
-        read_bridge_ports(bridge, ours, &facts);
+        read_bridge_ports(bridge, ours, unmade, &facts);
     }
     return facts;
 }
 
 SwitchFacts
-SwitchDb::read() const
+SwitchDb::read(const std::set<std::string> &unmade) const
 {
     const struct ovsrec_open_vswitch *ovs =
         ovsrec_open_vswitch_first(impl_->idl);
     if (!ovs) {
         return SwitchFacts{};
     }
-    SwitchFacts facts = read_switch_rows(ovs);
+    SwitchFacts facts = read_switch_rows(ovs, unmade);
     /* It falls when an older copy of the database is restored. */
     if (!impl_->written_cfg || ovs->next_cfg < *impl_->written_cfg) {
         impl_->written_cfg = ovs->next_cfg;

@@ -28,8 +28,9 @@ public:
     bool contended() const;
     /* Changes whenever read() might give something else. */
     unsigned int seqno() const;
-    /* Reads the whole of it; a switch has hundreds of ports, not millions. */
-    SwitchFacts read() const;
+    /* Reads the whole of it, but for what bridges say that are known to be
+     * 'unmade': a switch has hundreds of ports, not millions. */
+    SwitchFacts read(const std::set<std::string> &unmade) const;
 
     /* What makes vswitchd forget where MACs are when it changes: by bridge its
      * ports, and its Mirrors with what they select. */

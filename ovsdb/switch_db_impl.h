@@ -23,7 +23,8 @@ std::optional<Mark> read_mark(const struct smap *external_ids);
 bool admits_openflow_15(const struct ovsrec_bridge *);
 
 /* All that rows say; not whether vswitchd follows them. */
-SwitchFacts read_switch_rows(const struct ovsrec_open_vswitch *);
+SwitchFacts read_switch_rows(const struct ovsrec_open_vswitch *,
+                             const std::set<std::string> &unmade = {});
 
 struct SwitchDb::Impl {
     struct ovsdb_idl *idl = nullptr;

@@ -23,7 +23,7 @@ Agent::Agent(const std::string &switch_remote)
     : switch_(switch_remote), vswitchd_("ovs-vswitchd"),
       prover_(
           &vswitchd_, [this] { hurry(); },
-          [this] { return sends_of(actual_); }),
+          [this] { return sends_of(actual_); }, [this] { return is_bare(); }),
       prober_(&vswitchd_), guard_(&vswitchd_), made_(&vswitchd_),
       counts_(desired_, actual_, links_)
 {

@@ -105,6 +105,7 @@ private:
     void run_prover();
     void judge_vswitchd();
     void judge_bridges();
+    bool is_bare() const;
     void judge_mirrors();
     void retry_ports(int64_t now_ms);
     bool is_connected() const;

@@ -3,6 +3,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/beat.h"
+#include "plugin/switch_names.h"
 
 VLOG_DEFINE_THIS_MODULE(agent_inputs);
 
@@ -25,10 +26,7 @@ Agent::read_switch()
     switch_seqno_ = switch_.seqno();
     switch_was_busy_ = switch_.busy();
     switch_read_ = true;
-    SwitchFacts facts = switch_.read();
-    std::erase_if(facts.nics, [&](const auto &nic) {
-        return made_.unmade().count(nic.second.bridge);
-    });
+    SwitchFacts facts = switch_.read(made_.unmade());
     actual_.unmade = made_.unmade();
     std::set<std::string> tapped;
     for (const auto &[iface_id, nic] : facts.nics) {
@@ -191,7 +189,9 @@ Agent::judge_bridges()
                  });
     std::set<std::string> bridges;
     for (const auto &[name, bridge] : facts.bridges) {
-        bridges.insert(name);
+        if (is_bridge_name(name)) { /* Others were never to be made. */
+            bridges.insert(name);
+        }
     }
     const std::set<std::string> before = made_.unmade();
     if (!made_.run(doubt && facts.settled && switch_.ready(), bridges)) {
@@ -206,6 +206,18 @@ Agent::judge_bridges()
     }
     unguarded_ = true; /* Who is on them is read anew. */
     poll_immediate_wake();
+}
+
+/* No bridge of the database is on the switch, which has taken it in. */
+bool
+Agent::is_bare() const
+{
+    const SwitchFacts &facts = desired_.facts();
+    return switch_.ready() && facts.settled &&
+           std::all_of(facts.bridges.begin(), facts.bridges.end(),
+                       [&](const auto &bridge) {
+                           return made_.unmade().count(bridge.first);
+                       });
 }
 
 /* vswitchd is away when the rows that we wrote, or the connections to our

@@ -1,5 +1,6 @@
 #include "plugin/check.h"
 
+#include <algorithm>
 #include <set>
 
 #include "plugin/filter_cost.h"
@@ -119,6 +120,15 @@ check_families(const Rule &rule, const std::string &path, Problems *problems)
 }
 
 } // namespace
+
+size_t
+count_characters(std::string_view text)
+{
+    return static_cast<size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) {
+            return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+        }));
+}
 
 std::string
 NumberRange::refuse(const std::string &value) const

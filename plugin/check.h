@@ -61,6 +61,8 @@ std::string join_path(const std::string &path, std::string_view key);
  * characters escaped, bytes that are no UTF-8 replaced, long texts cut. */
 std::string quote(std::string_view text);
 bool valid_utf8(std::string_view);
+/* Of valid UTF-8, as OVSDB counts them. */
+size_t count_characters(std::string_view);
 
 /* Fields that need nothing but themselves.  'path' is prefixed to each
  * problem's path ("mirror_tunnels[3]" gives "mirror_tunnels[3].name"; an

@@ -183,45 +183,62 @@ DesiredState::as_it_was(const Uuid &id, const TunnelDesire &desire)
 
 namespace {
 
-/* Whether all that 'before' sent to is still where copies are to go, by the
- * same filter. */
+/* What was sent is a part of what is to be, so that nothing of it has been
+ * withdrawn. */
 bool
-withdraws_nothing(const TunnelDesire &before, const TunnelDesire &now)
+is_part_of(const TunnelDesire &before, const TunnelDesire &now,
+           const EgressSpec &egress)
 {
     const auto &ways = now.in_vpc->ways;
-    return before.filter == now.filter &&
-           std::all_of(
-               before.in_vpc->deliveries.begin(),
-               before.in_vpc->deliveries.end(), [&](const auto &was) {
-                   return std::any_of(
-                       ways.begin(), ways.end(), [&](const DeliverySpec &way) {
-                           return way.destination == was.second.destination;
-                       });
-               });
+    const auto &had = before.in_vpc->deliveries;
+    return before.egress && !had.empty() && before.filter == now.filter &&
+           before.in_vpc->site == now.in_vpc->site &&
+           before.egress->vni == egress.vni &&
+           before.egress->count_only == egress.count_only &&
+           before.egress->max_len == egress.max_len &&
+           before.egress->rate_kbps == egress.rate_kbps &&
+           std::all_of(had.begin(), had.end(), [&](const auto &way) {
+               return std::find(ways.begin(), ways.end(), way.second) !=
+                      ways.end();
+           });
+}
+
+TunnelDesire
+refuse(TunnelDesire desire, const std::string &whose)
+{
+    desire.fail_condition("Installed", "CONTROL_REFUSED",
+                          "the control database refuses the status row of "
+                          "the " +
+                              whose +
+                              ", without which nothing is copied; see the "
+                              "daemon's log");
+    return desire;
 }
 
 } // namespace
 
-/* As it was until the row of 'subject', the tunnel or its filter, is written;
- * where that is refused, nothing, unless the former policy is part of the
- * present one. */
+/* As it was until the row of its filter is written; where that is refused,
+ * nothing. */
 TunnelDesire
-DesiredState::until_written(const Uuid &id, const Uuid &subject,
-                            TunnelDesire desire)
+DesiredState::until_filter_written(const Uuid &id, const Uuid &filter,
+                                   const TunnelDesire &desire)
+{
+    return refused_.count(filter) ? refuse(desire, "tunnel's filter")
+                                  : as_it_was(id, desire);
+}
+
+/* The same of its own row, with the handles that it needs; but it goes on
+ * where the former policy is a part of the present one, since one of several
+ * ways is new, say. */
+TunnelDesire
+DesiredState::until_handles_written(const Uuid &id, const TunnelDesire &desire,
+                                    const EgressSpec &egress)
 {
     auto before = tunnels_.find(id);
-    if (!refused_.count(subject) ||
-        (subject == id && before != tunnels_.end() &&
-         withdraws_nothing(before->second, desire))) {
-        return as_it_was(id, desire);
-    }
-    desire.fail_condition("Installed", "CONTROL_REFUSED",
-                          std::string("the control database refuses the "
-                                      "status row of the ") +
-                              (subject == id ? "tunnel" : "tunnel's filter") +
-                              ", without which nothing is copied; see the "
-                              "daemon's log");
-    return desire;
+    return refused_.count(id) && before != tunnels_.end() &&
+                   !is_part_of(before->second, desire, egress)
+               ? refuse(desire, "tunnel")
+               : as_it_was(id, desire);
 }
 
 } // namespace pm

@@ -436,13 +436,13 @@ DesiredState::desire_tunnel(const Uuid &id)
         return desire;
     }
     if (tunnel->filter && !desire.tap.filter) {
-        return until_written(id, *tunnel->filter, desire);
+        return until_filter_written(id, *tunnel->filter, desire);
     }
     if (in_vpc && !take_handles(*status, balanced, &desire, &egress)) {
         /* Where none is left its new way could wait without end. */
         return desire.reasons.count("HANDLES_EXHAUSTED")
                    ? desire
-                   : until_written(id, id, desire);
+                   : until_handles_written(id, desire, egress);
     }
     desire.tap.balanced = !egress.slots.empty() && !egress.count_only;
     desire.wants_copy = true;

@@ -295,8 +295,10 @@ private:
     TunnelDesire desire_tunnel(const Uuid &);
     bool can_hold(const Uuid &id, const TunnelDesire &);
     TunnelDesire as_it_was(const Uuid &id, const TunnelDesire &);
-    TunnelDesire until_written(const Uuid &id, const Uuid &subject,
-                               TunnelDesire);
+    TunnelDesire until_filter_written(const Uuid &id, const Uuid &filter,
+                                      const TunnelDesire &);
+    TunnelDesire until_handles_written(const Uuid &id, const TunnelDesire &,
+                                       const EgressSpec &);
     bool was_decided_between(const Uuid &id, const TunnelDesire &) const;
     template <typename T>
     bool has_arrived(const Uuid &id, const Table<T> &, const Uuid &row,

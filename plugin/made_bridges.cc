@@ -13,14 +13,16 @@ namespace pm {
 bool
 MadeBridges::run(bool doubt, const std::set<std::string> &bridges)
 {
-    doubt |= !unmade_.empty();
+    if (!doubt) {
+        missed_.clear();
+    }
     if (!ticket_) {
-        next_ms_ = doubt ? std::max<int64_t>(next_ms_, 1) : 0;
-        if (doubt && time_msec() >= next_ms_) {
+        bool ask = doubt || !unmade_.empty();
+        next_ms_ = ask ? std::max<int64_t>(next_ms_, 1) : 0;
+        if (ask && time_msec() >= next_ms_) {
             asked_of_ = bridges;
+            doubted_ = doubt;
             ticket_ = vswitchd_->call("ofproto/list", {});
-        } else if (!doubt) {
-            missed_.clear();
         }
         return false;
     }
@@ -29,21 +31,27 @@ MadeBridges::run(bool doubt, const std::set<std::string> &bridges)
         return false;
     }
     ticket_ = 0;
-    next_ms_ = beat_after(time_msec());
-    std::set<std::string> made, missed, unmade;
-    std::istringstream lines(reply->ok ? reply->text : "");
+    next_ms_ = beat_after(time_msec() + BEAT_MS / 2);
+    if (!reply->ok) {
+        return false; /* It is starting, and has yet to make any. */
+    }
+    std::set<std::string> made, missing;
+    std::istringstream lines(reply->text);
     for (std::string line; std::getline(lines, line);) {
         made.insert(line);
     }
-    if (made.empty()) {
-        return false; /* It has yet to make any, or does not answer. */
-    }
     std::set_difference(asked_of_.begin(), asked_of_.end(), made.begin(),
-                        made.end(), std::inserter(missed, missed.end()));
-    std::set_intersection(missed.begin(), missed.end(), missed_.begin(),
-                          missed_.end(), std::inserter(unmade, unmade.end()));
-    missed_ = std::move(missed);
-    return std::exchange(unmade_, unmade) != unmade;
+                        made.end(), std::inserter(missing, missing.end()));
+    const std::set<std::string> before = unmade_;
+    std::erase_if(unmade_,
+                  [&](const auto &name) { return !missing.count(name); });
+    if (doubt && doubted_) {
+        std::set_intersection(missing.begin(), missing.end(), missed_.begin(),
+                              missed_.end(),
+                              std::inserter(unmade_, unmade_.end()));
+        missed_ = std::move(missing);
+    }
+    return unmade_ != before;
 }
 
 void

@@ -19,13 +19,15 @@ public:
     /* 'vswitchd' must live as long. */
     explicit MadeBridges(UnixctlClient *vswitchd) : vswitchd_(vswitchd) {}
 
-    /* Asks while there is a 'doubt', since some bridge does not answer, or is
-     * known not to be made.  'bridges' are those of the database, all of which
-     * vswitchd has taken in.  Returns whether unmade() has changed. */
+    /* Asks while there is a 'doubt': some of 'bridges', which are those of the
+     * database, does not answer, though vswitchd has taken the database in.
+     * Also while one is known not to be made.  Returns whether unmade() has
+     * changed. */
     bool run(bool doubt, const std::set<std::string> &bridges);
     void wait() const;
 
-    /* Those that two answers in a row did not have. */
+    /* Those that two answers in a row, asked for in doubt, did not have, and
+     * none has since. */
     const std::set<std::string> &unmade() const { return unmade_; }
 
 private:
@@ -33,6 +35,7 @@ private:
     uint64_t ticket_ = 0; /* 0: not asked. */
     int64_t next_ms_ = 0; /* 0: no doubt. */
     std::set<std::string> asked_of_, missed_, unmade_;
+    bool doubted_ = false; /* When it was asked. */
 };
 
 } // namespace pm

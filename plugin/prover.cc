@@ -26,9 +26,10 @@ constexpr int64_t WARN_AFTER_MS = 5000;
 } // namespace
 
 Prover::Prover(UnixctlClient *vswitchd, std::function<void()> hurry,
-               std::function<std::set<TunnelSend>()> sending)
+               std::function<std::set<TunnelSend>()> sending,
+               std::function<bool()> bare)
     : vswitchd_(vswitchd), hurry_(std::move(hurry)),
-      sending_(std::move(sending))
+      sending_(std::move(sending)), bare_(std::move(bare))
 {
 }
 
@@ -174,13 +175,15 @@ Prover::run()
                     datapaths_.push_back(line);
                 }
             }
-            if (datapaths_.empty() && reply->ok) {
-                /* Of what is there nothing copies. */
+            if (datapaths_.empty() && (reply->ok || bare_())) {
+                /* Of what is there nothing copies.  Where the kernel has no
+                 * datapaths to list it is an error that there is none. */
                 proven_ = std::exchange(subject_, {});
                 end();
                 return;
             }
             failed_ = datapaths_.empty();
+            why_ = failed_ ? "it lists no datapath" : "";
             others_ = sending_();
             ask_dumps();
         } else if (step_ == Step::Dump) {

@@ -30,9 +30,10 @@ public:
     /* 'hurry' has vswitchd look at all datapath flows again.  By itself it
      * does so every 500 ms, and tells who waits only of what began after
      * that; each step of a proof would take that long.  'sending' says where
-     * our flows send now. */
+     * our flows send now, 'bare' that there is no bridge at all. */
     Prover(UnixctlClient *vswitchd, std::function<void()> hurry,
-           std::function<std::set<TunnelSend>()> sending);
+           std::function<std::set<TunnelSend>()> sending,
+           std::function<bool()> bare);
 
     /* Under way, or it is too soon after one that failed, or took dumps. */
     bool busy() const;
@@ -59,6 +60,7 @@ private:
     UnixctlClient *vswitchd_;
     std::function<void()> hurry_;
     std::function<std::set<TunnelSend>()> sending_;
+    std::function<bool()> bare_;
     /* When to do so again, while it has not answered, and after how long. */
     int64_t next_hurry_ms_ = 0, hurry_interval_ms_ = 0;
     Step step_ = Step::Idle;

@@ -13,7 +13,7 @@ using Ids = std::map<std::string, std::string>;
 
 constexpr int STATS_INTERVAL_MAX_S = 86400;
 /* As the control database has room for. */
-constexpr size_t CHASSIS_BYTES_MAX = 255;
+constexpr size_t CHASSIS_MAX = 255;
 
 std::string
 text_of(const Ids &ids, const char *key)
@@ -41,10 +41,10 @@ public:
     Settings parse()
     {
         settings_.chassis = text_of(ids_, "system-id");
-        if (settings_.chassis.size() > CHASSIS_BYTES_MAX) {
+        if (count_characters(settings_.chassis) > CHASSIS_MAX) {
             ignore("system-id", settings_.chassis,
-                   "a name of at most " + std::to_string(CHASSIS_BYTES_MAX) +
-                       " bytes",
+                   "a name of at most " + std::to_string(CHASSIS_MAX) +
+                       " characters",
                    "without one nothing is copied");
             settings_.chassis.clear();
         }

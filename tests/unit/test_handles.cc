@@ -226,5 +226,45 @@ TEST_F(Crowded, WhoseDestinationMovedDoesNotGoOnToWhereItWas)
               ip_of("10.1.0.10"));
 }
 
+/* Its row, and so a new handle, is refused. */
+TEST_F(Tenant, WhoseNewHandleIsRefusedGoesOnOnlyWithWhatIsNotWithdrawn)
+{
+    start(6);
+    lb_members().push_back({ip_of("10.2.0.12"), true, std::nullopt});
+    host.feed();
+    host.desired.set_refused({tunnel});
+    host.feed();
+    EXPECT_TRUE(desire().egress) << "to those that it had";
+    EXPECT_EQ(delivered().size(), 3u);
+
+    auto stops = [&](const char *what,
+                     const std::function<void(Tunnel *)> &edit) {
+        const Tunnel before = model.tunnels.at(tunnel);
+        edit(&model.tunnels.at(tunnel));
+        host.feed();
+        EXPECT_FALSE(desire().egress) << what;
+        EXPECT_TRUE(desire().reasons.count("CONTROL_REFUSED")) << what;
+        model.tunnels.at(tunnel) = before;
+        host.desired.set_refused({});
+        ASSERT_TRUE(host.settle());
+        ASSERT_TRUE(desire().egress) << what;
+        lb_members().push_back(
+            {ip_of("10.2.0." + std::to_string(10 + lb_members().size())), true,
+             std::nullopt});
+        host.desired.set_refused({tunnel});
+        host.feed();
+        ASSERT_TRUE(desire().egress) << what;
+    };
+    stops("another VNI", [](Tunnel *t) { t->vni++; });
+    stops("only counted", [](Tunnel *t) { t->mode = Mode::Count; });
+    stops("less of a frame", [](Tunnel *t) { t->packet_length = 100; });
+    stops("a limit", [](Tunnel *t) { t->rate_kbps = 7; });
+    stops("elsewhere",
+          [](Tunnel *t) { t->destination = row_id(Row::Destination, 5); });
+    lb_members().erase(lb_members().begin());
+    host.feed();
+    EXPECT_FALSE(desire().egress) << "a member less";
+}
+
 } // namespace
 } // namespace pm

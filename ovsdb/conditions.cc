@@ -11,15 +11,12 @@ namespace pm {
 
 namespace {
 
-/* Characters of an iface_id or a name, at most and at least (the schema's):
- * of a clause that no row can meet the server refuses the whole condition. */
-constexpr std::ptrdiff_t TEXT_MIN = 1, TEXT_MAX = 255;
-
+/* Whether some row may have that text, a name or an iface_id: of a clause
+ * that none can meet the server refuses the whole condition. */
 bool
 can_be_met(const std::string &text)
 {
-    size_t characters = count_characters(text);
-    return characters >= TEXT_MIN && characters <= TEXT_MAX;
+    return !text.empty() && count_characters(text) <= NAME_CHARACTERS_MAX;
 }
 
 /* "_uuid" is a column to the server, but the IDL generates none for it. */

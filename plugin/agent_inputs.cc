@@ -187,14 +187,17 @@ Agent::judge_bridges()
                  std::any_of(links_.begin(), links_.end(), [](const auto &l) {
                      return !l.second->connected();
                  });
+    doubt &= facts.settled && switch_.ready();
+    const std::set<std::string> before = made_.unmade();
     std::set<std::string> bridges;
-    for (const auto &[name, bridge] : facts.bridges) {
-        if (is_bridge_name(name)) { /* Others were never to be made. */
-            bridges.insert(name);
+    if (doubt || !before.empty()) {
+        for (const auto &[name, bridge] : facts.bridges) {
+            if (is_bridge_name(name)) { /* Others were never to be made. */
+                bridges.insert(name);
+            }
         }
     }
-    const std::set<std::string> before = made_.unmade();
-    if (!made_.run(doubt && facts.settled && switch_.ready(), bridges)) {
+    if (!made_.run(doubt, bridges)) {
         return;
     }
     for (const std::string &name : made_.unmade()) {

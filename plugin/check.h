@@ -61,6 +61,8 @@ std::string join_path(const std::string &path, std::string_view key);
  * characters escaped, bytes that are no UTF-8 replaced, long texts cut. */
 std::string quote(std::string_view text);
 bool valid_utf8(std::string_view);
+/* Of a name, or iface_id, of a row (the schema's). */
+inline constexpr size_t NAME_CHARACTERS_MAX = 255;
 /* Of valid UTF-8, as OVSDB counts them. */
 size_t count_characters(std::string_view);
 

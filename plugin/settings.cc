@@ -12,8 +12,6 @@ namespace {
 using Ids = std::map<std::string, std::string>;
 
 constexpr int STATS_INTERVAL_MAX_S = 86400;
-/* As the control database has room for. */
-constexpr size_t CHASSIS_MAX = 255;
 
 std::string
 text_of(const Ids &ids, const char *key)
@@ -41,9 +39,9 @@ public:
     Settings parse()
     {
         settings_.chassis = text_of(ids_, "system-id");
-        if (count_characters(settings_.chassis) > CHASSIS_MAX) {
+        if (count_characters(settings_.chassis) > NAME_CHARACTERS_MAX) {
             ignore("system-id", settings_.chassis,
-                   "a name of at most " + std::to_string(CHASSIS_MAX) +
+                   "a name of at most " + std::to_string(NAME_CHARACTERS_MAX) +
                        " characters",
                    "without one nothing is copied");
             settings_.chassis.clear();

@@ -74,6 +74,27 @@ class DaemonCases(ProductCases):
         self.tunnel("first", self.ids4, 7001, source="db1")
         self.remove("first")
 
+    def test_a_mark_makes_no_port_of_productions_ours(self):
+        self.tunnel("first", self.ids4, 7001)
+        self.switch.vsctl("set", "Port", "other1",
+                          "external_ids:ovs-mirrord=tap")
+        self.addCleanup(self.switch.vsctl, "remove", "Port", "other1",
+                        "external_ids", "ovs-mirrord")
+        self.daemon.wait_settled()
+        self.remove("first")
+        self.daemon.wait_settled()
+        self.assertIn("other1", self.switch.vsctl("list-ports", "br-int"))
+
+    def test_a_mirror_of_ours_is_no_other_bridges(self):
+        self.tunnel("first", self.ids4, 7001)
+        uuid = self.switch.vsctl("get", "Mirror", "mirror-in-1",
+                                 "_uuid").strip()
+        self.switch.vsctl("add", "Bridge", "br-phy", "mirrors", uuid)
+        wait_until(lambda: self.switch.vsctl(
+            "get", "Bridge", "br-phy", "mirrors").strip() == "[]",
+            "it to be taken from there")
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7001)
+
     def test_a_cfg_is_answered_by_what_lets_it_be(self):
         """Not when the daemon next wakes, by a timer, for something else."""
         begun = self.daemon.log_end()

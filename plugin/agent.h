@@ -26,6 +26,7 @@
 #include "plugin/desired_state.h"
 #include "plugin/made_bridges.h"
 #include "plugin/mirror_watch.h"
+#include "plugin/namesake.h"
 #include "plugin/pace.h"
 #include "plugin/plan.h"
 #include "plugin/prober.h"
@@ -89,7 +90,9 @@ private:
 
     void read_switch();
     bool watch_layouts(const SwitchFacts &);
+    void leave_name(Settings *);
     void read_control();
+    void watch_name();
     void read_underlay();
     void watch_paths();
     void run_links();
@@ -199,6 +202,10 @@ private:
      * has its own until one is not. */
     bool others_apart_ = false, chassis_next_ = false;
     Backoff others_pause_;
+    Namesake namesake_;
+    std::pair<std::string, std::string> name_; /* Ours, and where it counts. */
+    bool name_left_ = false; /* To a namesake, who is on this host: */
+    std::string namesakes_host_;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;
     bool layouts_settled_ = true; /* vswitchd has put them in force. */

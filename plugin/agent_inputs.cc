@@ -3,6 +3,7 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/beat.h"
+#include "plugin/check.h"
 #include "plugin/switch_names.h"
 
 VLOG_DEFINE_THIS_MODULE(agent_inputs);
@@ -18,6 +19,8 @@ Agent::read_switch()
     }
     bool changed = switch_.seqno() != switch_seqno_ || !switch_read_ ||
                    switch_.busy() != switch_was_busy_;
+    /* The other has the name, or has had it for long enough. */
+    changed |= name_left_ != namesake_.has_name(time_msec());
     bool look = unguarded_ || (!vswitchd_away_ && guard_.due());
     unguarded_ = false;
     if (!changed && !look) {
@@ -28,6 +31,7 @@ Agent::read_switch()
     switch_read_ = true;
     SwitchFacts facts = switch_.read(made_.unmade());
     actual_.unmade = made_.unmade();
+    leave_name(&facts.settings);
     std::set<std::string> tapped;
     for (const auto &[iface_id, nic] : facts.nics) {
         if (!desired_.tunnels_of_nic(iface_id).empty()) {
@@ -89,6 +93,26 @@ Agent::read_switch()
     desired_.set_switch(facts);
 }
 
+/* Where another goes by our name, we go by none. */
+void
+Agent::leave_name(Settings *settings)
+{
+    std::pair name(settings->chassis, settings->remote);
+    if (std::exchange(name_, name) != name) {
+        namesake_ = Namesake();
+    }
+    name_left_ = namesake_.has_name(time_msec());
+    if (name_left_) {
+        settings->ignored["system-id"] =
+            "external_ids:system-id has " + quote(settings->chassis) +
+            ", by which an ovs-mirrord on host " + quote(namesakes_host_) +
+            " goes, too; nothing is copied here until this hypervisor has a "
+            "system-id of its own, or that one has not been heard of for "
+            "three minutes";
+        settings->chassis.clear();
+    }
+}
+
 /* A bridge forgets where MACs are when its Mirrors or ports change, and would
  * flood copies until their next hops speak.  Returns whether they changed. */
 bool
@@ -141,6 +165,27 @@ Agent::read_control()
         control_lost_ms_ = 0;
     } else if (!control_lost_ms_) {
         control_lost_ms_ = time_wall_msec();
+    }
+    watch_name();
+}
+
+/* Looks for a daemon that goes by our name, before this pass writes. */
+void
+Agent::watch_name()
+{
+    int64_t now = time_msec();
+    if (!switch_.ready()) {
+        namesake_ = Namesake(); /* Who acts on it meanwhile has our name. */
+        return;
+    }
+    if (cleanup_ || !control_.connected() || !control_.complete() ||
+        namesake_.has_name(now)) {
+        return;
+    }
+    const Chassis row = own_chassis();
+    if (namesake_.saw(row.heartbeat_ms, now)) {
+        namesakes_host_ = row.hostname;
+        reconsider_ = true;
     }
 }
 

@@ -62,6 +62,8 @@ libpmcore_la_SOURCES = \
 	plugin/lifecycle.h \
 	plugin/mirror_watch.cc \
 	plugin/mirror_watch.h \
+	plugin/namesake.cc \
+	plugin/namesake.h \
 	plugin/beat.h \
 	plugin/model.cc \
 	plugin/model.h \

@@ -52,6 +52,7 @@ tests_unit_tests_SOURCES = \
 	tests/unit/test_life_walk.cc \
 	tests/unit/test_lifecycle.cc \
 	tests/unit/test_mirror_watch.cc \
+	tests/unit/test_namesake.cc \
 	tests/unit/test_model.cc \
 	tests/unit/test_network_edit.cc \
 	tests/unit/test_newcomers.cc \

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 
+from bench.rounds import shortened
 from lab.process import run
 from lab.switch import OPENFLOW
 
@@ -72,8 +73,8 @@ class ByHand:
         return time.monotonic() - began
 
     def write(self, path):
-        """Writes what make() runs, which is too long to be told, to files
-        whose names begin like that; returns the line that runs them."""
+        """Writes what make() runs to files whose names begin like that;
+        returns the line that runs them, and how what they have begins."""
         shutil.copyfile(self._flows, f"{path}-flows.txt")
         lines = [["ovs-vsctl", *self._words],
                  *(["ovs-ofctl", *OPENFLOW, "add-meter", "br-mirror", meter]
@@ -82,7 +83,13 @@ class ByHand:
                   "br-mirror", f"{os.path.basename(path)}-flows.txt"]]
         with open(f"{path}-vsctl.txt", "w", encoding="utf-8") as f:
             f.writelines(shlex.join(line) + "\n" for line in lines)
-        return f"sh -e {os.path.basename(path)}-vsctl.txt"
+        kinds = [lines[0], *lines[1:-1][:1], lines[-1]]
+        flows = self._saved["flows"]
+        return (f"sh -e {os.path.basename(path)}-vsctl.txt, which has "
+                f"{len(lines)} lines, such as "
+                + "; ".join(shortened(shlex.join(line), 300)
+                            for line in kinds)
+                + f"; of {len(flows):,} flows the first is {flows[0].strip()}")
 
     def _what_is_there(self):
         switch = self.switch

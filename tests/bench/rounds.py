@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-from lab.base import BUILD_DIR
+from lab.base import BUILD_DIR, SOURCE_DIR
 
 # An allocator that servers may be started with.
 JEMALLOC = "libjemalloc.so.2"
@@ -62,11 +62,12 @@ def forget(output, part):
             os.unlink(path_of(output, part) + kind)
 
 
-def shortened(error):
+def shortened(error, most=800):
     """What an error says, without the middle: a command may have thousands
     of words."""
     text = str(error)
-    return text if len(text) < 1000 else f"{text[:400]} ... {text[-400:]}"
+    return (text if len(text) <= most
+            else f"{text[:most // 2]} ... {text[-(most // 2):]}")
 
 
 class Spread:
@@ -87,6 +88,8 @@ class Spread:
 def _short(value):
     if value and abs(value) < 0.001:
         return f"{value:.2g}"
+    if 0.9 <= value < 2:    # Ratios near their goals.
+        return f"{value:.3f}"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
@@ -185,6 +188,9 @@ class Rounds:
         self.failures = []
         self.number = 0
         self._began = time.monotonic()
+        self._of = {"began": time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                           time.gmtime()),
+                    "revision": revision()}
 
     def figure(self, name, unit, reference=None, goal=None, limit=None):
         return self.figures.setdefault(
@@ -271,7 +277,8 @@ class Rounds:
         os.makedirs(self.output, exist_ok=True)
         path = path_of(self.output, self.name)
         with open(path + ".json", "w", encoding="utf-8") as f:
-            json.dump({"name": self.name, "machine": machine(),
+            json.dump({"name": self.name, "of": self._of,
+                       "machine": machine(),
                        "rounds": self.count,
                        "seconds": round(time.monotonic() - self._began),
                        "arguments": [word for word in sys.argv[1:]
@@ -352,6 +359,13 @@ def plot(figures, path):
     pyplot.close(drawing)
 
 
+def revision():
+    """Of the source, where it has come by git; else ""."""
+    return subprocess.run(
+        ["git", "-C", SOURCE_DIR, "describe", "--always", "--dirty"],
+        check=False, capture_output=True, text=True).stdout.strip()
+
+
 def machine():
     """What the figures were measured on."""
     with open("/proc/cpuinfo", encoding="ascii") as f:
@@ -384,6 +398,17 @@ class Processes:
             return int(f.read().split()[0]) / 1e9
 
     @staticmethod
+    def cpu_of_threads(pid):
+        """The same of all threads that are there."""
+        total = 0
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            # One that ends meanwhile.
+            with contextlib.suppress(FileNotFoundError,
+                                     ProcessLookupError):
+                total += Processes.cpu_exact(f"{pid}/task/{thread}")
+        return total
+
+    @staticmethod
     def has_loaded(pid, library):
         with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
             return any(line.rstrip().endswith(f"/{library}") for line in f)
@@ -402,7 +427,8 @@ class Processes:
         return line_of([*line, os.path.basename(program), *arguments], top)
 
     @staticmethod
-    def resident_mb(pid):
+    def resident_mb(pid, which="VmRSS"):
+        """Now; with "VmHWM" the most that it ever was."""
         with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            line, = [li for li in f if li.startswith("VmRSS")]
+            line, = [li for li in f if li.startswith(which)]
         return int(line.split()[1]) / 1024

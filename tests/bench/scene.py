@@ -30,11 +30,14 @@ TICKING = {"counters", "counter_bases", "inbound_hits", "outbound_hits",
            "hit_bases", "heartbeat", "updated"}
 # Why a tunnel that runs may be degraded here: so many NICs are on one bridge.
 EXCUSED = {"BRIDGE_FANOUT"}
+# Of the switch database's one row of the whole, what it is told.
+ROOT = ["bridges", "external_ids", "manager_options", "next_cfg",
+        "other_config", "ssl"]
 # OpenFlow messages that ask, or are of the connection alone: SET_CONFIG says
 # how much of a frame it wants to be sent.
 ASKING = re.compile(
     r"OFPST_|OFPT_(HELLO|ECHO|FEATURES|BARRIER|[GS]ET_CONFIG)")
-Work = collections.namedtuple("Work", "cpu_s messages rows reports")
+Work = collections.namedtuple("Work", "cpu_s switch_s messages rows reports")
 # Seconds until the server answered that it is committed, and from then until
 # it was done and until the daemon answered that it is; how many tunnels were
 # missing when whichever of these was first came.
@@ -67,7 +70,8 @@ class Scene:
         self._rows = self._rows_of_console()
         self.watch = self._watched()
         self.switch_watch = Database(
-            f"{self.switch.rundir}/db.sock", "Open_vSwitch", columns(
+            f"{self.switch.rundir}/db.sock", "Open_vSwitch",
+            {"Open_vSwitch": ROOT} | columns(
                 SCHEMA, ["Bridge", "Port", "Interface", "Mirror"], SAID))
         self.by_hand = ByHand(self.switch, self.lab.top)
         self.transactions = {}          # The first of each kind, as text.
@@ -260,10 +264,10 @@ class Scene:
         the daemon's, too."""
         counts = self._counts()
         self.quiet()
-        return Work(self.cpu(), *counts)
+        return Work(self.cpu(), self.switch_cpu(), *counts)
 
     def work_since(self, begun):
-        now = Work(self.cpu(), *self._counts())
+        now = Work(self.cpu(), self.switch_cpu(), *self._counts())
         return Work(*(after - before for after, before in zip(now, begun)))
 
     def _counts(self):
@@ -430,6 +434,11 @@ class Scene:
     def cpu(self):
         """Seconds of a processor that the daemon has taken so far."""
         return Processes.cpu_exact(self.daemon.pid)
+
+    def switch_cpu(self):
+        """The same of vswitchd, which spends some on each of its ports
+        whatever happens."""
+        return Processes.cpu_of_threads(self.switch.vswitchd_pid)
 
 
 def columns(schema, tables, left_out):

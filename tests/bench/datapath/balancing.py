@@ -59,13 +59,13 @@ def sizes():
     return {f"{n:,} connection" + "s" * (n > 1): n for n in CONNECTIONS}
 
 
-def declare(rounds, _full):
+def declare(rounds):
     rounds.figure(FLOWS, "datapath flows", limit=dict.fromkeys(sizes(), MOST))
     for name in sizes():
         rounds.figure(f"{CYCLES}, {name}", "cycles a frame", ONE)
 
 
-def run(ground, _full):
+def run(ground):
     rounds, switch = ground.rounds, ground.switch
     switch.add_sink(GATEWAY.name)
     ground.outputs.append(GATEWAY.name)

@@ -8,21 +8,21 @@ from bench.datapath.ground import SENDERS, WANTED_PORT, WrongCopies
 CYCLES = "cycles a frame"
 COPY, BUDGETED = "unfiltered copy", "unfiltered copy, host's budget on"
 REFUSED = "frame that the filter refuses"
-CASES = ["nothing mirrored", "bare Mirror", COPY, "refused"]
+REFUSED_50 = "frame that a filter of 50 rules refuses"
+# What refuses it: the filter's name, and the ports that it asks for.
+REFUSE = {"refused": ("wanted", [WANTED_PORT]),
+          "refused by 50 rules": ("wanted-50", range(1000, 1500, 10))}
+CASES = ["nothing mirrored", "bare Mirror", COPY, *REFUSE]
 BUDGET_CONNECTIONS = 1000       # Where the host's budget is measured, too.
 
 Traffic = collections.namedtuple("Traffic", "size connections nics")
 
 
-def traffics(full):
-    """Each size, each number of connections, each number of NICs."""
-    if full:
-        some = [Traffic(size, connections, 1) for size in (64, 256, 1500)
-                for connections in (1, 1000, 100000)]
-        return some + [Traffic(256, 64, nics) for nics in (4, 16, 64)]
-    return [Traffic(64, 1, 1), Traffic(64, 1000, 1), Traffic(64, 100000, 1),
-            Traffic(256, 1000, 1), Traffic(1500, 1000, 1),
-            Traffic(256, 64, 64)]
+def traffics():
+    """Each size with each number of connections, and numbers of NICs."""
+    return [*(Traffic(size, connections, 1) for size in (64, 256, 1500)
+              for connections in (1, 1000, 100000)),
+            *(Traffic(256, 64, nics) for nics in (4, 16, 64))]
 
 
 def words(t):
@@ -38,21 +38,23 @@ def budgeted(t):
     return t.connections == BUDGET_CONNECTIONS and t.nics == 1
 
 
-def declare(rounds, full):
-    wanted = traffics(full)
+def declare(rounds):
+    wanted = traffics()
     of_bare = "cycles, of those of a bare Mirror"
     rounds.figure(COPY, of_bare, "bare Mirror",
                   {words(t): 1.05 for t in wanted})
     rounds.figure(BUDGETED, of_bare, "bare Mirror",
                   {words(t): 1.05 for t in wanted if budgeted(t)})
-    rounds.figure(REFUSED, "cycles, of those with nothing mirrored",
-                  "nothing mirrored", {words(t): 1.03 for t in wanted})
+    for refused in (REFUSED, REFUSED_50):
+        rounds.figure(refused, "cycles, of those with nothing mirrored",
+                      "nothing mirrored", {words(t): 1.03 for t in wanted})
 
 
-def run(ground, full):
+def run(ground):
     rounds = ground.rounds
-    ground.filter("wanted", WANTED_PORT)
-    for t in traffics(full):
+    for name, ports in REFUSE.values():
+        ground.filter(name, *ports)
+    for t in traffics():
         figure = rounds.figure(f"{CYCLES}: {words(t)}", "cycles",
                                "bare Mirror")
         with ground.traffic(t.size, t.connections, t.nics):
@@ -78,13 +80,14 @@ def measure(ground, case):
     elif case == COPY:
         ground.mirror(case)
     else:
-        ground.mirror(case, filter="wanted")
+        ground.mirror(case, filter=REFUSE[case][0])
     return ground.cycles(1 if case in ("bare Mirror", COPY) else 0)
 
 
 def note_ratios(rounds, t, cycles):
     for name, case in ((COPY, COPY), (BUDGETED, BUDGETED),
-                       (REFUSED, "refused")):
+                       (REFUSED, "refused"),
+                       (REFUSED_50, "refused by 50 rules")):
         figure = rounds.figures[name]
         for number, ratio in cycles.ratios(case, figure.reference).items():
             figure.note(figure.reference, number, 1)

@@ -35,10 +35,10 @@ TABLES = [
     "table=10,priority=0,actions=clone({to}output:{port})"]
 
 
-def kinds(full):
+def kinds():
     """Traffic of 1,000 connections, by name."""
     by_name = {f"{size} bytes": frames_of(nic(1), size, 1000)
-               for size in ((64, 256, 1500) if full else (64, 256))}
+               for size in (64, 256, 1500)}
     sizes = [64] * 7 + [570] * 4 + [1500]
     random.Random(1).shuffle(sizes)
     by_name[MIXED] = [frames_of(nic(1), sizes[i % len(sizes)], 1, 5000 + i)[0]
@@ -50,16 +50,16 @@ def figure_of(kind):
     return f"cut to {LENGTH}, {kind}"
 
 
-def declare(rounds, full):
-    for kind in kinds(full):
+def declare(rounds):
+    for kind in kinds():
         rounds.figure(figure_of(kind), "cycles a frame", "not cut")
 
 
-def run(ground, full):
+def run(ground):
     rounds = ground.rounds
     with rounds.attempt("where it is cut"):
         check_where(ground)
-    for kind, frames in kinds(full).items():
+    for kind, frames in kinds().items():
         with ground.traffic(frames=frames):
             ground.mirror(PRODUCT, packet_length=LENGTH)
             with by_hand(ground) as put:

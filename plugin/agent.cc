@@ -343,6 +343,12 @@ Agent::tell_contest()
 Plan
 Agent::plan() const
 {
+    if (is_early()) { /* Nothing is decided by half of what there is to know.
+                       */
+        Plan undecided;
+        undecided.waiting.push_back(holding());
+        return undecided;
+    }
     std::set<OwnerKey> outstanding = outstanding_;
     Plan plan =
         make_plan(actual_, desired_, &outstanding, {}, refusals_.reasons());

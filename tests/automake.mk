@@ -340,7 +340,8 @@ EXTRA_DIST += \
 	tests/bench/peers.py \
 	tests/bench/rounds.py \
 	tests/bench/run \
-	tests/bench/scene.py
+	tests/bench/scene.py \
+	tests/bench/tables
 # The same with sanitizers, under valgrind, and on another release's switch.
 .PHONY: check-sanitize check-valgrind check-valgrind-all check-matrix
 check-sanitize:

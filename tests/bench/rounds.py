@@ -78,18 +78,18 @@ class Spread:
         self.least, self.most = min(values), max(values)
 
     def __str__(self):
-        return (f"{_short(self.median)} [{_short(self.least)}, "
-                f"{_short(self.most)}]")
+        return (f"{short(self.median)} [{short(self.least)}, "
+                f"{short(self.most)}]")
 
     def json(self):
         return {"median": self.median, "min": self.least, "max": self.most}
 
 
-def _short(value):
+def short(value):
     if value and abs(value) < 0.001:
         return f"{value:.2g}"
     if 0.9 <= value < 2:    # Ratios near their goals.
-        return f"{value:.3f}"
+        return f"{value:.4g}"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 

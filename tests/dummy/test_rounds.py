@@ -5,11 +5,14 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import types
 import unittest
 from unittest import mock
 
+import bench.rounds
 from bench.rounds import Figure, Rounds, numbers, summary
 
 
@@ -140,6 +143,27 @@ class RunTest(unittest.TestCase):
                          [{"case": "few", "command": "run"},
                           {"case": "many", "command": "run"}])
         self.assertEqual(said.count("measured, few: run"), 1)
+
+    def test_what_was_written_can_be_had_as_a_table(self):
+        def measure():
+            figure = self.rounds.figure("work", "ms", "few")
+            for number, (few, many) in enumerate(((1, 3), (2, 4), (4, 4))):
+                figure.note("few", number, few)
+                figure.note("many", number, many)
+            figure.note("one", 0, 5)
+        self.run_it(measure)
+
+        def table(*options):
+            return subprocess.run(
+                [sys.executable, "-B", os.path.join(
+                    os.path.dirname(bench.rounds.__file__), "tables"),
+                 *options, self.path, "work"], check=True,
+                capture_output=True, text=True).stdout.splitlines()
+        self.assertEqual(table(), [
+            "|  | few | many | one |", "| --- | --- | --- | --- |",
+            "| work (ms) | 2 [1, 4] | 4 [3, 4] (2) | 5 (5) |"])
+        self.assertEqual(table("--ratios", "--cases=many")[2:], [
+            "| work (ratio to few) | 2 [1, 3] |"])
 
     def test_an_earlier_run_s_figures_are_gone_from_the_start(self):
         with open(self.path, "w", encoding="utf-8"):

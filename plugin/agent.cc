@@ -114,7 +114,7 @@ Agent::wait()
     if (others_apart_ && !others_pause_.is_over(time_msec())) {
         poll_timer_wait_until(others_pause_.ends_ms());
     }
-    if (name_left_ && switch_.ready()) {
+    if (name_left_ && !cleanup_ && switch_.ready()) {
         poll_timer_wait_until(namesake_.until_ms());
     }
     underlay_.wait();

@@ -90,6 +90,7 @@ private:
 
     void read_switch();
     bool watch_layouts(const SwitchFacts &);
+    bool is_name_anothers() const;
     void leave_name(Settings *);
     void read_control();
     void watch_name();
@@ -204,7 +205,8 @@ private:
     Backoff others_pause_;
     Namesake namesake_;
     std::pair<std::string, std::string> name_; /* Ours, and where it counts. */
-    bool name_left_ = false; /* To a namesake, who is on this host: */
+    bool had_switch_ = false; /* When it was last looked for a namesake. */
+    bool name_left_ = false;  /* To one, who is on this host: */
     std::string namesakes_host_;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;

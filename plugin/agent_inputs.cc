@@ -19,8 +19,7 @@ Agent::read_switch()
     }
     bool changed = switch_.seqno() != switch_seqno_ || !switch_read_ ||
                    switch_.busy() != switch_was_busy_;
-    /* The other has the name, or has had it for long enough. */
-    changed |= name_left_ != namesake_.has_name(time_msec());
+    changed |= name_left_ != is_name_anothers();
     bool look = unguarded_ || (!vswitchd_away_ && guard_.due());
     unguarded_ = false;
     if (!changed && !look) {
@@ -93,6 +92,13 @@ Agent::read_switch()
     desired_.set_switch(facts);
 }
 
+/* Who is to leave does not look again whether the other lives. */
+bool
+Agent::is_name_anothers() const
+{
+    return namesake_.has_name(time_msec()) || (cleanup_ && name_left_);
+}
+
 /* Where another goes by our name, we go by none. */
 void
 Agent::leave_name(Settings *settings)
@@ -101,12 +107,13 @@ Agent::leave_name(Settings *settings)
     if (std::exchange(name_, name) != name) {
         namesake_ = Namesake();
     }
-    name_left_ = namesake_.has_name(time_msec());
+    name_left_ = is_name_anothers();
     if (name_left_) {
         settings->ignored["system-id"] =
             "external_ids:system-id has " + quote(settings->chassis) +
             ", by which an ovs-mirrord on host " + quote(namesakes_host_) +
-            " goes, too; nothing is copied here until this hypervisor has a "
+            " goes, too; nothing is to be copied here until this hypervisor "
+            "has a "
             "system-id of its own, or that one has not been heard of for "
             "three minutes";
         settings->chassis.clear();
@@ -174,12 +181,12 @@ void
 Agent::watch_name()
 {
     int64_t now = time_msec();
-    if (!switch_.ready()) {
-        namesake_ = Namesake(); /* Who acts on it meanwhile has our name. */
-        return;
+    bool had_switch = std::exchange(had_switch_, switch_.ready());
+    if (had_switch != had_switch_) {
+        namesake_.begin(); /* Who acts on it meanwhile has our name. */
     }
-    if (cleanup_ || !control_.connected() || !control_.complete() ||
-        namesake_.has_name(now)) {
+    if (!had_switch_ || cleanup_ || !control_.connected() ||
+        !control_.complete() || namesake_.has_name(now)) {
         return;
     }
     const Chassis row = own_chassis();
@@ -335,7 +342,8 @@ Agent::retry_ports(int64_t now_ms)
 bool
 Agent::may_desire() const
 {
-    return started_ || cleanup_ || control_.complete();
+    return cleanup_ || (!namesake_.is_in_doubt(time_msec()) &&
+                        (started_ || control_.complete()));
 }
 
 /* What the daemon before us did is unproven, and that a tunnel is to copy
@@ -414,7 +422,9 @@ Agent::may_act()
 bool
 Agent::acts() const
 {
-    return ((started_ && !paused_) || cleanup_) && switch_.ready();
+    return cleanup_ ? switch_.ready()
+                    : started_ && !paused_ && switch_.ready() &&
+                          !namesake_.is_in_doubt(time_msec());
 }
 
 /* What is revoked does not wait for the switch's database.  Without it we

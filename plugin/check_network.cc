@@ -68,16 +68,8 @@ targets_of(const End &source, const End &destination, Delivery delivery)
         targets.push_back({address, address.bits()});
     };
     if (destination.load_balancer) {
-        /* Those that get copies: who is down, or of another IP version than
-         * the first, gets none. */
-        const auto &members = destination.load_balancer->members;
-        auto first = std::find_if(members.begin(), members.end(),
-                                  [](const auto &m) { return m.up; });
-        for (const auto &member : members) {
-            if (first == members.end() ||
-                (member.up && member.address.is_v6 == first->address.is_v6)) {
-                add(member.address);
-            }
+        for (const auto *member : receivers_of(*destination.load_balancer)) {
+            add(member->address);
         }
     } else if (destination.nic && !destination.nic->addresses.empty()) {
         const std::vector<IpAddress> &addresses = destination.nic->addresses;
@@ -272,10 +264,11 @@ ask_permission(const Model &model, const End &destination,
         return ask_nic(*destination.nic, outer_source);
     }
     std::optional<Answer> worst;
-    for (const auto &member : destination.load_balancer->members) {
+    for (const auto *member : receivers_of(*destination.load_balancer)) {
         /* A member of which only the address is told is as a NIC of which
          * nothing is. */
-        const Nic *nic = member.nic ? find(model.nics, *member.nic) : nullptr;
+        const Nic *nic =
+            member->nic ? find(model.nics, *member->nic) : nullptr;
         Answer answer = ask_nic(nic ? *nic : Nic{}, outer_source);
         if (!worst || is_worse(answer, *worst)) {
             worst = answer;
@@ -397,6 +390,21 @@ outer_addresses(const Nic &source, const std::vector<IpAddress> &receiver)
         }
     }
     return std::nullopt;
+}
+
+std::vector<const LoadBalancerMember *>
+receivers_of(const LoadBalancer &lb)
+{
+    auto first = std::find_if(lb.members.begin(), lb.members.end(),
+                              [](const auto &member) { return member.up; });
+    std::vector<const LoadBalancerMember *> receivers;
+    for (const LoadBalancerMember &member : lb.members) {
+        if (first == lb.members.end() ||
+            (member.up && member.address.is_v6 == first->address.is_v6)) {
+            receivers.push_back(&member);
+        }
+    }
+    return receivers;
 }
 
 std::optional<IpAddress>

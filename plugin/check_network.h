@@ -78,6 +78,11 @@ bool is_stopped_by_inventory(const Model &, const Tunnel &);
  * in the tenant's network where the destination is in a VPC. */
 Delivery delivery_of(const Model &, const Tunnel &);
 
+/* The members that get copies: those that are up and of the IP version of the
+ * first that is.  While none is up, all: what is asked of the way to them is
+ * asked of each. */
+std::vector<const LoadBalancerMember *> receivers_of(const LoadBalancer &);
+
 /* Outer source and destination of copies in a tenant's network: the
  * receiver's first address of an IP version that the source NIC has too. */
 std::optional<std::pair<IpAddress, IpAddress>>

@@ -74,7 +74,7 @@ cap_of_both(const Model &model, const Tunnel &tunnel)
 /* A NIC that receives copies: in a standard VPC only eth0; in a transit VPC
  * eth0 to eth2 on KVM, and eth0 on Xen.  An unknown device passes. */
 void
-check_destination_nic(const End &end, const std::string &path,
+check_destination_nic(const End &end, bool own, const std::string &path,
                       Problems *problems)
 {
     if (!end.nic || !end.vpc || end.nic->device.empty()) {
@@ -89,10 +89,14 @@ check_destination_nic(const End &end, const std::string &path,
         problems->push_back(
             {"NIC_NOT_ALLOWED", join_path(path, "destination"),
              "the NIC of destination " + quote(end.resource->name) +
-                 " cannot receive copies: name one that is " +
-                 (transit && kvm ? "eth0, eth1 or eth2" : "eth0") + ", as a " +
-                 (kvm ? "KVM" : "Xen") + " server in a " +
-                 (transit ? "transit" : "standard") + " VPC needs"});
+                 " cannot receive copies: " +
+                 (own ? std::string("name one that is ") +
+                            (transit && kvm ? "eth0, eth1 or eth2" : "eth0") +
+                            ", as a " + (kvm ? "KVM" : "Xen") +
+                            " server in a " +
+                            (transit ? "transit" : "standard") + " VPC needs"
+                      : "only some NICs can, eth0 always: have its account "
+                        "name another")});
     }
 }
 
@@ -176,8 +180,9 @@ check_source(const Model &model, const Tunnel &tunnel, const End &source,
 }
 
 void
-check_destination(const Model &model, const End &destination,
-                  const std::string &path, Problems *problems)
+check_destination(const Model &model, const Tunnel &tunnel,
+                  const End &destination, const std::string &path,
+                  Problems *problems)
 {
     const std::string at = join_path(path, "destination");
     const Resource &resource = *destination.resource;
@@ -193,7 +198,9 @@ check_destination(const Model &model, const End &destination,
                                  " is no destination: name a resource of "
                                  "purpose destination"});
     }
-    check_destination_nic(destination, path, problems);
+    /* What its NIC and VPC are is each account's own affair. */
+    check_destination_nic(destination, resource.account == tunnel.account,
+                          path, problems);
     if (destination.load_balancer && destination.vpc &&
         destination.vpc->kind != VpcKind::Transit) {
         problems->push_back({"LB_NOT_TRANSIT", at,
@@ -398,7 +405,7 @@ check_tunnel(const Model &model, const Uuid &id, const std::string &path,
         check_source(model, *tunnel, source, path, problems);
     }
     if (destination.resource) {
-        check_destination(model, destination, path, problems);
+        check_destination(model, *tunnel, destination, path, problems);
     }
     if (source.resource && destination.resource) {
         check_both_ends(source, destination, path, problems);

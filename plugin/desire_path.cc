@@ -2,6 +2,7 @@
  * way carries. */
 #include <algorithm>
 
+#include "plugin/check_network.h"
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
 
@@ -182,10 +183,11 @@ DesiredState::mtu_of_way(const Tunnel &tunnel, int nic_mtu_or_0,
         }
         restrict_to_nic(destination.nic, "destination NIC");
         if (destination.load_balancer) {
-            for (const auto &member : destination.load_balancer->members) {
-                restrict_to_nic(member.nic ? find(model_.nics, *member.nic)
-                                           : nullptr,
-                                "member " + member.address.to_string());
+            for (const auto *member :
+                 receivers_of(*destination.load_balancer)) {
+                restrict_to_nic(member->nic ? find(model_.nics, *member->nic)
+                                            : nullptr,
+                                "member " + member->address.to_string());
             }
         }
     }

@@ -27,6 +27,13 @@ owner_of(const Model &, const auto &object) requires requires
     return object.account.empty() ? NOBODY : object.account;
 }
 
+/* Of what need not be anybody's; a row that names "" does not say so. */
+std::string
+owner_named(const std::optional<std::string> &account)
+{
+    return !account ? "" : account->empty() ? NOBODY : *account;
+}
+
 std::string
 owner_of_vpc(const Model &model, const Uuid &id)
 {
@@ -56,7 +63,7 @@ std::string
 owner_of(const Model &model, const Nic &nic)
 {
     if (!nic.subnet) {
-        return nic.account.value_or("");
+        return owner_named(nic.account);
     }
     const Subnet *subnet = find(model.subnets, *nic.subnet);
     return subnet ? owner_of(model, *subnet) : NOBODY;
@@ -71,7 +78,7 @@ owner_of(const Model &model, const LoadBalancer &lb)
 std::string
 owner_of(const Model &, const Collector &collector)
 {
-    return collector.account.value_or("");
+    return owner_named(collector.account);
 }
 
 bool

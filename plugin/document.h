@@ -77,6 +77,7 @@ struct EditBook {
      * may yet go in the same edit. */
     struct Erase {
         std::string kind, name, path;
+        Uuid id; /* Another may have the name by then. */
     };
     std::vector<Erase> put_off;
     bool finishing = false;

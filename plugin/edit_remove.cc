@@ -210,7 +210,8 @@ let_go(Edit *edit, const EditContext &context, const Uuid &id, const T &object,
 {
     Users users = users_of(*edit, id, object);
     if (!users.empty() && !edit->book.finishing) {
-        edit->book.put_off.push_back({KIND<T>.key, full_name(object), path});
+        edit->book.put_off.push_back(
+            {KIND<T>.key, full_name(object), path, id});
         return false;
     }
     if (!users.empty()) {
@@ -343,7 +344,9 @@ erase_what_was_put_off(Edit *edit, const EditContext &context)
     const std::vector<std::string> &kinds = document_kinds();
     for (auto kind = kinds.rbegin(); kind != kinds.rend(); ++kind) {
         for (const EditBook::Erase &e : edit->book.put_off) {
-            if (e.kind == *kind) {
+            bool there = id_of(*edit, e.kind.c_str(), e.name) == e.id ||
+                         edit->unreadable.contains(e.id);
+            if (e.kind == *kind && there) {
                 erase(edit, context, e.kind, e.name, e.path);
             }
         }

@@ -66,6 +66,16 @@ with_ages(const Edit &edit)
     for (const auto &[id, resource] : edit.book.before.resources) {
         youngest = std::max(youngest, resource.created_ms);
     }
+    /* A row without its time is younger than all that have one (precedes()),
+     * and older than what comes now. */
+    youngest = sum_of_counts(youngest, 1);
+    auto give_age = [&](auto &rows) {
+        for (auto &[id, row] : rows) {
+            row.created_ms = row.created_ms ? row.created_ms : youngest;
+        }
+    };
+    give_age(model.tunnels);
+    give_age(model.resources);
     for (const Uuid &id : edit.book.created) {
         youngest = sum_of_counts(youngest, 1);
         if (auto tunnel = model.tunnels.find(id);

@@ -4,8 +4,10 @@
  * as a cloned image has it, would write over each other's rows without end,
  * and remove those that speak for the other's copies.  Only a daemon writes
  * its Chassis row's heartbeat, so one that is later than all of ours is
- * another's.  Who comes later has the name: he cannot know whether the other
- * one lives, and a restart must not wait for that. */
+ * another's.  It may be the last word of one that ended, or of one that has
+ * lost the switch to us: the name is claimed once more, which a living one
+ * does not leave unanswered.  Then it is left to him who came later: he cannot
+ * know whether the other lives, and a restart must not wait for that. */
 #ifndef PLUGIN_NAMESAKE_H
 #define PLUGIN_NAMESAKE_H 1
 
@@ -21,22 +23,34 @@ public:
      * are missing, as for HostAlive. */
     static constexpr int64_t ABSENCE_MS = 180000;
 
-    /* What the database has.  Returns whether it is another's, to whom the
-     * name is left from now on. */
+    /* Others may have gone by the name, who are not held against it. */
+    void begin()
+    {
+        claimed_ = false;
+        contested_ms_ = -1;
+    }
+    /* What the database has.  Returns whether the name is left to another, or
+     * still is when it is looked for him again. */
     bool saw(int64_t heartbeat_ms, int64_t now_ms);
     /* What is written to it. */
     void tells(int64_t heartbeat_ms);
-    /* Nothing was written yet since the name was free. */
+    /* A heartbeat is to be written: none was, or another's came after it. */
     bool is_to_claim() const { return !claimed_; }
-    /* The other has the name; when that is over, saw() says whether he lives.
-     */
+    bool is_ours() const { return !until_ms_; }
+    /* The other has the name. */
     bool has_name(int64_t now_ms) const { return now_ms < until_ms_; }
     int64_t until_ms() const { return until_ms_; }
+    /* He has had it, and saw() is yet to say whether he lives. */
+    bool is_in_doubt(int64_t now_ms) const
+    {
+        return !is_ours() && !has_name(now_ms);
+    }
 
 private:
-    int64_t latest_ms_ = 0; /* Of ours, and of those before we claimed it. */
+    int64_t latest_ms_ = 0;     /* Of all that were seen or written. */
+    int64_t contested_ms_ = -1; /* When another's came last; -1: never. */
     int64_t until_ms_ = 0;
-    bool claimed_ = false; /* By us, or by him when we last saw. */
+    bool claimed_ = false;
 };
 
 } // namespace pm

@@ -21,7 +21,9 @@ describe_new(const ordered_json &object, const std::string &full_name)
     std::string text;
     for (const auto &[key, value] : object.items()) {
         bool is_said = key == "name" || (key == "account" && names_account);
-        bool is_default = cell_text(value).empty();
+        /* Who admits nobody says so; of whom it is not known has no key. */
+        bool is_default =
+            cell_text(value).empty() && key != "permits_vxlan_from";
         if (!is_said && !is_default) {
             text += (text.empty() ? "" : ", ") + key + " " + value.dump();
         }

@@ -184,7 +184,12 @@ make_sections()
           {"export", "Prints such a document.", ""},
           {"sync",
            "Waits until every live hypervisor has installed everything.",
-           "--timeout=10 sync"}}},
+           "--timeout=10 sync"},
+          {"chassis-del",
+           "Forgets hypervisors that are gone for good, with all that they "
+           "have reported.  One that has been heard of within three minutes "
+           "is refused.  The operator's.",
+           "hv7"}}},
         {"Mirror Resources", {}},
         {"Mirror Filters", {}},
         {"Mirror Tunnels", {}},
@@ -442,41 +447,40 @@ print_command_help(const std::string &name)
     text += "\n\"" + program +
             " --help\" has the options of all commands and the other "
             "commands.\n";
-    std::fputs(text.c_str(), stdout);
+    print_output(text.c_str());
     return true;
 }
 
 void
 print_help()
 {
-    std::printf("\
-%s: packet mirroring for Open vSwitch\n\
-usage: %s [OPTION...] COMMAND [ARG...] [-- COMMAND [ARG...]]...\n\
-       %s COMMAND --help\n",
-                program_name, program_name, program_name);
+    const std::string program = program_name;
+    std::string text =
+        program + ": packet mirroring for Open vSwitch\nusage: " + program +
+        " [OPTION...] COMMAND [ARG...] [-- COMMAND "
+        "[ARG...]]...\n       " +
+        program + " COMMAND --help\n";
     for (const Section &section : make_sections()) {
-        std::printf("\n%s:\n", section.title);
+        text.append("\n").append(section.title).append(":\n");
         for (const Help &help : section.commands) {
-            std::fputs(wrap(synopsis(*syntax_of(help.name)), 8, "  ").c_str(),
-                       stdout);
-            std::fputs(wrap(first_sentence(help.about), 6, "      ").c_str(),
-                       stdout);
+            text += wrap(synopsis(*syntax_of(help.name)), 8, "  ");
+            text += wrap(first_sentence(help.about), 6, "      ");
         }
     }
-    std::printf(
-        "\n\
+    text += "\n\
 Options:\n\
-  --db=REMOTE                 the control database (default: %s)\n\
+  --db=REMOTE                 the control database (default: unix:" +
+            std::string(ovs_rundir()) + "/mirror.sock)\n\
   --account=NAME              act for this account (default: the operator)\n\
   -f, --format=table|json|csv\n\
   --dry-run                   print what would be written, write nothing\n\
   --wait=none|hv              hv: return once the hypervisors have it\n\
   -t, --timeout=SECS          wait at most SECS seconds (default: 30)\n\
-  --no-leader-only            any server of a cluster will do\n",
-        ("unix:" + std::string(ovs_rundir()) + "/mirror.sock").c_str());
+  --no-leader-only            any server of a cluster will do\n";
+    print_output(text.c_str());
     vlog_usage();
     stream_usage("database", true, true, true);
-    std::printf("\n\
+    print_output("\n\
 Other options:\n\
   -h, --help                  display this help, or that of COMMAND\n\
   -V, --version               display version information\n");

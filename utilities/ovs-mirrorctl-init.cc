@@ -1,6 +1,8 @@
 /* ovs-mirrorctl: "init" and "sync". */
 #include "utilities/ovs-mirrorctl.h"
 
+#include <algorithm>
+
 namespace pm::ctl {
 
 namespace {
@@ -106,6 +108,12 @@ run_init(ctl_context *ctx)
         permissions.push_back(
             const_cast<pmrec_rbac_permission *>(write_permission(
                 &a, row == rows.end() ? nullptr : row->second, p)));
+    }
+    for (const auto &[table, row] : rows) {
+        if (std::find(tables.begin(), tables.end(), table) == tables.end()) {
+            a.raw_edits.push_back(std::string("change RBAC_Role ") + ROLE +
+                                  ": no permission for " + table);
+        }
     }
     pmrec_rbac_role_set_permissions(role, tables.data(), permissions.data(),
                                     tables.size());

@@ -12,8 +12,8 @@ check_accept(ctl_context *ctx)
 {
     auto text = static_cast<const char *>(
         shash_find_data(&ctx->options, "--generation"));
-    unsigned int generation;
-    if (text && !str_to_uint(text, 10, &generation)) {
+    long long generation;
+    if (text && (!str_to_llong(text, 10, &generation) || generation < 0)) {
         ctl_error(ctx, "--generation is a number, not \"%s\"", text);
     }
 }
@@ -38,6 +38,16 @@ run_reject(ctl_context *ctx)
     reject_tunnel(&a.edit, a.context, ctx->argv[1]);
 }
 
+bool
+is_heard_from(const Attempt &a, const std::string &chassis)
+{
+    return std::any_of(a.before.chassis.begin(), a.before.chassis.end(),
+                       [&](const auto &c) {
+                           return c.second.name == chassis &&
+                                  is_alive(c.second, a.context.now_ms);
+                       });
+}
+
 /* Takes away what hypervisors that are not heard from still say of a tunnel
  * (by its row, or by its name when that is gone).  A hypervisor that is alive
  * removes its own row, once nothing copies any more; the caller is told of it,
@@ -46,18 +56,11 @@ void
 forget_statuses(Attempt &a, const std::optional<Uuid> &id,
                 const std::string &account, const std::string &name)
 {
-    auto is_heard_from = [&](const std::string &chassis) {
-        return std::any_of(a.before.chassis.begin(), a.before.chassis.end(),
-                           [&](const auto &c) {
-                               return c.second.name == chassis &&
-                                      is_alive(c.second, a.context.now_ms);
-                           });
-    };
     std::erase_if(a.edit.model.tunnel_statuses, [&](const auto &row) {
         const TunnelStatus &s = row.second;
         bool of_tunnel =
             id ? s.tunnel == *id : s.name == name && s.account == account;
-        if (of_tunnel && is_heard_from(s.chassis)) {
+        if (of_tunnel && is_heard_from(a, s.chassis)) {
             a.notices.push_back(account + "/" + name + ": hypervisor " +
                                 s.chassis +
                                 " is alive, and forgets it by itself once "
@@ -96,6 +99,66 @@ run_tunnel_del(ctl_context *ctx)
     }
 }
 
+/* Deletes the rows that a hypervisor has written; false if there is none. */
+bool
+forget_rows_of(const std::string &chassis, const ovsdb_idl *idl)
+{
+    bool found = false;
+    auto is_of = [&](const char *text) {
+        bool is = text == chassis;
+        found |= is;
+        return is;
+    };
+    const pmrec_chassis *host, *next_host;
+    PMREC_CHASSIS_FOR_EACH_SAFE(host, next_host, idl)
+    {
+        if (is_of(host->name)) {
+            pmrec_chassis_verify_heartbeat(host); /* It is dead still. */
+            pmrec_chassis_delete(host);
+        }
+    }
+    const pmrec_tunnel_status *tunnel, *next_tunnel;
+    PMREC_TUNNEL_STATUS_FOR_EACH_SAFE(tunnel, next_tunnel, idl)
+    {
+        if (is_of(tunnel->chassis)) {
+            pmrec_tunnel_status_delete(tunnel);
+        }
+    }
+    const pmrec_filter_status *filter, *next_filter;
+    PMREC_FILTER_STATUS_FOR_EACH_SAFE(filter, next_filter, idl)
+    {
+        if (is_of(filter->chassis)) {
+            pmrec_filter_status_delete(filter);
+        }
+    }
+    return found;
+}
+
+void
+run_chassis_del(ctl_context *ctx)
+{
+    Attempt &a = attempt_of(ctx);
+    for (int i = 1; i < ctx->argc; i++) {
+        const std::string name = ctx->argv[i];
+        const std::string path = "hypervisor " + name;
+        if (!a.context.is_operator()) {
+            a.refuse("NOT_OWNER", path,
+                     "only the operator knows that a hypervisor is gone for "
+                     "good; give no account to act as the operator");
+        } else if (is_heard_from(a, name)) {
+            a.refuse("INVALID_STATE", path,
+                     "it is alive: end its ovs-mirrord by \"exit "
+                     "--cleanup\", which takes its rows away");
+        } else if (forget_rows_of(name, ctx->idl)) {
+            a.raw_edits.push_back("forget " + path);
+        } else {
+            a.refuse("NOT_FOUND", path,
+                     "no hypervisor of that name has reported anything: mend "
+                     "the name");
+        }
+    }
+}
+
 void
 run_apply(ctl_context *ctx)
 {
@@ -116,6 +179,8 @@ constexpr auto RW = ctl_command_syntax::RW;
 constexpr auto RO = ctl_command_syntax::RO;
 const ctl_command_syntax COMMANDS[] = {
     {"apply", 1, 1, "FILE", nullptr, run_apply, nullptr, "--prune", RW},
+    {"chassis-del", 1, INT_MAX, "NAME...", nullptr, run_chassis_del, nullptr,
+     "", RW},
     {"export", 0, 0, "", nullptr, run_export, nullptr, "", RO},
     {"tunnel-accept", 1, 1, "[ACCOUNT/]NAME", check_accept, run_accept,
      nullptr, "--generation=", RW},

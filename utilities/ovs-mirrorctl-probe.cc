@@ -1,6 +1,7 @@
 /* ovs-mirrorctl: "tunnel-probe", one marked frame down a tunnel. */
 #include <cstdio>
 #include <cstring>
+#include <map>
 
 #include "flows/frame_text.h"
 #include "ovsdb/probe_rows.h"
@@ -107,8 +108,16 @@ run_probe(ctl_context *ctx)
             }
         }
     }
+    /* A host that is dead may have left a row behind. */
+    std::map<std::string, std::pair<bool, int64_t>> heard;
+    for (const auto &[row, chassis] : a.edit.model.chassis) {
+        heard[chassis.name] = {is_alive(chassis, a.context.now_ms),
+                               chassis.heartbeat_ms};
+    }
     for (const auto &[row, status] : a.edit.model.tunnel_statuses) {
-        if (status.tunnel == *id && status.bound) {
+        if (status.tunnel == *id && status.bound &&
+            (probe.chassis.empty() ||
+             heard[status.chassis] > heard[probe.chassis])) {
             probe.chassis = status.chassis;
         }
     }

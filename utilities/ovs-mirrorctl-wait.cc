@@ -152,8 +152,8 @@ missing(const Model &model, const Awaited &awaited, const std::string &viewer,
         }
         result.emplace_back("hypervisor " + name,
                             silent ? "HostAlive: is not heard from; if it is "
-                                     "gone for good, \"tunnel-del --force\" "
-                                     "forgets what it had"
+                                     "gone for good, \"chassis-del\" forgets "
+                                     "it and what it had"
                                    : "has not yet answered");
     }
     return result;

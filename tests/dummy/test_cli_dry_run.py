@@ -55,6 +55,27 @@ class DryRun(CliTest):
         self.assertEqual(self.contents(), before)
         return lines
 
+    def test_dry_run_of_init_says_which_permission_it_takes_away(self):
+        self.ok("init")
+        permission = self.ok("--bare", "--columns=_uuid", "find",
+                             "RBAC_Permission", "table=Chassis").strip()
+        self.ok("set", "RBAC_Role", "ovs-mirrord",
+                f"permissions:VPC={permission}")
+        said = "change RBAC_Role ovs-mirrord: no permission for VPC"
+        self.assertEqual(self.ok("--dry-run", "init").strip(), said)
+        self.ok("init")
+        self.assertEqual(self.ok("--dry-run", "init"), "")
+
+    def test_dry_run_tells_who_admits_nobody_from_whom_nobody_knows(self):
+        self.apply()
+        for key, said in (("permits-vxlan-from=none",
+                           "permits_vxlan_from []"), ("mtu=1500", "mtu")):
+            out = self.ok("--dry-run", "nic-add", "new", "iface-id=new",
+                          "subnet=sn-a", key)
+            self.assertIn(said, out)
+            self.assertEqual("permits_vxlan_from" in out,
+                             key.startswith("permits"))
+
     def test_dry_run_says_whose_a_new_object_is(self):
         for noun, args in (("collectors", "collector-add new 192.0.2.9"),
                            ("vpcs", "vpc-add new"),

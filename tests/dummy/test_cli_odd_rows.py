@@ -124,6 +124,33 @@ class OddRows(CliTest):
                 self.assertIn("health: ok", out)
                 self.assert_printable(out + err)
 
+    def test_what_names_an_account_that_none_can_have_is_no_accounts(self):
+        self.ok("nic-add", "loose", "iface-id=loose")
+        self.assertIn("loose", self.ok("--account=eve", "nic-list"))
+        self.db.transact([self.update("Collector", account=""),
+                          self.update("Network_Interface", account="")])
+        for kind, name in (("collector", "suricata1"), ("nic", "loose")):
+            self.assertIn(name, self.ok(f"{kind}-list"))
+            self.assertNotIn(name, self.ok("--account=eve", f"{kind}-list"))
+
+    def test_a_probe_is_sent_by_the_host_that_lives(self):
+        """A dead one has left a row behind that says it has the NIC."""
+        now = int(time.time() * 1000)
+        for dead, alive, last in ((1, 2, -600000), (2, 1, -600000),
+                                  (1, 2, 600000), (2, 1, 600000)):
+            self.db.transact([
+                {"op": "delete", "table": table, "where": []}
+                for table in ("Tunnel_Status", "Chassis")])
+            self.db.transact([self.status(dead), self.status(alive)] + [
+                {"op": "insert", "table": "Chassis", "row": {
+                    "name": f"hv{number}", "heartbeat": heartbeat}}
+                for number, heartbeat in ((dead, now + last),
+                                          (alive, now))])
+            result = self.run_cli("--timeout=1", "tunnel-probe",
+                                  "acme/web1-ids")
+            self.assertIn(f"hypervisor hv{alive} has not answered",
+                          result.err, result)
+
     def test_json_says_it_in_escapes_and_so_whole(self):
         self.db.transact([self.update("Mirror_Filter", note=STEERING)])
         for command in (("filter-list",), ("filter-show", "acme/web"),

@@ -40,6 +40,14 @@ class Requests(CliTest):
         delete("beta", "tunnel-del", "acme/req")
         self.assertEqual(self.generation(), 5)
 
+    def test_any_generation_that_was_looked_at_can_be_accepted(self):
+        most = 2 ** 63 - 1
+        self.db.transact([{
+            "op": "update", "table": "Mirror_Tunnel",
+            "where": [["name", "==", "req"]], "row": {"generation": most}}])
+        self.ok("--account=beta", "tunnel-accept", "acme/req",
+                f"--generation={most}")
+
     def test_within_an_account_a_tunnel_made_anew_begins_at_1(self):
         self.ok("tunnel-del", "acme/web1-ids")
         self.apply()

@@ -18,14 +18,14 @@ class Waiting(CliTest):
         self.apply()
         self.tunnel = self.json("tunnel-list")[0]["id"]
 
-    def hypervisor(self, cfg=0, heartbeat=None):
+    def hypervisor(self, cfg=0, heartbeat=None, name="hv1"):
         now = int(time.time() * 1000) if heartbeat is None else heartbeat
-        self.ok("create", "Chassis", "name=hv1", "cfg=%d" % cfg,
+        self.ok("create", "Chassis", "name=" + name, "cfg=%d" % cfg,
                 "heartbeat=%d" % now)
 
-    def status(self, generation, bound="true"):
+    def status(self, generation, bound="true", chassis="hv1"):
         self.ok("create", "Tunnel_Status", "tunnel=" + self.tunnel,
-                "chassis=hv1", "number=1", "name=web1-ids", "account=acme",
+                "chassis=" + chassis, "number=1", "name=web1-ids", "account=acme",
                 "destination_account=acme", "source=web1-src",
                 "destination=ids", "health=ok", "bound=" + bound,
                 "observed_generation=%d" % generation,
@@ -217,6 +217,37 @@ class Waiting(CliTest):
         self.assertIsNone(process.poll())
         self.ok("destroy", "Tunnel_Status", "web1-ids")
         self.assertEqual(process.wait(DEADLINE), 0)
+
+    def test_a_hypervisor_that_is_gone_for_good_can_be_forgotten(self):
+        """What it had runs on another, which nobody would wait for."""
+        self.hypervisor(heartbeat=1)
+        self.hypervisor(cfg=9, name="hv2")
+        self.status(1)
+        self.status(9, chassis="hv2")
+        filter_id = self.ok("--bare", "--columns=_uuid", "list",
+                            "Mirror_Filter").strip()
+        self.ok("create", "Filter_Status", "filter=" + filter_id,
+                "chassis=hv1", "number=1", "name=web", "account=acme")
+        change = ["--wait=hv", "--timeout=1", "tunnel-set", "acme/web1-ids"]
+        result = self.run_cli(*change, "vni=2")
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("hypervisor hv1: HostAlive", result.err)
+        self.assertIn('"chassis-del" forgets it', result.err)
+        before = self.contents()
+        for code, words in (("INVALID_STATE", ["hv1", "hv2"]),
+                            ("NOT_FOUND", ["hv1", "hv3"])):
+            self.refused(code, "chassis-del", *words)
+        self.refused("NOT_OWNER", "--account=acme", "chassis-del", "hv1")
+        self.assertEqual(self.ok("--dry-run", "chassis-del", "hv1").strip(),
+                         "forget hypervisor hv1")
+        self.assertEqual(self.contents(), before)
+        self.ok("chassis-del", "hv1")
+        for table, names in (("Chassis", ["hv2"]), ("Filter_Status", []),
+                             ("Tunnel_Status", ["hv2"])):
+            column = "name" if table == "Chassis" else "chassis"
+            self.assertEqual([row[0] for row in self.rows(table, column)],
+                             names, table)
+        self.assertEqual(self.run_cli(*change, "vni=3").code, 0)
 
     def test_force_forgets_a_hypervisor_that_is_gone(self):
         self.hypervisor(heartbeat=1)

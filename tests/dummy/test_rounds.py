@@ -162,7 +162,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(table(), [
             "|  | few | many | one |", "| --- | --- | --- | --- |",
             "| work (ms) | 2 [1, 4] | 4 [3, 4] (2) | 5 (5) |"])
-        self.assertEqual(table("--ratios", "--cases=many")[2:], [
+        self.assertEqual(table("--ratios", "--case=many")[2:], [
             "| work (ratio to few) | 2 [1, 3] |"])
 
     def test_an_earlier_run_s_figures_are_gone_from_the_start(self):

@@ -64,8 +64,15 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
         return (lambda: server("ovsdb-server/remove-remote"),
                 lambda: server("ovsdb-server/add-remote"))
 
+    def heartbeats(self):
+        """How often the control database was told one so far."""
+        with open(f"{self.control.rundir}/mirror.db", encoding="utf-8") as f:
+            return f.read().count('"heartbeat":')
+
     def test_what_is_revoked_does_not_wait_for_it(self):
-        """A tunnel is deleted, another disabled, a third changed."""
+        """A tunnel is deleted, another disabled, a third changed; and who
+        cannot act on the switch says no more often than others that he is
+        there."""
         take, give = self.by_a_way_of_its_own()
         self.filter("web", outbound=[{"action": "accept"}])
         self.tunnel("gone", self.ids6, 7001)
@@ -77,6 +84,7 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
             waits = "waiting for the switch database"
             wait_until(lambda: waits in self.daemon.appctl("mirror/list"),
                        "the daemon to be without the database")
+            beats = self.heartbeats()
             self.control.ctl("tunnel-del", "gone")
             self.wish("off", self.other6, 7002, enabled=False)
             self.wish("changed", self.ids6, 7004, filter="web")
@@ -91,6 +99,7 @@ class SwitchDatabase(ProductCases, unittest.TestCase):
                 range(20))))
             self.assertEqual({copy.vni for copy in self.ids6.copies()
                               + self.other6.copies()}, {7003})
+            self.assertLess(self.heartbeats() - beats, 3)
         finally:
             give()
         self.control.wait_gone("gone")

@@ -441,6 +441,7 @@ TEST_F(Network, AsksEachMemberOfALoadBalancerWhatItAdmits)
     EXPECT_EQ(ask(PERMITS_VXLAN), "Unknown VXLAN_PERMISSION_UNKNOWN");
     auto &members = model.load_balancers[LB].members;
     members[0].nic = NIC_B;
+    members[1].up = true;
     model.nics[NIC_B].permits_vxlan_from = {cidr("198.51.100.0/24")};
     EXPECT_EQ(ask(PERMITS_VXLAN), "Unknown VXLAN_PERMISSION_UNKNOWN");
     members.pop_back();
@@ -450,6 +451,23 @@ TEST_F(Network, AsksEachMemberOfALoadBalancerWhatItAdmits)
     EXPECT_EQ(ask(PERMITS_VXLAN), "False VXLAN_NOT_PERMITTED");
     members.clear();
     EXPECT_EQ(ask(PERMITS_VXLAN), "Unknown VXLAN_PERMISSION_UNKNOWN");
+}
+
+TEST_F(Network, AsksNoMemberThatGetsNoCopiesWhatItAdmits)
+{
+    tunnel.destination = TO_LB;
+    outer_source = address("198.51.100.7");
+    auto &members = model.load_balancers[LB].members;
+    members = {{address("10.9.0.11"), true, NIC_A},
+               {address("10.9.0.12"), false, NIC_B},
+               {address("fd00:9::13"), true, NIC_B}};
+    model.nics[NIC_A].permits_vxlan_from = {cidr("198.51.100.0/24")};
+    model.nics[NIC_B].permits_vxlan_from = std::vector<Cidr>{};
+    EXPECT_EQ(ask(PERMITS_VXLAN), "True");
+    members[1].up = true;
+    EXPECT_EQ(ask(PERMITS_VXLAN), "False VXLAN_NOT_PERMITTED");
+    members[0].up = members[1].up = members[2].up = false;
+    EXPECT_EQ(ask(PERMITS_VXLAN), "False VXLAN_NOT_PERMITTED");
 }
 
 TEST_F(Network, KnowsTheOuterSourceOfDeliveryThroughTheVpcOnly)

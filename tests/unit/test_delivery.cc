@@ -283,6 +283,18 @@ TEST_F(Tenant, TheTenantsMtuBoundsWhatIsKept)
     EXPECT_EQ(desire().effective_packet_length, 1450);
 }
 
+TEST_F(Tenant, TheMtuOfAMemberThatGetsNoCopiesBoundsNothing)
+{
+    nic(0).mtu = 9000;
+    nic(5).mtu = 1000;
+    lb_members()[1].nic = row_id(Row::Nic, 5);
+    start(6);
+    EXPECT_EQ(desire().effective_packet_length, 1000 - 36);
+    lb_members()[1].up = false;
+    ASSERT_TRUE(host.settle());
+    EXPECT_GT(desire().effective_packet_length, 1000);
+}
+
 TEST_F(Tenant, ABalancedTunnelHasAGroupAndAFlowForEachMember)
 {
     start(6);

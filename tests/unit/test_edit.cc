@@ -234,6 +234,27 @@ TEST(Put, FaultsTheNewAndNotTheOldWhateverTheClockSays)
     }
 }
 
+TEST(Put, FaultsTheNewAndNotARowWithoutItsTime)
+{
+    World world = settled_world();
+    world.model.tunnels[world.id("mirror_tunnels", "acme/web1-ids")]
+        .created_ms = 0;
+    for (auto &[id, resource] : world.model.resources) {
+        resource.created_ms = 0;
+    }
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_resources",
+                                 resource("again", "source", "web1"))
+                        .problems),
+              Codes{"DUPLICATE_RESOURCE x.target"});
+    EXPECT_EQ(codes(world
+                        .put_one("acme", "mirror_tunnels",
+                                 tunnel("again", "web1-src", "ids-dst",
+                                        {{"filter", "web"}}))
+                        .problems),
+              Codes{"DUPLICATE_TUNNEL x"});
+}
+
 TEST(Put, TakesRowsOfTheEndOfAllTime)
 {
     World world = settled_world();

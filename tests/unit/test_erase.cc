@@ -53,6 +53,34 @@ TEST(Erase, MindsWhatTheEditLeavesAndNotTheOrderOfItsCommands)
     EXPECT_NE(edit.problems[0].message.find("tvpc"), std::string::npos);
 }
 
+TEST(Erase, OfWhatWasInUseErasesThatAndNothingThatHasItsNameByThen)
+{
+    World world = settled_world();
+    const Uuid old = world.id("mirror_filters", "acme/web");
+    for (bool anew : {false, true}) {
+        World other = world;
+        Edit edit = other.command("acme", [&](Edit *e,
+                                              const EditContext &who) {
+            erase(e, who, "mirror_filters", "web", "x");
+            for (const char *name : {"web1-ids", "web1-col", "web1-beta"}) {
+                erase(e, who, "mirror_tunnels", name, "x");
+            }
+            erase(e, who, "mirror_filters", "web", "x");
+            if (anew) {
+                put(e, who, "mirror_filters",
+                    {{"name", "web"}, {"account", "acme"}}, "x",
+                    PutMode::Create);
+            }
+        });
+        EXPECT_EQ(codes(edit.problems), Codes());
+        EXPECT_FALSE(find(other.model.filters, old));
+        bool there = std::any_of(
+            other.model.filters.begin(), other.model.filters.end(),
+            [](const auto &filter) { return filter.second.name == "web"; });
+        EXPECT_EQ(there, anew);
+    }
+}
+
 TEST(Erase, IsRefusedForWhatTheSameEditBeginsToUse)
 {
     World world = settled_world();

@@ -19,6 +19,14 @@ protected:
         name.tells(BEGAN);
     }
 
+    /* To one who answers. */
+    void leave()
+    {
+        EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
+        name.tells(BEGAN + 2);
+        EXPECT_TRUE(name.saw(BEGAN + 3, NOW));
+    }
+
     Namesake name;
 };
 
@@ -41,18 +49,55 @@ TEST_F(NamesakeTest, WhatAServerThatLagsBehindShowsIsNobodyElses)
     EXPECT_FALSE(name.has_name(NOW));
 }
 
-TEST_F(NamesakeTest, ALaterHeartbeatIsAnothersWhoThenHasTheName)
+TEST_F(NamesakeTest, ALaterHeartbeatHasItClaimedOnceMore)
 {
-    EXPECT_TRUE(name.saw(BEGAN + 1, NOW));
+    EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
+    EXPECT_TRUE(name.is_to_claim());
+    EXPECT_TRUE(name.is_ours());
+    /* Nor is what comes before that is done. */
+    EXPECT_FALSE(name.saw(BEGAN + 2, NOW));
+    name.tells(BEGAN + 3);
+    EXPECT_FALSE(name.is_to_claim());
+    EXPECT_FALSE(name.saw(BEGAN + 3, NOW + Namesake::ABSENCE_MS));
+}
+
+TEST_F(NamesakeTest, WhoAnswersThatHasTheName)
+{
+    leave();
+    EXPECT_FALSE(name.is_ours());
     EXPECT_TRUE(name.has_name(NOW));
     EXPECT_TRUE(name.has_name(NOW + Namesake::ABSENCE_MS - 1));
+    EXPECT_FALSE(name.is_in_doubt(NOW + Namesake::ABSENCE_MS - 1));
     EXPECT_FALSE(name.has_name(NOW + Namesake::ABSENCE_MS));
+    EXPECT_TRUE(name.is_in_doubt(NOW + Namesake::ABSENCE_MS));
     EXPECT_EQ(name.until_ms(), NOW + Namesake::ABSENCE_MS);
+}
+
+TEST_F(NamesakeTest, AStrayHeartbeatLongAgoIsNoAnswer)
+{
+    EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
+    name.tells(BEGAN + 2);
+    EXPECT_FALSE(name.saw(BEGAN + 4 * BEAT, NOW + Namesake::ABSENCE_MS));
+    name.tells(BEGAN + 4 * BEAT + 1);
+    EXPECT_TRUE(name.saw(BEGAN + 5 * BEAT, NOW + Namesake::ABSENCE_MS + 1));
+}
+
+TEST_F(NamesakeTest, NorIsOneOfWhoeverHadTheSwitchMeanwhile)
+{
+    EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
+    name.tells(BEGAN + 2);
+    name.begin();
+    EXPECT_TRUE(name.is_to_claim());
+    EXPECT_FALSE(name.saw(BEGAN + BEAT, NOW));
+    name.tells(BEGAN + BEAT + 1);
+    EXPECT_FALSE(name.saw(BEGAN + BEAT + 2, NOW));
 }
 
 TEST_F(NamesakeTest, HeHasItAsLongAsHeIsHeardOf)
 {
-    EXPECT_TRUE(name.saw(BEGAN + 1, NOW));
+    leave();
+    name.begin();
+    EXPECT_FALSE(name.is_ours()) << "though the switch was away";
     int64_t later = NOW + Namesake::ABSENCE_MS;
     EXPECT_TRUE(name.saw(BEGAN + 3 * BEAT, later));
     EXPECT_TRUE(name.has_name(later + 1));
@@ -61,41 +106,46 @@ TEST_F(NamesakeTest, HeHasItAsLongAsHeIsHeardOf)
 
 TEST_F(NamesakeTest, WhenHeIsGoneItIsClaimedAnew)
 {
-    for (int64_t last : {BEGAN + 1, int64_t{0}}) {
+    leave();
+    for (int64_t last : {BEGAN + 3, int64_t{0}}) {
         Namesake again = name;
-        EXPECT_TRUE(again.saw(BEGAN + 1, NOW));
-        EXPECT_FALSE(again.is_to_claim());
         int64_t later = NOW + Namesake::ABSENCE_MS;
         EXPECT_FALSE(again.saw(last, later));
-        EXPECT_FALSE(again.has_name(later));
+        EXPECT_TRUE(again.is_ours());
         EXPECT_TRUE(again.is_to_claim());
         again.tells(BEGAN + 4 * BEAT);
-        EXPECT_TRUE(again.saw(BEGAN + 5 * BEAT, later));
+        EXPECT_FALSE(again.saw(BEGAN + 4 * BEAT, later));
     }
 }
 
+/* Two that see each other's row at once: 'ahead' is the second one's clock
+ * against the first's. */
 TEST_F(NamesakeTest, OfTwoOneLetsGoWhoseverClockIsAhead)
 {
     for (int64_t ahead : {-10 * BEAT, int64_t{0}, 10 * BEAT}) {
         Namesake first = name, second;
-        EXPECT_FALSE(second.saw(BEGAN, NOW));
-        int64_t row = BEGAN + 1 + ahead;
-        second.tells(row);
-        if (!first.saw(row, NOW)) {
-            /* His heartbeat lies long ago. */
-            row = BEGAN + BEAT;
-            first.tells(row);
-            EXPECT_TRUE(second.saw(row, NOW));
+        int64_t row = BEGAN, time = BEGAN + 1;
+        EXPECT_FALSE(second.saw(row, NOW));
+        for (int turn = 0; turn < 20; turn++) {
+            bool is_first = turn % 2;
+            Namesake &one = is_first ? first : second;
+            int64_t clock = time++ + (is_first ? 0 : ahead);
+            if (one.is_ours() && !one.saw(row, NOW) &&
+                (one.is_to_claim() || clock - row >= BEAT || clock < row)) {
+                row = clock;
+                one.tells(row);
+            }
         }
-        EXPECT_NE(first.has_name(NOW), second.has_name(NOW)) << ahead;
+        EXPECT_NE(first.is_ours(), second.is_ours()) << ahead;
     }
 }
 
 TEST_F(NamesakeTest, BeforeTheNameIsClaimedNothingIsKnownOfWhoHasIt)
 {
-    Namesake name;
-    EXPECT_FALSE(name.saw(BEGAN, NOW));
-    EXPECT_FALSE(name.saw(BEGAN + BEAT, NOW)) << "his last word, on its way";
+    Namesake fresh;
+    EXPECT_FALSE(fresh.saw(BEGAN, NOW));
+    EXPECT_FALSE(fresh.saw(BEGAN + BEAT, NOW)) << "his last word, on its way";
+    EXPECT_TRUE(fresh.is_ours());
 }
 
 } // namespace

@@ -114,8 +114,9 @@ Agent::wait()
     if (others_apart_ && !others_pause_.is_over(time_msec())) {
         poll_timer_wait_until(others_pause_.ends_ms());
     }
-    if (name_left_ && !cleanup_ && switch_.ready()) {
-        poll_timer_wait_until(namesake_.until_ms());
+    int64_t name_ms = namesake_.next_ms(time_msec());
+    if (name_ms >= 0 && !cleanup_ && switch_.ready()) {
+        poll_timer_wait_until(name_ms);
     }
     underlay_.wait();
     vswitchd_.wait();
@@ -343,8 +344,8 @@ Agent::tell_contest()
 Plan
 Agent::plan() const
 {
-    if (is_early()) { /* Nothing is decided by half of what there is to know.
-                       */
+    /* Nothing is decided by half of what there is to know. */
+    if (is_early() || namesake_.is_in_doubt(time_msec())) {
         Plan undecided;
         undecided.waiting.push_back(holding());
         return undecided;
@@ -423,8 +424,8 @@ Agent::cleaned() const
     }
     bool switch_clean =
         switch_.ready() && actual_.rows == SwitchRows{} && !switch_.busy();
-    bool control_clean =
-        left_ || (!control_.connected() && !control_.connecting());
+    bool control_clean = left_ || !namesake_.is_ours() ||
+                         (!control_.connected() && !control_.connecting());
     return (switch_clean && control_clean) ||
            time_msec() >= cleanup_deadline_ms_;
 }

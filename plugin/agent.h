@@ -205,8 +205,8 @@ private:
     Backoff others_pause_;
     Namesake namesake_;
     std::pair<std::string, std::string> name_; /* Ours, and where it counts. */
-    bool had_switch_ = false; /* When it was last looked for a namesake. */
-    bool name_left_ = false;  /* To one, who is on this host: */
+    bool holds_ = false;     /* Acts on the switch by that name. */
+    bool name_left_ = false; /* To a namesake, who is on this host: */
     std::string namesakes_host_;
     NextHops next_hops_;
     std::map<std::string, std::vector<Uuid>> layouts_;

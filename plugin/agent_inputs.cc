@@ -115,7 +115,7 @@ Agent::leave_name(Settings *settings)
             " goes, too; nothing is to be copied here until this hypervisor "
             "has a "
             "system-id of its own, or that one has not been heard of for "
-            "three minutes";
+            "four minutes";
         settings->chassis.clear();
     }
 }
@@ -170,6 +170,8 @@ Agent::read_control()
             }
         }
         control_lost_ms_ = 0;
+    } else if (name_left_) {
+        control_lost_ms_ = 0; /* It is not asked. */
     } else if (!control_lost_ms_) {
         control_lost_ms_ = time_wall_msec();
     }
@@ -181,16 +183,21 @@ void
 Agent::watch_name()
 {
     int64_t now = time_msec();
-    bool had_switch = std::exchange(had_switch_, switch_.ready());
-    if (had_switch != had_switch_) {
+    bool held = std::exchange(holds_, started_ && switch_.ready());
+    if (held != holds_) {
         namesake_.begin(); /* Who acts on it meanwhile has our name. */
     }
-    if (!had_switch_ || cleanup_ || !control_.connected() ||
-        !control_.complete() || namesake_.has_name(now)) {
+    if (!control_.connected() || !control_.complete()) {
+        namesake_.lost_sight();
+        return;
+    }
+    if (cleanup_ || namesake_.has_name(now)) {
         return;
     }
     const Chassis row = own_chassis();
-    if (namesake_.saw(row.heartbeat_ms, now)) {
+    if (!holds_) {
+        namesake_.overheard(row.heartbeat_ms, now);
+    } else if (namesake_.saw(row.heartbeat_ms, now)) {
         namesakes_host_ = row.hostname;
         reconsider_ = true;
     }
@@ -342,8 +349,8 @@ Agent::retry_ports(int64_t now_ms)
 bool
 Agent::may_desire() const
 {
-    return cleanup_ || (!namesake_.is_in_doubt(time_msec()) &&
-                        (started_ || control_.complete()));
+    bool in_doubt = namesake_.is_in_doubt(time_msec()) && switch_.ready();
+    return cleanup_ || (!in_doubt && (started_ || control_.complete()));
 }
 
 /* What the daemon before us did is unproven, and that a tunnel is to copy
@@ -452,6 +459,10 @@ Agent::holding() const
     }
     if (desired_.facts().settings.remote.empty()) {
         return "waiting for external_ids:mirror-remote";
+    }
+    if (namesake_.is_in_doubt(time_msec())) {
+        return "waiting to see whether the ovs-mirrord on host " +
+               quote(namesakes_host_) + " still goes by this system-id";
     }
     if (!started_ && !control_.complete()) {
         return "waiting for the control database";

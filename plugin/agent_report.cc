@@ -377,15 +377,13 @@ Agent::report_chassis(ControlWrite *write)
     }
     /* One that lies ahead, as a clock set back leaves it, is none. */
     int64_t since_heartbeat_ms = time_wall_msec() - chassis.heartbeat_ms;
-    bool due = since_heartbeat_ms >= HEARTBEAT_MS || since_heartbeat_ms < 0;
+    bool due = since_heartbeat_ms >= HEARTBEAT_MS ||
+               since_heartbeat_ms < -Namesake::NEAR_MS;
     /* Who does not act on the switch does not contend for the name. */
-    bool holds = started_ && switch_.ready();
     if (due || chassis.cfg != before.cfg ||
-        (holds && (namesake_.is_to_claim() || !(chassis == before)))) {
-        chassis.heartbeat_ms = time_wall_msec();
-        if (holds) {
-            namesake_.tells(chassis.heartbeat_ms);
-        }
+        (holds_ && (namesake_.is_to_claim() || !(chassis == before)))) {
+        chassis.heartbeat_ms = namesake_.stamp(time_wall_msec());
+        namesake_.tells(chassis.heartbeat_ms, holds_);
         write->chassis = chassis;
     }
     heartbeat_due_ms_ = chassis.heartbeat_ms + HEARTBEAT_MS;
@@ -398,7 +396,9 @@ Agent::may_report() const
 {
     return !switch_.contended() && control_.connected() &&
            control_.complete() && !control_.busy() && switch_read_ &&
-           namesake_.is_ours() && (started_ || cleanup_ || vswitchd_away_);
+           namesake_.is_ours() &&
+           (holds_ || cleanup_ || !namesake_.is_spoken_for(time_msec())) &&
+           (started_ || cleanup_ || vswitchd_away_);
 }
 
 namespace {

@@ -151,6 +151,10 @@ run_chassis_del(ctl_context *ctx)
                      "--cleanup\", which takes its rows away");
         } else if (forget_rows_of(name, ctx->idl)) {
             a.raw_edits.push_back("forget " + path);
+            a.forgotten.insert(name);
+            std::erase_if(a.edit.model.tunnel_statuses, [&](const auto &row) {
+                return row.second.chassis == name;
+            });
         } else {
             a.refuse("NOT_FOUND", path,
                      "no hypervisor of that name has reported anything: mend "

@@ -184,6 +184,9 @@ awaited_by(const Attempt &attempt)
     if (!attempt.raw_edits.empty()) {
         add_touched_by_rows(attempt, &awaited);
     }
+    for (const std::string &name : attempt.forgotten) {
+        awaited.chassis.erase(name);
+    }
     return awaited;
 }
 

@@ -55,6 +55,7 @@ struct Attempt {
     bool sync = false; /* Wait for every hypervisor that may be known of. */
     /* What was done in the transaction itself, as lines for --dry-run. */
     std::vector<std::string> raw_edits;
+    std::set<std::string> forgotten; /* Hypervisors. */
     /* Tunnels to name the VNI of that was chosen for them. */
     std::vector<std::string> vni_left_out;
     /* Lines to print once it is done: on standard output and error. */

@@ -16,14 +16,14 @@ protected:
     {
         EXPECT_FALSE(name.saw(BEGAN - BEAT, NOW));
         EXPECT_TRUE(name.is_to_claim());
-        name.tells(BEGAN);
+        name.tells(BEGAN, true);
     }
 
     /* To one who answers. */
     void leave()
     {
         EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
-        name.tells(BEGAN + 2);
+        name.tells(BEGAN + 2, true);
         EXPECT_TRUE(name.saw(BEGAN + 3, NOW));
     }
 
@@ -35,7 +35,7 @@ TEST_F(NamesakeTest, OwnHeartbeatsAreNobodyElses)
     EXPECT_FALSE(name.is_to_claim());
     for (int n = 0; n < 3; n++) {
         EXPECT_FALSE(name.saw(BEGAN + n * BEAT, NOW));
-        name.tells(BEGAN + (n + 1) * BEAT);
+        name.tells(BEGAN + (n + 1) * BEAT, true);
         EXPECT_FALSE(name.saw(BEGAN + n * BEAT, NOW)) << "not yet written";
     }
     EXPECT_FALSE(name.has_name(NOW));
@@ -56,7 +56,7 @@ TEST_F(NamesakeTest, ALaterHeartbeatHasItClaimedOnceMore)
     EXPECT_TRUE(name.is_ours());
     /* Nor is what comes before that is done. */
     EXPECT_FALSE(name.saw(BEGAN + 2, NOW));
-    name.tells(BEGAN + 3);
+    name.tells(BEGAN + 3, true);
     EXPECT_FALSE(name.is_to_claim());
     EXPECT_FALSE(name.saw(BEGAN + 3, NOW + Namesake::ABSENCE_MS));
 }
@@ -70,26 +70,27 @@ TEST_F(NamesakeTest, WhoAnswersThatHasTheName)
     EXPECT_FALSE(name.is_in_doubt(NOW + Namesake::ABSENCE_MS - 1));
     EXPECT_FALSE(name.has_name(NOW + Namesake::ABSENCE_MS));
     EXPECT_TRUE(name.is_in_doubt(NOW + Namesake::ABSENCE_MS));
-    EXPECT_EQ(name.until_ms(), NOW + Namesake::ABSENCE_MS);
+    EXPECT_EQ(name.next_ms(NOW), NOW + Namesake::ABSENCE_MS);
+    EXPECT_EQ(name.next_ms(NOW + Namesake::ABSENCE_MS), -1);
 }
 
 TEST_F(NamesakeTest, AStrayHeartbeatLongAgoIsNoAnswer)
 {
     EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
-    name.tells(BEGAN + 2);
+    name.tells(BEGAN + 2, true);
     EXPECT_FALSE(name.saw(BEGAN + 4 * BEAT, NOW + Namesake::ABSENCE_MS));
-    name.tells(BEGAN + 4 * BEAT + 1);
+    name.tells(BEGAN + 4 * BEAT + 1, true);
     EXPECT_TRUE(name.saw(BEGAN + 5 * BEAT, NOW + Namesake::ABSENCE_MS + 1));
 }
 
 TEST_F(NamesakeTest, NorIsOneOfWhoeverHadTheSwitchMeanwhile)
 {
     EXPECT_FALSE(name.saw(BEGAN + 1, NOW));
-    name.tells(BEGAN + 2);
+    name.tells(BEGAN + 2, true);
     name.begin();
     EXPECT_TRUE(name.is_to_claim());
     EXPECT_FALSE(name.saw(BEGAN + BEAT, NOW));
-    name.tells(BEGAN + BEAT + 1);
+    name.tells(BEGAN + BEAT + 1, true);
     EXPECT_FALSE(name.saw(BEGAN + BEAT + 2, NOW));
 }
 
@@ -107,15 +108,69 @@ TEST_F(NamesakeTest, HeHasItAsLongAsHeIsHeardOf)
 TEST_F(NamesakeTest, WhenHeIsGoneItIsClaimedAnew)
 {
     leave();
-    for (int64_t last : {BEGAN + 3, int64_t{0}}) {
-        Namesake again = name;
-        int64_t later = NOW + Namesake::ABSENCE_MS;
-        EXPECT_FALSE(again.saw(last, later));
-        EXPECT_TRUE(again.is_ours());
-        EXPECT_TRUE(again.is_to_claim());
-        again.tells(BEGAN + 4 * BEAT);
-        EXPECT_FALSE(again.saw(BEGAN + 4 * BEAT, later));
+    int64_t later = NOW + Namesake::ABSENCE_MS;
+    EXPECT_FALSE(name.saw(BEGAN + 3, later));
+    /* The database may have been away, and his next word is yet to come. */
+    EXPECT_TRUE(name.is_in_doubt(later));
+    EXPECT_EQ(name.next_ms(later), later + Namesake::LOOK_MS);
+    EXPECT_FALSE(name.saw(BEGAN + 3, later + Namesake::LOOK_MS - 1));
+    EXPECT_FALSE(name.is_ours());
+    name.lost_sight();
+    EXPECT_FALSE(name.saw(BEGAN + 3, later + Namesake::LOOK_MS));
+    EXPECT_FALSE(name.is_ours()) << "who did not look has not missed him";
+    EXPECT_FALSE(name.saw(BEGAN + 3, later + 2 * Namesake::LOOK_MS));
+    EXPECT_TRUE(name.is_ours());
+    EXPECT_EQ(name.next_ms(later + 2 * Namesake::LOOK_MS), -1);
+    EXPECT_TRUE(name.is_to_claim());
+    name.tells(BEGAN + 9 * BEAT, true);
+    EXPECT_FALSE(name.saw(BEGAN + 9 * BEAT, later));
+}
+
+TEST_F(NamesakeTest, WhoseRowIsGoneIsGoneHimself)
+{
+    leave();
+    EXPECT_FALSE(name.saw(0, NOW + Namesake::ABSENCE_MS));
+    EXPECT_TRUE(name.is_ours());
+}
+
+TEST_F(NamesakeTest, WhoDoesNotActOnTheSwitchLetsWhoWritesSpeak)
+{
+    Namesake idle;
+    idle.overheard(BEGAN, NOW);
+    EXPECT_FALSE(idle.is_spoken_for(NOW)) << "of the one before us";
+    idle.tells(BEGAN + 1, false);
+    EXPECT_TRUE(idle.is_to_claim());
+    idle.overheard(BEGAN, NOW);
+    idle.overheard(BEGAN + 1, NOW);
+    idle.tells(BEGAN + BEAT, false);
+    idle.overheard(BEGAN + 1, NOW);
+    idle.overheard(BEGAN + BEAT, NOW);
+    EXPECT_FALSE(idle.is_spoken_for(NOW)) << "our own";
+    name.begin();
+    name.overheard(BEGAN - BEAT, NOW);
+    name.overheard(BEGAN, NOW);
+    EXPECT_FALSE(name.is_spoken_for(NOW)) << "on its way when it was lost";
+    /* Whoever's clock is ahead. */
+    for (int64_t ahead : {-10 * BEAT, 5 * BEAT}) {
+        Namesake one = idle;
+        one.overheard(BEGAN + ahead, NOW);
+        EXPECT_TRUE(one.is_spoken_for(NOW));
+        EXPECT_TRUE(one.is_ours());
+        EXPECT_FALSE(one.is_spoken_for(NOW + Namesake::ABSENCE_MS));
+        one.begin();
+        EXPECT_FALSE(one.is_spoken_for(NOW)) << "the switch is ours again";
+        one.tells(BEGAN + 6 * BEAT, true);
+        EXPECT_FALSE(one.saw(BEGAN + 6 * BEAT, NOW));
     }
+}
+
+TEST_F(NamesakeTest, WhoAnswersInTheSameMomentDoesSoLater)
+{
+    EXPECT_EQ(name.stamp(BEGAN), BEGAN + 1);
+    EXPECT_EQ(name.stamp(BEGAN - 10), BEGAN + 1);
+    EXPECT_EQ(name.stamp(BEGAN + 1), BEGAN + 1);
+    EXPECT_EQ(name.stamp(BEGAN - BEAT), BEGAN - BEAT)
+        << "a clock that is ahead is not followed";
 }
 
 /* Two that see each other's row at once: 'ahead' is the second one's clock
@@ -133,7 +188,7 @@ TEST_F(NamesakeTest, OfTwoOneLetsGoWhoseverClockIsAhead)
             if (one.is_ours() && !one.saw(row, NOW) &&
                 (one.is_to_claim() || clock - row >= BEAT || clock < row)) {
                 row = clock;
-                one.tells(row);
+                one.tells(row, true);
             }
         }
         EXPECT_NE(first.is_ours(), second.is_ours()) << ahead;

@@ -25,8 +25,8 @@ class Waiting(CliTest):
 
     def status(self, generation, bound="true", chassis="hv1"):
         self.ok("create", "Tunnel_Status", "tunnel=" + self.tunnel,
-                "chassis=" + chassis, "number=1", "name=web1-ids", "account=acme",
-                "destination_account=acme", "source=web1-src",
+                "chassis=" + chassis, "number=1", "name=web1-ids",
+                "account=acme", "destination_account=acme", "source=web1-src",
                 "destination=ids", "health=ok", "bound=" + bound,
                 "observed_generation=%d" % generation,
                 "observed_filter_generation=1")

@@ -113,9 +113,8 @@ Agent::leave_name(Settings *settings)
             "external_ids:system-id has " + quote(settings->chassis) +
             ", by which an ovs-mirrord on host " + quote(namesakes_host_) +
             " goes, too; nothing is to be copied here until this hypervisor "
-            "has a "
-            "system-id of its own, or that one has not been heard of for "
-            "four minutes";
+            "has a system-id of its own, or that one has not been heard of "
+            "for four minutes";
         settings->chassis.clear();
     }
 }

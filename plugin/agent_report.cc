@@ -6,13 +6,13 @@
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/filter_status.h"
+#include "plugin/heartbeat.h"
 #include "plugin/installed.h"
 
 namespace pm {
 
 namespace {
 
-constexpr int64_t HEARTBEAT_MS = 60000;
 /* Tunnels looked at in a pass. */
 constexpr size_t LOOKS_MAX = 2000;
 /* How long what is under way may go untold. */

@@ -65,6 +65,7 @@ libpmcore_la_SOURCES = \
 	plugin/namesake.cc \
 	plugin/namesake.h \
 	plugin/beat.h \
+	plugin/heartbeat.h \
 	plugin/model.cc \
 	plugin/model.h \
 	plugin/next_hops.cc \

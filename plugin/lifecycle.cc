@@ -4,14 +4,13 @@
 #include <tuple>
 
 #include "plugin/check_network.h"
+#include "plugin/heartbeat.h"
 #include "plugin/target_peers.h"
 #include "plugin/told.h"
 
 namespace pm {
 
 namespace {
-
-constexpr int64_t HEARTBEAT_MS = 60000, HEARTBEATS_MISSED = 3;
 
 /* Rows of one tunnel, in the order of their chassis. */
 using Statuses = std::vector<const TunnelStatus *>;
@@ -27,12 +26,11 @@ host_alive(const Heartbeats &heartbeats, const std::string &chassis,
     if (heartbeat == heartbeats.end() || !heartbeat->second) {
         return ConditionStatus::Unknown;
     }
-    constexpr int64_t SILENCE_MS = HEARTBEAT_MS * HEARTBEATS_MISSED;
     int64_t silent_ms = now_ms - heartbeat->second;
     /* One of a clock that is ahead would speak for a dead host until then. */
-    return silent_ms > SILENCE_MS    ? ConditionStatus::False
-           : silent_ms < -SILENCE_MS ? ConditionStatus::Unknown
-                                     : ConditionStatus::True;
+    return silent_ms > HOST_SILENCE_MS    ? ConditionStatus::False
+           : silent_ms < -HOST_SILENCE_MS ? ConditionStatus::Unknown
+                                          : ConditionStatus::True;
 }
 
 /* The rows that speak for the tunnel as it is now: of the hypervisors that

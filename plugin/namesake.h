@@ -13,18 +13,19 @@
 
 #include <cstdint>
 
+#include "plugin/heartbeat.h"
+
 namespace pm {
 
 /* Heartbeats are as the rows have them, in ms since the epoch; 0: there is no
  * row.  'now_ms' is of a clock that does not go back. */
 class Namesake {
 public:
-    /* After so long without a heartbeat the other is taken for gone: three
-     * are missing, as for HostAlive. */
-    static constexpr int64_t ABSENCE_MS = 180000;
-    /* And then looked for once more, for longer than a heartbeat takes: the
-     * database may have been away. */
-    static constexpr int64_t LOOK_MS = 65000;
+    /* After so long without a heartbeat the other may be gone. */
+    static constexpr int64_t ABSENCE_MS = HOST_SILENCE_MS;
+    /* And then is looked for once more, for longer than a heartbeat takes:
+     * the database may have been away. */
+    static constexpr int64_t LOOK_MS = HEARTBEAT_MS + 5000;
     /* Clocks of one and the same moment. */
     static constexpr int64_t NEAR_MS = 1000;
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "plugin/check_network.h"
+#include "plugin/heartbeat.h"
 #include "plugin/nic_links.h"
 #include "plugin/touched.h"
 
@@ -11,12 +12,10 @@ namespace pm::ctl {
 
 namespace {
 
-constexpr int64_t SILENCE_MS = 3 * 60000; /* Three heartbeats. */
-
 bool
 is_silent(const Chassis &chassis, int64_t now_ms)
 {
-    return now_ms - chassis.heartbeat_ms > SILENCE_MS;
+    return now_ms - chassis.heartbeat_ms > HOST_SILENCE_MS;
 }
 
 /* The chassis that have, or had, something to do with 'tunnel'. */
@@ -166,7 +165,7 @@ is_alive(const Chassis &chassis, int64_t now_ms)
 {
     /* One of a clock that is ahead would speak for a dead host until then. */
     return !is_silent(chassis, now_ms) &&
-           chassis.heartbeat_ms - now_ms <= SILENCE_MS;
+           chassis.heartbeat_ms - now_ms <= HOST_SILENCE_MS;
 }
 
 Awaited

@@ -151,6 +151,7 @@ class RunTest(unittest.TestCase):
                 figure.note("few", number, few)
                 figure.note("many", number, many)
             figure.note("one", 0, 5)
+            figure.note("apart", 3, 5)
         self.run_it(measure)
 
         def table(*options):
@@ -160,10 +161,13 @@ class RunTest(unittest.TestCase):
                  *options, self.path, "work"], check=True,
                 capture_output=True, text=True).stdout.splitlines()
         self.assertEqual(table(), [
-            "|  | few | many | one |", "| --- | --- | --- | --- |",
-            "| work (ms) | 2 [1, 4] | 4 [3, 4] (2) | 5 (5) |"])
-        self.assertEqual(table("--ratios", "--case=many")[2:], [
-            "| work (ratio to few) | 2 [1, 3] |"])
+            "|  | few | many | one | apart |",
+            "| --- | --- | --- | --- | --- |",
+            "| work (ms) | 2 [1, 4] | 4 [3, 4] (2) | 5 (5) | 5 |"])
+        self.assertEqual(table("--ratios")[2:], [
+            "| work (ratio to few) | 1 | 2 [1, 3] | 5 [5, 5] | - |"])
+        self.assertEqual(table("--case=many")[2:], [
+            "| work (ms) | 4 [3, 4] (2) |"])
 
     def test_an_earlier_run_s_figures_are_gone_from_the_start(self):
         with open(self.path, "w", encoding="utf-8"):

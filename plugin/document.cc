@@ -186,7 +186,9 @@ apply_document(Edit *edit, const EditContext &context, const std::string &text,
     }
     edit->book.in_document = true;
     edit->book.listed.clear();
-    Fields fields(*document, "", &edit->problems);
+    edit->book.all_named = true;
+    Problems of_kinds;
+    Fields fields(*document, "", &of_kinds);
     for (const std::string &kind : document_kinds()) {
         const json *objects = fields.array(kind);
         for (size_t i = 0; objects && i < objects->size(); i++) {
@@ -195,10 +197,15 @@ apply_document(Edit *edit, const EditContext &context, const std::string &text,
         }
     }
     fields.done();
-    /* What an object that cannot be read was meant to keep is not known. */
-    if (pruning && edit->problems.empty()) {
+    /* An object whose name cannot be read would be taken away, and what is
+     * then missing be reported; so would those of a kind that is misspelled.
+     * With all known the document is pruned, whatever else is wrong with it:
+     * what goes is not to be in the way of what comes. */
+    if (pruning && of_kinds.empty() && edit->book.all_named) {
         prune(edit, context, *document);
     }
+    edit->problems.insert(edit->problems.end(), of_kinds.begin(),
+                          of_kinds.end());
     edit->book.in_document = false;
 }
 

@@ -66,6 +66,7 @@ struct EditBook {
     std::map<std::string, std::map<std::string, Uuid>> ids;
     std::map<Uuid, std::string> named; /* Rows put, by the path that did. */
     std::set<Uuid> listed;     /* Rows put by the document under way. */
+    bool all_named = true;     /* What each of its objects is, is known. */
     std::vector<Uuid> created; /* In the order of their puts. */
     std::set<Uuid> changed;    /* Rows written or erased. */
     /* Rows with a fault in what others' checks read: those pass them over,

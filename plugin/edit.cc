@@ -15,12 +15,26 @@ namespace {
 
 using nlohmann::json;
 
-/* Faults that tell others nothing wrong about the object. */
+/* Whether a fault of the object at 'path' tells others nothing wrong of it.
+ * What others are held against of a tunnel are its ends and filter. */
+template <typename T>
 bool
-is_harmless(const Problem &problem)
+is_harmless(const Problem &problem, const std::string &path)
 {
-    return problem.code == "UNKNOWN_KEY" || problem.path.ends_with(".note") ||
-           problem.path == "note";
+    if (problem.code == "UNKNOWN_KEY" ||
+        problem.path == join_path(path, "note")) {
+        return true;
+    }
+    if constexpr (std::same_as<T, Tunnel>) {
+        static const char *const told[] = {"name", "account", "source",
+                                           "destination", "filter"};
+        return problem.path != path &&
+               std::none_of(std::begin(told), std::end(told),
+                            [&](const char *key) {
+                                return problem.path == join_path(path, key);
+                            });
+    }
+    return false;
 }
 
 /* Reads what tells objects of a kind apart into '*value'.  Returns false if
@@ -286,6 +300,7 @@ put_object(Edit *edit, const EditContext &context, const json &object,
 {
     Fields fields(object, path, &edit->problems);
     if (!fields.is_object()) {
+        edit->book.all_named = false;
         return;
     }
     const Scope scope{edit, &context, &fields};
@@ -294,12 +309,15 @@ put_object(Edit *edit, const EditContext &context, const json &object,
     bool identified = identify(scope, &value);
     std::optional<Uuid> id;
     if (identified) {
+        erase_what_is_free(edit, context, KIND<T>.key, full_name(value));
         id = id_of(*edit, KIND<T>.key, full_name(value));
     }
     const T *existing = id ? find(edit->model.*KIND<T>.table, *id) : nullptr;
     if (!may_write(scope, value, existing, mode, path)) {
+        edit->book.all_named = false;
         return;
     }
+    edit->book.all_named &= identified;
     if (identified) {
         check_mode(scope, value, existing, mode);
     }
@@ -341,7 +359,9 @@ put_object(Edit *edit, const EditContext &context, const json &object,
     }
     auto first =
         edit->problems.begin() + static_cast<std::ptrdiff_t>(problems_before);
-    if (!std::all_of(first, edit->problems.end(), is_harmless)) {
+    if (!std::all_of(first, edit->problems.end(), [&](const Problem &problem) {
+            return is_harmless<T>(problem, path);
+        })) {
         edit->book.unsound.insert(*id);
     }
     if constexpr (std::same_as<T, Tunnel>) {

@@ -66,6 +66,11 @@ std::set<Uuid> link_resources(Edit *);
 /* Completes 'warnings'. */
 void warn(Edit *, const EditContext &);
 
+/* Tries again to erase the object of that name, if the edit has said so and
+ * it was in use: what used it may have gone meanwhile. */
+void erase_what_is_free(Edit *, const EditContext &, const std::string &kind,
+                        const std::string &full_name);
+
 /* Erases what was in use when the edit first said so; what is so still is a
  * problem now. */
 void erase_what_was_put_off(Edit *, const EditContext &);

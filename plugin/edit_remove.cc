@@ -337,6 +337,22 @@ erase(Edit *edit, const EditContext &context, const std::string &kind,
 }
 
 void
+erase_what_is_free(Edit *edit, const EditContext &context,
+                   const std::string &kind, const std::string &full_name)
+{
+    auto &put_off = edit->book.put_off;
+    auto e = std::find_if(put_off.begin(), put_off.end(), [&](const auto &o) {
+        return o.kind == kind && o.name == full_name &&
+               id_of(*edit, kind.c_str(), full_name) == o.id;
+    });
+    if (e != put_off.end()) {
+        const EditBook::Erase again = *e;
+        put_off.erase(e);
+        erase(edit, context, again.kind, again.name, again.path);
+    }
+}
+
+void
 erase_what_was_put_off(Edit *edit, const EditContext &context)
 {
     edit->book.finishing = true;

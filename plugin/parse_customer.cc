@@ -63,10 +63,16 @@ check_resource_is_same(const Scope &scope, const Resource &existing,
     };
     check_field(existing.purpose == value->purpose, "purpose");
     check_field(existing.type == value->type, "type");
-    /* A NIC that came back may have another name. */
-    bool same_row =
-        existing.target_id && id_of(*scope.edit, kind_of_target(value->type),
-                                    value->target) == existing.target_id;
+    auto named =
+        id_of(*scope.edit, kind_of_target(value->type), value->target);
+    bool same_row = existing.target_id && named == existing.target_id;
+    if (named && value->type == ResourceType::NetworkInterface) {
+        /* A NIC that came back may have another name, as may one whose name
+         * this very document changes: it is the one of its iface_id. */
+        const Nic *nic = find(scope.edit->model.nics, *named);
+        same_row |= nic && !nic->iface_id.empty() &&
+                    nic->iface_id == existing.iface_id;
+    }
     check_field(existing.target == value->target || same_row, "target");
     value->purpose = existing.purpose;
     value->type = existing.type;

@@ -206,6 +206,14 @@ TEST(Put, RefusesTheSameTunnelTwiceAndTooMany)
                                  tunnel("twin", "web1-src", "col-dst"))
                         .problems),
               (Codes{"DUPLICATE_TUNNEL x", "TUNNEL_LIMIT x.source"}));
+    EXPECT_EQ(sorted(codes(world
+                               .put_one("acme", "mirror_tunnels",
+                                        tunnel("twin", "web1-src", "col-dst",
+                                               {{"vni", -1}}))
+                               .problems)),
+              sorted({"DUPLICATE_TUNNEL x", "TUNNEL_LIMIT x.source",
+                      "VNI_RANGE x.vni"}))
+        << "all that is wrong is told at once";
     EXPECT_EQ(
         codes(world.put_one("acme", "mirror_tunnels", web1_ids()).problems),
         Codes());

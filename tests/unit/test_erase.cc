@@ -53,6 +53,27 @@ TEST(Erase, MindsWhatTheEditLeavesAndNotTheOrderOfItsCommands)
     EXPECT_NE(edit.problems[0].message.find("tvpc"), std::string::npos);
 }
 
+TEST(Erase, OfWhatHasComeFreeLeavesItsNameToWhatIsPutThen)
+{
+    World world = settled_world();
+    const Uuid old = world.id("mirror_filters", "acme/web");
+    for (bool freed : {false, true}) {
+        World other = world;
+        Edit edit =
+            other.command("acme", [&](Edit *e, const EditContext &who) {
+                erase(e, who, "mirror_filters", "web", "x");
+                if (freed) {
+                    erase(e, who, "mirror_tunnels", "web1-ids", "x");
+                }
+                put(e, who, "mirror_filters", {{"name", "web"}}, "y",
+                    PutMode::Create);
+            });
+        EXPECT_EQ(codes(edit.problems),
+                  freed ? Codes() : (Codes{"DUPLICATE y.name", "IN_USE x"}));
+        EXPECT_EQ(other.id("mirror_filters", "acme/web") == old, !freed);
+    }
+}
+
 TEST(Erase, OfWhatWasInUseErasesThatAndNothingThatHasItsNameByThen)
 {
     World world = settled_world();

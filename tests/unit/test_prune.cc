@@ -71,6 +71,56 @@ TEST(Prune, RefusesToDeleteWhatTheDocumentItselfRefersTo)
               Codes{"IN_USE network_interfaces[t-kvm]"});
 }
 
+/* What is wrong in a document is reported, and not what would be in the way
+ * of it if the rest went unheeded. */
+TEST(Prune, OfADocumentWithAMistakeReportsThatAndNothingThatWouldHaveGone)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["mirror_tunnels"][0]["name"] = "web1-again";
+    doc["mirror_tunnels"][1]["packet_length"] = 7;
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"PACKET_LENGTH_RANGE mirror_tunnels[1].packet_length"});
+    doc["mirror_tunnels"][1]["filter"] = "wbe";
+    EXPECT_EQ(sorted(codes(world.apply(doc, "", true).problems)),
+              sorted({"PACKET_LENGTH_RANGE mirror_tunnels[1].packet_length",
+                      "NOT_FOUND mirror_tunnels[1].filter"}));
+}
+
+TEST(Prune, OfADocumentWhoseObjectsAreNotAllKnownTakesNothingAway)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["mirror_filters"][0].erase("name");
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"TYPE mirror_filters[0].name"});
+    doc = document();
+    doc["mirror_filters"].push_back(7);
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"TYPE mirror_filters[1]"});
+    doc = document();
+    doc["mirror_tunels"] = std::exchange(doc["mirror_tunnels"], json::array());
+    doc.erase("mirror_tunnels");
+    doc["mirror_filters"] = json::array();
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"UNKNOWN_KEY mirror_tunels"});
+}
+
+TEST(Prune, ANicsNewNameIsItsResourcesTargetInTheSameDocument)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["network_interfaces"][0]["name"] = "web1-new";
+    doc["mirror_resources"][0]["target"] = "web1-new";
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems), Codes());
+    EXPECT_EQ(world.resource("acme/web1-src")->target_id,
+              world.id("network_interfaces", "web1-new"));
+    EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
+    doc["mirror_resources"][0]["target"] = "web2";
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"IMMUTABLE mirror_resources[0].target"});
+}
+
 TEST(Prune, LetsAnotherNicTakeTheIfaceId)
 {
     World world = settled_world();

@@ -77,6 +77,9 @@ Agent::run()
             underway_.try_emplace(id, now);
         }
     }
+    for (const Uuid &id : desired_.take_untapped()) {
+        underway_.try_emplace(id, now);
+    }
     run_links();
     run_next_hops();
     run_prover();
@@ -378,7 +381,7 @@ Agent::resync()
     for (auto &[name, link] : links_) {
         link->reread();
     }
-    switch_read_ = false;
+    reread_switch_ = true;
     guard_.recheck();
     underlay_.refresh();
     desired_.refresh();

@@ -234,7 +234,8 @@ private:
     /* As of which readings, and which desires, they were compared. */
     std::pair<uint64_t, uint64_t> rows_compared_{UINT64_MAX, 0};
     unsigned int switch_seqno_ = 0;
-    bool switch_read_ = false;
+    bool switch_read_ = false;  /* Ever. */
+    bool reread_switch_ = true; /* Whether or not it has changed. */
     bool vswitchd_away_ = false;
     bool unguarded_ = false; /* A bridge is to be watched by guard_. */
     /* What was desired before this pass must not be applied in it, nor what

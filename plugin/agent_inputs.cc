@@ -17,7 +17,7 @@ Agent::read_switch()
     if (!switch_.ready()) {
         return;
     }
-    bool changed = switch_.seqno() != switch_seqno_ || !switch_read_ ||
+    bool changed = switch_.seqno() != switch_seqno_ || reread_switch_ ||
                    switch_.busy() != switch_was_busy_;
     changed |= name_left_ != is_name_anothers();
     bool look = unguarded_ || (!vswitchd_away_ && guard_.due());
@@ -28,6 +28,7 @@ Agent::read_switch()
     switch_seqno_ = switch_.seqno();
     switch_was_busy_ = switch_.busy();
     switch_read_ = true;
+    reread_switch_ = false;
     SwitchFacts facts = switch_.read(made_.unmade());
     actual_.unmade = made_.unmade();
     leave_name(&facts.settings);
@@ -186,8 +187,13 @@ Agent::watch_name()
     if (held != holds_) {
         namesake_.begin(); /* Who acts on it meanwhile has our name. */
     }
-    if (!control_.connected() || !control_.complete()) {
+    if (!control_.connected()) {
         namesake_.lost_sight();
+        return;
+    }
+    /* What is asked for changes as NICs come and go, who is in sight all the
+     * time: a look at him must not begin anew with each of them. */
+    if (!control_.complete()) {
         return;
     }
     if (cleanup_ || namesake_.has_name(now)) {
@@ -324,7 +330,7 @@ Agent::judge_mirrors()
     } else if (mirror_watch_.judge(actual_.rows, desired_.rows(),
                                    switch_.counted_mirrors(),
                                    switch_.statistics_interval_ms(), now)) {
-        switch_read_ = false;
+        reread_switch_ = true;
         poll_immediate_wake();
     }
 }

@@ -93,10 +93,16 @@ counter(const Agent &agent, const Uuid &id, const std::string &name)
     return counts && agent.installed(id) ? "0" : "-";
 }
 
+/* What is kept of a frame; while that is not known, what is asked for. */
 std::string
-length_text(const std::optional<int> &length)
+length_text(const Tunnel &tunnel, const TunnelDesire &desire)
 {
-    return length ? std::to_string(*length) : "whole";
+    if (desire.effective_packet_length) {
+        return std::to_string(*desire.effective_packet_length);
+    }
+    return desire.egress          ? "whole"
+           : tunnel.packet_length ? std::to_string(*tunnel.packet_length)
+                                  : "-";
 }
 
 /* One line for mirror/list. */
@@ -116,7 +122,7 @@ list_tunnel(std::ostringstream &out, const Agent &agent, const Uuid &id)
         out << "  " << to_string(desire.health) << "  "
             << (agent.installed(id) ? "installed" : "not installed")
             << "  nic=" << one_line(desire.iface_id) << "  vni=" << tunnel->vni
-            << "  length=" << length_text(desire.effective_packet_length);
+            << "  length=" << length_text(*tunnel, desire);
         if (desire.egress) {
             out << "  to=" << desire.destination_text();
         }

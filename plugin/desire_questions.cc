@@ -1,6 +1,7 @@
 /* DesiredState, what it is asked: outcome, status rows, who is served by
  * what. */
 #include <algorithm>
+#include <utility>
 
 #include "plugin/desired_state.h"
 #include "plugin/switch_names.h"
@@ -262,6 +263,12 @@ DesiredState::take_changed_tunnels()
     std::set<Uuid> changed;
     changed.swap(changed_tunnels_);
     return changed;
+}
+
+std::set<Uuid>
+DesiredState::take_untapped()
+{
+    return std::exchange(untapped_, {});
 }
 
 std::set<Uuid>

@@ -195,6 +195,10 @@ DesiredState::desire_tap(const std::string &iface_id)
         OwnerKey was = *key;
         tap_keys_.erase(iface_id);
         release_flows(was);
+        if (const FlatSet<Uuid> *ids = value_of(by_iface_id_, iface_id);
+            ids && flows.empty()) {
+            untapped_.insert(ids->begin(), ids->end());
+        }
     }
     if (!flows.empty()) {
         set_flows(now, flows);
@@ -282,6 +286,10 @@ DesiredState::desire_shared_tap(const std::string &nic_bridge)
         OwnerKey was = *key;
         shared_tap_keys_.erase(nic_bridge);
         release_flows(was);
+        if (const auto *ids = value_of(on_bridge_, nic_bridge);
+            ids && flows.empty()) {
+            untapped_.insert(ids->begin(), ids->end());
+        }
     }
     if (!flows.empty()) {
         set_flows(now, flows);

@@ -318,10 +318,9 @@ DesiredState::set_complete(bool complete)
 {
     if (complete && !complete_) {
         dirty_.insert(held_.begin(), held_.end());
-        /* Who is pending now may remain so: nobody waits for his row. */
-        std::copy_if(rowless_.begin(), rowless_.end(),
-                     std::inserter(dirty_, dirty_.end()),
-                     [&](const Uuid &id) { return tunnels_.at(id).pending; });
+        /* Nothing more will come by itself.  Who is pending now may remain so:
+         * then nobody waits for his row. */
+        dirty_.insert(pending_.begin(), pending_.end());
     }
     complete_ = complete;
 }
@@ -523,6 +522,11 @@ DesiredState::update()
                 unlink(id, node.mapped());
             }
             conditions_.share(&after.conditions);
+            if (after.pending) {
+                pending_.insert(id);
+            } else {
+                pending_.erase(id);
+            }
             if ((after.pending ? !complete_ : after.active && after.bound) &&
                 !status_of(id)) {
                 rowless_.insert(id);

@@ -240,6 +240,9 @@ public:
     std::set<OwnerKey> take_changed_flows();
     std::set<Uuid> take_changed_tunnels();
     std::set<Uuid> take_changed_filters(); /* What their status rows say. */
+    /* Whose tap has lost its flows, since somebody took its Mirror or ports
+     * away: soon they are back, or it is to be told. */
+    std::set<Uuid> take_untapped();
 
 private:
     template <typename Id> struct Numbers { /* Handed out, and in rows. */
@@ -433,6 +436,8 @@ private:
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
     bool begun_ = false;     /* Those that were taken in first were decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
+    std::set<Uuid> pending_; /* Of which rows are missing. */
+    std::set<Uuid> untapped_;
     std::set<Uuid> refused_; /* Tunnels and filters: see set_refused(). */
     UuidMap<FlatSet<Uuid>> dependents_;   /* On -> tunnels. */
     UuidMap<FlatSet<Uuid>> dependencies_; /* Tunnel -> on. */

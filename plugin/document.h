@@ -93,7 +93,8 @@ struct Edit {
     std::map<Uuid, UnreadableRow> unreadable, erased;
     Problems problems;
     /* What the caller should know and that refuses nothing: "VNI_SHARED",
-     * "NETWORK_FEES", "RULE_SHADOWED". */
+     * "NETWORK_FEES", "RULE_SHADOWED", "TARGET_MISSING", and why the
+     * destination does not admit the copies. */
     Problems warnings;
     std::vector<Event> events;
     /* Resources whose target has come back by rows: 'model' has them linked,

@@ -354,11 +354,16 @@ Fields::done()
     if (!object_) {
         return;
     }
+    std::string known;
+    for (const std::string &key : asked_) {
+        known += (known.empty() ? "" : ", ") + key;
+    }
     for (const auto &[key, value] : object_->items()) {
         if (!asked_.contains(key)) {
             problem("UNKNOWN_KEY", path_key(key),
                     "no such key is known here: remove it or mend its "
-                    "spelling");
+                    "spelling; there are " +
+                        known);
         }
     }
 }

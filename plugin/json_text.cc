@@ -96,12 +96,14 @@ private:
 
     bool refuse_line(size_t position, const std::string &what)
     {
-        size_t line = 1;
+        size_t line = 1, column = 1;
         for (size_t i = 0; i + 1 < position && i < text_.size(); i++) {
-            line += text_[i] == '\n';
+            bool ends = text_[i] == '\n';
+            line += ends;
+            column = ends ? 1 : column + 1;
         }
-        return refuse("line " + std::to_string(line) +
-                      " is not valid JSON: " + what);
+        return refuse("line " + std::to_string(line) + ", byte " +
+                      std::to_string(column) + " is not valid JSON: " + what);
     }
 
     std::string path() const

@@ -8,10 +8,12 @@ namespace pm {
 bool
 Namesake::saw(int64_t heartbeat_ms, int64_t now_ms)
 {
-    bool later = heartbeat_ms > latest_ms_;
+    bool later = heartbeat_ms > latest_ms_, other = is_news(heartbeat_ms);
     note(heartbeat_ms);
     if (until_ms_) {
-        if (later) {
+        /* We write none meanwhile, so that what is new is his, also where his
+         * clock was set back: of two it is the one ahead that stays. */
+        if (other) {
             until_ms_ = now_ms + ABSENCE_MS;
             looked_ms_ = -1;
         } else if (looked_ms_ < 0 && heartbeat_ms) {
@@ -20,7 +22,7 @@ Namesake::saw(int64_t heartbeat_ms, int64_t now_ms)
             until_ms_ = 0;
             looked_ms_ = -1;
         }
-        return later;
+        return other;
     }
     if (!later || !std::exchange(claimed_, false)) {
         return false;
@@ -37,8 +39,7 @@ Namesake::saw(int64_t heartbeat_ms, int64_t now_ms)
 void
 Namesake::overheard(int64_t heartbeat_ms, int64_t now_ms)
 {
-    if (last_ms_ && heartbeat_ms && heartbeat_ms != last_ms_ &&
-        heartbeat_ms != before_ms_) {
+    if (last_ms_ && is_news(heartbeat_ms)) {
         mute_ms_ = now_ms + ABSENCE_MS;
     }
     note(heartbeat_ms);
@@ -49,6 +50,14 @@ Namesake::tells(int64_t heartbeat_ms, bool holds)
 {
     note(heartbeat_ms);
     claimed_ |= holds;
+}
+
+/* Whether it is neither of the last two. */
+bool
+Namesake::is_news(int64_t heartbeat_ms) const
+{
+    return heartbeat_ms && heartbeat_ms != last_ms_ &&
+           heartbeat_ms != before_ms_;
 }
 
 void

@@ -73,6 +73,7 @@ public:
     }
 
 private:
+    bool is_news(int64_t heartbeat_ms) const;
     void note(int64_t heartbeat_ms);
 
     int64_t latest_ms_ = 0; /* Of all that were seen or written. */

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 
+#include "flows/decide.h"
 #include "plugin/edit.h"
 #include "plugin/json_fields.h"
 
@@ -270,8 +271,7 @@ index_of(const json &list, const char *key, const std::string &value)
 void
 check_direction(ctl_context *ctx)
 {
-    const std::string direction = ctx->argv[2];
-    if (direction != "inbound" && direction != "outbound") {
+    if (!direction_of(ctx->argv[2])) {
         ctl_error(ctx, "the direction is inbound or outbound, not \"%s\"",
                   ctx->argv[2]);
     } else if (!strcmp(ctx->argv[0], "rule-add")) {
@@ -283,7 +283,7 @@ void
 run_rule_add(ctl_context *ctx)
 {
     Attempt &a = attempt_of(ctx);
-    const char *direction = ctx->argv[2];
+    const char *direction = to_string(*direction_of(ctx->argv[2]));
     json filter = existing(a, "mirror_filters", ctx->argv[1]);
     if (filter.is_null()) {
         return;
@@ -351,7 +351,7 @@ void
 run_rule_del(ctl_context *ctx)
 {
     Attempt &a = attempt_of(ctx);
-    const char *direction = ctx->argv[2];
+    const char *direction = to_string(*direction_of(ctx->argv[2]));
     if (auto broken = look_up_unreadable(a.edit, a.context, "mirror_filters",
                                          ctx->argv[1])) {
         delete_unreadable_rule(a, *broken, direction, ctx->argv[3]);

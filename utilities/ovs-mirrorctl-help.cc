@@ -50,7 +50,16 @@ struct Kind {
     const char *name; /* For the examples. */
     const char *change;
     const char *of_set = ""; /* What else there is to say of "-set". */
+    /* What becomes of those that refer to one that is deleted. */
+    const char *of_del = "  One that something refers to is not deleted, and "
+                         "what refers to it is named.";
 };
+
+const char TARGET_DEL[] =
+    "  Resources that stand for it are kept, and their tunnels, which a "
+    "warning names, copy nothing until it is added again.";
+const char WAY_DEL[] = "  Routes that name it are kept, and lead nowhere "
+                       "until it is added again.";
 
 const Kind RESOURCE = {
     "resource",
@@ -105,7 +114,9 @@ const Kind INVENTORY[] = {
       "permits-vxlan-from is from where its ACG and NACL admit UDP 4789.",
       "web1-eth0 iface-id=web1-eth0 mac=52:54:00:00:00:01 subnet=sn-a"},
      "web1-eth0",
-     "addresses=10.1.0.5,10.1.0.6"},
+     "addresses=10.1.0.5,10.1.0.6",
+     "",
+     TARGET_DEL},
     {"lb",
      "inline load balancers",
      {"", "Adds an inline load balancer with its members' addresses.",
@@ -113,7 +124,8 @@ const Kind INVENTORY[] = {
      "ids-lb",
      "members=10.9.0.10,10.9.0.12",
      "  Members that are there already keep their state and NIC; \"apply\" "
-     "changes these."},
+     "changes these.",
+     TARGET_DEL},
     {"peering",
      "VPC peerings",
      {"",
@@ -121,13 +133,17 @@ const Kind INVENTORY[] = {
       "only.",
       "a-to-b vpc-a vpc-b"},
      "a-to-b",
-     "state=inactive"},
+     "state=inactive",
+     "",
+     WAY_DEL},
     {"connect",
      "Transit VPC Connects",
      {"", "Adds a Transit VPC Connect of a VPC with a transit VPC.",
       "a-to-t vpc-a tvpc"},
      "a-to-t",
-     "state=inactive"},
+     "state=inactive",
+     "",
+     WAY_DEL},
     {"collector",
      "collectors",
      {"",
@@ -135,7 +151,9 @@ const Kind INVENTORY[] = {
       "account it is anyone's.",
       "suricata1 192.0.2.10"},
      "suricata1",
-     "address=192.0.2.11"},
+     "address=192.0.2.11",
+     "",
+     TARGET_DEL},
 };
 
 void
@@ -158,11 +176,8 @@ append_kind(const Kind &kind, std::vector<Help> *commands)
                              kind.of_set,
                          name + " " + kind.change});
     if (kind.noun != std::string("tunnel")) {
-        commands->push_back({command("del"),
-                             "Deletes " + objects +
-                                 ".  One that something refers to is not "
-                                 "deleted, and what refers to it is named.",
-                             name});
+        commands->push_back(
+            {command("del"), "Deletes " + objects + "." + kind.of_del, name});
     }
 }
 
@@ -183,7 +198,9 @@ make_sections()
            "apply --dry-run mirror.json"},
           {"export", "Prints such a document.", ""},
           {"sync",
-           "Waits until every live hypervisor has installed everything.",
+           "Waits until every live hypervisor has done what the database says "
+           "now.  What cannot be installed is done, too: tunnel-list says "
+           "why.",
            "--timeout=10 sync"},
           {"chassis-del",
            "Forgets hypervisors that are gone for good, with all that they "
@@ -210,7 +227,7 @@ make_sections()
           {"clear", "Clears columns of a record, past all checks.",
            "VPC vpc-a external_ids"},
           {"create", "Makes a record, past all checks.",
-           "VPC name=vpc-a kind=standard"},
+           "VPC name=vpc-a account=acme"},
           {"destroy", "Deletes records, past all checks.",
            "Tunnel_Status web1-ids"},
           {"wait-until",
@@ -469,7 +486,8 @@ print_help()
     }
     text += "\n\
 Options:\n\
-  --db=REMOTE                 the control database (default: unix:" +
+  --db=REMOTE                 the control database (default: $OVS_MIRROR_DB,\n\
+                              else unix:" +
             std::string(ovs_rundir()) + "/mirror.sock)\n\
   --account=NAME              act for this account (default: the operator)\n\
   -f, --format=table|json|csv\n\

@@ -67,12 +67,15 @@ list_tunnels(const Attempt &a, const std::vector<TunnelView> &views)
                            v.destination_account));
         }
         if (v.mode == Mode::Count) {
-            listing.below.push_back(
-                name +
-                ": COUNT_ONLY: counted and not sent; so far it would "
-                "have been at most " +
-                number_text(v.inbound_would_send) + " bytes inbound and " +
-                number_text(v.outbound_would_send) + " outbound");
+            std::string line = name + ": COUNT_ONLY: counted and not sent";
+            if (v.inbound_would_send && v.outbound_would_send) {
+                line += "; as copies all that it has counted comes to at "
+                        "most " +
+                        number_text(v.inbound_would_send) +
+                        " bytes inbound and " +
+                        number_text(v.outbound_would_send) + " outbound";
+            }
+            listing.below.push_back(std::move(line));
         }
         for (const auto &[code, message] : v.reasons) {
             std::string &line = listing.below.emplace_back(name);

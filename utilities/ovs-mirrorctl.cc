@@ -133,6 +133,10 @@ parse_option(Settings *settings, int c)
     const std::string argument = optarg ? optarg : "";
     switch (c) {
     case OPT_DB:
+        if (argument.empty()) {
+            usage_error("--db must not be empty; leave it out for "
+                        "$OVS_MIRROR_DB, or the default");
+        }
         settings->db = argument;
         break;
     case OPT_ACCOUNT:

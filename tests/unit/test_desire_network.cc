@@ -182,6 +182,24 @@ TEST_F(NetworkDesire, IsPendingWhenNewWhileThePeeringMayBeOnItsWay)
     EXPECT_TRUE(fresh.desire(tunnel).reasons.empty());
 }
 
+TEST_F(NetworkDesire, IsJudgedWhenNothingIsOnItsWayAnyMore)
+{
+    Host fresh;
+    Model without = model;
+    without.peerings.clear();
+    ASSERT_FALSE(without.tunnel_statuses.empty());
+    fresh.desired.set_switch(host.facts);
+    fresh.desired.set_paths(host.paths);
+    fresh.desired.set_complete(false);
+    fresh.desired.apply(diff(Model{}, without));
+    fresh.desired.update();
+    EXPECT_TRUE(fresh.desire(tunnel).pending);
+    fresh.desired.set_complete(true);
+    fresh.desired.update();
+    EXPECT_FALSE(fresh.desire(tunnel).pending);
+    EXPECT_TRUE(fresh.desire(tunnel).reasons.count("PEERING_MISSING"));
+}
+
 TEST_F(NetworkDesire, RedesiresTheTunnelsBetweenThoseVpcsOnly)
 {
     host.desired.take_changed_tunnels();

@@ -193,6 +193,25 @@ TEST(DesiredState, WhereOurPortsMayBeFloodedToTapsWaitAndRowsStay)
     EXPECT_EQ(host.desired.flows(), flows);
 }
 
+/* Its status is to be looked at, should its Mirror not come back. */
+TEST(DesiredState, TellsWhoseTapHasLostItsFlows)
+{
+    Host host;
+    host.plug("nic1", "br-int");
+    host.add_nic(1);
+    host.add_source(1);
+    host.add_collector(0);
+    const Uuid tunnel = host.add_tunnel(0, 1, 0);
+    ASSERT_TRUE(host.settle());
+    host.desired.take_untapped();
+    ASSERT_EQ(host.facts.rows.mirrors.size(), 2u);
+    host.facts.rows.mirrors.erase(host.facts.rows.mirrors.begin());
+    host.desired.set_switch(host.facts);
+    host.desired.update();
+    EXPECT_EQ(host.desired.take_untapped(), std::set<Uuid>{tunnel});
+    EXPECT_EQ(host.desired.take_untapped(), std::set<Uuid>());
+}
+
 } // namespace
 
 } // namespace pm

@@ -191,6 +191,26 @@ TEST(Erase, OrphansTheResourceOfACollectorUntilItReturns)
               world.id("collectors", "suricata1"));
 }
 
+TEST(Erase, OfATargetWarnsOfTheTunnelsThatStopByIt)
+{
+    World world = settled_world();
+    Edit edit = world.erase_one("", "collectors", "suricata1");
+    ASSERT_EQ(
+        codes(edit.warnings),
+        Codes{"TARGET_MISSING mirror_resources[\"acme/col-dst\"].target"});
+    EXPECT_NE(edit.warnings[0].message.find("\"acme/web1-col\""),
+              std::string::npos);
+    EXPECT_EQ(
+        codes(world.erase_one("", "network_interfaces", "web2").warnings),
+        Codes())
+        << "its resource is of no tunnel";
+    json doc = inventory();
+    doc["network_interfaces"][0]["name"] = "web1-new";
+    doc.erase("collectors");
+    EXPECT_EQ(codes(world.apply(doc, "", true).warnings), Codes())
+        << "a NIC that gets another name is there";
+}
+
 TEST(Erase, TakesANicOutOfItsLoadBalancers)
 {
     World world = settled_world();

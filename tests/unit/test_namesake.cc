@@ -105,6 +105,19 @@ TEST_F(NamesakeTest, HeHasItAsLongAsHeIsHeardOf)
     EXPECT_TRUE(name.saw(BEGAN + 6 * BEAT, later + Namesake::ABSENCE_MS));
 }
 
+/* Of two the one ahead stays, and it is his clock that is corrected. */
+TEST_F(NamesakeTest, HeLivesThoughHisClockWasSetBack)
+{
+    leave();
+    int64_t later = NOW + Namesake::ABSENCE_MS, back = BEGAN - 60 * BEAT;
+    EXPECT_TRUE(name.saw(back, later));
+    EXPECT_TRUE(name.has_name(later + 1));
+    later += Namesake::ABSENCE_MS;
+    EXPECT_FALSE(name.saw(back, later));
+    EXPECT_TRUE(name.saw(back + BEAT, later + Namesake::LOOK_MS));
+    EXPECT_FALSE(name.is_ours());
+}
+
 TEST_F(NamesakeTest, WhenHeIsGoneItIsClaimedAnew)
 {
     leave();

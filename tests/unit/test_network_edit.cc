@@ -72,6 +72,25 @@ TEST(NetworkEdit, RefusesToCreateATunnelWithoutPeeringOrRoute)
     EXPECT_EQ(add_web2(world, "beta/beta-dst"), Codes());
 }
 
+TEST(NetworkEdit, WarnsOfADestinationThatDoesNotAdmitTheCopies)
+{
+    World world = settled_world();
+    json ids = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "ids"));
+    ids["permits_vxlan_from"] = json::array();
+    EXPECT_EQ(codes(world.put_one("", "network_interfaces", ids).problems),
+              Codes());
+    json made = tunnel("web1-new", "web1-src", "ids-dst");
+    Edit edit = world.put_one("acme", "mirror_tunnels", made);
+    EXPECT_EQ(codes(edit.problems), Codes());
+    EXPECT_EQ(codes(edit.warnings),
+              Codes{"VXLAN_NOT_PERMITTED x.destination"});
+    made["packet_length"] = 128;
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", made).warnings),
+              Codes())
+        << "said once, to who begins it";
+}
+
 TEST(NetworkEdit, RefusesToCreateATunnelToALoadBalancerWithoutConnect)
 {
     World world = settled_world();

@@ -263,8 +263,10 @@ is_foreign_change(const Message &update)
     ActionBuffer actions;
     for (;;) {
         struct ofputil_flow_update flow;
-        if (ofputil_decode_flow_update(&flow, &body, actions.get())) {
-            return false;
+        if (int retval =
+                ofputil_decode_flow_update(&flow, &body, actions.get())) {
+            /* What cannot be read is no flow of ours. */
+            return retval != EOF;
         }
         if (flow.event != OFPFME_ABBREV) {
             return true;

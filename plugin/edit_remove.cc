@@ -65,18 +65,65 @@ users_of(const Edit &edit, const Uuid &id, const Subnet &)
     return users;
 }
 
-/* A NIC may go from under a load balancer, but not by the very document that
- * says it is there. */
+/* Whether the very document that is to be pruned, or the edit as a whole, says
+ * that there is such an object: of its weak references no row that is meant
+ * may go either. */
+bool
+is_said(const Edit &edit, const Uuid &id)
+{
+    return (edit.book.in_document || edit.book.finishing) &&
+           edit.book.named.contains(id);
+}
+
+/* What the target may go from under, but not where that is said. */
+void
+add_resources(const Edit &edit, const Uuid &target, Users *users)
+{
+    for (const auto &[id, resource] : edit.model.resources) {
+        if (resource.target_id == target && is_said(edit, id)) {
+            users->push_back("resource " + quote(full_name(resource)));
+        }
+    }
+}
+
 Users
-users_of(const Edit &edit, const Uuid &id, const Nic &)
+users_of(const Edit &edit, const Uuid &id, const LoadBalancer &)
 {
     Users users;
+    add_resources(edit, id, &users);
+    return users;
+}
+
+Users
+users_of(const Edit &edit, const Uuid &id, const Collector &)
+{
+    Users users;
+    add_resources(edit, id, &users);
+    return users;
+}
+
+/* Whether another NIC has its iface_id: then that is the one that is meant. */
+bool
+has_heir(const Model &model, const Uuid &id, const Nic &nic)
+{
+    return std::any_of(
+        model.nics.begin(), model.nics.end(), [&](const auto &other) {
+            return other.first != id && other.second.iface_id == nic.iface_id;
+        });
+}
+
+Users
+users_of(const Edit &edit, const Uuid &id, const Nic &nic)
+{
+    Users users;
+    if (!has_heir(edit.model, id, nic)) {
+        add_resources(edit, id, &users);
+    }
     for (const auto &[lb_id, lb] : edit.model.load_balancers) {
         bool member = std::any_of(
             lb.members.begin(), lb.members.end(),
             [&](const LoadBalancerMember &m) { return m.nic == id; });
-        if (member && (edit.book.in_document || edit.book.finishing) &&
-            edit.book.named.contains(lb_id)) {
+        if (member && is_said(edit, lb_id)) {
             users.push_back("load balancer " + quote(lb.name));
         }
     }
@@ -92,37 +139,37 @@ is_waiting_request(const Model &model, const Tunnel &tunnel,
     return tunnel.destination == destination && !is_accepted(model, tunnel);
 }
 
-template <typename F>
+void
+add_tunnel(const std::string &account, const Tunnel &tunnel, Users *users)
+{
+    users->push_back("tunnel " + quote(name_seen_from(account, tunnel.account,
+                                                      tunnel.name)));
+}
+
 Users
-tunnel_users(const Edit &edit, const std::string &account, F uses)
+users_of(const Edit &edit, const Uuid &id, const Resource &resource)
 {
     Users users;
-    for (const auto &[id, tunnel] : edit.model.tunnels) {
-        if (uses(tunnel)) {
-            users.push_back(
-                "tunnel " +
-                quote(name_seen_from(account, tunnel.account, tunnel.name)));
+    for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
+        bool uses = tunnel.source == id || tunnel.destination == id;
+        if (uses && (!is_waiting_request(edit.model, tunnel, id) ||
+                     is_said(edit, tunnel_id))) {
+            add_tunnel(resource.account, tunnel, &users);
         }
     }
     return users;
 }
 
 Users
-users_of(const Edit &edit, const Uuid &id, const Resource &resource)
-{
-    return tunnel_users(edit, resource.account, [&](const Tunnel &tunnel) {
-        return tunnel.source == id ||
-               (tunnel.destination == id &&
-                !is_waiting_request(edit.model, tunnel, id));
-    });
-}
-
-Users
 users_of(const Edit &edit, const Uuid &id, const Filter &filter)
 {
-    return tunnel_users(edit, filter.account, [&](const Tunnel &tunnel) {
-        return tunnel.filter == id;
-    });
+    Users users;
+    for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
+        if (tunnel.filter == id) {
+            add_tunnel(filter.account, tunnel, &users);
+        }
+    }
+    return users;
 }
 
 std::string

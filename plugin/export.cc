@@ -225,25 +225,33 @@ object_to_json(const Model &, const Filter &filter)
     return object;
 }
 
+/* As the tunnel's account says it: with the account if it is another's, so
+ * that who reads it does not take it for his own of that name. */
+template <typename T>
+std::string
+name_for(const Model &model, const Tunnel &tunnel, const Uuid &id)
+{
+    const T *object = find(model.*KIND<T>.table, id);
+    return object
+               ? name_seen_from(tunnel.account, object->account, object->name)
+               : id.to_string();
+}
+
 json
 object_to_json(const Model &model, const Tunnel &tunnel)
 {
-    const Resource *destination = find(model.resources, tunnel.destination);
     json object = {
         {"name", tunnel.name},
         {"account", tunnel.account},
-        {"source", name_of<Resource>(model, tunnel.source)},
-        {"destination",
-         destination ? name_seen_from(tunnel.account, destination->account,
-                                      destination->name)
-                     : tunnel.destination.to_string()},
+        {"source", name_for<Resource>(model, tunnel, tunnel.source)},
+        {"destination", name_for<Resource>(model, tunnel, tunnel.destination)},
         {"mode", tunnel.mode == Mode::Count ? "count" : "mirror"},
         {"delivery", tunnel.delivery == Delivery::Vpc        ? "vpc"
                      : tunnel.delivery == Delivery::Underlay ? "underlay"
                                                              : "auto"},
         {"enabled", tunnel.enabled}};
     if (tunnel.filter) {
-        object["filter"] = name_of<Filter>(model, *tunnel.filter);
+        object["filter"] = name_for<Filter>(model, tunnel, *tunnel.filter);
     }
     /* A VNI still to be chosen is not yet there. */
     if (tunnel.vni) {

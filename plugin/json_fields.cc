@@ -158,8 +158,9 @@ Fields::get(const std::string &key)
 }
 
 bool
-Fields::has(const std::string &key) const
+Fields::has(const std::string &key)
 {
+    asked_.insert(key);
     return object_ && object_->contains(key);
 }
 

@@ -42,7 +42,7 @@ public:
     Fields(const nlohmann::json &object, std::string path, Problems *problems);
 
     bool is_object() const { return object_ != nullptr; }
-    bool has(const std::string &key) const;
+    bool has(const std::string &key);
     std::string at(const std::string &key) const;
     void problem(const char *code, const std::string &key,
                  std::string message);

@@ -1,6 +1,7 @@
 /* What the customer defines: resources, filters and tunnels. */
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "plugin/lifecycle.h"
 #include "plugin/parse.h"
@@ -66,12 +67,17 @@ check_resource_is_same(const Scope &scope, const Resource &existing,
     auto named =
         id_of(*scope.edit, kind_of_target(value->type), value->target);
     bool same_row = existing.target_id && named == existing.target_id;
-    if (named && value->type == ResourceType::NetworkInterface) {
+    if (value->type == ResourceType::NetworkInterface) {
         /* A NIC that came back may have another name, as may one whose name
-         * this very document changes: it is the one of its iface_id. */
-        const Nic *nic = find(scope.edit->model.nics, *named);
+         * this very document changes: it is the one of its iface_id.  Of one
+         * that has gone again nobody can say what it was called. */
+        const Nic *nic =
+            named ? find(scope.edit->model.nics, *named) : nullptr;
+        bool seen = nic && may_see(scope.edit->model, *scope.context,
+                                   KIND<Nic>.key, *named);
         same_row |= nic && !nic->iface_id.empty() &&
                     nic->iface_id == existing.iface_id;
+        same_row |= !existing.target_id && !seen;
     }
     check_field(existing.target == value->target || same_row, "target");
     value->purpose = existing.purpose;
@@ -170,12 +176,20 @@ parse_rules(const Scope &scope, Direction direction)
                                    path + "[" + std::to_string(i) + "]",
                                    static_cast<int>(i), &faults));
     }
+    /* A tenant may send any number of them. */
+    std::set<std::string> faulty;
+    for (const Problem &fault : faults) {
+        faulty.insert(fault.path);
+    }
     auto is_known = [&](const Problem &problem) {
-        return std::any_of(
-            faults.begin(), faults.end(), [&](const Problem &fault) {
-                return problem.path == fault.path ||
-                       problem.path.starts_with(fault.path + ".");
-            });
+        for (size_t end = problem.path.size(); end != std::string::npos;
+             end = end ? problem.path.rfind('.', end - 1)
+                       : std::string::npos) {
+            if (faulty.contains(problem.path.substr(0, end))) {
+                return true;
+            }
+        }
+        return false;
     };
     Problems checked;
     check_rules(rules, scope.context->limits, path, &checked);

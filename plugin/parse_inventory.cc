@@ -13,24 +13,41 @@ const std::initializer_list<std::pair<const char *, bool>> LINK_STATES = {
     {"active", true}, {"inactive", false}};
 
 /* The row that the name under 'key' means.  An absent key is a problem only
- * if 'needed'. */
+ * if 'needed'.  A reference that 'was' to a row which cannot be read stands,
+ * by its name or as to_json() says it. */
 template <typename T>
 std::optional<Uuid>
-refer(const Scope &scope, const char *key, bool needed)
+refer(const Scope &scope, const char *key, bool needed,
+      const std::optional<Uuid> &was = std::nullopt)
 {
     auto name = needed ? std::optional(scope.fields->required_word(key))
                        : scope.fields->word(key);
     if (!name || name->empty()) {
         return std::nullopt;
     }
+    const auto &unreadable = scope.edit->unreadable;
+    if (auto row = was ? unreadable.find(*was) : unreadable.end();
+        row != unreadable.end() &&
+        (*name == was->to_string() || *name == row->second.full_name())) {
+        return was;
+    }
     auto id = id_of(*scope.edit, KIND<T>.key, *name);
     if (!id) {
-        scope.fields->problem("NOT_FOUND", key,
-                              "there is no " + std::string(KIND<T>.word) +
-                                  " " + quote(*name) +
-                                  ": add it or name another");
+        scope.problems()->push_back(missing_or_unreadable(
+            *scope.edit, *scope.context, KIND<T>.key, *name,
+            {"NOT_FOUND", scope.fields->at(key),
+             "there is no " + std::string(KIND<T>.word) + " " + quote(*name) +
+                 ": add it or name another"}));
     }
     return id;
+}
+
+/* What 'existing', or null, refers to by this member. */
+template <typename T, typename Member>
+std::optional<Uuid>
+was(const T *existing, Member T::*member)
+{
+    return existing ? std::optional<Uuid>(existing->*member) : std::nullopt;
 }
 
 /* Reads the array under 'key', each element by 'read', into ascending order
@@ -175,8 +192,8 @@ void
 parse(const Scope &scope, const Peering *existing, Peering *value)
 {
     refuse_name_local(scope, existing, *value);
-    auto from = refer<Vpc>(scope, "from", true);
-    auto to = refer<Vpc>(scope, "to", true);
+    auto from = refer<Vpc>(scope, "from", true, was(existing, &Peering::from));
+    auto to = refer<Vpc>(scope, "to", true, was(existing, &Peering::to));
     value->from = from.value_or(Uuid{});
     value->to = to.value_or(Uuid{});
     value->active = scope.fields->choice<bool>("state", LINK_STATES, true);
@@ -192,8 +209,12 @@ parse(const Scope &scope, const TransitConnect *existing,
       TransitConnect *value)
 {
     refuse_name_local(scope, existing, *value);
-    auto vpc = refer<Vpc>(scope, "vpc", true);
-    auto transit_vpc = refer<Vpc>(scope, "transit_vpc", true);
+    auto vpc =
+        refer<Vpc>(scope, "vpc", true, was(existing, &TransitConnect::vpc));
+    auto transit_vpc = refer<Vpc>(scope, "transit_vpc", true,
+                                  was(existing, &TransitConnect::transit_vpc));
+    const Vpc *transit =
+        transit_vpc ? find(scope.edit->model.vpcs, *transit_vpc) : nullptr;
     value->vpc = vpc.value_or(Uuid{});
     value->transit_vpc = transit_vpc.value_or(Uuid{});
     value->active = scope.fields->choice<bool>("state", LINK_STATES, true);
@@ -203,10 +224,8 @@ parse(const Scope &scope, const TransitConnect *existing,
         scope.fields->problem("MISMATCH", "transit_vpc",
                               "a connect joins a VPC with another that is of "
                               "kind transit: name another");
-    } else if (transit_vpc &&
-               !scope.edit->book.unsound.contains(*transit_vpc) &&
-               find(scope.edit->model.vpcs, *transit_vpc)->kind !=
-                   VpcKind::Transit) {
+    } else if (transit && transit->kind != VpcKind::Transit &&
+               !scope.edit->book.unsound.contains(*transit_vpc)) {
         scope.fields->problem("MISMATCH", "transit_vpc",
                               "this VPC is not of kind transit: name one "
                               "that is");
@@ -216,7 +235,8 @@ parse(const Scope &scope, const TransitConnect *existing,
 void
 parse(const Scope &scope, const Subnet *existing, Subnet *value)
 {
-    value->vpc = refer<Vpc>(scope, "vpc", true).value_or(Uuid{});
+    value->vpc = refer<Vpc>(scope, "vpc", true, was(existing, &Subnet::vpc))
+                     .value_or(Uuid{});
     scope.fields->require("cidr");
     auto cidr = scope.fields->cidr("cidr", "SYNTAX");
     value->cidr = cidr.value_or(Cidr{});
@@ -250,7 +270,8 @@ parse(const Scope &scope, const Nic *existing, Nic *value)
     value->addresses =
         sorted_list<IpAddress>(scope, "addresses", element_address)
             .value_or(std::vector<IpAddress>());
-    value->subnet = refer<Subnet>(scope, "subnet", false);
+    value->subnet =
+        refer<Subnet>(scope, "subnet", false, was(existing, &Nic::subnet));
     if (auto mtu = fields->integer_in("mtu", 68, 65535)) {
         value->mtu = static_cast<int>(*mtu);
     }
@@ -275,11 +296,14 @@ parse(const Scope &scope, const Nic *existing, Nic *value)
 }
 
 void
-parse(const Scope &scope, const LoadBalancer *, LoadBalancer *value)
+parse(const Scope &scope, const LoadBalancer *existing, LoadBalancer *value)
 {
     Fields *fields = scope.fields;
-    value->vpc = refer<Vpc>(scope, "vpc", true).value_or(Uuid{});
-    value->subnet = refer<Subnet>(scope, "subnet", false);
+    value->vpc =
+        refer<Vpc>(scope, "vpc", true, was(existing, &LoadBalancer::vpc))
+            .value_or(Uuid{});
+    value->subnet = refer<Subnet>(scope, "subnet", false,
+                                  was(existing, &LoadBalancer::subnet));
     const Subnet *subnet =
         value->subnet ? find(scope.edit->model.subnets, *value->subnet)
                       : nullptr;

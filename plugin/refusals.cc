@@ -37,10 +37,16 @@ Refusals::refused(const std::string &bridge,
         owners.insert(owner_of(bridge, edit));
     }
     owners.erase({bridge, {FlowOwner::Renewal, 0}}); /* Goes with any. */
-    if (owners.size() > 1 && one_by_one_.insert(bridge).second) {
-        return;
-    }
     std::set<OwnerKey> adding = adding_owners(bridge, edits);
+    if (owners.size() > 1) {
+        bool together = one_by_one_.insert(bridge).second;
+        if (adding.empty()) {
+            together |= losses_one_by_one_.insert(bridge).second;
+        }
+        if (together) {
+            return;
+        }
+    }
     for (const OwnerKey &owner : owners) {
         refusals_[owner] = {error, now_ms + RETRY_MS, !adding.count(owner)};
     }
@@ -78,6 +84,7 @@ Refusals::forget(const std::string &bridge)
         });
     }
     one_by_one_.erase(bridge);
+    losses_one_by_one_.erase(bridge);
 }
 
 void
@@ -103,6 +110,7 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
     });
     if (edits->empty()) {
         one_by_one_.erase(bridge);
+        losses_one_by_one_.erase(bridge);
     }
     if (!one_by_one_.count(bridge)) {
         return;
@@ -110,6 +118,12 @@ Refusals::select(const std::string &bridge, std::vector<FlowEdit> *edits,
     if (std::any_of(edits->begin(), edits->end(), merely_goes)) {
         std::erase_if(*edits,
                       [&](const auto &edit) { return !merely_goes(edit); });
+        if (losses_one_by_one_.count(bridge)) {
+            const OwnerKey first = owner_of(bridge, edits->front());
+            std::erase_if(*edits, [&](const auto &edit) {
+                return owner_of(bridge, edit) != first;
+            });
+        }
         return;
     }
     /* Taps and filters before what they hand frames to: else that would send

@@ -2,10 +2,11 @@
  *
  * A bundle is all or nothing, so one flow that the switch refuses would keep
  * everybody's edits out, revocations among them.  After a refusal those of a
- * bridge's owners go first who merely lose flows, and the rest follows owner
- * by owner; an owner refused by itself is tried again every second and holds
- * up no other.  Meters are refused one by one.  What is copied by a policy
- * that the switch does not let go of is stopped: see plan_stops.h. */
+ * bridge's owners go first who merely lose flows, owner by owner if that is
+ * refused too, and the rest follows owner by owner; an owner refused by itself
+ * is tried again every second and holds up no other.  Meters are refused one
+ * by one.  What is copied by a policy that the switch does not let go of is
+ * stopped: see plan_stops.h. */
 #ifndef PLUGIN_REFUSALS_H
 #define PLUGIN_REFUSALS_H 1
 
@@ -55,7 +56,8 @@ private:
 
     std::map<OwnerKey, Refusal> refusals_;
     std::map<OwnerKey, Refusal> meters_;
-    std::set<std::string> one_by_one_; /* Bridges. */
+    /* Bridges, and those of them where that holds of mere losses, too. */
+    std::set<std::string> one_by_one_, losses_one_by_one_;
 };
 
 } // namespace pm

@@ -224,6 +224,26 @@ TEST(Put, RefusesTheSameTunnelTwiceAndTooMany)
               Codes());
 }
 
+/* By rows a tunnel may have what is another account's; it is in error. */
+TEST(Put, DoesNotTakeAnothersFilterForItsOwnOfThatName)
+{
+    World world = settled_world();
+    EXPECT_EQ(codes(world
+                        .put_one("", "mirror_filters",
+                                 {{"name", "web"}, {"account", "beta"}})
+                        .problems),
+              Codes());
+    const Uuid id = world.id("mirror_tunnels", "acme/web1-ids");
+    world.model.tunnels[id].filter = world.id("mirror_filters", "beta/web");
+    json same = to_json(world.model, "mirror_tunnels", id);
+    EXPECT_EQ(same["filter"], "beta/web");
+    same["note"] = "hello";
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", same).problems),
+              Codes{"NOT_OWNER x.filter"});
+    EXPECT_EQ(world.model.tunnels[id].filter,
+              world.id("mirror_filters", "beta/web"));
+}
+
 TEST(Put, FaultsTheNewAndNotTheOldWhateverTheClockSays)
 {
     for (int64_t skew : {-100000, 0, 100000}) {

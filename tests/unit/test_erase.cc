@@ -178,6 +178,29 @@ TEST(Erase, OrphansTheResourcesOfANicUntilItsIfaceIdReturns)
     EXPECT_EQ(world.tunnel("acme/web1-ids")->generation, 1);
 }
 
+TEST(Erase, OfANicThatCameBackUnderAnotherNameLeavesADocumentThatApplies)
+{
+    World world = settled_world();
+    json nic = to_json(world.model, "network_interfaces",
+                       world.id("network_interfaces", "web1"));
+    world.erase_one("", "network_interfaces", "web1");
+    nic["name"] = "web1-again";
+    world.put_one("", "network_interfaces", nic);
+    EditContext acme = world.context("acme");
+    const json doc = export_document(world.model, acme);
+    EXPECT_EQ(codes(world.apply(doc, "acme").problems), Codes());
+    world.erase_one("", "network_interfaces", "web1-again");
+    const Model before = world.model;
+    EXPECT_EQ(codes(world.apply(doc, "acme").problems), Codes());
+    EXPECT_EQ(world.model, before);
+    json other = resource("web1-src", "source", "web2");
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_resources", other).problems),
+              Codes{"IMMUTABLE x.target"});
+    other["target"] = "ids-b"; /* Of beta's there is nothing to be learnt. */
+    EXPECT_EQ(codes(world.put_one("acme", "mirror_resources", other).problems),
+              Codes());
+}
+
 TEST(Erase, OrphansTheResourceOfACollectorUntilItReturns)
 {
     World world = settled_world();

@@ -121,6 +121,38 @@ TEST(Prune, ANicsNewNameIsItsResourcesTargetInTheSameDocument)
               Codes{"IMMUTABLE mirror_resources[0].target"});
 }
 
+TEST(Prune, OfWhatATunnelStillWaitsForIsRefusedWhereThatIsSaid)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["mirror_resources"].erase(5); /* beta-dst, of which web1-beta waits. */
+    doc["mirror_filters"].push_back({{"name", "other"}, {"account", "beta"}});
+    doc["mirror_resources"].push_back(
+        resource("beta-too", "destination", "beta-col", "collector", "beta"));
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"IN_USE mirror_resources[\"beta/beta-dst\"]"});
+    EXPECT_NE(world.tunnel("acme/web1-beta"), nullptr);
+    doc["mirror_tunnels"].erase(2);
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems), Codes());
+    EXPECT_EQ(world.tunnel("acme/web1-beta"), nullptr);
+}
+
+TEST(Prune, OfATargetIsRefusedWhereAResourceIsSaidToStandForIt)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["collectors"].erase(0);
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"IN_USE collectors[suricata1]"});
+    doc["network_interfaces"].erase(1); /* web2. */
+    EXPECT_EQ(sorted(codes(world.apply(doc, "", true).problems)),
+              sorted({"IN_USE collectors[suricata1]",
+                      "IN_USE network_interfaces[web2]"}));
+    json inventory_only = inventory();
+    inventory_only["collectors"].erase(0);
+    EXPECT_EQ(codes(world.apply(inventory_only, "", true).problems), Codes());
+}
+
 TEST(Prune, LetsAnotherNicTakeTheIfaceId)
 {
     World world = settled_world();

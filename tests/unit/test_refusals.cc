@@ -102,6 +102,28 @@ TEST_F(RefusalsTest, ADeletionThatIsRefusedWaitsAndHoldsUpNoOther)
     EXPECT_EQ(send(Refusals::RETRY_MS), 1u) << "it is tried again";
 }
 
+TEST_F(RefusalsTest, NorDoesItHoldUpOtherDeletions)
+{
+    for (uint32_t tunnel : {1, 2, 3, 4}) {
+        outstanding.push_back(edit_of(tunnel, FlowEdit::Op::Delete));
+    }
+    outstanding.push_back(edit_of(5));
+    bad_to_delete = {2};
+    for (int i = 0; i < 8; i++) {
+        send(0);
+    }
+    EXPECT_EQ(outstanding,
+              (std::vector<FlowEdit>{edit_of(2, FlowEdit::Op::Delete)}));
+    EXPECT_EQ(send(Refusals::RETRY_MS - 1), 0u);
+    bad_to_delete.clear();
+    EXPECT_EQ(send(Refusals::RETRY_MS), 1u);
+    EXPECT_EQ(send(Refusals::RETRY_MS), 0u);
+    for (uint32_t tunnel : {6, 7}) {
+        outstanding.push_back(edit_of(tunnel, FlowEdit::Op::Delete));
+    }
+    EXPECT_EQ(send(Refusals::RETRY_MS), 2u) << "together again";
+}
+
 TEST_F(RefusalsTest, AFlowGoesWithWhomItsMatchComesTo)
 {
     FlowEdit goes = edit_of(4, FlowEdit::Op::Delete), comes = edit_of(4);

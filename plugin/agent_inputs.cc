@@ -93,33 +93,6 @@ Agent::read_switch()
     desired_.set_switch(facts);
 }
 
-/* Who is to leave does not look again whether the other lives. */
-bool
-Agent::is_name_anothers() const
-{
-    return namesake_.has_name(time_msec()) || (cleanup_ && name_left_);
-}
-
-/* Where another goes by our name, we go by none. */
-void
-Agent::leave_name(Settings *settings)
-{
-    std::pair name(settings->chassis, settings->remote);
-    if (std::exchange(name_, name) != name) {
-        namesake_ = Namesake();
-    }
-    name_left_ = is_name_anothers();
-    if (name_left_) {
-        settings->ignored["system-id"] =
-            "external_ids:system-id has " + quote(settings->chassis) +
-            ", by which an ovs-mirrord on host " + quote(namesakes_host_) +
-            " goes, too; nothing is to be copied here until this hypervisor "
-            "has a system-id of its own, or that one has not been heard of "
-            "for four minutes";
-        settings->chassis.clear();
-    }
-}
-
 /* A bridge forgets where MACs are when its Mirrors or ports change, and would
  * flood copies until their next hops speak.  Returns whether they changed. */
 bool
@@ -176,36 +149,6 @@ Agent::read_control()
         control_lost_ms_ = time_wall_msec();
     }
     watch_name();
-}
-
-/* Looks for a daemon that goes by our name, before this pass writes. */
-void
-Agent::watch_name()
-{
-    int64_t now = time_msec();
-    bool held = std::exchange(holds_, started_ && switch_.ready());
-    if (held != holds_) {
-        namesake_.begin(); /* Who acts on it meanwhile has our name. */
-    }
-    if (!control_.connected()) {
-        namesake_.lost_sight();
-        return;
-    }
-    /* What is asked for changes as NICs come and go, who is in sight all the
-     * time: a look at him must not begin anew with each of them. */
-    if (!control_.complete()) {
-        return;
-    }
-    if (cleanup_ || namesake_.has_name(now)) {
-        return;
-    }
-    const Chassis row = own_chassis();
-    if (!holds_) {
-        namesake_.overheard(row.heartbeat_ms, now);
-    } else if (namesake_.saw(row.heartbeat_ms, now)) {
-        namesakes_host_ = row.hostname;
-        reconsider_ = true;
-    }
 }
 
 void

@@ -1,12 +1,9 @@
-/* Agent, what it tells: status rows, the Chassis row. */
-#include <unistd.h>
-
+/* Agent, what it tells: status rows, and when they are told. */
 #include <algorithm>
 
 #include "ovsdb/ovs_c.h"
 #include "plugin/agent.h"
 #include "plugin/filter_status.h"
-#include "plugin/heartbeat.h"
 #include "plugin/installed.h"
 
 namespace pm {
@@ -320,73 +317,6 @@ Agent::report_filters(ControlWrite *write, Subjects *subjects)
                 *desired_.filter_status_row_of(id));
         }
     }
-}
-
-Chassis
-Agent::desire_chassis(const Chassis &before) const
-{
-    const SwitchFacts &facts = desired_.facts();
-    Chassis chassis;
-    chassis.name = facts.settings.chassis;
-    char hostname[256] = "";
-    gethostname(hostname, sizeof hostname - 1);
-    chassis.hostname = hostname;
-    chassis.version = PM_VERSION;
-    chassis.ovs_version = facts.ovs_version;
-    chassis.datapath_types.assign(facts.datapath_types.begin(),
-                                  facts.datapath_types.end());
-    for (const IpAddress &ip : facts.settings.encap_ips()) {
-        chassis.encap_ips.push_back(ip.to_string());
-    }
-    /* As they are read back. */
-    std::sort(chassis.encap_ips.begin(), chassis.encap_ips.end());
-    std::map<std::string, int64_t> ours;
-    for (const auto &[name, mirror] : facts.rows.mirrors) {
-        ours[mirror.bridge]++;
-    }
-    for (const auto &[name, bridge] : facts.bridges) {
-        if (!bridge.ours) {
-            chassis.slots[name] = MIRRORS_MAX;
-            chassis.slots_used[name] = bridge.foreign_mirrors + ours[name];
-        }
-    }
-    chassis.cfg = before.cfg;
-    chassis.heartbeat_ms = before.heartbeat_ms;
-    return chassis;
-}
-
-/* What our row holds; what a new one does, if there is none. */
-Chassis
-Agent::own_chassis() const
-{
-    for (const auto &[id, row] : desired_.model().chassis) {
-        if (row.name == desired_.facts().settings.chassis) {
-            return row;
-        }
-    }
-    return Chassis();
-}
-
-void
-Agent::report_chassis(ControlWrite *write)
-{
-    const Chassis before = own_chassis();
-    Chassis chassis = desire_chassis(before);
-    if (auto cfg = answer_.to_tell(before.cfg, !desired_.tunnels().empty())) {
-        chassis.cfg = *cfg;
-    }
-    /* One that lies ahead, as a clock set back leaves it, is none. */
-    int64_t since_heartbeat_ms = time_wall_msec() - chassis.heartbeat_ms;
-    bool due = since_heartbeat_ms >= HEARTBEAT_MS ||
-               since_heartbeat_ms < -Namesake::NEAR_MS;
-    /* Who does not act on the switch does not contend for the name. */
-    if (due || chassis.cfg != before.cfg ||
-        (holds_ && (namesake_.is_to_claim() || !(chassis == before)))) {
-        chassis.heartbeat_ms = namesake_.stamp(time_wall_msec());
-        namesake_.tells(chassis.heartbeat_ms, holds_);
-        write->chassis = chassis;
-    }
-    heartbeat_due_ms_ = chassis.heartbeat_ms + HEARTBEAT_MS;
 }
 
 /* Until all is known, all that can be said is why it is not.  Where another

@@ -152,6 +152,7 @@ sbin_PROGRAMS += ovs-mirrord
 ovs_mirrord_SOURCES = \
 	plugin/agent.cc \
 	plugin/agent.h \
+	plugin/agent_chassis.cc \
 	plugin/agent_inputs.cc \
 	plugin/agent_links.cc \
 	plugin/agent_report.cc \

@@ -118,7 +118,8 @@ Agent::wait()
         poll_timer_wait_until(others_pause_.ends_ms());
     }
     int64_t name_ms = namesake_.next_ms(time_msec());
-    if (name_ms >= 0 && !cleanup_ && switch_.ready()) {
+    bool looks = control_.complete() || namesake_.has_name(time_msec());
+    if (name_ms >= 0 && looks && !cleanup_ && switch_.ready()) {
         poll_timer_wait_until(name_ms);
     }
     underlay_.wait();
@@ -138,9 +139,7 @@ Agent::wait()
     if (auto at = next_hops_.next_ms(); at && is_connected()) {
         poll_timer_wait_until(*at);
     }
-    if (acts()) {
-        counts_.wait();
-    }
+    counts_.wait(acts());
     if (acts() || may_revoke()) {
         std::vector<int64_t> retries = {contest_.next_ms(time_msec())};
         for (const auto &[name, link] : links_) {
@@ -156,6 +155,9 @@ Agent::wait()
     }
     if (cleanup_) {
         poll_timer_wait_until(cleanup_deadline_ms_);
+    }
+    if (!started_ && undecided_ms_) {
+        poll_timer_wait_until(undecided_ms_ + START_MS);
     }
     if (!underway_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);
@@ -417,20 +419,40 @@ Agent::start_cleanup()
 }
 
 bool
+Agent::is_switch_clean() const
+{
+    /* What another has on it is his to say. */
+    return switch_.contended() ||
+           (switch_.ready() && actual_.rows == SwitchRows{} &&
+            !switch_.busy());
+}
+
+bool
 Agent::cleaned() const
 {
-    if (!cleanup_) {
-        return false;
-    }
-    if (switch_.contended()) {
-        return true; /* It is the other's to say what is there. */
-    }
-    bool switch_clean =
-        switch_.ready() && actual_.rows == SwitchRows{} && !switch_.busy();
-    bool control_clean = left_ || !namesake_.is_ours() ||
+    bool control_clean = switch_.contended() || left_ ||
+                         !namesake_.is_ours() ||
                          (!control_.connected() && !control_.connecting());
-    return (switch_clean && control_clean) ||
-           time_msec() >= cleanup_deadline_ms_;
+    return cleanup_ && ((is_switch_clean() && control_clean) ||
+                        time_msec() >= cleanup_deadline_ms_);
+}
+
+std::string
+Agent::left_behind() const
+{
+    if (!cleanup_ || is_switch_clean()) {
+        return "";
+    }
+    std::string bridges;
+    for (const auto &[name, row] : actual_.rows.bridges) {
+        bridges += " " + name;
+    }
+    return "the switch has not let go of all of our rows within " +
+           std::to_string(CLEANUP_MS / 1000) + " s, and may go on copying" +
+           (bridges.empty() ? "; see Mirrors and ports that bear our mark"
+                            : "; delete, with the Mirrors and ports that "
+                              "bear our mark, bridge" +
+                                  bridges);
 }
 
 } // namespace pm

@@ -70,6 +70,8 @@ public:
     /* Removes everything of ours; cleaned() once that is so, or cannot be. */
     void start_cleanup();
     bool cleaned() const;
+    /* Then: what could not be removed, in words, or "". */
+    std::string left_behind() const;
 
 private:
     struct Subjects { /* Whom a transaction tells of. */
@@ -82,6 +84,8 @@ private:
     static constexpr int64_t AWAY_MS = 1500;
     /* Or when it does not answer a question for so long. */
     static constexpr int64_t SILENT_MS = 1000;
+    /* How long a start waits for what some tunnel is in want of. */
+    static constexpr int64_t START_MS = 10000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
     /* How soon, and how seldom, vswitchd, which looks at all of its ports
@@ -115,6 +119,8 @@ private:
     bool is_connected() const;
     bool is_changing() const;
     bool may_desire() const;
+    bool is_switch_clean() const;
+    void judge_start();
     void register_inherited();
     void prove_inherited();
     bool may_act();
@@ -225,6 +231,9 @@ private:
         Proven
     } inheritance_ = Inheritance::Unproven;
     bool started_ = false; /* Every input has been known at once. */
+    /* Before that: how many tunnels are undecided, and since when so many. */
+    size_t undecided_ = 0;
+    int64_t undecided_ms_ = 0;
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false; /* Our Chassis row is gone. */

@@ -338,6 +338,30 @@ Agent::prove_inherited()
     }
 }
 
+/* Has a start wait no longer for what some tunnel is still in want of, while
+ * the switch answers and none has been decided for a long time: revocations
+ * wait with it. */
+void
+Agent::judge_start()
+{
+    bool answers =
+        !vswitchd_away_ &&
+        std::all_of(links_.begin(), links_.end(),
+                    [](const auto &link) { return link.second->connected(); });
+    size_t undecided = desired_.count_undecided();
+    if (!answers || !undecided_ms_ || undecided != undecided_) {
+        undecided_ = undecided;
+        undecided_ms_ = time_msec();
+    } else if (undecided && time_msec() >= undecided_ms_ + START_MS) {
+        VLOG_WARN("%zu tunnels wait for what the switch does not say; going "
+                  "on without it",
+                  undecided);
+        desired_.stop_waiting();
+        undecided_ms_ = 0;
+        poll_immediate_wake();
+    }
+}
+
 /* Nothing is touched before everything that says what should be there has
  * been known at once: a restart must change nothing. */
 bool
@@ -345,6 +369,9 @@ Agent::may_act()
 {
     if (!started_ && !cleanup_ && switch_.ready() && control_.complete()) {
         started_ = desired_.decided();
+        if (!started_ && may_desire()) {
+            judge_start();
+        }
         if (started_) {
             poll_immediate_wake(); /* The links may have read ahead. */
             VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
@@ -416,7 +443,7 @@ Agent::holding() const
         return "waiting for the control database";
     }
     if (!started_) {
-        return "waiting for the routes to destinations";
+        return "waiting for routes to destinations, or for bridges to answer";
     }
     if (paused_) {
         return "paused";

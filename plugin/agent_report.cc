@@ -437,6 +437,9 @@ Agent::report()
     context.paused = paused_;
     context.unreachable = !switch_.ready();
     context.refused = refusals_.reasons();
+    if (!actual_.rows_as_desired) {
+        context.rows_refused = switch_.error();
+    }
     context.contested = contest_.told();
     context.exceeded = counts_.exceeded();
     context.away_from_ms = away_from_ms_;

@@ -19,15 +19,7 @@ BridgeGuard::run(bool may_ask)
         if (auto reply = vswitchd_->take(life_ticket_)) {
             life_ticket_ = 0;
             next_life_ms_ = time_msec() + LIFE_MS;
-            if (!reply->lost) {
-                for (auto &[name, bridge] : bridges_) {
-                    if (bridge.count.error) {
-                        bridge.count.error = 0;
-                        bridge.next_check_ms = 0;
-                    }
-                }
-                poll_immediate_wake();
-            }
+            take_life(!reply->lost);
         }
     } else if (!answered() && time_msec() >= next_life_ms_) {
         life_ticket_ = vswitchd_->call("version", {});
@@ -47,6 +39,31 @@ BridgeGuard::run(bool may_ask)
                 poll_immediate_wake();
             }
         }
+    }
+}
+
+/* Of bridges that did not answer. */
+void
+BridgeGuard::take_life(bool lives)
+{
+    int64_t now = time_msec();
+    for (auto &[name, bridge] : bridges_) {
+        if (!lives) {
+            bridge.failed_ms = 0;
+        } else if (bridge.count.error) {
+            if (!bridge.failed_ms) {
+                bridge.failed_ms = now;
+            } else if (now >= bridge.failed_ms + REACH_MS &&
+                       bridge.unreachable.empty()) {
+                bridge.unreachable = ovs_strerror(bridge.count.error);
+                bridge.news = true;
+            }
+            bridge.count.error = 0;
+            bridge.next_check_ms = 0;
+        }
+    }
+    if (lives) {
+        poll_immediate_wake();
     }
 }
 
@@ -105,6 +122,7 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
             facts_of->second.unsafe = bridge.unsafe;
             facts_of->second.checked = bridge.checked;
             facts_of->second.exposed = bridge.exposed && bridge.count.flood;
+            facts_of->second.unreachable = bridge.unreachable;
         }
         bridge.news = false;
     }
@@ -164,6 +182,9 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
         beat_after(now + std::max<int64_t>(0, pause_ms - CHECK_MS));
     bridge->count = count;
     bridge->checked = true;
+    bridge->failed_ms = 0;
+    bridge->news |= !bridge->unreachable.empty();
+    bridge->unreachable.clear();
     bridge->look = bridge->refused || bridge->exposed;
     judge(name, bridge);
 }

@@ -65,6 +65,9 @@ private:
     static constexpr int64_t PAUSE_FACTOR = 200;
     static constexpr int64_t PAUSE_MOST_MS = 30000;
     static constexpr int64_t LIFE_MS = 500;
+    /* How long a bridge may not answer while vswitchd does: it may be yet to
+     * be made. */
+    static constexpr int64_t REACH_MS = 3000;
 
     struct Bridge {
         explicit Bridge(const std::string &name);
@@ -72,13 +75,15 @@ private:
         FloodQuestion question;
         int64_t asked_ms = 0; /* When, while one is under way. */
         int64_t next_check_ms = 0;
-        FloodCount count;     /* The last answer. */
-        bool checked = false; /* There was one. */
-        bool look = true;     /* At all of it, which blocks. */
+        int64_t failed_ms = 0;   /* Since when it has not answered. */
+        std::string unreachable; /* As BridgeFacts'. */
+        FloodCount count;        /* The last answer. */
+        bool checked = false;    /* There was one. */
+        bool look = true;        /* At all of it, which blocks. */
         bool refused = false; /* A port of ours is, or would be, flooded to. */
         /* That could not be asked, or has not been yet. */
         bool exposed = false;
-        bool news = false;  /* 'unsafe' is not what was last said. */
+        bool news = false;  /* These texts are not what was last said. */
         std::string unsafe; /* As BridgeFacts'. */
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
     };
@@ -87,6 +92,7 @@ private:
                                    const SwitchFacts &, Bridge *);
     static void take_in(const std::string &name, const FloodCount &, Bridge *);
     static void judge(const std::string &name, Bridge *);
+    void take_life(bool lives);
 
     UnixctlClient *vswitchd_;
     std::map<std::string, Bridge> bridges_;

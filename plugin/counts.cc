@@ -26,6 +26,7 @@ Counts::begin(const std::string &bridge)
 void
 Counts::ask()
 {
+    answer_waiters_in_vain();
     for (auto &[bridge, link] : links_) {
         auto counting = counting_.find(bridge);
         if (counting == counting_.end() || !link->idle()) {
@@ -180,6 +181,21 @@ Counts::answer_waiters(const std::string &bridge)
     for (Waiter &waiter : waiters) {
         waiter.bridges.erase(bridge);
         if (waiter.bridges.empty()) {
+            waiter.done();
+        } else {
+            waiters_.push_back(std::move(waiter));
+        }
+    }
+}
+
+/* Who has waited for too long is told what is known. */
+void
+Counts::answer_waiters_in_vain()
+{
+    std::vector<Waiter> waiters;
+    waiters.swap(waiters_);
+    for (Waiter &waiter : waiters) {
+        if (time_msec() >= waiter.until_ms) {
             waiter.done();
         } else {
             waiters_.push_back(std::move(waiter));
@@ -421,7 +437,7 @@ Counts::run()
 void
 Counts::with_fresh(std::function<void()> done)
 {
-    Waiter waiter{{}, std::move(done)};
+    Waiter waiter{{}, time_msec() + FRESH_MS, std::move(done)};
     for (auto &[name, link] : links_) {
         if (link->idle()) {
             begin(name);
@@ -447,10 +463,13 @@ Counts::take_tunnels()
 }
 
 void
-Counts::wait() const
+Counts::wait(bool runs) const
 {
-    if (next_ms_) {
+    if (runs && next_ms_) {
         poll_timer_wait_until(next_ms_);
+    }
+    for (const Waiter &waiter : waiters_) {
+        poll_timer_wait_until(waiter.until_ms);
     }
 }
 

@@ -41,7 +41,7 @@ public:
     void run();
     /* Asks what is to be asked next, of bridges that do nothing else. */
     void ask();
-    void wait() const;
+    void wait(bool runs) const;
 
     /* What comes from a bridge.  All flows have been read, and their counters
      * with them; */
@@ -67,7 +67,7 @@ public:
     void forget_filter(const Uuid &filter, int64_t number);
 
     /* Calls 'done' once counters have been read from the switch anew, of each
-     * bridge of which they can be. */
+     * bridge of which they can be, or when that takes too long. */
     void with_fresh(std::function<void()> done);
     const CopyCounters &copies() const { return copies_; }
     /* The filter's status row with its rules' hits as last read; nullopt
@@ -87,14 +87,18 @@ public:
     std::set<Uuid> take_filters() { return std::exchange(filters_, {}); }
 
 private:
+    static constexpr int64_t FRESH_MS = 2000;
+
     struct Waiter {
         std::set<std::string> bridges; /* Whose counts are under way. */
+        int64_t until_ms;
         std::function<void()> done;
     };
 
     void begin(const std::string &bridge);
     void end(const std::string &bridge);
     void answer_waiters(const std::string &bridge);
+    void answer_waiters_in_vain();
     void judge_budgets();
     size_t flows_on(const std::string &bridge) const;
     std::map<FlowOwner, int64_t> rates_on(const std::string &bridge) const;

@@ -48,7 +48,7 @@ bool
 DesiredState::may_begin() const
 {
     return !begun_ && !tunnels_.empty() &&
-           (!vswitchd_alive_ || !is_any_undecided());
+           (!vswitchd_alive_ || hurried_ || !is_any_undecided());
 }
 
 /* Whether those that went ahead have found out all there is: then the others
@@ -104,7 +104,27 @@ DesiredState::take_in()
 bool
 DesiredState::decided() const
 {
-    return (begun_ || newcomers_.empty()) && !is_any_undecided();
+    return (begun_ || newcomers_.empty()) && (hurried_ || !is_any_undecided());
+}
+
+size_t
+DesiredState::count_undecided() const
+{
+    auto undecided =
+        std::count_if(tunnels_.begin(), tunnels_.end(),
+                      [](const auto &t) { return t.second.undecided; });
+    return newcomers_.size() + static_cast<size_t>(undecided);
+}
+
+void
+DesiredState::stop_waiting()
+{
+    hurried_ = true;
+    for (const auto &[id, desire] : tunnels_) {
+        if (desire.undecided) {
+            dirty_.insert(id);
+        }
+    }
 }
 
 } // namespace pm

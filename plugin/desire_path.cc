@@ -31,10 +31,17 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
     if (path != paths_.end() && path->second.known) {
         return true;
     }
+    const std::string code = "PATH_UNKNOWN";
+    std::string what = "the route to " + destination.to_string() +
+                       " is being looked up; wait";
+    if (hurried_) {
+        what = "the route to " + destination.to_string() +
+               " could not be looked up: ovs-vswitchd does not answer at the "
+               "control socket that its pid file names; see to both";
+        desire->degrade(code, what);
+    }
     desire->set_condition("DestinationReachable", ConditionStatus::Unknown,
-                          "PATH_UNKNOWN: the route to " +
-                              destination.to_string() +
-                              " is being looked up; wait");
+                          code + ": " + what);
     return false;
 }
 

@@ -337,7 +337,16 @@ DesiredState::desire_tunnel(const Uuid &id)
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
     if (!bridge.checked) {
         knows_path(*destination, &desire); /* It is looked up meanwhile. */
-        desire.undecided = true;
+        desire.undecided = bridge.unreachable.empty();
+        if (!desire.undecided) {
+            desire.degrade(
+                "BRIDGE_UNREACHABLE",
+                "bridge " + desire.nic_bridge + " does not answer OpenFlow (" +
+                    bridge.unreachable +
+                    "), so that whether it would show other NICs' frames to "
+                    "the mirror is not known; see the log of ovs-vswitchd "
+                    "and the bridge's .mgmt socket");
+        }
         return desire;
     }
     if (!bridge.unsafe.empty()) {
@@ -351,11 +360,13 @@ DesiredState::desire_tunnel(const Uuid &id)
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
     if (desire.mirror_bridge.empty() &&
         !is_bridge_name(facts_.settings.mirror_bridge)) {
-        desire.degrade("MIRROR_BRIDGE_INVALID",
-                       "Open vSwitch makes no bridge called " +
-                           quote(facts_.settings.mirror_bridge) +
-                           ", for the '/' or '\\' in it; set "
-                           "external_ids:mirror-bridge to another name");
+        desire.degrade(
+            "MIRROR_BRIDGE_INVALID",
+            "Open vSwitch makes no bridge called " +
+                quote(facts_.settings.mirror_bridge) +
+                ", for the '/' or '\\' in it, or its length of more than "
+                "64 bytes; set external_ids:mirror-bridge to "
+                "another name");
         return desire;
     }
     if (desire.mirror_bridge.empty()) {

@@ -587,6 +587,7 @@ DesiredState::update()
     }
     desire_filters();
     desire_deliveries();
+    hurried_ = hurried_ && is_any_undecided();
 }
 
 } // namespace pm

@@ -231,6 +231,10 @@ public:
     }
     /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
+    /* How many are, or have not been looked at. */
+    size_t count_undecided() const;
+    /* Nobody is to wait any longer for what has not turned out by now. */
+    void stop_waiting();
     /* Filter that is installed under a number. */
     std::optional<Uuid> filter_of_number(int64_t) const;
     /* Re-desires everything, as after a start. */
@@ -435,6 +439,7 @@ private:
     std::set<Uuid> newcomers_;
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
     bool begun_ = false;     /* Those that were taken in first were decided. */
+    bool hurried_ = false;   /* stop_waiting(), until all are decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
     std::set<Uuid> pending_; /* Of which rows are missing. */
     std::set<Uuid> untapped_;

@@ -79,6 +79,7 @@ struct EditBook {
     struct Erase {
         std::string kind, name, path;
         Uuid id; /* Another may have the name by then. */
+        bool in_document;
     };
     std::vector<Erase> put_off;
     bool finishing = false;

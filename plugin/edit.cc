@@ -117,6 +117,18 @@ may_write(const Scope &scope, const T &value, const T *existing, PutMode mode,
     }
 }
 
+/* Of a name that is none it is not known what was meant. */
+template <typename T>
+bool
+has_good_name(const T &value)
+{
+    Problems problems;
+    if constexpr (CustomerKind<T>) {
+        check_name(value.name, "", &problems);
+    }
+    return problems.empty();
+}
+
 template <typename T>
 void
 check_mode(const Scope &scope, const T &value, const T *existing, PutMode mode)
@@ -317,7 +329,7 @@ put_object(Edit *edit, const EditContext &context, const json &object,
         edit->book.all_named = false;
         return;
     }
-    edit->book.all_named &= identified;
+    edit->book.all_named &= identified && has_good_name(value);
     if (identified) {
         check_mode(scope, value, existing, mode);
     }

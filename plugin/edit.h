@@ -4,6 +4,7 @@
 #define PLUGIN_EDIT_H 1
 
 #include <string>
+#include <vector>
 
 #include "plugin/document.h"
 #include "plugin/kinds.h"
@@ -62,6 +63,9 @@ void check_inventory(Edit *);
  * changes its iface_id takes its resources along.  Returns the resources that
  * this changes. */
 std::set<Uuid> link_resources(Edit *);
+
+/* The first ten of these, and how many more there are. */
+std::string list_some(const std::vector<std::string> &);
 
 /* Completes 'warnings'. */
 void warn(Edit *, const EditContext &);

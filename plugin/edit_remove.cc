@@ -65,14 +65,12 @@ users_of(const Edit &edit, const Uuid &id, const Subnet &)
     return users;
 }
 
-/* Whether the very document that is to be pruned, or the edit as a whole, says
- * that there is such an object: of its weak references no row that is meant
- * may go either. */
+/* Whether the very document that is being pruned says that there is such an
+ * object: then none may go to which it refers weakly, either. */
 bool
 is_said(const Edit &edit, const Uuid &id)
 {
-    return (edit.book.in_document || edit.book.finishing) &&
-           edit.book.named.contains(id);
+    return edit.book.in_document && edit.book.named.contains(id);
 }
 
 /* What the target may go from under, but not where that is said. */
@@ -152,8 +150,9 @@ users_of(const Edit &edit, const Uuid &id, const Resource &resource)
     Users users;
     for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
         bool uses = tunnel.source == id || tunnel.destination == id;
-        if (uses && (!is_waiting_request(edit.model, tunnel, id) ||
-                     is_said(edit, tunnel_id))) {
+        if (uses && !edit.book.unsound.contains(tunnel_id) &&
+            (!is_waiting_request(edit.model, tunnel, id) ||
+             is_said(edit, tunnel_id))) {
             add_tunnel(resource.account, tunnel, &users);
         }
     }
@@ -165,25 +164,11 @@ users_of(const Edit &edit, const Uuid &id, const Filter &filter)
 {
     Users users;
     for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
-        if (tunnel.filter == id) {
+        if (tunnel.filter == id && !edit.book.unsound.contains(tunnel_id)) {
             add_tunnel(filter.account, tunnel, &users);
         }
     }
     return users;
-}
-
-std::string
-list_users(const Users &users)
-{
-    constexpr size_t SHOWN_MAX = 10;
-    std::string text;
-    for (size_t i = 0; i < users.size() && i < SHOWN_MAX; i++) {
-        text += (i ? ", " : "") + users[i];
-    }
-    if (users.size() > SHOWN_MAX) {
-        text += " and " + std::to_string(users.size() - SHOWN_MAX) + " more";
-    }
-    return text;
 }
 
 /* ------------------------------------------------------------------------
@@ -257,15 +242,15 @@ let_go(Edit *edit, const EditContext &context, const Uuid &id, const T &object,
 {
     Users users = users_of(*edit, id, object);
     if (!users.empty() && !edit->book.finishing) {
-        edit->book.put_off.push_back(
-            {KIND<T>.key, full_name(object), path, id});
+        edit->book.put_off.push_back({KIND<T>.key, full_name(object), path, id,
+                                      edit->book.in_document});
         return false;
     }
     if (!users.empty()) {
         edit->problems.push_back({"IN_USE", path,
                                   "the " + std::string(KIND<T>.word) + " " +
                                       quote(object.name) + " is in use by " +
-                                      list_users(users) +
+                                      list_some(users) +
                                       ": delete or change that first"});
         return false;
     }
@@ -359,6 +344,20 @@ erase_object(Edit *edit, const EditContext &context, const std::string &name,
 
 } // namespace
 
+std::string
+list_some(const std::vector<std::string> &all)
+{
+    constexpr size_t SHOWN_MAX = 10;
+    std::string text;
+    for (size_t i = 0; i < all.size() && i < SHOWN_MAX; i++) {
+        text += (i ? ", " : "") + all[i];
+    }
+    if (all.size() > SHOWN_MAX) {
+        text += " and " + std::to_string(all.size() - SHOWN_MAX) + " more";
+    }
+    return text;
+}
+
 void
 remove_tunnel(Edit *edit, const EditContext &context, const Uuid &id,
               const std::string &event, const std::string &message)
@@ -410,10 +409,12 @@ erase_what_was_put_off(Edit *edit, const EditContext &context)
             bool there = id_of(*edit, e.kind.c_str(), e.name) == e.id ||
                          edit->unreadable.contains(e.id);
             if (e.kind == *kind && there) {
+                edit->book.in_document = e.in_document;
                 erase(edit, context, e.kind, e.name, e.path);
             }
         }
     }
+    edit->book.in_document = false;
 }
 
 } // namespace pm

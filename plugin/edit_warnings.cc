@@ -8,6 +8,7 @@
 #include "plugin/filter_cost.h"
 #include "plugin/json_fields.h"
 #include "plugin/parse.h"
+#include "plugin/told.h"
 
 namespace pm {
 
@@ -99,18 +100,20 @@ private:
         auto permits = answers.conditions.find(PERMITS_VXLAN);
         if (permits != answers.conditions.end() &&
             permits->second.status == ConditionStatus::False) {
-            add(permits->second.code, join_path(path, "destination"),
-                permits->second.message);
+            const Answer &answer = permits->second;
+            bool both_ends = context_.is_operator() ||
+                             peer_account(edit_->model, tunnel).empty();
+            add(answer.code, join_path(path, "destination"),
+                both_ends ? answer.message : plain_reason(answer.code));
         }
     }
 
     void warn_of_loss(const Uuid &id, const Resource &resource)
     {
-        std::string tunnels;
+        std::vector<std::string> tunnels;
         for (const auto &[tunnel_id, tunnel] : edit_->model.tunnels) {
             if (tunnel.source == id || tunnel.destination == id) {
-                tunnels += (tunnels.empty() ? "" : ", ") +
-                           quote(tunnel.account + "/" + tunnel.name);
+                tunnels.push_back(quote(tunnel.account + "/" + tunnel.name));
             }
         }
         if (!tunnels.empty() &&
@@ -118,10 +121,11 @@ private:
             add("TARGET_MISSING",
                 std::string(KIND<Resource>.key) + "[" +
                     path_key(full_name(resource)) + "].target",
-                quote(resource.target) +
+                quote(to_json(edit_->book.before, KIND<Resource>.key, id)
+                          .value("target", "")) +
                     " is not in the inventory any more; until it is, nothing "
                     "is copied by " +
-                    tunnels);
+                    list_some(tunnels));
         }
     }
 

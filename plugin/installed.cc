@@ -176,6 +176,12 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
                     ", which is put back every few seconds only; find out "
                     "who and stop it");
     } else if (status->reasons.empty() && status->health != Health::Disabled &&
+               !copying && !context.rows_refused.empty()) {
+        degrade("SWITCH_REFUSED",
+                "the switch's database refuses our rows (" +
+                    context.rows_refused +
+                    "), which is tried again; see the daemon's log");
+    } else if (status->reasons.empty() && status->health != Health::Disabled &&
                !copying && status->observed_generation > 0) {
         degrade("INSTALLING", "the switch is being brought to it again; "
                               "wait");

@@ -176,6 +176,7 @@ main(int argc, char *argv[])
     Exit exit;
     unixctl_command_register("exit", "[--cleanup]", 0, 1, on_exit_command,
                              &exit);
+    std::string left;
     {
         pm::Agent agent(remote);
         pm::register_appctl(&agent);
@@ -193,6 +194,7 @@ main(int argc, char *argv[])
                 agent.start_cleanup();
             }
             if (exit.requested && (!exit.cleanup || agent.cleaned())) {
+                left = agent.left_behind();
                 break;
             }
             memory_wait();
@@ -203,8 +205,15 @@ main(int argc, char *argv[])
             poll_block();
         }
     }
+    if (!left.empty()) {
+        VLOG_WARN("exit --cleanup: %s", left.c_str());
+    }
     for (struct unixctl_conn *conn : exit.conns) {
-        unixctl_command_reply(conn, nullptr);
+        if (left.empty()) {
+            unixctl_command_reply(conn, nullptr);
+        } else {
+            unixctl_command_reply_error(conn, left.c_str());
+        }
     }
     unixctl_server_destroy(unixctl);
     service_stop();

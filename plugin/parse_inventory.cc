@@ -149,7 +149,8 @@ parse_routes(const Scope &scope, const Subnet *existing, Subnet *value)
 }
 
 std::optional<LoadBalancerMember>
-parse_member(const Scope &scope, const json &element, const std::string &path)
+parse_member(const Scope &scope, const LoadBalancer *existing,
+             const json &element, const std::string &path)
 {
     LoadBalancerMember member;
     if (!element.is_object()) {
@@ -164,8 +165,14 @@ parse_member(const Scope &scope, const json &element, const std::string &path)
     auto address = fields.address("address");
     member.up =
         fields.choice<bool>("state", {{"up", true}, {"down", false}}, true);
+    std::optional<Uuid> had;
+    if (existing && address) {
+        for (const LoadBalancerMember &other : existing->members) {
+            had = other.address == *address ? other.nic : had;
+        }
+    }
     member.nic = refer<Nic>({scope.edit, scope.context, &fields},
-                            "network_interface", false);
+                            "network_interface", false, had);
     fields.done();
     if (!address) {
         return std::nullopt;
@@ -326,7 +333,7 @@ parse(const Scope &scope, const LoadBalancer *existing, LoadBalancer *value)
     for (size_t i = 0; members && i < members->size(); i++) {
         const std::string path =
             fields->at(key) + "[" + std::to_string(i) + "]";
-        auto member = parse_member(scope, (*members)[i], path);
+        auto member = parse_member(scope, existing, (*members)[i], path);
         if (!member) {
             continue;
         }

@@ -36,8 +36,10 @@ Refusals::refused(const std::string &bridge,
     for (const FlowEdit &edit : edits) {
         owners.insert(owner_of(bridge, edit));
     }
-    owners.erase({bridge, {FlowOwner::Renewal, 0}}); /* Goes with any. */
+    const OwnerKey renewal{bridge, {FlowOwner::Renewal, 0}};
+    owners.erase(renewal); /* Goes with any. */
     std::set<OwnerKey> adding = adding_owners(bridge, edits);
+    adding.erase(renewal);
     if (owners.size() > 1) {
         bool together = one_by_one_.insert(bridge).second;
         if (adding.empty()) {

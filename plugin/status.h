@@ -21,6 +21,8 @@ struct StatusContext {
     bool unreachable = false;
     /* Why the switch refused an owner's flows; absent if it did not. */
     std::map<OwnerKey, std::string> refused;
+    /* Why the switch's database refuses the rows that it lacks, or "". */
+    std::string rows_refused = {};
     /* What of ours somebody keeps changing, by bridge. */
     std::map<std::string, std::string> contested;
     /* Bridges whose budget for all copies drops some. */

@@ -22,7 +22,7 @@ short_name(Direction direction)
 inline bool
 is_bridge_name(const std::string &name)
 {
-    return name.find_first_of("/\\") == std::string::npos;
+    return name.size() <= 64 && name.find_first_of("/\\") == std::string::npos;
 }
 
 /* On the NIC's bridge: the output port of its Mirror. */

@@ -111,6 +111,9 @@ struct BridgeFacts {
     /* It floods, and could not be asked to leave ports of ours out: what they
      * bring may be anybody's until it has been. */
     bool exposed = false;
+    /* Why it cannot be asked though vswitchd lives, or "".  Not known before
+     * that has lasted. */
+    std::string unreachable;
 
     bool operator==(const BridgeFacts &) const = default;
 };

@@ -85,6 +85,16 @@ TEST(NetworkEdit, WarnsOfADestinationThatDoesNotAdmitTheCopies)
     EXPECT_EQ(codes(edit.problems), Codes());
     EXPECT_EQ(codes(edit.warnings),
               Codes{"VXLAN_NOT_PERMITTED x.destination"});
+    EXPECT_NE(edit.warnings[0].message.find("10.1.0.5"), std::string::npos);
+    json theirs = to_json(world.model, "network_interfaces",
+                          world.id("network_interfaces", "ids-b"));
+    theirs["permits_vxlan_from"] = json::array();
+    world.put_one("", "network_interfaces", theirs);
+    edit = world.accept("beta", "acme/web1-beta");
+    ASSERT_EQ(edit.warnings.size(), 2u);
+    EXPECT_EQ(edit.warnings[1].code, "VXLAN_NOT_PERMITTED");
+    EXPECT_EQ(edit.warnings[1].message.find("10.1.0.5"), std::string::npos)
+        << "it is acme's";
     made["packet_length"] = 128;
     EXPECT_EQ(codes(world.put_one("acme", "mirror_tunnels", made).warnings),
               Codes())

@@ -87,10 +87,24 @@ TEST(Prune, OfADocumentWithAMistakeReportsThatAndNothingThatWouldHaveGone)
                       "NOT_FOUND mirror_tunnels[1].filter"}));
 }
 
+TEST(Prune, OfAMistypedReferenceReportsThatAndNotWhatWouldHaveGone)
+{
+    World world = settled_world();
+    json doc = document();
+    doc["mirror_resources"].erase(2); /* ids-dst. */
+    doc["mirror_tunnels"][0]["destination"] = "cl-dst";
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"NOT_FOUND mirror_tunnels[0].destination"});
+}
+
 TEST(Prune, OfADocumentWhoseObjectsAreNotAllKnownTakesNothingAway)
 {
     World world = settled_world();
     json doc = document();
+    doc["mirror_filters"][0]["name"] = "Web";
+    EXPECT_EQ(codes(world.apply(doc, "", true).problems),
+              Codes{"NAME_INVALID mirror_filters[0].name"});
+    doc = document();
     doc["mirror_filters"][0].erase("name");
     EXPECT_EQ(codes(world.apply(doc, "", true).problems),
               Codes{"TYPE mirror_filters[0].name"});

@@ -28,6 +28,12 @@ protected:
     {
         std::vector<FlowEdit> edits = outstanding;
         refusals.select("br-mirror", &edits, now_ms);
+        if (renews && !edits.empty()) {
+            FlowEdit renewal = edit_of(0);
+            renewal.flow.cookie =
+                Cookie{{FlowOwner::Renewal, 0}, std::nullopt, 0}.encode();
+            edits.push_back(renewal);
+        }
         for (const FlowEdit &edit : edits) {
             auto number = Cookie::decode(edit.flow.cookie)->owner.number;
             if (edit.op == FlowEdit::Op::Add ? bad.count(number)
@@ -49,6 +55,7 @@ protected:
     Refusals refusals;
     std::vector<FlowEdit> outstanding;
     std::set<uint32_t> bad, bad_to_delete;
+    bool renews = false; /* A flow of nobody's goes with each bundle. */
 };
 
 TEST_F(RefusalsTest, SendsEverythingInOneBundleWhileNothingIsRefused)
@@ -122,6 +129,22 @@ TEST_F(RefusalsTest, NorDoesItHoldUpOtherDeletions)
         outstanding.push_back(edit_of(tunnel, FlowEdit::Op::Delete));
     }
     EXPECT_EQ(send(Refusals::RETRY_MS), 2u) << "together again";
+}
+
+TEST_F(RefusalsTest, NorDoesItSoWhereBundlesRenewWhatIsCached)
+{
+    renews = true;
+    for (uint32_t tunnel : {1, 2, 3, 4}) {
+        outstanding.push_back(edit_of(tunnel, FlowEdit::Op::Delete));
+    }
+    bad_to_delete = {2};
+    for (int i = 0; i < 8; i++) {
+        send(0);
+    }
+    EXPECT_EQ(outstanding,
+              (std::vector<FlowEdit>{edit_of(2, FlowEdit::Op::Delete)}));
+    ASSERT_EQ(refusals.reasons().size(), 1u);
+    EXPECT_EQ(refusals.reasons().begin()->first.owner.number, 2u);
 }
 
 TEST_F(RefusalsTest, AFlowGoesWithWhomItsMatchComesTo)

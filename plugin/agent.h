@@ -121,6 +121,7 @@ private:
     bool may_desire() const;
     bool is_switch_clean() const;
     void judge_start();
+    void start();
     void register_inherited();
     void prove_inherited();
     bool may_act();

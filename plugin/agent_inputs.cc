@@ -362,41 +362,50 @@ Agent::judge_start()
     }
 }
 
+/* Everything is known.  What the daemon before us sent may be to be proven to
+ * have ended. */
+void
+Agent::start()
+{
+    poll_immediate_wake(); /* The links may have read ahead. */
+    VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
+              desired_.tunnels().size());
+    for (const auto &[id, status] : desired_.model().tunnel_statuses) {
+        if (status.chassis != desired_.facts().settings.chassis) {
+            continue;
+        }
+        unreported_.insert(status.tunnel);
+        auto desire = desired_.tunnels().find(status.tunnel);
+        if (desire == desired_.tunnels().end() || !desire->second.egress) {
+            /* What was sent last may have come after that proof began. */
+            actual_.stopped(status.number, {}, "");
+        }
+        if (!find(desired_.model().tunnels, status.tunnel)) {
+            /* Its flows may be gone already, and what is cached of them may
+             * have to be renewed before the proof. */
+            for (const auto &[name, row] : actual_.rows.bridges) {
+                actual_.disturbed.insert(name);
+            }
+        }
+    }
+}
+
 /* Nothing is touched before everything that says what should be there has
  * been known at once: a restart must change nothing. */
 bool
 Agent::may_act()
 {
-    if (!started_ && !cleanup_ && switch_.ready() && control_.complete()) {
-        started_ = desired_.decided();
-        if (!started_ && may_desire()) {
-            judge_start();
-        }
-        if (started_) {
-            poll_immediate_wake(); /* The links may have read ahead. */
-            VLOG_INFO("all inputs known: %zu tunnels concern this hypervisor",
-                      desired_.tunnels().size());
-            for (const auto &[id, status] : desired_.model().tunnel_statuses) {
-                if (status.chassis != desired_.facts().settings.chassis) {
-                    continue;
-                }
-                unreported_.insert(status.tunnel);
-                auto desire = desired_.tunnels().find(status.tunnel);
-                if (desire == desired_.tunnels().end() ||
-                    !desire->second.egress) {
-                    /* What the daemon before us sent last may have come
-                     * after that proof began. */
-                    actual_.stopped(status.number, {}, "");
-                }
-                if (!find(desired_.model().tunnels, status.tunnel)) {
-                    /* Its flows may be gone already, and what is cached of
-                     * them may have to be renewed before the proof. */
-                    for (const auto &[name, row] : actual_.rows.bridges) {
-                        actual_.disturbed.insert(name);
-                    }
-                }
-            }
-        }
+    bool knows = switch_.ready() && control_.complete();
+    bool waits = knows && !started_ && !cleanup_;
+    if (waits && desired_.decided()) {
+        waits = false;
+        started_ = true;
+        start();
+    }
+    if (waits && may_desire()) {
+        judge_start();
+    } else {
+        undecided_ms_ = 0;
     }
     return acts();
 }

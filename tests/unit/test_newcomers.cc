@@ -171,6 +171,61 @@ TEST(Newcomers, WhoseRowsDoNotArriveKeepNobodyWaiting)
     EXPECT_EQ(taken_in(host, 0), EACH);
 }
 
+/* A start waits for all to be decided, revocations with it. */
+TEST(Start, DoesNotWaitForABridgeThatCannotBeAsked)
+{
+    Host host;
+    host.plug("nic0", "br-int");
+    host.add_source(0);
+    host.add_collector(0);
+    const Uuid tunnel = host.add_tunnel(0, 0, 0);
+    ASSERT_TRUE(host.settle());
+    host.facts.bridges.at("br-int").checked = false;
+    DesiredState fresh = host.restarted();
+    EXPECT_TRUE(fresh.tunnels().at(tunnel).undecided);
+    EXPECT_FALSE(fresh.decided());
+    host.facts.bridges.at("br-int").unreachable = "No such file or directory";
+    fresh.set_switch(host.facts);
+    fresh.update();
+    EXPECT_TRUE(fresh.decided());
+    EXPECT_TRUE(
+        fresh.tunnels().at(tunnel).reasons.count("BRIDGE_UNREACHABLE"));
+    EXPECT_FALSE(fresh.tunnels().at(tunnel).egress);
+    host.facts.bridges.at("br-int").checked = true;
+    host.facts.bridges.at("br-int").unreachable.clear();
+    fresh.set_switch(host.facts);
+    fresh.update();
+    EXPECT_TRUE(fresh.tunnels().at(tunnel).egress);
+}
+
+TEST(Start, NorWithoutEndForAPath)
+{
+    Host host;
+    host.plug("nic0", "br-int");
+    host.add_source(0);
+    host.add_collector(0);
+    const Uuid tunnel = host.add_tunnel(0, 0, 0);
+    ASSERT_TRUE(host.settle());
+    DesiredState fresh;
+    fresh.set_switch(host.facts);
+    fresh.apply(diff(Model{}, host.model));
+    fresh.set_complete(true);
+    fresh.update();
+    EXPECT_FALSE(fresh.decided());
+    EXPECT_EQ(fresh.count_undecided(), 1u);
+    fresh.stop_waiting();
+    fresh.update();
+    EXPECT_TRUE(fresh.decided());
+    EXPECT_TRUE(fresh.tunnels().at(tunnel).reasons.count("PATH_UNKNOWN"));
+    fresh.set_paths(host.paths);
+    fresh.update();
+    EXPECT_TRUE(fresh.tunnels().at(tunnel).egress);
+    EXPECT_TRUE(fresh.tunnels().at(tunnel).reasons.empty());
+    fresh.set_paths({{host.paths.begin()->first, Path{}}});
+    fresh.update();
+    EXPECT_FALSE(fresh.decided()) << "who comes later is waited for again";
+}
+
 } // namespace
 
 } // namespace pm

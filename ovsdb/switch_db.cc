@@ -394,6 +394,12 @@ SwitchDb::error() const
     return impl_->error;
 }
 
+void
+SwitchDb::forget_error()
+{
+    impl_->error.clear();
+}
+
 /* ------------------------------------------------------------------------
  * Reading. */
 

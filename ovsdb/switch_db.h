@@ -53,6 +53,7 @@ public:
     int64_t revalidation_ms() const;
     /* Why the server refuses our rows, or "". */
     const std::string &error() const;
+    void forget_error();
 
 private:
     struct Impl;

@@ -62,6 +62,7 @@ make_request(const Call &call, int64_t *id)
 struct UnixctlClient::Impl {
     std::string daemon;
     int timeout_ms = DEFAULT_TIMEOUT_MS;
+    int64_t unreachable_since_ms = 0;
     uint64_t last_ticket = 0;
     std::deque<Call> queued, in_flight;
     std::map<uint64_t, UnixctlReply> replies;
@@ -163,9 +164,13 @@ UnixctlClient::Impl::send()
         if (!rpc) {
             std::string why = open();
             if (!why.empty()) {
+                if (!unreachable_since_ms) {
+                    unreachable_since_ms = time_msec();
+                }
                 lose(&queued, why);
                 return;
             }
+            unreachable_since_ms = 0;
         }
         Call call = std::move(queued.front());
         queued.pop_front();
@@ -252,6 +257,12 @@ void
 UnixctlClient::set_timeout_ms(int timeout_ms)
 {
     impl_->timeout_ms = timeout_ms;
+}
+
+int64_t
+UnixctlClient::unreachable_since_ms() const
+{
+    return impl_->unreachable_since_ms;
 }
 
 } // namespace pm

@@ -156,8 +156,8 @@ Agent::wait()
     if (cleanup_) {
         poll_timer_wait_until(cleanup_deadline_ms_);
     }
-    if (!started_ && undecided_ms_) {
-        poll_timer_wait_until(undecided_ms_ + START_MS);
+    if (cut_off_ms_) {
+        poll_timer_wait_until(cut_off_ms_ + START_MS);
     }
     if (!underway_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);
@@ -255,6 +255,9 @@ Agent::compare_rows()
     if (std::exchange(rows_compared_, revisions) != revisions) {
         contest_.saw(actual_.rows, desired_.rows());
         actual_.rows_as_desired = actual_.rows == desired_.rows();
+        if (actual_.rows_as_desired) {
+            switch_.forget_error(); /* Of rows that are not wanted any more. */
+        }
     }
 }
 
@@ -428,27 +431,37 @@ Agent::is_switch_clean() const
 }
 
 bool
+Agent::is_control_clean() const
+{
+    return switch_.contended() || left_ || !namesake_.is_ours() ||
+           (!control_.connected() && !control_.connecting());
+}
+
+bool
 Agent::cleaned() const
 {
-    bool control_clean = switch_.contended() || left_ ||
-                         !namesake_.is_ours() ||
-                         (!control_.connected() && !control_.connecting());
-    return cleanup_ && ((is_switch_clean() && control_clean) ||
+    return cleanup_ && ((is_switch_clean() && is_control_clean()) ||
                         time_msec() >= cleanup_deadline_ms_);
 }
 
 std::string
 Agent::left_behind() const
 {
-    if (!cleanup_ || is_switch_clean()) {
+    const std::string within =
+        " within " + std::to_string(CLEANUP_MS / 1000) + " s";
+    if (!cleanup_ || (is_switch_clean() && is_control_clean())) {
         return "";
+    }
+    if (is_switch_clean()) {
+        return "the control database has not let go of our rows" + within +
+               "; delete this hypervisor with \"ovs-mirrorctl chassis-del\"";
     }
     std::string bridges;
     for (const auto &[name, row] : actual_.rows.bridges) {
         bridges += " " + name;
     }
-    return "the switch has not let go of all of our rows within " +
-           std::to_string(CLEANUP_MS / 1000) + " s, and may go on copying" +
+    return "the switch has not let go of all of our rows" + within +
+           ", and may go on copying" +
            (bridges.empty() ? "; see Mirrors and ports that bear our mark"
                             : "; delete, with the Mirrors and ports that "
                               "bear our mark, bridge" +

@@ -84,7 +84,7 @@ private:
     static constexpr int64_t AWAY_MS = 1500;
     /* Or when it does not answer a question for so long. */
     static constexpr int64_t SILENT_MS = 1000;
-    /* How long a start waits for what some tunnel is in want of. */
+    /* How long a start waits for a control socket. */
     static constexpr int64_t START_MS = 10000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
@@ -120,6 +120,7 @@ private:
     bool is_changing() const;
     bool may_desire() const;
     bool is_switch_clean() const;
+    bool is_control_clean() const;
     void judge_start();
     void start();
     void register_inherited();
@@ -188,6 +189,7 @@ private:
     /* Those that, when last looked at, were not told to have what they have.
      */
     std::set<Uuid> unsettled_;
+    std::string rows_refused_; /* As last told of these. */
     /* Tunnels of which nothing is told yet but that they are under way, and
      * since when (ms). */
     std::map<Uuid, int64_t> underway_;
@@ -232,9 +234,9 @@ private:
         Proven
     } inheritance_ = Inheritance::Unproven;
     bool started_ = false; /* Every input has been known at once. */
-    /* Before that: how many tunnels are undecided, and since when so many. */
-    size_t undecided_ = 0;
-    int64_t undecided_ms_ = 0;
+    /* Before that: since when vswitchd's control socket alone has not been to
+     * be found, or since tunnels were last excused for it. */
+    int64_t cut_off_ms_ = 0;
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false; /* Our Chassis row is gone. */

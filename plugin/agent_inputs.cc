@@ -338,26 +338,26 @@ Agent::prove_inherited()
     }
 }
 
-/* Has a start wait no longer for what some tunnel is still in want of, while
- * the switch answers and none has been decided for a long time: revocations
- * wait with it. */
+/* Has a start not wait without end for what vswitchd cannot be asked, since
+ * its control socket is not to be found though its bridges answer: revocations
+ * wait with it.  One who is merely slow answers in the end. */
 void
 Agent::judge_start()
 {
-    bool answers =
-        !vswitchd_away_ &&
+    bool cut_off =
+        vswitchd_.unreachable_since_ms() &&
         std::all_of(links_.begin(), links_.end(),
                     [](const auto &link) { return link.second->connected(); });
-    size_t undecided = desired_.count_undecided();
-    if (!answers || !undecided_ms_ || undecided != undecided_) {
-        undecided_ = undecided;
-        undecided_ms_ = time_msec();
-    } else if (undecided && time_msec() >= undecided_ms_ + START_MS) {
-        VLOG_WARN("%zu tunnels wait for what the switch does not say; going "
-                  "on without it",
+    if (!cut_off) {
+        cut_off_ms_ = 0;
+    } else if (!cut_off_ms_) {
+        cut_off_ms_ = time_msec();
+    } else if (time_msec() >= cut_off_ms_ + START_MS) {
+        size_t undecided = desired_.stop_waiting();
+        VLOG_WARN("%zu tunnels wait for what ovs-vswitchd cannot be asked; "
+                  "going on without it",
                   undecided);
-        desired_.stop_waiting();
-        undecided_ms_ = 0;
+        cut_off_ms_ = time_msec();
         poll_immediate_wake();
     }
 }
@@ -405,7 +405,7 @@ Agent::may_act()
     if (waits && may_desire()) {
         judge_start();
     } else {
-        undecided_ms_ = 0;
+        cut_off_ms_ = 0;
     }
     return acts();
 }

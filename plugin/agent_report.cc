@@ -440,6 +440,10 @@ Agent::report()
     if (!actual_.rows_as_desired) {
         context.rows_refused = switch_.error();
     }
+    if (std::exchange(rows_refused_, context.rows_refused) !=
+        context.rows_refused) {
+        unreported_.insert(unsettled_.begin(), unsettled_.end());
+    }
     context.contested = contest_.told();
     context.exceeded = counts_.exceeded();
     context.away_from_ms = away_from_ms_;

@@ -51,7 +51,9 @@ BridgeGuard::take_life(bool lives)
         if (!lives) {
             bridge.failed_ms = 0;
         } else if (bridge.count.error) {
-            if (!bridge.failed_ms) {
+            if (bridge.count.error == ETIMEDOUT) {
+                bridge.failed_ms = 0; /* It is slow. */
+            } else if (!bridge.failed_ms) {
                 bridge.failed_ms = now;
             } else if (now >= bridge.failed_ms + REACH_MS &&
                        bridge.unreachable.empty()) {

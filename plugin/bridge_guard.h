@@ -65,8 +65,8 @@ private:
     static constexpr int64_t PAUSE_FACTOR = 200;
     static constexpr int64_t PAUSE_MOST_MS = 30000;
     static constexpr int64_t LIFE_MS = 500;
-    /* How long a bridge may not answer while vswitchd does: it may be yet to
-     * be made. */
+    /* How long there may be nobody to be asked while vswitchd lives: the
+     * bridge may be yet to be made. */
     static constexpr int64_t REACH_MS = 3000;
 
     struct Bridge {

@@ -30,8 +30,9 @@ DesiredState::is_newcomer(const Uuid &id) const
 bool
 DesiredState::is_any_undecided() const
 {
-    return std::any_of(tunnels_.begin(), tunnels_.end(),
-                       [](const auto &t) { return t.second.undecided; });
+    return std::any_of(tunnels_.begin(), tunnels_.end(), [&](const auto &t) {
+        return t.second.undecided && !excused_.count(t.first);
+    });
 }
 
 /* How many newcomers may be taken in. */
@@ -48,7 +49,7 @@ bool
 DesiredState::may_begin() const
 {
     return !begun_ && !tunnels_.empty() &&
-           (!vswitchd_alive_ || hurried_ || !is_any_undecided());
+           (!vswitchd_alive_ || !is_any_undecided());
 }
 
 /* Whether those that went ahead have found out all there is: then the others
@@ -104,27 +105,19 @@ DesiredState::take_in()
 bool
 DesiredState::decided() const
 {
-    return (begun_ || newcomers_.empty()) && (hurried_ || !is_any_undecided());
+    return (begun_ || newcomers_.empty()) && !is_any_undecided();
 }
 
 size_t
-DesiredState::count_undecided() const
-{
-    auto undecided =
-        std::count_if(tunnels_.begin(), tunnels_.end(),
-                      [](const auto &t) { return t.second.undecided; });
-    return newcomers_.size() + static_cast<size_t>(undecided);
-}
-
-void
 DesiredState::stop_waiting()
 {
-    hurried_ = true;
     for (const auto &[id, desire] : tunnels_) {
         if (desire.undecided) {
+            excused_.insert(id);
             dirty_.insert(id);
         }
     }
+    return excused_.size();
 }
 
 } // namespace pm

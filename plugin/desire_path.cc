@@ -23,7 +23,8 @@ constexpr int FRAME_OVERHEAD = 22;
 
 /* Whether the path to 'destination' has been looked up. */
 bool
-DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
+DesiredState::knows_path(const Uuid &id, const IpAddress &destination,
+                         TunnelDesire *desire)
 {
     const NicPort &nic = facts_.nics.at(desire->iface_id);
     desire->path = PathKey{nic.datapath_type, destination};
@@ -34,10 +35,13 @@ DesiredState::knows_path(const IpAddress &destination, TunnelDesire *desire)
     const std::string code = "PATH_UNKNOWN";
     std::string what = "the route to " + destination.to_string() +
                        " is being looked up; wait";
-    if (hurried_) {
-        what = "the route to " + destination.to_string() +
-               " could not be looked up: ovs-vswitchd does not answer at the "
-               "control socket that its pid file names; see to both";
+    if (excused_.count(id)) {
+        if (nic.datapath_type == "netdev") {
+            what = "the route to " + destination.to_string() +
+                   " cannot be looked up: ovs-vswitchd's control socket, "
+                   "which its pid file names, is not to be opened; see to "
+                   "both";
+        }
         desire->degrade(code, what);
     }
     desire->set_condition("DestinationReachable", ConditionStatus::Unknown,

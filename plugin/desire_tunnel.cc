@@ -336,7 +336,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     const BridgeFacts &bridge = facts_.bridges.at(desire.nic_bridge);
     if (!bridge.checked) {
-        knows_path(*destination, &desire); /* It is looked up meanwhile. */
+        knows_path(id, *destination, &desire); /* Looked up meanwhile. */
         desire.undecided = bridge.unreachable.empty();
         if (!desire.undecided) {
             desire.degrade(
@@ -353,7 +353,7 @@ DesiredState::desire_tunnel(const Uuid &id)
         desire.degrade("PIPELINE_UNSAFE", bridge.unsafe);
         return desire;
     }
-    if (!knows_path(*destination, &desire)) {
+    if (!knows_path(id, *destination, &desire)) {
         desire.undecided = true;
         return admitted ? as_it_was(id, desire) : desire;
     }

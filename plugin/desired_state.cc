@@ -522,6 +522,9 @@ DesiredState::update()
                 unlink(id, node.mapped());
             }
             conditions_.share(&after.conditions);
+            if (!after.undecided) {
+                excused_.erase(id);
+            }
             if (after.pending) {
                 pending_.insert(id);
             } else {
@@ -587,7 +590,6 @@ DesiredState::update()
     }
     desire_filters();
     desire_deliveries();
-    hurried_ = hurried_ && is_any_undecided();
 }
 
 } // namespace pm

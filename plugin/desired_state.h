@@ -231,10 +231,9 @@ public:
     }
     /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
-    /* How many are, or have not been looked at. */
-    size_t count_undecided() const;
-    /* Nobody is to wait any longer for what has not turned out by now. */
-    void stop_waiting();
+    /* Nobody is to wait any longer for those that are undecided now; returns
+     * how many these are. */
+    size_t stop_waiting();
     /* Filter that is installed under a number. */
     std::optional<Uuid> filter_of_number(int64_t) const;
     /* Re-desires everything, as after a start. */
@@ -320,7 +319,8 @@ private:
     bool take_flood(TunnelDesire *);
 
     /* desire_path.cc: the way to a destination. */
-    bool knows_path(const IpAddress &destination, TunnelDesire *);
+    bool knows_path(const Uuid &id, const IpAddress &destination,
+                    TunnelDesire *);
     bool has_vxlan_port(const Path &, TunnelDesire *) const;
     bool find_way(const IpAddress &destination, TunnelDesire *, EgressSpec *);
     std::optional<std::pair<int, std::string>>
@@ -439,7 +439,7 @@ private:
     std::set<Uuid> newcomers_;
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
     bool begun_ = false;     /* Those that were taken in first were decided. */
-    bool hurried_ = false;   /* stop_waiting(), until all are decided. */
+    std::set<Uuid> excused_; /* stop_waiting(): until they are decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
     std::set<Uuid> pending_; /* Of which rows are missing. */
     std::set<Uuid> untapped_;

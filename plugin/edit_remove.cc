@@ -73,6 +73,14 @@ is_said(const Edit &edit, const Uuid &id)
     return edit.book.in_document && edit.book.named.contains(id);
 }
 
+/* Whether what the document being pruned says of the object is in part not
+ * known: what that refers to, it may have meant something else. */
+bool
+is_misread(const Edit &edit, const Uuid &id)
+{
+    return edit.book.in_document && edit.book.unsound.contains(id);
+}
+
 /* What the target may go from under, but not where that is said. */
 void
 add_resources(const Edit &edit, const Uuid &target, Users *users)
@@ -150,7 +158,7 @@ users_of(const Edit &edit, const Uuid &id, const Resource &resource)
     Users users;
     for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
         bool uses = tunnel.source == id || tunnel.destination == id;
-        if (uses && !edit.book.unsound.contains(tunnel_id) &&
+        if (uses && !is_misread(edit, tunnel_id) &&
             (!is_waiting_request(edit.model, tunnel, id) ||
              is_said(edit, tunnel_id))) {
             add_tunnel(resource.account, tunnel, &users);
@@ -164,7 +172,7 @@ users_of(const Edit &edit, const Uuid &id, const Filter &filter)
 {
     Users users;
     for (const auto &[tunnel_id, tunnel] : edit.model.tunnels) {
-        if (tunnel.filter == id && !edit.book.unsound.contains(tunnel_id)) {
+        if (tunnel.filter == id && !is_misread(edit, tunnel_id)) {
             add_tunnel(filter.account, tunnel, &users);
         }
     }

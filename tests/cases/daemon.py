@@ -4,6 +4,8 @@ that it heals."""
 import os
 import re
 import signal
+import threading
+import time
 
 from cases.product import ProductCases
 from lab.control import MirrorDaemon
@@ -550,4 +552,34 @@ class DaemonCases(ProductCases):
         self.lab.daemon = MirrorDaemon(self.lab, self.switch,
                                        self.control).start()
         self.control.wait_running("first")
+        self.check_copies()
+
+    def test_a_restart_beside_a_slow_switch_stops_nothing(self):
+        """Whose OpenFlow times out while its control socket answers."""
+        self.warm()
+        before = self.switch.flows("br-mirror")
+        done = threading.Event()
+
+        def slow_down():
+            while not done.is_set():
+                self.switch.signal_vswitchd(signal.SIGSTOP)
+                time.sleep(0.4)
+                self.switch.signal_vswitchd(signal.SIGCONT)
+                time.sleep(0.02)
+        slow = threading.Thread(target=slow_down)
+        began = time.monotonic()
+        slow.start()
+        try:
+            self.daemon.stop()
+            self.lab.daemon = MirrorDaemon(self.lab, self.switch,
+                                           self.control).start()
+            done.wait(8)
+        finally:
+            done.set()
+            slow.join()
+        self.assertEqual(self.switch.flows("br-mirror"), before)
+        youngest = min(float(age) for age in re.findall(
+            r"duration=([0-9.]+)s",
+            self.switch.ofctl("dump-flows", "br-mirror")))
+        self.assertGreater(youngest, time.monotonic() - began)
         self.check_copies()

@@ -117,10 +117,11 @@ class Generic(CliTest):
             {"name": "lb-1", "vpc": "v1", "subnet": "sn-1", "members": [
                 {"address": "10.1.0.9", "network_interface": "web1"}]}]}))
         self.ok("set", "Network_Interface", "web1", "addresses=10.1.0.5/24")
-        self.refused("NOT_FOUND", "lb-set", "lb-1", "subnet=sn-2")
-        self.ok("set", "Network_Interface", "web1", "addresses=10.1.0.5")
         self.ok("lb-set", "lb-1", "subnet=sn-2")
+        self.ok("apply", "-", text=self.ok("export"))
+        self.ok("set", "Network_Interface", "web1", "addresses=10.1.0.5")
         balancer, = self.json("export")["load_balancers"]
+        self.assertEqual(balancer["subnet"], "sn-2")
         self.assertEqual(balancer["members"][0]["network_interface"], "web1")
 
     def test_a_nic_that_came_back_as_another_row_is_there(self):

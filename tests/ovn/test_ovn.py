@@ -355,7 +355,8 @@ class Delivery(Prober, OvnCases, unittest.TestCase):
         self.receiver = Receiver(far)
         self.control.ctl("tunnel-add", "first", "source=web1-src",
                          f"destination={far.name}", "vni=7001", "length=100")
-        wait_until(lambda: "br-mirror-dlv" in self.switch.vsctl("list-br"),
+        wait_until(lambda: "br-mirror-dlv" in
+                   self.switch.appctl("ofproto/list").split(),
                    "the delivery bridge")
 
         def own_mac():

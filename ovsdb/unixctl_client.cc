@@ -1,5 +1,7 @@
 #include "ovsdb/unixctl_client.h"
 
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <deque>
 #include <fstream>
@@ -15,6 +17,9 @@ namespace {
 constexpr size_t MAX_IN_FLIGHT = 32;
 
 constexpr int DEFAULT_TIMEOUT_MS = 5000;
+
+/* For so long nobody need have asked again. */
+constexpr int MOMENT_MS = 3000;
 
 struct Call {
     uint64_t ticket;
@@ -62,7 +67,7 @@ make_request(const Call &call, int64_t *id)
 struct UnixctlClient::Impl {
     std::string daemon;
     int timeout_ms = DEFAULT_TIMEOUT_MS;
-    int64_t unreachable_since_ms = 0;
+    long long unreachable_ms = LLONG_MIN; /* When that was last seen. */
     uint64_t last_ticket = 0;
     std::deque<Call> queued, in_flight;
     std::map<uint64_t, UnixctlReply> replies;
@@ -89,6 +94,7 @@ UnixctlClient::Impl::open()
     std::ifstream in(pidfile);
     long pid = 0;
     if (!(in >> pid) || pid <= 0) {
+        unreachable_ms = time_msec();
         return daemon + " is not running (no pid in " + pidfile + ")";
     }
 
@@ -96,6 +102,9 @@ UnixctlClient::Impl::open()
     struct stream *stream;
     int error = stream_open(("unix:" + path).c_str(), &stream, 0);
     if (error) {
+        if (error == ENOENT || error == ECONNREFUSED || error == EACCES) {
+            unreachable_ms = time_msec();
+        }
         return daemon + " does not answer on " + path + " (" +
                ovs_strerror(error) + ")";
     }
@@ -164,13 +173,10 @@ UnixctlClient::Impl::send()
         if (!rpc) {
             std::string why = open();
             if (!why.empty()) {
-                if (!unreachable_since_ms) {
-                    unreachable_since_ms = time_msec();
-                }
                 lose(&queued, why);
                 return;
             }
-            unreachable_since_ms = 0;
+            unreachable_ms = LLONG_MIN;
         }
         Call call = std::move(queued.front());
         queued.pop_front();
@@ -259,10 +265,10 @@ UnixctlClient::set_timeout_ms(int timeout_ms)
     impl_->timeout_ms = timeout_ms;
 }
 
-int64_t
-UnixctlClient::unreachable_since_ms() const
+bool
+UnixctlClient::is_unreachable() const
 {
-    return impl_->unreachable_since_ms;
+    return impl_->unreachable_ms >= time_msec() - MOMENT_MS;
 }
 
 } // namespace pm

@@ -44,10 +44,10 @@ public:
      * those sent after it: the daemon answers in order. */
     std::optional<UnixctlReply> take(uint64_t ticket);
     void set_timeout_ms(int timeout_ms);
-    /* Since when, by time_msec(), there has been no socket to be opened: the
-     * pidfile or the socket is missing, or not ours to open.  0: there was one
-     * the last time, be it that nobody answers. */
-    int64_t unreachable_since_ms() const;
+    /* There was no socket to be opened a moment ago, when it was last wanted:
+     * the pidfile or the socket is missing, or not ours to open.  False where
+     * nobody answers, or has room for one more who asks. */
+    bool is_unreachable() const;
 
 private:
     struct Impl;

@@ -157,7 +157,7 @@ Agent::wait()
         poll_timer_wait_until(cleanup_deadline_ms_);
     }
     if (cut_off_ms_) {
-        poll_timer_wait_until(cut_off_ms_ + START_MS);
+        poll_timer_wait_until(cut_off_ms_ + CUT_OFF_MS);
     }
     if (!underway_.empty() && may_report() && !has_more_to_say()) {
         poll_timer_wait_until(next_underway_ms_);

@@ -84,8 +84,8 @@ private:
     static constexpr int64_t AWAY_MS = 1500;
     /* Or when it does not answer a question for so long. */
     static constexpr int64_t SILENT_MS = 1000;
-    /* How long a start waits for a control socket. */
-    static constexpr int64_t START_MS = 10000;
+    /* How long a control socket is waited for. */
+    static constexpr int64_t CUT_OFF_MS = 10000;
     /* The control database's absence is worth an event after so long. */
     static constexpr int64_t LONG_AWAY_MS = 10000;
     /* How soon, and how seldom, vswitchd, which looks at all of its ports
@@ -121,7 +121,7 @@ private:
     bool may_desire() const;
     bool is_switch_clean() const;
     bool is_control_clean() const;
-    void judge_start();
+    void judge_socket();
     void start();
     void register_inherited();
     void prove_inherited();
@@ -234,8 +234,8 @@ private:
         Proven
     } inheritance_ = Inheritance::Unproven;
     bool started_ = false; /* Every input has been known at once. */
-    /* Before that: since when vswitchd's control socket alone has not been to
-     * be found, or since tunnels were last excused for it. */
+    /* Since when vswitchd's control socket alone has not been to be found, or
+     * since tunnels were last excused for it. */
     int64_t cut_off_ms_ = 0;
     bool paused_ = false;
     bool cleanup_ = false;

@@ -338,27 +338,34 @@ Agent::prove_inherited()
     }
 }
 
-/* Has a start not wait without end for what vswitchd cannot be asked, since
- * its control socket is not to be found though its bridges answer: revocations
- * wait with it.  One who is merely slow answers in the end. */
+/* Has nobody wait without end for what vswitchd cannot be asked, since its
+ * control socket is not to be found though its bridges answer: a start, and
+ * all revocations with it, nor who asks whether all is done.  One who is
+ * merely slow, or starts, answers in the end. */
 void
-Agent::judge_start()
+Agent::judge_socket()
 {
-    bool cut_off =
-        vswitchd_.unreachable_since_ms() &&
-        std::all_of(links_.begin(), links_.end(),
-                    [](const auto &link) { return link.second->connected(); });
+    bool cut_off = underlay_.switch_is_unreachable() &&
+                   desired_.facts().settled && !vswitchd_away_ &&
+                   std::all_of(links_.begin(), links_.end(), [](auto &link) {
+                       return link.second->connected() &&
+                              link.second->silent_ms() < SILENT_MS;
+                   });
     if (!cut_off) {
         cut_off_ms_ = 0;
+        desired_.wait_again();
     } else if (!cut_off_ms_) {
         cut_off_ms_ = time_msec();
-    } else if (time_msec() >= cut_off_ms_ + START_MS) {
-        size_t undecided = desired_.stop_waiting();
-        VLOG_WARN("%zu tunnels wait for what ovs-vswitchd cannot be asked; "
-                  "going on without it",
-                  undecided);
+    } else if (time_msec() >= cut_off_ms_ + CUT_OFF_MS) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
         cut_off_ms_ = time_msec();
-        poll_immediate_wake();
+        if (size_t undecided = desired_.stop_waiting()) {
+            VLOG_WARN_RL(&rl,
+                         "%zu tunnels wait for what ovs-vswitchd cannot be "
+                         "asked; going on without it",
+                         undecided);
+            poll_immediate_wake();
+        }
     }
 }
 
@@ -395,15 +402,13 @@ Agent::start()
 bool
 Agent::may_act()
 {
-    bool knows = switch_.ready() && control_.complete();
-    bool waits = knows && !started_ && !cleanup_;
-    if (waits && desired_.decided()) {
-        waits = false;
+    bool knows = switch_.ready() && control_.complete() && !cleanup_;
+    if (knows && !started_ && desired_.decided()) {
         started_ = true;
         start();
     }
-    if (waits && may_desire()) {
-        judge_start();
+    if (knows && may_desire()) {
+        judge_socket();
     } else {
         cut_off_ms_ = 0;
     }

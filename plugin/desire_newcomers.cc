@@ -112,7 +112,9 @@ size_t
 DesiredState::stop_waiting()
 {
     for (const auto &[id, desire] : tunnels_) {
-        if (desire.undecided) {
+        const BridgeFacts *bridge =
+            value_of(facts_.bridges, desire.nic_bridge);
+        if (desire.undecided && bridge && bridge->checked) {
             excused_.insert(id);
             dirty_.insert(id);
         }

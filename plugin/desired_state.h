@@ -231,9 +231,10 @@ public:
     }
     /* No tunnel that may have something on the switch is undecided. */
     bool decided() const;
-    /* Nobody is to wait any longer for those that are undecided now; returns
-     * how many these are. */
+    /* Nobody is to wait any longer for those that are undecided now, but for
+     * their paths alone; returns how many these are. */
     size_t stop_waiting();
+    void wait_again() { excused_.clear(); }
     /* Filter that is installed under a number. */
     std::optional<Uuid> filter_of_number(int64_t) const;
     /* Re-desires everything, as after a start. */
@@ -439,7 +440,7 @@ private:
     std::set<Uuid> newcomers_;
     std::set<Uuid> rowless_; /* Taken in, and to have a status row. */
     bool begun_ = false;     /* Those that were taken in first were decided. */
-    std::set<Uuid> excused_; /* stop_waiting(): until they are decided. */
+    std::set<Uuid> excused_; /* stop_waiting(), until they are decided. */
     std::set<Uuid> held_;    /* Kept as they were while rows are missing. */
     std::set<Uuid> pending_; /* Of which rows are missing. */
     std::set<Uuid> untapped_;

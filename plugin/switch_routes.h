@@ -36,6 +36,8 @@ public:
     bool run();
     void wait();
 
+    /* There is no control socket to be asked at, as of a moment ago. */
+    bool is_unreachable() const { return client_.is_unreachable(); }
     /* False from a lost call on until the next that is answered. */
     bool answers() const { return answers_; }
     /* True once after vswitchd came back: all it said before is in doubt. */

@@ -265,6 +265,12 @@ Underlay::switch_answers() const
     return impl_->switch_routes.answers() || !impl_->any_userspace();
 }
 
+bool
+Underlay::switch_is_unreachable() const
+{
+    return impl_->switch_routes.is_unreachable();
+}
+
 void
 Underlay::run()
 {

@@ -51,6 +51,8 @@ public:
      * one that it does, tried about each second.  Always true while no path
      * of a userspace datapath is watched: then nothing is asked. */
     bool switch_answers() const;
+    /* There is no such socket to be opened.  False where nothing is asked. */
+    bool switch_is_unreachable() const;
     /* Call in each turn of the main loop.  Never blocks. */
     void run();
     void wait();

@@ -563,9 +563,9 @@ class DaemonCases(ProductCases):
         def slow_down():
             while not done.is_set():
                 self.switch.signal_vswitchd(signal.SIGSTOP)
-                time.sleep(0.4)
+                done.wait(0.4)
                 self.switch.signal_vswitchd(signal.SIGCONT)
-                time.sleep(0.02)
+                done.wait(0.02)
         slow = threading.Thread(target=slow_down)
         began = time.monotonic()
         slow.start()

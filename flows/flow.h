@@ -24,7 +24,7 @@ inline constexpr uint8_t GROUP_TABLE = 255;
 struct FlowKey {
     uint8_t table = 0;
     uint16_t priority = 0;
-    std::string match; /* "reg0=0x1,reg1=0x5,tcp"; empty matches all. */
+    std::string match; /* "tcp,reg0=0x1,reg1=0x5"; empty matches all. */
 
     auto operator<=>(const FlowKey &) const = default;
 };

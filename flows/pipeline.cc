@@ -237,6 +237,18 @@ shared_tap_flows(int64_t pair, Direction direction, int ofport,
     return flows;
 }
 
+/* A rule's match, and before it which filter's it is, in the order in which a
+ * switch says them: what is read back need not be parsed to be known then. */
+static std::string
+match_in_filter(const std::string &registers, const std::string &match)
+{
+    if (match.empty()) {
+        return registers;
+    }
+    size_t word = std::min(match.find(','), match.size());
+    return match.substr(0, word) + "," + registers + match.substr(word);
+}
+
 std::vector<Flow>
 filter_flows(int64_t filter_number, const Filter &filter)
 {
@@ -247,7 +259,7 @@ filter_flows(int64_t filter_number, const Filter &filter)
                        const std::string &actions, int rule) {
             flows.push_back(
                 {{TABLE_FILTER, static_cast<uint16_t>(priority),
-                  match.empty() ? registers : registers + "," + match},
+                  match_in_filter(registers, match)},
                  cookie_of(FlowOwner::Filter, filter_number, direction, rule),
                  actions});
         };

@@ -102,7 +102,7 @@ conjunction_forms(const Rule &rule)
 }
 
 std::vector<Layer4>
-layer4_forms(const Rule &rule, bool v6)
+layer4_forms(const Rule &rule)
 {
     if (needs_conjunction(rule)) {
         return conjunction_forms(rule);
@@ -119,8 +119,8 @@ layer4_forms(const Rule &rule, bool v6)
             }
         }
     };
-    add_icmp(v6 ? "icmpv6_type" : "icmp_type", rule.icmp_type);
-    add_icmp(v6 ? "icmpv6_code" : "icmp_code", rule.icmp_code);
+    add_icmp("icmp_type", rule.icmp_type);
+    add_icmp("icmp_code", rule.icmp_code);
     return forms;
 }
 
@@ -131,14 +131,11 @@ has_layer4_test(const Rule &rule)
            rule.icmp_code;
 }
 
-std::string
-protocol_match(bool v6, const std::optional<uint8_t> &protocol)
+/* The protocols that have a word of their own; null for the others. */
+const char *
+word_of(bool v6, const std::optional<uint8_t> &protocol)
 {
-    std::string family = v6 ? "ipv6" : "ip";
-    if (!protocol) {
-        return family;
-    }
-    switch (*protocol) {
+    switch (protocol.value_or(0)) {
     case ICMP:
     case ICMPV6:
         return v6 ? "icmp6" : "icmp";
@@ -149,24 +146,28 @@ protocol_match(bool v6, const std::optional<uint8_t> &protocol)
     case SCTP:
         return v6 ? "sctp6" : "sctp";
     default:
-        return family + ",nw_proto=" + std::to_string(*protocol);
+        return nullptr;
     }
 }
 
+/* Protocol and addresses, in the order in which a switch says them. */
 std::string
-address_match(const Rule &rule)
+head_of(const Rule &rule, bool v6, const std::optional<uint8_t> &protocol)
 {
-    std::string match;
-    auto add = [&](const char *v4_name, const char *v6_name,
-                   const std::optional<Cidr> &cidr) {
+    const char *word = word_of(v6, protocol);
+    std::string match = word ? word : v6 ? "ipv6" : "ip";
+    auto add = [&](const char *name, const std::optional<Cidr> &cidr) {
         if (cidr && cidr->prefix) {
-            match += std::string(",") +
-                     (cidr->address.is_v6 ? v6_name : v4_name) + "=" +
-                     cidr->to_string();
+            bool one = cidr->prefix == (v6 ? 128 : 32);
+            match += std::string(v6 ? ",ipv6_" : ",nw_") + name + "=" +
+                     (one ? cidr->address.to_string() : cidr->to_string());
         }
     };
-    add("nw_src", "ipv6_src", rule.source);
-    add("nw_dst", "ipv6_dst", rule.destination);
+    add("src", rule.source);
+    add("dst", rule.destination);
+    if (protocol && !word) {
+        match += ",nw_proto=" + std::to_string(*protocol);
+    }
     return match;
 }
 
@@ -174,19 +175,17 @@ void
 add_ipv4_matches(const Rule &rule, const RuleParts &live,
                  std::vector<RuleMatch> *matches)
 {
-    std::string head =
-        protocol_match(false, rule.protocol) + address_match(rule);
+    std::string head = head_of(rule, false, rule.protocol);
     bool accept = rule.action == RuleAction::Accept;
     /* Without such a test one flow is for both parts. */
     bool tests = has_layer4_test(rule);
     bool later_matched = false;
     if (live.v4 || (live.v4_later && !tests)) {
-        for (const Layer4 &form : layer4_forms(rule, false)) {
-            std::string match = head + form.match;
-            if (tests && !accept && form.holds_of_zero) {
-                match += ",nw_frag=not_later";
-            }
-            matches->push_back({match, form.clause});
+        for (const Layer4 &form : layer4_forms(rule)) {
+            bool first_only = tests && !accept && form.holds_of_zero;
+            matches->push_back(
+                {head + (first_only ? ",nw_frag=not_later" : "") + form.match,
+                 form.clause});
             later_matched |= form.holds_of_zero;
         }
     }
@@ -201,13 +200,12 @@ void
 add_ipv6_matches(const Rule &rule, const RuleParts &live,
                  std::vector<RuleMatch> *matches)
 {
-    std::string addresses = address_match(rule);
-    std::string head = protocol_match(true, rule.protocol) + addresses;
+    std::string head = head_of(rule, true, rule.protocol);
     bool accept = rule.action == RuleAction::Accept;
     bool one_for_both =
         !rule.protocol || (rule.protocol == FRAGMENT && accept);
     if (live.v6 || (live.v6_later && one_for_both)) {
-        for (const Layer4 &form : layer4_forms(rule, true)) {
+        for (const Layer4 &form : layer4_forms(rule)) {
             matches->push_back({head + form.match, form.clause});
         }
         if (rule.protocol == FRAGMENT && !accept) {
@@ -215,8 +213,7 @@ add_ipv6_matches(const Rule &rule, const RuleParts &live,
         }
     }
     if (!one_for_both && accept && live.v6_later) {
-        matches->push_back(
-            {protocol_match(true, FRAGMENT) + addresses + ",nw_frag=later"});
+        matches->push_back({head_of(rule, true, FRAGMENT) + ",nw_frag=later"});
     }
 }
 

@@ -132,6 +132,20 @@ show_flows(const std::vector<Flow> &flows)
     }
 }
 
+/* Flows that the switch would say in other words. */
+void
+show_misspelt(const std::vector<FlowEdit> &edits)
+{
+    for (const FlowEdit &edit : edits) {
+        std::string error;
+        std::optional<Flow> said = normalise(edit.flow, &error);
+        if (said != edit.flow) {
+            std::cout << edit.flow.to_string() << ": "
+                      << (said ? said->to_string() : error) << "\n";
+        }
+    }
+}
+
 /* "NUMBER JSON": adds a filter, of the document's form, to the edits.  Answers
  * with its flows, those of a cross product, its rules, and how many of those
  * are shadowed. */
@@ -247,6 +261,8 @@ main(int argc, char *argv[])
             edits.clear();
         } else if (command == "filter") {
             add_filter(in, &edits);
+        } else if (command == "misspelt") {
+            show_misspelt(edits);
         } else if (command == "base") {
             show_flows(base_flows(false));
         } else if (command == "tap") {

@@ -97,6 +97,8 @@ class ExactnessTest(unittest.TestCase):
             self.cross_product += product
             self.rules += rules
             self.shadowed += shadowed
+        # So that who reads them back need not parse them.
+        self.assertEqual(self.tester.ask("misspelt"), [])
         self.assertEqual(self.tester.edit(edits), ["ok"])
 
     def test_the_switch_decides_as_the_reference_does(self):

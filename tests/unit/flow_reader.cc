@@ -55,10 +55,10 @@ matches_word(const std::string &word, const Packet &packet)
     } else if (name == "tp_dst") {
         EXPECT_TRUE(has_ports) << word;
         return masked_equal(value, later ? 0 : packet.destination_port);
-    } else if (name == (v6 ? "icmpv6_type" : "icmp_type")) {
+    } else if (name == "icmp_type") {
         EXPECT_TRUE(is_icmp) << word;
         return masked_equal(value, later ? 0 : packet.icmp_type);
-    } else if (name == (v6 ? "icmpv6_code" : "icmp_code")) {
+    } else if (name == "icmp_code") {
         EXPECT_TRUE(is_icmp) << word;
         return masked_equal(value, later ? 0 : packet.icmp_code);
     } else if (word == "nw_frag=later") {

@@ -238,11 +238,11 @@ TEST(FilterFlows, AreOnePerMatchWithTheRuleInPriorityAndCookie)
     filter.inbound = {reject, accept};
     EXPECT_EQ(texts(filter_flows(5, filter)),
               (Lines{"table=1,priority=39900,cookie=0x6d72200000510064,"
-                     "reg0=0x1,reg1=0x5,ip,nw_src=10.1.0.9/32 actions=drop",
+                     "ip,reg0=0x1,reg1=0x5,nw_src=10.1.0.9 actions=drop",
                      "table=1,priority=39800,cookie=0x6d722000005100c8,"
-                     "reg0=0x1,reg1=0x5,ip actions=resubmit(,2)",
+                     "ip,reg0=0x1,reg1=0x5 actions=resubmit(,2)",
                      "table=1,priority=39800,cookie=0x6d722000005100c8,"
-                     "reg0=0x1,reg1=0x5,ipv6 actions=resubmit(,2)"}));
+                     "ipv6,reg0=0x1,reg1=0x5 actions=resubmit(,2)"}));
 }
 
 TEST(FilterFlows, MirrorWhatIsNotIpButNoIpThatNoRuleDecided)
@@ -254,10 +254,10 @@ TEST(FilterFlows, MirrorWhatIsNotIpButNoIpThatNoRuleDecided)
         std::string cookie =
             std::string(",cookie=0x6d722000005") + dir + "0000,";
         std::string regs = std::string("reg0=0x") + dir + ",reg1=0x5";
-        lines.push_back("table=1,priority=3" + cookie + regs +
-                        ",ip actions=drop");
-        lines.push_back("table=1,priority=3" + cookie + regs +
-                        ",ipv6 actions=drop");
+        lines.push_back("table=1,priority=3" + cookie + "ip," + regs +
+                        " actions=drop");
+        lines.push_back("table=1,priority=3" + cookie + "ipv6," + regs +
+                        " actions=drop");
         lines.push_back("table=1,priority=2" + cookie + regs +
                         " actions=resubmit(,2)");
     }

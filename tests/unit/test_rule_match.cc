@@ -102,7 +102,7 @@ TEST(RuleMatch, LaterFragmentsKeepTheCidrs)
     rule.source = Cidr::parse("2001:db8::/32");
     EXPECT_EQ(match_texts(rule),
               (Strings{"udp6,ipv6_src=2001:db8::/32",
-                       "ipv6,nw_proto=44,ipv6_src=2001:db8::/32,"
+                       "ipv6,ipv6_src=2001:db8::/32,nw_proto=44,"
                        "nw_frag=later"}));
     rule.source = Cidr::parse("10.1.0.0/16");
     rule.source_port = PortRange{53, 53};
@@ -120,7 +120,7 @@ TEST(RuleMatch, ARejectedPortLeavesLaterFragmentsAlone)
     rule.destination_port = PortRange{0, 2};
     EXPECT_EQ(
         match_texts(rule),
-        (Strings{"tcp,tp_dst=0x0/0xfffe,nw_frag=not_later", "tcp,tp_dst=2"}));
+        (Strings{"tcp,nw_frag=not_later,tp_dst=0x0/0xfffe", "tcp,tp_dst=2"}));
     rule.destination_port = PortRange{0, 65535};
     EXPECT_EQ(match_texts(rule), (Strings{"tcp,nw_frag=not_later"}));
 }
@@ -130,12 +130,12 @@ TEST(RuleMatch, AnIcmpTypeOfZeroIsKeptApartFromLaterFragments)
     Rule rule = make_rule(RuleAction::Reject, 1);
     rule.icmp_type = 0;
     EXPECT_EQ(match_texts(rule),
-              (Strings{"icmp,icmp_type=0,nw_frag=not_later"}));
+              (Strings{"icmp,nw_frag=not_later,icmp_type=0"}));
     rule.icmp_code = 3;
     EXPECT_EQ(match_texts(rule), (Strings{"icmp,icmp_type=0,icmp_code=3"}));
     rule.icmp_code = 0;
     EXPECT_EQ(match_texts(rule),
-              (Strings{"icmp,icmp_type=0,icmp_code=0,nw_frag=not_later"}));
+              (Strings{"icmp,nw_frag=not_later,icmp_type=0,icmp_code=0"}));
     rule.action = RuleAction::Accept;
     EXPECT_EQ(match_texts(rule), (Strings{"icmp,icmp_type=0,icmp_code=0"}));
     rule.icmp_type = 8;

@@ -8,6 +8,13 @@
 
 namespace pm {
 
+namespace {
+
+/* How long rules that nobody here needs any more are asked for. */
+constexpr long long SPARE_RULES_MS = 30000;
+
+} // namespace
+
 ControlDb::ControlDb() : impl_(std::make_unique<Impl>()) {}
 
 ControlDb::~ControlDb()
@@ -21,6 +28,32 @@ ControlDb::set_local_nics(const std::set<std::string> &nics)
     if (nics != impl_->inputs.local_nics) {
         impl_->inputs.local_nics = nics;
         impl_->inputs_changed = true;
+    }
+}
+
+/* The server looks at all rows of a table of which somebody asks for others,
+ * a microsecond each, and nobody is answered meanwhile: of rules there may be
+ * a hundred thousand.  So it is not asked for less of these at once, as it
+ * would be whenever a tunnel stops that has a filter of its own. */
+void
+ControlDb::Impl::keep_spare_rules(Conditions *wanted)
+{
+    const std::set<Clause> &had = asked[&pmrec_table_mirror_rule];
+    std::set<Clause> &wants = (*wanted)[&pmrec_table_mirror_rule];
+    bool less = had.size() > wants.size() &&
+                std::includes(had.begin(), had.end(), wants.begin(),
+                              wants.end());
+    if (!less) {
+        spare_rules_ms = LLONG_MAX;
+        return;
+    }
+    if (spare_rules_ms == LLONG_MAX) {
+        spare_rules_ms = time_msec() + SPARE_RULES_MS;
+    }
+    if (time_msec() < spare_rules_ms) {
+        wants = had;
+    } else {
+        spare_rules_ms = LLONG_MAX;
     }
 }
 
@@ -65,11 +98,14 @@ ControlDb::run()
         i.inputs_changed |= i.inputs.rules_name_filters;
     }
     i.inputs_changed |= changed && !i.asked.count(&pmrec_table_probe);
-    if (i.references.take_changed() || i.inputs_changed) {
+    if (i.references.take_changed() || i.inputs_changed ||
+        time_msec() >= i.spare_rules_ms) {
         i.inputs_changed = false;
-        i.asked_seqno = ask_conditions(
-            i.idl, desire_conditions(i.seen, i.inputs, &i.references),
-            &i.asked, i.asked_seqno);
+        Conditions wanted =
+            desire_conditions(i.seen, i.inputs, &i.references);
+        i.keep_spare_rules(&wanted);
+        i.asked_seqno =
+            ask_conditions(i.idl, wanted, &i.asked, i.asked_seqno);
     }
     /* Of conditions that are what they were nothing is to be acknowledged on
      * a new connection: it is its first answer that is waited for. */
@@ -96,6 +132,7 @@ ControlDb::wait()
         impl_->turn.wait();
         impl_->reading.wait();
         impl_->wait_to_connect();
+        poll_timer_wait_until(impl_->spare_rules_ms);
         for (const auto &[number, transaction] : impl_->sent) {
             ovsdb_idl_txn_wait(transaction);
         }

@@ -89,6 +89,7 @@ ControlDb::Impl::open()
     was_connected = false;
     inputs.rules_name_filters = false;
     asked.clear();
+    spare_rules_ms = LLONG_MAX;
     asked_seqno = ask_conditions(idl, nothing, &asked, 0);
     idl_seqno = connected_seqno = ovsdb_idl_get_seqno(idl);
     comeback.stood();

@@ -2,6 +2,8 @@
 #ifndef OVSDB_CONTROL_DB_IMPL_H
 #define OVSDB_CONTROL_DB_IMPL_H 1
 
+#include <climits>
+
 #include "ovsdb/conditions.h"
 #include "ovsdb/control_db.h"
 #include "ovsdb/ovs_c.h"
@@ -47,6 +49,8 @@ struct ControlDb::Impl {
     Children rules; /* Of filters. */
     Conditions asked;
     unsigned int asked_seqno = 0;
+    /* When rules that nobody needs are asked for no more. */
+    long long spare_rules_ms = LLONG_MAX;
     bool was_connected = false;
     unsigned int idl_seqno = 0;
     unsigned int connected_seqno = 0; /* The IDL's, when it was connected. */
@@ -78,6 +82,7 @@ struct ControlDb::Impl {
     void wait_to_connect() const;
     void be_patient(bool);
     void end_turn();
+    void keep_spare_rules(Conditions *wanted);
     void share_datums();
     void collect();
     bool sent_again() const;

@@ -75,6 +75,7 @@ class Scene:
                 SCHEMA, ["Bridge", "Port", "Interface", "Mirror"], SAID))
         self.by_hand = ByHand(self.switch, self.lab.top)
         self.transactions = {}          # The first of each kind, as text.
+        self._insertions = []           # Beside the tunnel that was deleted.
         self.restart_daemon()
 
     def close(self):
@@ -143,8 +144,7 @@ class Scene:
         rows = self.control.select("Mirror_Tunnel")
         self.control.transact({"op": "delete", "table": "Mirror_Tunnel",
                                "where": []})
-        return [{column: value for column, value in row.items()
-                 if column not in ("_uuid", "_version")} for row in rows]
+        return [without_id(row) for row in rows]
 
     def _watched(self):
         reports = columns(os.path.join(
@@ -288,10 +288,10 @@ class Scene:
             return len(last) > 1 and last[-1] - last[-2] < 0.0002
         wait_until(still, "the daemon to do nothing", 30, 0.03)
 
-    def _edit(self, kind, operation, done):
-        self._tell(kind, operation)
+    def _edit(self, kind, done, operation, *more):
+        self._tell(kind, operation, " ... and with it its filter" * bool(more))
         began = time.monotonic()
-        self.watch.transact(operation)
+        self.watch.transact(operation, *more)
         return self.watch.wait(done) - began
 
     def _some_tunnel(self, n):
@@ -316,24 +316,46 @@ class Scene:
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
             "changed",
+            lambda: statuses[status]["observed_generation"] >= wanted,
             {"op": "update", "table": "Mirror_Tunnel",
              "where": [["_uuid", "==", ["uuid", uuid]]],
              "row": {"vni": 20000 + row["generation"] * 1000 + n,
-                     "generation": wanted}},
-            lambda: statuses[status]["observed_generation"] >= wanted)
+                     "generation": wanted}})
 
     def delete_one(self, n):
         """Seconds until the status is gone, which takes the proof that
         nothing copies."""
         uuid, row = self._some_tunnel(n)
         self._deleted = dict(row)
+        goes = [("Mirror_Tunnel", uuid)]
+        if self.own_filters:
+            goes.append(("Mirror_Filter", row["filter"][1]))
+            self._insertions = self._filter_again(row["filter"][1])
+            self._deleted["filter"] = ["named-uuid", "filter"]
         status = self._status_id(uuid)
         statuses = self.watch.rows["Tunnel_Status"]
         return self._edit(
-            "deleted",
-            {"op": "delete", "table": "Mirror_Tunnel",
-             "where": [["_uuid", "==", ["uuid", uuid]]]},
-            lambda: status not in statuses)
+            "deleted", lambda: status not in statuses,
+            *({"op": "delete", "table": table,
+               "where": [["_uuid", "==", ["uuid", uuid]]]}
+              for table, uuid in goes))
+
+    def _filter_again(self, uuid):
+        """What makes a filter once more, "filter" by name, with its rules.
+        The hypervisor has it to ask for, as one that nobody had before."""
+        rules = {}
+        insertions = []
+        for row in self.control.select(
+                "Mirror_Rule", [["filter", "==", ["uuid", uuid]]]):
+            rules[row["_uuid"][1]] = name = f"rule{len(rules)}"
+            insertions.append(insertion("Mirror_Rule", row, name,
+                                        filter=["named-uuid", "filter"]))
+        row, = self.control.select("Mirror_Filter",
+                                   [["_uuid", "==", ["uuid", uuid]]])
+        return [*insertions, insertion("Mirror_Filter", row, "filter", **{
+            direction: ["set", [["named-uuid", rules[rule]]
+                                for _, rule in row[direction][1]]]
+            for direction in ("inbound", "outbound")})]
 
     def add_one(self, n):
         """Seconds until the tunnel that was deleted is Running again."""
@@ -346,9 +368,10 @@ class Scene:
             latest = next(reversed(statuses))   # Dictionaries keep order.
             return statuses[latest]["observed_generation"] > 0
         return self._edit(
-            "added",
+            "added", runs,
             {"op": "insert", "table": "Mirror_Tunnel", "row": {
-                **self._deleted, "vni": 30000 + n, "generation": 1}}, runs)
+                **self._deleted, "vni": 30000 + n, "generation": 1}},
+            *self._insertions)
 
     def settle(self):
         wait_until(lambda: not self.daemon.appctl("mirror/plan").strip(),
@@ -439,6 +462,18 @@ class Scene:
         """The same of vswitchd, which spends some on each of its ports
         whatever happens."""
         return Processes.cpu_of_threads(self.switch.vswitchd_pid)
+
+
+def without_id(row):
+    return {column: value for column, value in row.items()
+            if column not in ("_uuid", "_version")}
+
+
+def insertion(table, row, name, **instead):
+    """What inserts a row as it was read, under a name that others in the same
+    transaction may call it by; 'instead' has columns that it is to have."""
+    return {"op": "insert", "table": table, "uuid-name": name,
+            "row": without_id(row) | instead}
 
 
 def columns(schema, tables, left_out):

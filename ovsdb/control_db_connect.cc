@@ -47,6 +47,7 @@ ControlDb::Impl::open()
 {
     keep_columns_only(&pmrec_table_mirror_tunnel, pmrec_mirror_tunnel_columns);
     keep_columns_only(&pmrec_table_tunnel_status, pmrec_tunnel_status_columns);
+    keep_columns_only(&pmrec_table_mirror_rule, pmrec_mirror_rule_columns);
     idl = ovsdb_idl_create_unconnected(&pmrec_idl_class, false);
     /* Followers and relays do: what we write waits for the commit anyway. */
     ovsdb_idl_set_leader_only(idl, false);

@@ -380,7 +380,8 @@ void
 ControlDb::Impl::share_datums()
 {
     for (const struct ovsdb_idl_table_class *table :
-         {&pmrec_table_mirror_tunnel, &pmrec_table_tunnel_status}) {
+         {&pmrec_table_mirror_tunnel, &pmrec_table_tunnel_status,
+          &pmrec_table_mirror_rule}) {
         ovs_assert(table->allocation_size == sizeof(struct ovsdb_idl_row));
         for (const struct ovsdb_idl_row *row =
                  ovsdb_idl_track_get_first(idl, table);

@@ -40,9 +40,9 @@ ControlDb::Impl::keep_spare_rules(Conditions *wanted)
 {
     const std::set<Clause> &had = asked[&pmrec_table_mirror_rule];
     std::set<Clause> &wants = (*wanted)[&pmrec_table_mirror_rule];
-    bool less = had.size() > wants.size() &&
-                std::includes(had.begin(), had.end(), wants.begin(),
-                              wants.end());
+    bool less =
+        had.size() > wants.size() &&
+        std::includes(had.begin(), had.end(), wants.begin(), wants.end());
     if (!less) {
         spare_rules_ms = LLONG_MAX;
         return;
@@ -101,11 +101,9 @@ ControlDb::run()
     if (i.references.take_changed() || i.inputs_changed ||
         time_msec() >= i.spare_rules_ms) {
         i.inputs_changed = false;
-        Conditions wanted =
-            desire_conditions(i.seen, i.inputs, &i.references);
+        Conditions wanted = desire_conditions(i.seen, i.inputs, &i.references);
         i.keep_spare_rules(&wanted);
-        i.asked_seqno =
-            ask_conditions(i.idl, wanted, &i.asked, i.asked_seqno);
+        i.asked_seqno = ask_conditions(i.idl, wanted, &i.asked, i.asked_seqno);
     }
     /* Of conditions that are what they were nothing is to be acknowledged on
      * a new connection: it is its first answer that is waited for. */

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "flows/pipeline.h"
+#include "plugin/value_of.h"
 
 namespace pm {
 
@@ -13,6 +14,16 @@ std::string
 base_name(Direction direction, int rule)
 {
     return std::string(to_string(direction)) + ":" + std::to_string(rule);
+}
+
+/* What is as it was stays what other copies of the row share. */
+template <typename Key>
+void
+replace(SharedMap<Key, int64_t> *counts, std::map<Key, int64_t> now)
+{
+    if (counts->get() != now) {
+        *counts = std::move(now);
+    }
 }
 
 } // namespace
@@ -103,19 +114,16 @@ Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
     news.swap(news_[status->number]);
     news_.erase(status->number);
 
-    FilterStatus before = *status;
-    status->inbound_hits.clear();
-    status->outbound_hits.clear();
-    status->hit_bases.clear();
+    std::map<std::string, int64_t> bases;
     RuleSums kept;
     for (Direction direction : DIRECTIONS) {
-        bool in = direction == Direction::Inbound;
-        auto &old_hits = in ? before.inbound_hits : before.outbound_hits;
-        auto &hits = in ? status->inbound_hits : status->outbound_hits;
+        auto &in_row = direction == Direction::Inbound ? status->inbound_hits
+                                                       : status->outbound_hits;
+        std::map<int, int64_t> hits;
         for (const Rule &rule : filter.rules(direction)) {
             RuleKey key{direction, rule.number};
-            bool known = old_hits.count(rule.number);
-            if (!sums.count(key) && !known) {
+            const int64_t *told = value_of(in_row, rule.number);
+            if (!sums.count(key) && !told) {
                 continue;
             }
             std::string name = base_name(direction, rule.number);
@@ -123,16 +131,19 @@ Hits::fold(const Uuid &id, const Filter &filter, FilterStatus *status)
             if (fresh) {
                 /* What was counted while no daemon looked; less than before
                  * is a count that began anew. */
-                int64_t was = old_hits[rule.number];
+                int64_t was = told ? *told : 0;
                 int64_t first = std::max<int64_t>(0, sums[key] - news[key]);
-                int64_t is = sum_of_counts(before.hit_bases[name], first);
+                const int64_t *base = value_of(status->hit_bases, name);
+                int64_t is = sum_of_counts(base ? *base : 0, first);
                 total = sum_of_counts(
                     is < was ? sum_of_counts(was, first) : is, news[key]);
             }
             kept[key] = hits[rule.number] = total;
-            status->hit_bases[name] = total - sums[key];
+            bases[name] = total - sums[key];
         }
+        replace(&in_row, std::move(hits));
     }
+    replace(&status->hit_bases, std::move(bases));
     totals->second = std::move(kept);
 }
 

@@ -242,7 +242,7 @@ const char *to_string(Direction); /* "inbound", "outbound". */
 struct Filter {
     std::string name, account, note;
     bool mirror_non_ip = false;
-    std::vector<Rule> inbound, outbound; /* Sorted by number. */
+    SharedVector<Rule> inbound, outbound; /* Sorted by number. */
     int64_t generation = 0;
     int64_t created_ms = 0, updated_ms = 0;
 
@@ -367,8 +367,8 @@ struct FilterStatus {
     int64_t number = 0;
     std::string name, account;
     int64_t observed_generation = 0;
-    std::map<int, int64_t> inbound_hits, outbound_hits; /* By rule number. */
-    std::map<std::string, int64_t> hit_bases;           /* "inbound:100" ... */
+    SharedMap<int, int64_t> inbound_hits, outbound_hits; /* By rule number. */
+    SharedMap<std::string, int64_t> hit_bases; /* "inbound:100" ... */
     int64_t updated_ms = 0;
 
     bool operator==(const FilterStatus &) const = default;

@@ -149,9 +149,9 @@ RandomHost::put_filter(uint32_t n)
     filter.account = chance(95) ? "acme" : "beta";
     filter.mirror_non_ip = chance(30);
     filter.outbound = filter.inbound;
-    filter.outbound.front().action =
+    filter.outbound.edit().front().action =
         chance(50) ? RuleAction::Accept : RuleAction::Reject;
-    filter.inbound.front().number = chance(95) ? 1 + pick(300) : 0;
+    filter.inbound.edit().front().number = chance(95) ? 1 + pick(300) : 0;
     filter.generation = pick(100);
 }
 
@@ -469,7 +469,7 @@ RandomHost::edit_together()
         return;
     }
     auto port = static_cast<uint16_t>(1 + pick(60000));
-    for (Rule &rule : filter->second.inbound) {
+    for (Rule &rule : filter->second.inbound.edit()) {
         rule.destination_port = {port, port};
     }
     model.collectors.at(*ids->second.target_id).address =

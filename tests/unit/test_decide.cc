@@ -59,8 +59,8 @@ TEST(Decide, SaysWhyWhereNoRuleDoes)
     ip.is_ip = true;
     EXPECT_EQ(decide(filter, Direction::Inbound, ip),
               (Decision{false, 0, "the filter has no inbound rules"}));
-    filter.inbound.push_back({});
-    filter.inbound[0].protocol = 6;
+    filter.inbound.edit().push_back({});
+    filter.inbound.edit()[0].protocol = 6;
     EXPECT_EQ(decide(filter, Direction::Inbound, ip),
               (Decision{false, 0, "no inbound rule matches"}));
     EXPECT_FALSE(decide(filter, Direction::Inbound, arp).admitted);

@@ -366,11 +366,13 @@ TEST_F(Tenant, CopiesByNoOtherFilterWhileItsNewDeliveryIsMade)
     host.model.tunnels.at(tunnel).filter = filter;
     ASSERT_TRUE(host.settle());
     pass();
-    host.model.filters.at(filter).inbound.front().action = RuleAction::Reject;
+    host.model.filters.at(filter).inbound.edit().front().action =
+        RuleAction::Reject;
     deliver_to("10.1.0.12");
     EXPECT_EQ(pass(), -2) << "its filter has other rules";
     EXPECT_EQ(pass(), 2);
-    host.model.filters.at(other).inbound.front().action = RuleAction::Reject;
+    host.model.filters.at(other).inbound.edit().front().action =
+        RuleAction::Reject;
     deliver_to("10.1.0.13");
     EXPECT_EQ(pass(), 0) << "another tunnel's filter is nothing to it";
 }

@@ -20,7 +20,7 @@ protected:
         for (int number : {100, 200}) {
             Rule rule;
             rule.number = number;
-            filter.inbound.push_back(rule);
+            filter.inbound.edit().push_back(rule);
         }
         row.number = NUMBER;
     }
@@ -160,7 +160,7 @@ TEST_F(HitsTest, StayWhenARuleIsShadowed)
 TEST_F(HitsTest, GoWithTheirRule)
 {
     count({flow(100, "tcp", 10), flow(200, "ip", 1)});
-    filter.inbound.pop_back();
+    filter.inbound.edit().pop_back();
     count({flow(100, "tcp", 10)});
     EXPECT_EQ(row.inbound_hits, (Map{{100, 10}}));
     EXPECT_EQ(row.hit_bases.size(), 1u);

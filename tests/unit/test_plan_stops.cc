@@ -43,8 +43,8 @@ TEST_F(KeepRevocations, NoFlowGoesFromAmongOthersAndNoneComes)
 {
     int64_t number = host.desired.status_of(one)->number;
     host.model.tunnels.at(one).enabled = false;
-    host.model.filters.at(filter).inbound.front().destination_port = {443,
-                                                                      443};
+    host.model.filters.at(filter).inbound.edit().front().destination_port = {
+        443, 443};
     host.model.tunnels.at(other).vni++;
     host.add_tunnel(2, 0, 0, filter);
     Plan plan = revocations();
@@ -128,7 +128,8 @@ TEST_F(Refusing, NobodyCopiesByAFilterThatHasBeenWithdrawn)
     int64_t number = host.desired.filter_status_of(filter)->number;
     auto refused = of(FlowOwner::Filter, number);
     EXPECT_EQ(egress_edits(other, refused), 0) << "it is as it should be";
-    host.model.filters.at(filter).inbound.front().action = RuleAction::Reject;
+    host.model.filters.at(filter).inbound.edit().front().action =
+        RuleAction::Reject;
     EXPECT_EQ(egress_edits(other, {}), 0);
     EXPECT_EQ(egress_edits(other, refused), -2);
     EXPECT_EQ(egress_edits(one, refused), 0) << "it has no such filter";
@@ -193,8 +194,8 @@ protected:
 
     Plan plan_of_new_rules()
     {
-        host.model.filters.at(filter).inbound.front().destination_port = {443,
-                                                                          443};
+        host.model.filters.at(filter).inbound.edit().front().destination_port =
+            {443, 443};
         host.model.collectors.at(row_id(Row::Collector, 1)).address =
             ip_of("203.0.113.77");
         Plan made = plan();
@@ -370,8 +371,8 @@ TEST_F(PuttingOff, WhoWaitsForItsOwnRowHoldsUpNoRules)
     host.model.tunnels.at(other).filter = host.add_filter(1, 22);
     EXPECT_EQ(edits_of(plan(), other), Ops{}) << "it goes on as it was";
     EXPECT_TRUE(host.desire(other).undecided);
-    host.model.filters.at(filter).inbound.front().destination_port = {443,
-                                                                      443};
+    host.model.filters.at(filter).inbound.edit().front().destination_port = {
+        443, 443};
     Plan made = plan();
     EXPECT_NE(edits_of(made, FlowOwner::Filter,
                        host.desired.filter_status_of(filter)->number),

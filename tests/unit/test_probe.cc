@@ -38,21 +38,21 @@ TEST(SampleFrame, IsWhatARuleIsFor)
 {
     Filter filter;
     filter.inbound = {rule(100, RuleAction::Accept, 6)};
-    filter.inbound[0].source = *Cidr::parse("10.9.0.0/16");
-    filter.inbound[0].destination_port = PortRange{80, 443};
+    filter.inbound.edit()[0].source = *Cidr::parse("10.9.0.0/16");
+    filter.inbound.edit()[0].destination_port = PortRange{80, 443};
     EXPECT_EQ(flow_of(*sample_frame(&filter, Direction::Inbound, ADDRESSES)),
               "ip,nw_src=10.9.0.1,nw_dst=10.1.0.5,nw_proto=6,tp_src=49152,"
               "tp_dst=80");
     EXPECT_FALSE(sample_frame(&filter, Direction::Outbound, ADDRESSES));
-    filter.inbound[0] = rule(100, RuleAction::Accept, 58);
-    filter.inbound[0].icmp_type = 135;
+    filter.inbound.edit()[0] = rule(100, RuleAction::Accept, 58);
+    filter.inbound.edit()[0].icmp_type = 135;
     EXPECT_EQ(flow_of(*sample_frame(&filter, Direction::Inbound, ADDRESSES)),
               "ipv6,ipv6_src=2001:db8::1,ipv6_dst=fd00:a::5,nw_proto=58,"
               "icmp_type=135,icmp_code=0");
-    filter.inbound[0] = rule(100, RuleAction::Accept, 47);
+    filter.inbound.edit()[0] = rule(100, RuleAction::Accept, 47);
     EXPECT_EQ(flow_of(*sample_frame(&filter, Direction::Inbound, ADDRESSES)),
               "ip,nw_src=192.0.2.1,nw_dst=10.1.0.5,nw_proto=47");
-    filter.inbound.clear();
+    filter.inbound.edit().clear();
     EXPECT_FALSE(sample_frame(&filter, Direction::Inbound, ADDRESSES));
     filter.mirror_non_ip = true;
     EXPECT_EQ(flow_of(*sample_frame(&filter, Direction::Inbound, ADDRESSES)),
@@ -65,12 +65,12 @@ TEST(SampleFrame, PassesOverWhatAnEarlierRuleRejects)
     filter.outbound = {rule(10, RuleAction::Reject, 17),
                        rule(20, RuleAction::Accept, 17),
                        rule(30, RuleAction::Accept, 6)};
-    filter.outbound[0].destination_port = PortRange{50, 60};
-    filter.outbound[1].destination_port = PortRange{53, 70};
+    filter.outbound.edit()[0].destination_port = PortRange{50, 60};
+    filter.outbound.edit()[1].destination_port = PortRange{53, 70};
     EXPECT_EQ(sample_frame(&filter, Direction::Outbound, ADDRESSES)
                   ->destination_port,
               70);
-    filter.outbound[1].destination_port = PortRange{53, 53};
+    filter.outbound.edit()[1].destination_port = PortRange{53, 53};
     EXPECT_EQ(sample_frame(&filter, Direction::Outbound, ADDRESSES)->protocol,
               6);
 }
@@ -83,7 +83,7 @@ TEST(SampleFrame, IsNotFromAndToOneAddress)
     }
     Filter filter;
     filter.outbound = {rule(10, RuleAction::Accept, 17)};
-    filter.outbound[0].destination = Cidr::parse("192.0.2.1/32");
+    filter.outbound.edit()[0].destination = Cidr::parse("192.0.2.1/32");
     auto frame = sample_frame(&filter, Direction::Outbound, {});
     EXPECT_EQ(frame->destination.to_string(), "192.0.2.1");
     EXPECT_NE(frame->source, frame->destination);

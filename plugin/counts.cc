@@ -26,7 +26,7 @@ Counts::begin(const std::string &bridge)
 void
 Counts::ask()
 {
-    answer_waiters_in_vain();
+    answer_waiters();
     for (auto &[bridge, link] : links_) {
         auto counting = counting_.find(bridge);
         if (counting == counting_.end() || !link->idle()) {
@@ -102,7 +102,7 @@ Counts::end(const std::string &bridge)
         if (auto summed = summed_meters_.extract(bridge)) {
             note_meters(bridge, summed.mapped());
         }
-        answer_waiters(bridge);
+        release_waiters(bridge);
     }
 }
 
@@ -112,7 +112,7 @@ Counts::lost(const std::string &bridge)
 {
     counting_.erase(bridge);
     summed_meters_.erase(bridge);
-    answer_waiters(bridge);
+    release_waiters(bridge);
 }
 
 void
@@ -174,28 +174,22 @@ Counts::forget_filter(const Uuid &filter, int64_t number)
 
 /* No count of the bridge is to be waited for any more. */
 void
-Counts::answer_waiters(const std::string &bridge)
+Counts::release_waiters(const std::string &bridge)
 {
-    std::vector<Waiter> waiters;
-    waiters.swap(waiters_);
-    for (Waiter &waiter : waiters) {
+    for (Waiter &waiter : waiters_) {
         waiter.bridges.erase(bridge);
-        if (waiter.bridges.empty()) {
-            waiter.done();
-        } else {
-            waiters_.push_back(std::move(waiter));
-        }
     }
+    answer_waiters();
 }
 
-/* Who has waited for too long is told what is known. */
+/* Those who wait for nothing any more, or have waited for too long. */
 void
-Counts::answer_waiters_in_vain()
+Counts::answer_waiters()
 {
     std::vector<Waiter> waiters;
     waiters.swap(waiters_);
     for (Waiter &waiter : waiters) {
-        if (time_msec() >= waiter.until_ms) {
+        if (waiter.bridges.empty() || time_msec() >= waiter.until_ms) {
             waiter.done();
         } else {
             waiters_.push_back(std::move(waiter));

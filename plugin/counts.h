@@ -97,8 +97,8 @@ private:
 
     void begin(const std::string &bridge);
     void end(const std::string &bridge);
-    void answer_waiters(const std::string &bridge);
-    void answer_waiters_in_vain();
+    void release_waiters(const std::string &bridge);
+    void answer_waiters();
     void judge_budgets();
     size_t flows_on(const std::string &bridge) const;
     std::map<FlowOwner, int64_t> rates_on(const std::string &bridge) const;

@@ -160,7 +160,7 @@ DesiredState::bridge_for_type(const std::string &datapath_type)
     }
     std::erase_if(bridge_names_,
                   [&](const auto &used) { return used.second == name; });
-    if (!is_bridge_name(name) || facts_.taken_names.count(name)) {
+    if (!is_mirror_bridge_name(name) || facts_.taken_names.count(name)) {
         return "";
     }
     bridge_names_[datapath_type] = name;

@@ -359,7 +359,7 @@ DesiredState::desire_tunnel(const Uuid &id)
     }
     desire.mirror_bridge = bridge_for_type(nic->second.datapath_type);
     if (desire.mirror_bridge.empty() &&
-        !is_bridge_name(facts_.settings.mirror_bridge)) {
+        !is_mirror_bridge_name(facts_.settings.mirror_bridge)) {
         desire.degrade(
             "MIRROR_BRIDGE_INVALID",
             "Open vSwitch makes no bridge called " +

@@ -45,7 +45,7 @@ refer(const Scope &scope, const char *key, bool needed,
 /* What 'existing', or null, refers to by this member. */
 template <typename T, typename Member>
 std::optional<Uuid>
-was(const T *existing, Member T::*member)
+reference_of(const T *existing, Member T::*member)
 {
     return existing ? std::optional<Uuid>(existing->*member) : std::nullopt;
 }
@@ -199,8 +199,10 @@ void
 parse(const Scope &scope, const Peering *existing, Peering *value)
 {
     refuse_name_local(scope, existing, *value);
-    auto from = refer<Vpc>(scope, "from", true, was(existing, &Peering::from));
-    auto to = refer<Vpc>(scope, "to", true, was(existing, &Peering::to));
+    auto from = refer<Vpc>(scope, "from", true,
+                           reference_of(existing, &Peering::from));
+    auto to =
+        refer<Vpc>(scope, "to", true, reference_of(existing, &Peering::to));
     value->from = from.value_or(Uuid{});
     value->to = to.value_or(Uuid{});
     value->active = scope.fields->choice<bool>("state", LINK_STATES, true);
@@ -216,10 +218,11 @@ parse(const Scope &scope, const TransitConnect *existing,
       TransitConnect *value)
 {
     refuse_name_local(scope, existing, *value);
-    auto vpc =
-        refer<Vpc>(scope, "vpc", true, was(existing, &TransitConnect::vpc));
-    auto transit_vpc = refer<Vpc>(scope, "transit_vpc", true,
-                                  was(existing, &TransitConnect::transit_vpc));
+    auto vpc = refer<Vpc>(scope, "vpc", true,
+                          reference_of(existing, &TransitConnect::vpc));
+    auto transit_vpc =
+        refer<Vpc>(scope, "transit_vpc", true,
+                   reference_of(existing, &TransitConnect::transit_vpc));
     const Vpc *transit =
         transit_vpc ? find(scope.edit->model.vpcs, *transit_vpc) : nullptr;
     value->vpc = vpc.value_or(Uuid{});
@@ -242,8 +245,9 @@ parse(const Scope &scope, const TransitConnect *existing,
 void
 parse(const Scope &scope, const Subnet *existing, Subnet *value)
 {
-    value->vpc = refer<Vpc>(scope, "vpc", true, was(existing, &Subnet::vpc))
-                     .value_or(Uuid{});
+    value->vpc =
+        refer<Vpc>(scope, "vpc", true, reference_of(existing, &Subnet::vpc))
+            .value_or(Uuid{});
     scope.fields->require("cidr");
     auto cidr = scope.fields->cidr("cidr", "SYNTAX");
     value->cidr = cidr.value_or(Cidr{});
@@ -277,8 +281,8 @@ parse(const Scope &scope, const Nic *existing, Nic *value)
     value->addresses =
         sorted_list<IpAddress>(scope, "addresses", element_address)
             .value_or(std::vector<IpAddress>());
-    value->subnet =
-        refer<Subnet>(scope, "subnet", false, was(existing, &Nic::subnet));
+    value->subnet = refer<Subnet>(scope, "subnet", false,
+                                  reference_of(existing, &Nic::subnet));
     if (auto mtu = fields->integer_in("mtu", 68, 65535)) {
         value->mtu = static_cast<int>(*mtu);
     }
@@ -306,11 +310,11 @@ void
 parse(const Scope &scope, const LoadBalancer *existing, LoadBalancer *value)
 {
     Fields *fields = scope.fields;
-    value->vpc =
-        refer<Vpc>(scope, "vpc", true, was(existing, &LoadBalancer::vpc))
-            .value_or(Uuid{});
-    value->subnet = refer<Subnet>(scope, "subnet", false,
-                                  was(existing, &LoadBalancer::subnet));
+    value->vpc = refer<Vpc>(scope, "vpc", true,
+                            reference_of(existing, &LoadBalancer::vpc))
+                     .value_or(Uuid{});
+    value->subnet = refer<Subnet>(
+        scope, "subnet", false, reference_of(existing, &LoadBalancer::subnet));
     const Subnet *subnet =
         value->subnet ? find(scope.edit->model.subnets, *value->subnet)
                       : nullptr;

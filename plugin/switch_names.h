@@ -22,7 +22,15 @@ short_name(Direction direction)
 inline bool
 is_bridge_name(const std::string &name)
 {
-    return name.size() <= 64 && name.find_first_of("/\\") == std::string::npos;
+    return name.find_first_of("/\\") == std::string::npos;
+}
+
+/* Nobody connects to the socket of a longer name: its path would be too long.
+ * Of a bridge that is ours everything goes through that. */
+inline bool
+is_mirror_bridge_name(const std::string &name)
+{
+    return is_bridge_name(name) && name.size() <= 64;
 }
 
 /* On the NIC's bridge: the output port of its Mirror. */

@@ -14,6 +14,10 @@ constexpr int RETRY_MS = 1000;
  * as the round took. */
 constexpr int MIN_PAUSE_MS = 20;
 constexpr int PAUSE_FACTOR = 2;
+/* So many destinations are asked for at once.  Each turn of its main loop
+ * vswitchd answers ten calls of a connection, and one that it has not answered
+ * in five seconds is lost, with all after it. */
+constexpr size_t AT_ONCE = 200;
 
 } // namespace
 
@@ -62,6 +66,7 @@ SwitchRoutes::begin_round()
     round_began_ms_ = time_msec();
     n_answered_ = 0;
     asked_.clear();
+    questions_.clear();
     /* What it does not take shows in the list, and is told again. */
     for (const auto &[hop, mac] : std::exchange(tells_, {})) {
         if (answers_) {
@@ -73,13 +78,40 @@ SwitchRoutes::begin_round()
     neighbours_pending_ = false;
     /* While vswitchd is away one question is enough to find it back. */
     if (answers_) {
-        for (const IpAddress &destination : pending_) {
-            asked_.emplace_back(
-                client_.call("ovs/route/lookup", {destination.to_string()}),
-                destination);
-        }
+        questions_.assign(pending_.begin(), pending_.end());
         pending_.clear();
+        /* Where nothing is known tunnels wait. */
+        std::stable_partition(
+            questions_.begin(), questions_.end(),
+            [this](const IpAddress &ip) { return !routes_.count(ip); });
     }
+}
+
+/* Asks for routes, and takes in what is answered; returns whether all is. */
+bool
+SwitchRoutes::ask_on()
+{
+    while (n_answered_ < questions_.size()) {
+        while (asked_.size() < questions_.size() &&
+               asked_.size() < n_answered_ + AT_ONCE) {
+            asked_.push_back(client_.call(
+                "ovs/route/lookup", {questions_[asked_.size()].to_string()}));
+        }
+        auto reply = client_.take(asked_[n_answered_]);
+        if (!reply) {
+            return false;
+        }
+        if (reply->lost) {
+            /* No more of these now. */
+            for (; questions_.size() > asked_.size(); questions_.pop_back()) {
+                if (wanted_.count(questions_.back())) {
+                    pending_.insert(questions_.back());
+                }
+            }
+        }
+        accept(questions_[n_answered_++], *reply);
+    }
+    return true;
 }
 
 /* Takes in one reply on a route. */
@@ -156,12 +188,8 @@ SwitchRoutes::run()
             neighbours_ = std::move(now);
         }
     }
-    for (; n_answered_ < asked_.size(); n_answered_++) {
-        auto reply = client_.take(asked_[n_answered_].first);
-        if (!reply) {
-            return false;
-        }
-        accept(asked_[n_answered_].second, *reply);
+    if (!ask_on()) {
+        return false;
     }
     end_round();
     return std::exchange(changed_, false);

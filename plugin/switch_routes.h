@@ -52,6 +52,7 @@ public:
 
 private:
     void begin_round();
+    bool ask_on();
     void end_round();
     void accept(const IpAddress &, const UnixctlReply &);
 
@@ -70,7 +71,8 @@ private:
     long long round_began_ms_ = 0;
     std::vector<uint64_t> told_;     /* Tickets. */
     uint64_t neighbours_ticket_ = 0; /* 0 when answered. */
-    std::vector<std::pair<uint64_t, IpAddress>> asked_;
+    std::vector<IpAddress> questions_;
+    std::vector<uint64_t> asked_; /* Of the first of them, tickets. */
     size_t n_answered_ = 0;
     bool lost_ = false, unready_ = false, changed_ = false;
 

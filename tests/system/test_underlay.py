@@ -1,9 +1,11 @@
 """What Underlay tells of the userspace datapath, and the whole of it."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 from system.underlay_bed import (EVENT_S, HOST, SLOW_S, TICK_S, UnderlayBed,
@@ -250,6 +252,29 @@ class UnderlayTest(UnderlayBed, unittest.TestCase):
         took.append(self.tester.wait(all_are(False), EVENT_S, "not routed"))
         if "-v" in sys.argv:
             print("  2000 paths:", ["%.0f ms" % (x * 1000) for x in took])
+
+    def test_thousands_of_destinations_are_found_by_a_switch_that_is_slow(
+            self):
+        """It answers for a moment now and then; a call that it has not
+        answered within five seconds is lost, with all after it."""
+        keys = [("netdev", "10.9.%d.%d" % (i // 250, i % 250 + 1))
+                for i in range(4000)]
+        stop = threading.Event()
+
+        def slow():
+            while not stop.wait(0.002):
+                self.switch.send_signal(signal.SIGSTOP)
+                stop.wait(0.5)
+                self.switch.send_signal(signal.SIGCONT)
+        thread = threading.Thread(target=slow)
+        thread.start()
+        try:
+            self.watch(*keys)
+            self.tester.wait(lambda: len(self.tester.paths) == len(keys), 60,
+                             "all of them")
+        finally:
+            stop.set()
+            thread.join()
 
     def test_the_switch_restarts(self):
         key, kernel = ("netdev", "10.9.0.2"), ("system", "10.8.0.2")

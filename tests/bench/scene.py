@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+import signal
 import socket
 import time
 
@@ -80,6 +81,24 @@ class Scene:
 
     def close(self):
         self.lab.close()
+
+    def _signal(self, number):
+        self.switch.signal(number)
+        self.control.signal(number)
+        if self.daemon.alive():
+            self.daemon.signal(number)
+
+    def stand_still(self):
+        """Takes no processor until go_on()."""
+        if self.daemon.alive():
+            self.quiet()    # Else it had waited for an answer all the time.
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self._signal(signal.SIGCONT)
+        if self.daemon.alive():
+            self.settle()
+            self.quiet()
 
     def command_line(self, server):
         return Processes.command_line(server.pid, self.lab.top)

@@ -200,16 +200,50 @@ class ControlPlaneCases(ProductCases):
         self.daemon.start()
         self.daemon.wait_settled()
         web, = self.control.select("Mirror_Filter")
-        asked = [json.loads(found.group(1))[2]["Mirror_Rule"]
-                 for line in self.daemon.log(since=begun)
-                 if (found := re.search(r'"monitor_cond_change", params=(.*), '
-                                        r'id=\d+$', line.strip()))
-                 and '"Mirror_Rule"' in line]
+        asked = self.rules_asked_for(begun)
         self.assertGreater(len(asked), 1)
         for change, in asked:
             self.assertCountEqual(change["where"], [
                 ["_uuid", "==", ["uuid", str(uuid.UUID(int=0))]],
                 ["filter", "==", web["_uuid"]]])
+
+    def rules_asked_for(self, since):
+        """The daemon's conditions on rules, each time that it changed them."""
+        return [json.loads(found.group(1))[2]["Mirror_Rule"]
+                for line in self.daemon.log(since=since)
+                if (found := re.search(r'"monitor_cond_change", params=(.*), '
+                                       r'id=\d+$', line.strip()))
+                and '"Mirror_Rule"' in line]
+
+    def test_a_filter_that_is_soon_wanted_again_is_what_it_became(self):
+        """Its rules are asked for a while longer than anybody needs them:
+        whenever that changes the server looks at all rules there are."""
+        rows = self.good_rows()
+        rows[4][2]["filter"] = rows[5][2]["filter"] = "@web"
+        self.transact(rows)
+        self.control.wait_running("watch")
+        begun = self.daemon.log_end()
+        tunnel, = self.control.select("Mirror_Tunnel")
+        self.control.transact({"op": "delete", "table": "Mirror_Tunnel",
+                               "where": []})
+        wait_until(lambda: not self.control.rows("Tunnel_Status"),
+                   "the status row to go")
+        self.control.transact(*(
+            {"op": "update", "table": "Mirror_Rule",
+             "where": [[column, "!=", ["set", []]]], "row": {column: "5001"}}
+            for column in ("source_port", "destination_port")))
+        self.control.transact({
+            "op": "insert", "table": "Mirror_Tunnel",
+            "row": {column: value for column, value in tunnel.items()
+                    if not column.startswith("_")}})
+        self.control.wait_running("watch")
+        self.assert_silent()
+        self.control.transact({"op": "update", "table": "Mirror_Rule",
+                               "where": [],
+                               "row": {"source_port": ["set", []],
+                                       "destination_port": ["set", []]}})
+        self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids6, VNI)
+        self.assertEqual(self.rules_asked_for(begun), [])
 
     def test_a_rule_that_two_filters_have_counts_in_both(self):
         rows = self.good_rows()

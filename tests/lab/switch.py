@@ -83,6 +83,11 @@ class Switch:
     def signal_vswitchd(self, number):
         self._vswitchd.signal(number)
 
+    def signal(self, number):
+        """Both its servers."""
+        for process in (self._ovsdb, self._vswitchd):
+            process.signal(number)
+
     def restart_by_ovs_ctl(self, while_away=None):
         """As the distribution does it: flows are saved and restored.
         Returns what it said."""

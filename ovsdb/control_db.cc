@@ -147,6 +147,12 @@ ControlDb::connected() const
 }
 
 bool
+ControlDb::serves() const
+{
+    return connected() && impl_->known;
+}
+
+bool
 ControlDb::connecting() const
 {
     return impl_->idl && !connected() &&

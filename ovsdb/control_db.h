@@ -65,6 +65,9 @@ public:
     void wait();
 
     bool connected() const;
+    /* All that concerns us has come, on this connection: a server may take
+     * connections and not answer on them, or answer that it has nothing. */
+    bool serves() const;
     /* Whether it may be connected soon; after leave(), once more. */
     bool connecting() const;
     bool complete() const;

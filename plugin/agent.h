@@ -254,7 +254,7 @@ private:
      * is installed judged by it. */
     bool reconsider_ = false;
     std::set<PathKey> watched_;
-    int64_t control_lost_ms_ = 0; /* 0: connected. */
+    int64_t control_lost_ms_ = 0; /* 0: it serves. */
     /* The last time that the control database was away for long. */
     int64_t away_from_ms_ = 0, away_until_ms_ = 0;
     int64_t away_since_ms_ = 0; /* 0: vswitchd answers. */

@@ -133,7 +133,7 @@ Agent::read_control()
         statuses.filter_statuses = delta.filter_statuses;
         desired_.apply(statuses);
     }
-    if (control_.connected()) {
+    if (control_.serves()) {
         if (control_lost_ms_ &&
             time_wall_msec() >= control_lost_ms_ + LONG_AWAY_MS) {
             away_from_ms_ = control_lost_ms_;

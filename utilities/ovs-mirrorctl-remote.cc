@@ -25,11 +25,13 @@ fault_of_remote(const std::string &db)
 std::string
 why_unserved(const Settings &settings)
 {
-    /* The IDL does not tell which of the two it is. */
+    /* The IDL does not tell which of these it is. */
     return std::string("the server answers but does not serve us: it has no "
                        "database ") +
            pmrec_idl_class.database +
-           ", like the switch's (name the control database's server), or " +
+           ", like the switch's (name the control database's server), was "
+           "given another version of its schema while it ran (restart it), "
+           "or " +
            (settings.leader_only
                 ? "does not lead its cluster (name all servers of the "
                   "cluster, or give --no-leader-only)"

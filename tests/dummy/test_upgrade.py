@@ -3,12 +3,14 @@ of today's."""
 
 import json
 import os
+import re
 import signal
 import unittest
 
 from cases.product import ProductCases
 from lab import DummyLab
 from lab.process import run
+from lab.waiting import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA = os.path.join(HERE, "..", "..", "ovsdb", "packet-mirroring.ovsschema")
@@ -263,6 +265,24 @@ class Upgrade(FirstVersion, unittest.TestCase):
         self.daemon.wait()
         for table in ("Tunnel_Status", "Filter_Status", "Chassis"):
             self.assertEqual(self.control.rows(table), [])
+
+    def test_a_way_back_without_a_restart_is_told_for_as_long_as_it_lasts(
+            self):
+        """The server takes connections and serves none: 3.1.0 shows clients
+        the later schema."""
+        self.fill_today()
+        self.convert(FIRST)
+        wait_until(lambda: re.search(r"unreachable for ([5-9]|\d\d) s",
+                                     self.daemon.appctl("mirror/list")),
+                   "mirror/list to tell of five seconds", 15)
+        said = self.control.ctl("tunnel-list", check=False).stderr
+        self.assertIn("another version of its schema while it ran (restart "
+                      "it)", said)
+        self.control.kill()
+        self.control.restart()
+        self.control.wait_running("first")
+        wait_until(lambda: "unreachable" not in self.daemon.appctl(
+            "mirror/list"), "mirror/list to tell of it no more")
 
     def test_a_version_to_come_serves_programs_of_today(self):
         """A table and columns that they do not know."""

@@ -10,7 +10,7 @@ namespace pm {
 
 namespace {
 
-/* How long rules that nobody here needs any more are asked for. */
+/* How long rules that nobody here needs any more are asked for at most. */
 constexpr long long SPARE_RULES_MS = 30000;
 
 } // namespace
@@ -50,7 +50,9 @@ ControlDb::Impl::keep_spare_rules(Conditions *wanted)
     if (spare_rules_ms == LLONG_MAX) {
         spare_rules_ms = time_msec() + SPARE_RULES_MS;
     }
-    if (time_msec() < spare_rules_ms) {
+    /* What is asked without a connection waits for its answer until there is
+     * one. */
+    if (time_msec() < spare_rules_ms || !ovsdb_idl_is_connected(idl)) {
         wants = had;
     } else {
         spare_rules_ms = LLONG_MAX;
@@ -99,7 +101,7 @@ ControlDb::run()
     }
     i.inputs_changed |= changed && !i.asked.count(&pmrec_table_probe);
     if (i.references.take_changed() || i.inputs_changed ||
-        time_msec() >= i.spare_rules_ms) {
+        (connected && time_msec() >= i.spare_rules_ms)) {
         i.inputs_changed = false;
         Conditions wanted = desire_conditions(i.seen, i.inputs, &i.references);
         i.keep_spare_rules(&wanted);
@@ -130,7 +132,9 @@ ControlDb::wait()
         impl_->turn.wait();
         impl_->reading.wait();
         impl_->wait_to_connect();
-        poll_timer_wait_until(impl_->spare_rules_ms);
+        if (connected()) {
+            poll_timer_wait_until(impl_->spare_rules_ms);
+        }
         for (const auto &[number, transaction] : impl_->sent) {
             ovsdb_idl_txn_wait(transaction);
         }

@@ -16,7 +16,7 @@ constexpr int MIN_PAUSE_MS = 20;
 constexpr int PAUSE_FACTOR = 2;
 /* So many destinations are asked for at once.  Each turn of its main loop
  * vswitchd answers ten calls of a connection, and one that it has not answered
- * in five seconds is lost, with all after it. */
+ * in five seconds is lost. */
 constexpr size_t AT_ONCE = 200;
 
 } // namespace
@@ -84,19 +84,26 @@ SwitchRoutes::begin_round()
         std::stable_partition(
             questions_.begin(), questions_.end(),
             [this](const IpAddress &ip) { return !routes_.count(ip); });
+        /* Beside the neighbours: one silence loses both. */
+        ask_on();
+    }
+}
+
+void
+SwitchRoutes::ask_on()
+{
+    while (asked_.size() < questions_.size() &&
+           asked_.size() < n_answered_ + AT_ONCE) {
+        asked_.push_back(client_.call(
+            "ovs/route/lookup", {questions_[asked_.size()].to_string()}));
     }
 }
 
 /* Asks for routes, and takes in what is answered; returns whether all is. */
 bool
-SwitchRoutes::ask_on()
+SwitchRoutes::take_routes()
 {
-    while (n_answered_ < questions_.size()) {
-        while (asked_.size() < questions_.size() &&
-               asked_.size() < n_answered_ + AT_ONCE) {
-            asked_.push_back(client_.call(
-                "ovs/route/lookup", {questions_[asked_.size()].to_string()}));
-        }
+    for (; n_answered_ < questions_.size(); ask_on()) {
         auto reply = client_.take(asked_[n_answered_]);
         if (!reply) {
             return false;
@@ -188,7 +195,7 @@ SwitchRoutes::run()
             neighbours_ = std::move(now);
         }
     }
-    if (!ask_on()) {
+    if (!take_routes()) {
         return false;
     }
     end_round();

@@ -52,7 +52,8 @@ public:
 
 private:
     void begin_round();
-    bool ask_on();
+    void ask_on();
+    bool take_routes();
     void end_round();
     void accept(const IpAddress &, const UnixctlReply &);
 

@@ -237,9 +237,12 @@ shared_tap_flows(int64_t pair, Direction direction, int ofport,
     return flows;
 }
 
-/* A rule's match, and before it which filter's it is, in the order in which a
- * switch says them: what is read back need not be parsed to be known then. */
-static std::string
+namespace {
+
+/* A rule's match with the registers that say which filter's it is, in the
+ * order in which a switch says them: what is read back need not be parsed to
+ * be known then. */
+std::string
 match_in_filter(const std::string &registers, const std::string &match)
 {
     if (match.empty()) {
@@ -248,6 +251,8 @@ match_in_filter(const std::string &registers, const std::string &match)
     size_t word = std::min(match.find(','), match.size());
     return match.substr(0, word) + "," + registers + match.substr(word);
 }
+
+} // namespace
 
 std::vector<Flow>
 filter_flows(int64_t filter_number, const Filter &filter)

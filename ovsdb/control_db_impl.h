@@ -49,7 +49,8 @@ struct ControlDb::Impl {
     Children rules; /* Of filters. */
     Conditions asked;
     unsigned int asked_seqno = 0;
-    /* When rules that nobody needs are asked for no more. */
+    /* When rules that nobody needs are asked for no more; LLONG_MAX: there
+     * are none. */
     long long spare_rules_ms = LLONG_MAX;
     bool was_connected = false;
     unsigned int idl_seqno = 0;

@@ -218,7 +218,7 @@ void
 list_control_trouble(std::ostringstream &out, const Agent &agent)
 {
     if (int64_t since = agent.control_lost_since_ms()) {
-        out << "control database unreachable for "
+        out << "control database has not answered for "
             << (time_wall_msec() - since) / 1000
             << " s: what is installed stays\n";
     } else if (!agent.control_refused().empty()) {

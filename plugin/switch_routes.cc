@@ -14,10 +14,10 @@ constexpr int RETRY_MS = 1000;
  * as the round took. */
 constexpr int MIN_PAUSE_MS = 20;
 constexpr int PAUSE_FACTOR = 2;
-/* So many destinations are asked for at once.  Each turn of its main loop
- * vswitchd answers ten calls of a connection, and one that it has not answered
- * in five seconds is lost. */
-constexpr size_t AT_ONCE = 200;
+/* Destinations of a round.  Each turn of its main loop vswitchd answers ten
+ * calls of a connection, and what it has not answered in five seconds is
+ * lost. */
+constexpr size_t ROUND_MOST = 200;
 
 } // namespace
 
@@ -66,7 +66,6 @@ SwitchRoutes::begin_round()
     round_began_ms_ = time_msec();
     n_answered_ = 0;
     asked_.clear();
-    questions_.clear();
     /* What it does not take shows in the list, and is told again. */
     for (const auto &[hop, mac] : std::exchange(tells_, {})) {
         if (answers_) {
@@ -78,47 +77,27 @@ SwitchRoutes::begin_round()
     neighbours_pending_ = false;
     /* While vswitchd is away one question is enough to find it back. */
     if (answers_) {
-        questions_.assign(pending_.begin(), pending_.end());
-        pending_.clear();
         /* Where nothing is known tunnels wait. */
-        std::stable_partition(
-            questions_.begin(), questions_.end(),
-            [this](const IpAddress &ip) { return !routes_.count(ip); });
-        /* Beside the neighbours: one silence loses both. */
-        ask_on();
+        ask_some(false);
+        ask_some(true);
     }
 }
 
+/* Asks for routes that are pending, of which something is known or nothing, as
+ * far as the round has room. */
 void
-SwitchRoutes::ask_on()
+SwitchRoutes::ask_some(bool known)
 {
-    while (asked_.size() < questions_.size() &&
-           asked_.size() < n_answered_ + AT_ONCE) {
-        asked_.push_back(client_.call(
-            "ovs/route/lookup", {questions_[asked_.size()].to_string()}));
-    }
-}
-
-/* Asks for routes, and takes in what is answered; returns whether all is. */
-bool
-SwitchRoutes::take_routes()
-{
-    for (; n_answered_ < questions_.size(); ask_on()) {
-        auto reply = client_.take(asked_[n_answered_]);
-        if (!reply) {
-            return false;
+    for (auto i = pending_.begin();
+         i != pending_.end() && asked_.size() < ROUND_MOST;) {
+        if (routes_.count(*i) == known) {
+            asked_.emplace_back(
+                client_.call("ovs/route/lookup", {i->to_string()}), *i);
+            i = pending_.erase(i);
+        } else {
+            ++i;
         }
-        if (reply->lost) {
-            /* No more of these now. */
-            for (; questions_.size() > asked_.size(); questions_.pop_back()) {
-                if (wanted_.count(questions_.back())) {
-                    pending_.insert(questions_.back());
-                }
-            }
-        }
-        accept(questions_[n_answered_++], *reply);
     }
-    return true;
 }
 
 /* Takes in one reply on a route. */
@@ -154,9 +133,14 @@ SwitchRoutes::end_round()
     in_round_ = false;
     long long now = time_msec();
     long long pause_ms = PAUSE_FACTOR * (now - round_began_ms_);
-    next_round_ms_ = now + (lost_ || unready_
-                                ? RETRY_MS
-                                : std::max<long long>(MIN_PAUSE_MS, pause_ms));
+    /* No storm: each is unknown once. */
+    bool unknown = std::any_of(
+        pending_.begin(), pending_.end(),
+        [this](const IpAddress &ip) { return !routes_.count(ip); });
+    next_round_ms_ =
+        now + (lost_ || unready_ ? RETRY_MS
+               : unknown         ? 0
+                         : std::max<long long>(MIN_PAUSE_MS, pause_ms));
     if (!answers_ && !lost_) {
         returned_ = true;
         next_round_ms_ = now;
@@ -195,8 +179,12 @@ SwitchRoutes::run()
             neighbours_ = std::move(now);
         }
     }
-    if (!take_routes()) {
-        return false;
+    for (; n_answered_ < asked_.size(); n_answered_++) {
+        auto reply = client_.take(asked_[n_answered_].first);
+        if (!reply) {
+            return false;
+        }
+        accept(asked_[n_answered_].second, *reply);
     }
     end_round();
     return std::exchange(changed_, false);

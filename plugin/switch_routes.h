@@ -3,7 +3,8 @@
  * as well (adapter).
  *
  * Questions are gathered and put in rounds, one under way at a time, so that
- * a storm of events loads vswitchd no more than a part of its time. */
+ * a storm of events loads vswitchd no more than a part of its time.  A round
+ * has so few that a slow vswitchd answers it in time. */
 #ifndef PLUGIN_SWITCH_ROUTES_H
 #define PLUGIN_SWITCH_ROUTES_H 1
 
@@ -52,8 +53,7 @@ public:
 
 private:
     void begin_round();
-    void ask_on();
-    bool take_routes();
+    void ask_some(bool known);
     void end_round();
     void accept(const IpAddress &, const UnixctlReply &);
 
@@ -72,8 +72,7 @@ private:
     long long round_began_ms_ = 0;
     std::vector<uint64_t> told_;     /* Tickets. */
     uint64_t neighbours_ticket_ = 0; /* 0 when answered. */
-    std::vector<IpAddress> questions_;
-    std::vector<uint64_t> asked_; /* Of the first of them, tickets. */
+    std::vector<std::pair<uint64_t, IpAddress>> asked_;
     size_t n_answered_ = 0;
     bool lost_ = false, unready_ = false, changed_ = false;
 

@@ -52,6 +52,18 @@ using Map = std::map<int, int64_t>;
 
 } // namespace
 
+TEST_F(HitsTest, ThatHaveNotChangedStayWhatCopiesOfTheRowShare)
+{
+    count({flow(100, "tcp", 3), flow(200, "ip", 0)});
+    FilterStatus copy = row;
+    count({flow(100, "tcp", 3), flow(200, "ip", 0)});
+    EXPECT_TRUE(row.inbound_hits.is_shared());
+    EXPECT_TRUE(row.hit_bases.is_shared());
+    count({flow(100, "tcp", 4), flow(200, "ip", 0)});
+    EXPECT_EQ(copy.inbound_hits, (Map{{100, 3}, {200, 0}}));
+    EXPECT_EQ(row.inbound_hits, (Map{{100, 4}, {200, 0}}));
+}
+
 TEST_F(HitsTest, AreSummedOverARulesFlows)
 {
     count({flow(100, "tcp", 3), flow(100, "tcp6", 4), flow(200, "ip", 0)});

@@ -218,7 +218,7 @@ void
 list_control_trouble(std::ostringstream &out, const Agent &agent)
 {
     if (int64_t since = agent.control_lost_since_ms()) {
-        out << "control database has not answered for "
+        out << "control database unreachable, or not all read again, for "
             << (time_wall_msec() - since) / 1000
             << " s: what is installed stays\n";
     } else if (!agent.control_refused().empty()) {

@@ -272,7 +272,7 @@ class Upgrade(FirstVersion, unittest.TestCase):
         the later schema."""
         self.fill_today()
         self.convert(FIRST)
-        wait_until(lambda: re.search(r"not answered for ([5-9]|\d\d) s",
+        wait_until(lambda: re.search(r"not all read again, for ([5-9]|\d\d) s",
                                      self.daemon.appctl("mirror/list")),
                    "mirror/list to tell of five seconds", 15)
         said = self.control.ctl("tunnel-list", check=False).stderr
@@ -281,7 +281,7 @@ class Upgrade(FirstVersion, unittest.TestCase):
         self.control.kill()
         self.control.restart()
         self.control.wait_running("first")
-        wait_until(lambda: "not answered" not in self.daemon.appctl(
+        wait_until(lambda: "unreachable" not in self.daemon.appctl(
             "mirror/list"), "mirror/list to tell of it no more")
 
     def test_a_version_to_come_serves_programs_of_today(self):

@@ -219,15 +219,20 @@ Agent::has_more_to_say() const
 
 /* Whether all that there is to say of a tunnel is that the switch is being
  * brought to it, which is over before anybody can have read it, mostly: then
- * one row is written where there were three.  As long as others have more to
- * say it goes on being so. */
+ * one row is written where there were three.  So it is with one that is
+ * degraded and copies.  As long as others have more to say it goes on being
+ * so. */
 bool
 Agent::is_underway(const Uuid &id, const TunnelStatus &status, bool lags)
 {
     const TunnelStatus *before = desired_.status_of(id);
     auto installed = status.conditions.find("Installed");
+    auto desire = desired_.tunnels().find(id);
+    bool copies = desire != desired_.tunnels().end() && desire->second.egress;
     if (!before || before->health != status.health ||
-        before->handles != status.handles || status.health != Health::Ok ||
+        before->reasons != status.reasons ||
+        before->handles != status.handles ||
+        (status.health != Health::Ok && !copies) ||
         before->bound != status.bound ||
         installed == status.conditions.end() ||
         installed->second.status != ConditionStatus::False) {

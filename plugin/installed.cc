@@ -164,6 +164,7 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
     auto degrade = [&](const std::string &code, const std::string &message) {
         status->reasons[code] = message;
         status->health = std::max(status->health, Health::Degraded);
+        condition.reason = code + ": " + message;
     };
     std::string refusal = refusal_of(desire, desired, context);
     std::string contested = contested_of(desire, context);
@@ -186,9 +187,16 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
         degrade("INSTALLING", "the switch is being brought to it again; "
                               "wait");
     }
-    if (!status->reasons.empty()) {
-        condition.reason = status->reasons.begin()->first + ": " +
-                           status->reasons.begin()->second;
+    if (!condition.reason.empty()) {
+        return;
+    }
+    /* A reason that leaves it its copies does not keep it from them. */
+    auto paused = status->reasons.find("PAUSED");
+    auto told = paused != status->reasons.end() ? paused
+                : desire.egress                 ? status->reasons.end()
+                                                : status->reasons.begin();
+    if (told != status->reasons.end()) {
+        condition.reason = told->first + ": " + told->second;
     } else if (status->health == Health::Disabled) {
         condition.reason = "DISABLED: set enabled=true to start it";
     } else if (lagging) {

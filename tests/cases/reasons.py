@@ -5,6 +5,7 @@ import signal
 import time
 
 from cases.product import ProductCases
+from lab.row_watch import RowWatch
 from lab.waiting import wait_until
 
 # The status follows within so long, and what this takes on a machine that is
@@ -294,7 +295,7 @@ class ReasonCases(ProductCases):
         self.shows("SLOTS_EXHAUSTED", cause,
                    self.setting("mirror-slots-reserve"), "Installed")
 
-    def test_bridge_fanout(self):
+    def fan_out(self):
         """Six NICs with sixteen tunnels each take all that may flood."""
         names = [f"fan{i}" for i in range(6)]
         self.switch.vsctl("--no-wait", *(word for name in names for word in (
@@ -323,8 +324,30 @@ class ReasonCases(ProductCases):
                 "--", "resource-del", f"{name}-src", "--", "nic-del",
                 name)][1:])
         self.control.wait_running("fan0-fan00", "fan5-fan15")
+
+    def test_bridge_fanout(self):
+        self.fan_out()
         self.shows("BRIDGE_FANOUT", self.first, lambda: self.control.ctl(
             "tunnel-del", "fan5-fan15"))
+
+    def test_a_change_of_what_is_degraded_is_told_once(self):
+        """So is one of what is not: that the switch is being brought to it
+        is over before anybody can read it."""
+        self.fan_out()
+        self.first()
+        self.control.wait_tunnel("first", lambda t: t["state"] == "Running",
+                                 "to run")
+        self.daemon.wait_settled()
+        with RowWatch(self.control.socket, "Packet_Mirroring",
+                      "Tunnel_Status") as watch:
+            for vni in (7002, 7003, 7004):
+                self.control.ctl("--wait=hv", "tunnel-set", "first",
+                                 f"vni={vni}")
+        told = [(row["vni"], dict(row["conditions"][1])["Installed"])
+                for _, row in watch.changed if row["name"] == "first"]
+        self.assertEqual(told, [(vni, "True") for vni in (7002, 7003, 7004)])
+        reasons = self.control.tunnels()["first"]["reasons"]
+        self.assertEqual([r["code"] for r in reasons], ["BRIDGE_FANOUT"])
 
     def test_pipeline_unsafe(self):
         self.running()

@@ -272,6 +272,29 @@ TEST_F(Status, SaysWhyWithCodeConditionAndEvent)
               std::string::npos);
 }
 
+TEST_F(Status, DoesNotBlameAReasonThatLeavesItItsCopies)
+{
+    run_it();
+    host.paths.begin()->second.neighbour = Neighbour::Failed;
+    host.feed();
+    ASSERT_EQ(write(), Op::Put);
+    EXPECT_EQ(row().conditions.at("Installed").status, ConditionStatus::True);
+    host.model.tunnels.at(tunnel).vni++;
+    host.feed();
+    outstanding = {egress_key()};
+    TunnelStatus status = edit().status;
+    EXPECT_TRUE(status.reasons.count("NEIGHBOUR_FAILED"));
+    EXPECT_EQ(status.conditions.at("Installed").status,
+              ConditionStatus::False);
+    EXPECT_TRUE(
+        status.conditions.at("Installed").reason.starts_with("INSTALLING: "));
+    /* The code of what does keep it from them comes later in the alphabet. */
+    context.refused[egress_key()] = "OFPBAC_BAD_OUT_PORT";
+    EXPECT_TRUE(edit()
+                    .status.conditions.at("Installed")
+                    .reason.starts_with("SWITCH_REFUSED: "));
+}
+
 TEST_F(Status, SaysThatTheSwitchRefused)
 {
     run_it();

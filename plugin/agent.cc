@@ -444,17 +444,34 @@ Agent::cleaned() const
                         time_msec() >= cleanup_deadline_ms_);
 }
 
+namespace {
+
+constexpr char FORGET[] =
+    "delete this hypervisor with \"ovs-mirrorctl chassis-del\", which is "
+    "refused for three minutes yet";
+
+} // namespace
+
 std::string
 Agent::left_behind() const
 {
     const std::string within =
         " within " + std::to_string(CLEANUP_MS / 1000) + " s";
-    if (!cleanup_ || (is_switch_clean() && is_control_clean())) {
+    if (!cleanup_) {
         return "";
+    }
+    if (is_switch_clean() && is_control_clean()) {
+        bool unheard = !switch_.contended() && !left_ && namesake_.is_ours() &&
+                       !desired_.facts().settings.remote.empty();
+        return unheard ? std::string("the control database cannot be reached "
+                                     "and may still have our rows, by which "
+                                     "tunnels seem to run; ") +
+                             FORGET
+                       : "";
     }
     if (is_switch_clean()) {
         return "the control database has not let go of our rows" + within +
-               "; delete this hypervisor with \"ovs-mirrorctl chassis-del\"";
+               "; " + FORGET;
     }
     std::string bridges;
     for (const auto &[name, row] : actual_.rows.bridges) {

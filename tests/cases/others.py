@@ -1,7 +1,10 @@
 """Point 7: what is not ours stays as it is, and exit --cleanup leaves nothing
 of ours."""
 
+import time
+
 from cases.product import ProductCases
+from lab.unixctl import UnixctlError
 
 # What an operator configures; the rest the switch writes itself.
 CONFIGURED = {
@@ -128,6 +131,21 @@ class OthersCases(ProductCases):
         self.lab.exchange((self.web1, frames))
         self.assertEqual(self.ids4.copies(), [])
         self.assert_received(self.span1, frames)
+
+    def test_a_cleanup_that_cannot_reach_the_control_database_says_so(self):
+        """The switch is clean, and at once; what its rows say is not so."""
+        self.tunnel("first", self.ids4, 7001)
+        self.control.hide()
+        try:
+            began = time.monotonic()
+            with self.assertRaisesRegex(UnixctlError, "chassis-del"):
+                self.daemon.appctl("exit", "--cleanup")
+            self.assertLess(time.monotonic() - began, 10)
+            self.daemon.wait()
+        finally:
+            self.control.show()
+        self.assertEqual(self.our_rows(), [])
+        self.assertEqual(self.listed("first")["state"], "Running")
 
     def test_a_plain_exit_leaves_copies_going(self):
         self.tunnel("first", self.ids4, 7001)

@@ -12,6 +12,7 @@ namespace pm {
 namespace {
 
 constexpr int64_t TIME_LIMIT_MS = 700;
+constexpr int64_t SLOW_LIMIT_MS = 30000;
 
 Message
 encode_count(int version, ofp_port_t port)
@@ -34,8 +35,10 @@ struct FloodQuestion::Impl {
     struct vconn *vconn = nullptr;
     bool reused = false;     /* It has answered an earlier question. */
     int64_t deadline_ms = 0; /* 0: nothing is under way. */
+    bool slow = false;       /* One thing after the other. */
     bool late = false;       /* It has been looked at once after that. */
-    bool encoded = false;
+    bool begun = false;
+    std::deque<std::pair<ofp_port_t, uint64_t *>> questions; /* To be put. */
     std::deque<Message> unsent;
     std::map<ovs_be32, uint64_t *> awaited; /* By xid: where it goes. */
     FloodCount count;
@@ -52,7 +55,8 @@ FloodQuestion::Impl::close()
 {
     vconn_close(vconn);
     vconn = nullptr;
-    encoded = reused = false;
+    begun = reused = false;
+    questions.clear();
     unsent.clear();
     awaited.clear();
 }
@@ -75,28 +79,32 @@ FloodQuestion::Impl::run()
     if ((error = vconn_connect(vconn))) {
         return positive(error);
     }
-    if (!encoded) {
-        encoded = true;
+    if (!begun) {
+        begun = true;
         count = {};
-        for (auto [port, where] : {std::pair(OFPP_ALL, &count.all),
-                                   std::pair(OFPP_FLOOD, &count.flood)}) {
+        questions = {{OFPP_ALL, &count.all}, {OFPP_FLOOD, &count.flood}};
+    }
+    for (;;) {
+        for (; !questions.empty() && (!slow || awaited.empty());
+             questions.pop_front()) {
+            auto [port, where] = questions.front();
             unsent.push_back(encode_count(vconn_get_version(vconn), port));
             awaited[header_of(unsent.back())->xid] = where;
         }
-    }
-    for (; !unsent.empty(); unsent.pop_front()) {
-        if ((error = vconn_send(vconn, unsent.front().get()))) {
-            return positive(error);
+        for (; !unsent.empty(); unsent.pop_front()) {
+            if ((error = vconn_send(vconn, unsent.front().get()))) {
+                return positive(error);
+            }
+            static_cast<void>(unsent.front().release()); /* Now the vconn's. */
         }
-        static_cast<void>(unsent.front().release()); /* Now the vconn's. */
-    }
-    while (!awaited.empty()) {
+        if (awaited.empty()) {
+            return 0;
+        }
         struct ofpbuf *b = nullptr;
         if ((error = vconn_recv(vconn, &b)) || (error = take_in(Message(b)))) {
             return positive(error);
         }
     }
-    return 0;
 }
 
 int
@@ -108,7 +116,7 @@ FloodQuestion::Impl::take_in(const Message &message)
     }
     if (type == OFPTYPE_ECHO_REQUEST) {
         unsent.emplace_back(ofputil_encode_echo_reply(header_of(message)));
-        return EAGAIN;
+        return 0;
     }
     auto where = awaited.find(header_of(message)->xid);
     if (where == awaited.end()) {
@@ -133,10 +141,12 @@ FloodQuestion::FloodQuestion(const std::string &target)
 FloodQuestion::~FloodQuestion() = default;
 
 void
-FloodQuestion::ask()
+FloodQuestion::ask(bool slow)
 {
     if (!asked()) {
-        impl_->deadline_ms = time_msec() + TIME_LIMIT_MS;
+        impl_->slow = slow;
+        impl_->deadline_ms =
+            time_msec() + (slow ? SLOW_LIMIT_MS : TIME_LIMIT_MS);
     }
 }
 
@@ -178,7 +188,7 @@ FloodQuestion::take()
     }
     impl.deadline_ms = 0;
     impl.late = false;
-    impl.encoded = false;
+    impl.begun = false;
     impl.reused = !error;
     return count;
 }
@@ -201,7 +211,7 @@ FloodQuestion::wait() const
 FloodCount
 FloodQuestion::ask_now()
 {
-    ask();
+    ask(false);
     std::optional<FloodCount> count;
     while (!(count = take())) {
         wait();

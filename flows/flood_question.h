@@ -30,8 +30,10 @@ public:
     FloodQuestion(const FloodQuestion &) = delete;
     FloodQuestion &operator=(const FloodQuestion &) = delete;
 
-    /* Asks, unless a question is under way. */
-    void ask();
+    /* Asks, unless a question is under way: for an answer within 0.7 s, or
+     * within half a minute where the bridge is 'slow', which is asked one
+     * thing after the other, so that vswitchd can turn to others between. */
+    void ask(bool slow);
     bool asked() const;
     /* What came of it, once.  Call in each turn of the main loop while
      * asked(); wait() arms poll_block(). */

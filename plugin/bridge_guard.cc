@@ -2,6 +2,7 @@
 #include "ovsdb/ovs_c.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "flows/openflow.h"
 
@@ -10,6 +11,14 @@ namespace pm {
 BridgeGuard::Bridge::Bridge(const std::string &name)
     : question(management_socket(name))
 {
+}
+
+/* Whether it is to be looked at now.  The answer of a slow one is awaited
+ * elsewhere. */
+bool
+BridgeGuard::Bridge::is_due() const
+{
+    return look && !(slow && question.asked()) && time_msec() >= next_check_ms;
 }
 
 void
@@ -31,7 +40,7 @@ BridgeGuard::run(bool may_ask)
         if (may_ask && !bridge.look && !bridge.question.asked() &&
             now >= bridge.next_check_ms) {
             bridge.asked_ms = now;
-            bridge.question.ask();
+            bridge.question.ask(bridge.slow);
         }
         if (auto count = bridge.question.take()) {
             take_in(name, *count, &bridge);
@@ -51,8 +60,12 @@ BridgeGuard::take_life(bool lives)
         if (!lives) {
             bridge.failed_ms = 0;
         } else if (bridge.count.error) {
-            if (bridge.count.error == ETIMEDOUT) {
-                bridge.failed_ms = 0; /* It is slow. */
+            if (bridge.count.error == ETIMEDOUT &&
+                !std::exchange(bridge.slow, true)) {
+                bridge.failed_ms = 0;
+            } else if (bridge.count.error == ETIMEDOUT) {
+                bridge.unreachable = ovs_strerror(ETIMEDOUT);
+                bridge.news = true;
             } else if (!bridge.failed_ms) {
                 bridge.failed_ms = now;
             } else if (now >= bridge.failed_ms + REACH_MS &&
@@ -100,8 +113,7 @@ BridgeGuard::due() const
 {
     return !timed_out() &&
            std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
-               return b.second.news ||
-                      (b.second.look && time_msec() >= b.second.next_check_ms);
+               return b.second.news || b.second.is_due();
            });
 }
 
@@ -111,9 +123,13 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
     for (auto &[name, bridge] : bridges_) {
         if (may_ask && !timed_out()) {
             keep_from_flooding(name, *facts, &bridge);
-            if (bridge.look && time_msec() >= bridge.next_check_ms) {
+            if (bridge.is_due()) {
                 bridge.asked_ms = time_msec();
-                take_in(name, bridge.question.ask_now(), &bridge);
+                if (bridge.slow) {
+                    bridge.question.ask(true);
+                } else {
+                    take_in(name, bridge.question.ask_now(), &bridge);
+                }
                 if (bridge.count.flood) {
                     keep_from_flooding(name, *facts, &bridge);
                 }
@@ -183,7 +199,9 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
     bridge->next_check_ms =
         beat_after(now + std::max<int64_t>(0, pause_ms - CHECK_MS));
     bridge->count = count;
+    bridge->news |= !bridge->checked || bridge->exposed;
     bridge->checked = true;
+    bridge->slow &= now - bridge->asked_ms > QUICK_MS;
     bridge->failed_ms = 0;
     bridge->news |= !bridge->unreachable.empty();
     bridge->unreachable.clear();
@@ -216,7 +234,7 @@ BridgeGuard::recheck()
         bridge.no_flood.clear();
         bridge.exposed = true;
         bridge.next_check_ms = 0;
-        bridge.look = true;
+        bridge.look = bridge.news = true;
     }
 }
 

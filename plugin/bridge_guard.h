@@ -10,7 +10,9 @@
  * the answer, since the bridge is new here or was not kept from flooding, and
  * else each second while other work goes on.  After a question that was not
  * answered vswitchd is asked for a sign of life first, which does not
- * block. */
+ * block.  A bridge that let a question wait too long while vswitchd lives has
+ * many flows to look through: it is asked beside other work only, and longer
+ * waited for. */
 #ifndef PLUGIN_BRIDGE_GUARD_H
 #define PLUGIN_BRIDGE_GUARD_H 1
 
@@ -65,12 +67,15 @@ private:
     static constexpr int64_t PAUSE_FACTOR = 200;
     static constexpr int64_t PAUSE_MOST_MS = 30000;
     static constexpr int64_t LIFE_MS = 500;
+    /* Who answers within this is slow no more. */
+    static constexpr int64_t QUICK_MS = 350;
     /* How long there may be nobody to be asked while vswitchd lives: the
      * bridge may be yet to be made. */
     static constexpr int64_t REACH_MS = 3000;
 
     struct Bridge {
         explicit Bridge(const std::string &name);
+        bool is_due() const;
 
         FloodQuestion question;
         int64_t asked_ms = 0; /* When, while one is under way. */
@@ -80,6 +85,7 @@ private:
         FloodCount count;        /* The last answer. */
         bool checked = false;    /* There was one. */
         bool look = true;        /* At all of it, which blocks. */
+        bool slow = false;       /* But not if it takes so long. */
         bool refused = false; /* A port of ours is, or would be, flooded to. */
         /* That could not be asked, or has not been yet. */
         bool exposed = false;

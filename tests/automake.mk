@@ -170,6 +170,7 @@ LAB_FILES = \
 	tests/cases/revocation.py \
 	tests/cases/security.py \
 	tests/cases/sharing.py \
+	tests/cases/silent.py \
 	tests/cases/turns.py \
 	tests/cases/updates.py \
 	tests/cases/vpc.py \
@@ -238,6 +239,7 @@ LAB_FILES = \
 	tests/lab/reference_filter.py \
 	tests/lab/rule_sets.py \
 	tests/lab/row_watch.py \
+	tests/lab/slow_bridge.py \
 	tests/lab/switch.py \
 	tests/lab/tenant.py \
 	tests/lab/tls.py \

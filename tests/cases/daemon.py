@@ -4,7 +4,6 @@ that it heals."""
 import os
 import re
 import signal
-import threading
 import time
 
 from cases.product import ProductCases
@@ -18,7 +17,7 @@ from lab.waiting import wait_until
 SLEPT = re.compile(r"wakeup due to [1-9]\d*-ms timeout.*")
 
 
-class DaemonCases(ProductCases):
+class DaemonLab(ProductCases):
     @classmethod
     def prepare_switch(cls):
         cls.lab.switch.vsctl("set", "Open_vSwitch", ".",
@@ -40,6 +39,8 @@ class DaemonCases(ProductCases):
         self.assert_copied(self.ids4, vni, frames)
         self.assert_received(self.db1, frames)
 
+
+class DaemonCases(DaemonLab):
     def test_a_cfg_that_is_set_back_is_followed(self):
         """As where one can count no more: the answer to a greater one would
         stand for all that come."""
@@ -498,88 +499,3 @@ class DaemonCases(ProductCases):
                    "what was made for it to be gone")
         self.tunnel("first", self.ids4, 7003)
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4, 7003)
-
-    def restart_without(self, bridge):
-        """The daemon, where the bridge's OpenFlow socket is out of its
-        sight; returns what gives that back."""
-        path = f"{self.switch.rundir}/{bridge}.mgmt"
-        self.daemon.stop()
-        os.rename(path, path + ".away")
-
-        def give_back():
-            if os.path.exists(path + ".away"):
-                os.rename(path + ".away", path)
-        self.addCleanup(give_back)
-        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
-                                       self.control).start()
-        return give_back
-
-    def test_a_bridge_that_does_not_answer_is_told_and_holds_up_no_stop(self):
-        """Whatever a start waits for, what is revoked does not for long."""
-        self.warm()
-        self.tunnel("second", self.ids4, 7002, source="db1")
-        give_back = self.restart_without("br-int")
-        self.remove("first")
-        self.control.wait_tunnel(
-            "second", lambda t: "BRIDGE_UNREACHABLE" in str(t["reasons"]),
-            "to be told why it is not installed")
-        self.control.ctl("--timeout=10", "sync")
-        give_back()
-        self.control.wait_running("second")
-        self.tunnel("first", self.ids4, 7001)
-        self.check_copies()
-
-    def test_mirror_list_answers_while_vswitchd_does_not(self):
-        self.warm()
-        self.switch.signal_vswitchd(signal.SIGSTOP)
-        try:
-            for command in ("list", "show"):
-                said = self.daemon.appctl(f"mirror/{command}")
-                self.assertIn("default/first", said)
-            self.assertIn("VSWITCHD_AWAY", self.daemon.appctl("mirror/list"))
-        finally:
-            self.switch.signal_vswitchd(signal.SIGCONT)
-
-    def test_exit_cleanup_says_what_it_could_not_remove(self):
-        self.warm()
-        give_back = self.restart_without("br-mirror")
-        with self.assertRaisesRegex(UnixctlError, "br-mirror"):
-            self.daemon.clean_up()
-        self.daemon.wait()
-        self.assertTrue([line for line in self.daemon.log()
-                         if "exit --cleanup: " in line])
-        give_back()
-        self.lab.daemon = MirrorDaemon(self.lab, self.switch,
-                                       self.control).start()
-        self.control.wait_running("first")
-        self.check_copies()
-
-    def test_a_restart_beside_a_slow_switch_stops_nothing(self):
-        """Whose OpenFlow times out while its control socket answers."""
-        self.warm()
-        before = self.switch.flows("br-mirror")
-        done = threading.Event()
-
-        def slow_down():
-            while not done.is_set():
-                self.switch.signal_vswitchd(signal.SIGSTOP)
-                done.wait(0.4)
-                self.switch.signal_vswitchd(signal.SIGCONT)
-                done.wait(0.02)
-        slow = threading.Thread(target=slow_down)
-        began = time.monotonic()
-        slow.start()
-        try:
-            self.daemon.stop()
-            self.lab.daemon = MirrorDaemon(self.lab, self.switch,
-                                           self.control).start()
-            done.wait(8)
-        finally:
-            done.set()
-            slow.join()
-        self.assertEqual(self.switch.flows("br-mirror"), before)
-        youngest = min(float(age) for age in re.findall(
-            r"duration=([0-9.]+)s",
-            self.switch.ofctl("dump-flows", "br-mirror")))
-        self.assertGreater(youngest, time.monotonic() - began)
-        self.check_copies()

@@ -10,6 +10,7 @@ from cases.guest import GuestCases
 from cases.limits import LimitCases
 from cases.order import OrderCases
 from cases.others import OthersCases
+from cases.silent import SilentCases
 from cases.turns import TurnCases
 from cases.wire import WireCases
 from lab import DummyLab
@@ -54,6 +55,10 @@ class Daemon(DaemonCases, unittest.TestCase):
     # A restarted vswitchd makes its dummies anew, without the addresses and
     # neighbours that they were given by hand: the system suite has this case.
     test_copies_come_back_after_vswitchd_restarted = None
+
+
+class Silent(SilentCases, unittest.TestCase):
+    make_lab = DummyLab
 
 
 class Turn(TurnCases, unittest.TestCase):

@@ -4,6 +4,7 @@ import socket
 import unittest
 
 from cases.daemon import DaemonCases
+from cases.silent import SilentCases
 from lab import RealLab
 
 
@@ -25,3 +26,7 @@ class Daemon(DaemonCases, unittest.TestCase):
         listener.close()
         self.control.wait_running("first")
         self.lab.wait_copied(self.lab.talk("web1", "db1"), self.ids4)
+
+
+class Silent(SilentCases, unittest.TestCase):
+    make_lab = RealLab

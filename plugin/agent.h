@@ -206,20 +206,20 @@ private:
     /* More than may be written among others: they wait for our turn. */
     std::set<Uuid> backlog_, backlog_filters_;
     Uuid reported_last_{}; /* After whom it is the next one's turn. */
-    bool more_to_report_ = false;
     Suspects suspects_;
+    bool more_to_report_ = false;
     /* A transaction with probe reports or the Chassis row was refused: each
      * has its own until one is not. */
     bool others_apart_ = false, chassis_next_ = false;
     Backoff others_pause_;
     Namesake namesake_;
     std::pair<std::string, std::string> name_; /* Ours, and where it counts. */
-    bool holds_ = false;     /* Acts on the switch by that name. */
-    bool name_left_ = false; /* To a namesake, who is on this host: */
     std::string namesakes_host_;
-    NextHops next_hops_;
+    bool holds_ = false;          /* Acts on the switch by that name. */
+    bool name_left_ = false;      /* To a namesake, who is on that host. */
+    bool layouts_settled_ = true; /* vswitchd has put them in force: */
     std::map<std::string, std::vector<Uuid>> layouts_;
-    bool layouts_settled_ = true; /* vswitchd has put them in force. */
+    NextHops next_hops_;
     MirrorWatch mirror_watch_;
     Refusals refusals_;
     Contest contest_;
@@ -233,19 +233,19 @@ private:
         Proving,
         Proven
     } inheritance_ = Inheritance::Unproven;
-    bool started_ = false; /* Every input has been known at once. */
     /* Since when vswitchd's control socket alone has not been to be found, or
      * since tunnels were last excused for it. */
     int64_t cut_off_ms_ = 0;
+    bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
     bool cleanup_ = false;
     bool left_ = false; /* Our Chassis row is gone. */
     CfgAnswer answer_;
-    bool switch_was_busy_ = false;
     uint64_t rows_read_ = 0; /* How often. */
     /* As of which readings, and which desires, they were compared. */
     std::pair<uint64_t, uint64_t> rows_compared_{UINT64_MAX, 0};
     unsigned int switch_seqno_ = 0;
+    bool switch_was_busy_ = false;
     bool switch_read_ = false;  /* Ever. */
     bool reread_switch_ = true; /* Whether or not it has changed. */
     bool vswitchd_away_ = false;

@@ -27,6 +27,7 @@ libpmcore_la_SOURCES = \
 	plugin/desire_rows.cc \
 	plugin/desire_seats.cc \
 	plugin/desire_shared.cc \
+	plugin/desire_switch.cc \
 	plugin/desire_taps.cc \
 	plugin/desire_tunnel.cc \
 	plugin/desired_state.cc \

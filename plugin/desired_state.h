@@ -287,7 +287,10 @@ private:
 
         bool operator==(const CommonPort &) const = default;
     };
+    /* desire_switch.cc: what the switch's facts change. */
     static std::map<std::string, CommonPort> common_ports(const SwitchFacts &);
+    bool are_strangers(const std::set<std::string> &nics) const;
+    void retry_taps();
 
     /* desire_newcomers.cc: tunnels that wait to be looked at. */
     bool is_newcomer(const Uuid &) const;

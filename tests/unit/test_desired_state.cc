@@ -193,6 +193,62 @@ TEST(DesiredState, WhereOurPortsMayBeFloodedToTapsWaitAndRowsStay)
     EXPECT_EQ(host.desired.flows(), flows);
 }
 
+/* Production's ports come and go by the minute on some hypervisors. */
+TEST(DesiredState, IsNotReckonedAnewForPortsThatNothingOfOursNames)
+{
+    Host host;
+    host.plug("nic0", "br-int");
+    host.add_source(0);
+    host.add_collector(0);
+    host.add_tunnel(0, 0, 0);
+    ASSERT_TRUE(host.settle());
+    uint64_t revision = host.desired.rows_revision();
+    host.plug("stranger", "br-int");
+    host.feed();
+    host.facts.nics.erase("stranger");
+    host.feed();
+    EXPECT_EQ(host.desired.rows_revision(), revision);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+    host.facts.nics.at("nic0").own_tag = 7;
+    host.feed();
+    EXPECT_GT(host.desired.rows_revision(), revision);
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
+/* What a shared pair takes in must all be known to be of one segment. */
+TEST(DesiredState, ReckonsWithPortsThatOnlyARowOfOursNames)
+{
+    Host host;
+    host.model.vpcs[row_id(Row::Vpc, 0)] = {"vpc", "acme", "kr",
+                                            VpcKind::Standard};
+    Subnet subnet;
+    subnet.vpc = row_id(Row::Vpc, 0);
+    subnet.cidr = {ip_of("10.0.0.0"), 16};
+    host.model.subnets[row_id(Row::Subnet, 0)] = subnet;
+    std::vector<Uuid> tunnels;
+    for (uint32_t nic = 0; nic < 20; nic++) {
+        host.plug("nic" + std::to_string(nic), "br-int");
+        host.add_source(nic);
+        host.model.nics[row_id(Row::Nic, nic)].subnet = row_id(Row::Subnet, 0);
+        host.add_collector(0);
+        tunnels.push_back(host.add_tunnel(nic, nic, 0));
+    }
+    ASSERT_TRUE(host.settle());
+    std::string member;
+    for (const auto &[name, mirror] : host.facts.rows.mirrors) {
+        for (const auto &[number, iface_id] : mirror.mark.members) {
+            member = iface_id;
+        }
+    }
+    ASSERT_NE(member, "");
+    host.model.tunnels.erase(tunnels.at(std::stoul(member.substr(3))));
+    host.feed();
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+    host.facts.nics.erase(member);
+    host.feed();
+    EXPECT_EQ(difference(host.desired, host.restarted()), "");
+}
+
 /* Its status is to be looked at, should its Mirror not come back. */
 TEST(DesiredState, TellsWhoseTapHasLostItsFlows)
 {

@@ -33,34 +33,27 @@ spec_v4()
 
 TEST(BaseFlows, EndEveryTableAndHoldTheBudget)
 {
-    Lines lines = {"table=0,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=1,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=2,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=3,priority=0,cookie=0x6d72000000000000 "
-                   "actions=resubmit(,4)",
-                   "table=4,priority=0,cookie=0x6d72000000000000 "
-                   "actions=meter:16777216",
-                   "table=5,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=6,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=7,priority=0,cookie=0x6d72000000000000 "
-                   "actions=set_field:0x1->reg5,resubmit(,0)",
-                   "table=8,priority=0,cookie=0x6d72000000000000 "
-                   "actions=drop",
-                   "table=0,priority=300,cookie=0x6d72000000000000,udp,reg5=0 "
-                   "actions=resubmit(,7)",
-                   "table=0,priority=300,cookie=0x6d72000000000000,udp6,"
-                   "reg5=0 actions=resubmit(,7)"};
+    const std::string base = ",cookie=0x6d72000000000000";
+    auto last = [&](const std::string &table, const std::string &actions) {
+        return "table=" + table + ",priority=0" + base + " actions=" + actions;
+    };
+    Lines lines = {
+        last("0", "drop"),
+        last("1", "drop"),
+        last("2", "drop"),
+        last("3", "resubmit(,4)"),
+        last("4", "meter:16777216"),
+        last("5", "drop"),
+        last("6", "drop"),
+        last("7", "set_field:0x1->reg5,resubmit(,0)"),
+        last("8", "drop"),
+        "table=0,priority=300" + base + ",udp,reg5=0 actions=resubmit(,7)",
+        "table=0,priority=300" + base + ",udp6,reg5=0 actions=resubmit(,7)"};
     EXPECT_EQ(texts(base_flows(true)), lines);
-    lines[4] = "table=4,priority=0,cookie=0x6d72000000000000 actions=drop";
+    lines[4] = last("4", "drop");
     EXPECT_EQ(texts(base_flows(false)), lines);
-    lines.insert(lines.begin() + 9,
-                 "table=0,priority=350,cookie=0x6d72000000000000,in_port=3 "
-                 "actions=resubmit(,8)");
+    lines.insert(lines.begin() + 9, "table=0,priority=350" + base +
+                                        ",in_port=3 actions=resubmit(,8)");
     EXPECT_EQ(texts(base_flows(false, 3)), lines);
 }
 

@@ -133,6 +133,9 @@ Agent::read_control()
         statuses.filter_statuses = delta.filter_statuses;
         desired_.apply(statuses);
     }
+    if (!control_.connected()) {
+        answer_.lost_sight();
+    }
     if (control_.serves()) {
         if (control_lost_ms_ &&
             time_wall_msec() >= control_lost_ms_ + LONG_AWAY_MS) {

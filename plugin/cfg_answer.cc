@@ -58,4 +58,11 @@ CfgAnswer::forget()
     *this = CfgAnswer();
 }
 
+void
+CfgAnswer::lost_sight()
+{
+    answering_.reset();
+    answered_.reset();
+}
+
 } // namespace pm

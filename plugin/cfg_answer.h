@@ -42,6 +42,10 @@ public:
     std::optional<int64_t> to_tell(int64_t told, bool has_tunnels) const;
     /* Another control database, or another name there, counts for itself. */
     void forget();
+    /* The control database is out of sight, and may come back as it was
+     * earlier, to count the same once more: what our row says then is what
+     * was answered, and the rest begins anew. */
+    void lost_sight();
 
 private:
     std::optional<int64_t> answering_, answered_, written_;

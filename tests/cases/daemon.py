@@ -53,6 +53,37 @@ class DaemonCases(DaemonLab):
         self.control.ctl("--wait=hv", "tunnel-set", "first", "note=once more")
         self.assertEqual(self.control.rows("Chassis", "cfg"), [{"cfg": 1}])
 
+    def test_a_cfg_whose_answer_the_database_has_lost_is_answered_anew(self):
+        """As that of one restored from a backup, which counts the same once
+        more."""
+        self.warm()
+        file = f"{self.control.rundir}/mirror.db"
+        size = os.path.getsize(file)
+        self.control.ctl("--wait=hv", "tunnel-set", "first", "note=lost")
+        row, = self.control.rows("Chassis", "cfg")
+        self.daemon.signal(signal.SIGSTOP)
+        self.control.kill()
+        os.truncate(file, size)
+        self.control.restart()
+        self.control.transact(
+            {"op": "update", "table": "Mirror_Tunnel", "where": [],
+             "row": {"vni": 7003}},
+            {"op": "mutate", "table": "Mirror_Global", "where": [],
+             "mutations": [["cfg", "+=", 1]]})
+        self.assertEqual(self.control.rows("Mirror_Global", "cfg"), [row])
+        self.switch.signal_vswitchd(signal.SIGSTOP)
+        try:
+            self.daemon.signal(signal.SIGCONT)
+            self.control.wait_tunnel(
+                "first", lambda t: "VSWITCHD_AWAY" in str(t["reasons"]),
+                "to say that nothing can come of it")
+            self.assertNotEqual(self.control.rows("Chassis", "cfg"), [row])
+        finally:
+            self.switch.signal_vswitchd(signal.SIGCONT)
+        wait_until(lambda: self.control.rows("Chassis", "cfg") == [row],
+                   "the hypervisor to answer")
+        self.check_copies(7003)
+
     def test_the_cfg_of_the_last_tunnels_deletion_is_answered(self):
         for _ in range(3):
             self.tunnel("first", self.ids4, 7001)

@@ -84,6 +84,27 @@ TEST(CfgAnswer, IsNotBegunAnewByTheNextCfgWhichHasItsTurn)
     EXPECT_FALSE(answer.is_next(1));
 }
 
+TEST(CfgAnswer, OfADatabaseThatCameBackAsItWasEarlierIsGivenAnew)
+{
+    CfgAnswer answer;
+    answer.inherit(4);
+    answer.wrote(5);
+    answer.begin(5, {A}, {});
+    ASSERT_TRUE(answer.advance(everybody, everybody));
+    answer.lost_sight();
+    answer.inherit(4);
+    EXPECT_FALSE(answer.to_tell(4, true));
+    ASSERT_TRUE(answer.is_next(5));
+    answer.begin(5, {A}, {});
+    EXPECT_FALSE(answer.advance(nobody, nobody));
+    answer.lost_sight();
+    answer.inherit(4);
+    ASSERT_TRUE(answer.is_next(5)) << "one under way begins anew, too";
+    answer.begin(5, {A}, {});
+    EXPECT_TRUE(answer.advance(everybody, everybody));
+    EXPECT_EQ(answer.to_tell(4, false), 5) << "it had been concerned";
+}
+
 TEST(CfgAnswer, IsNotGivenAgainForWhatTheDaemonBeforeAnswered)
 {
     CfgAnswer answer;

@@ -66,6 +66,7 @@ libpmcore_la_SOURCES = \
 	plugin/namesake.cc \
 	plugin/namesake.h \
 	plugin/beat.h \
+	plugin/heartbeat.cc \
 	plugin/heartbeat.h \
 	plugin/model.cc \
 	plugin/model.h \

@@ -23,14 +23,9 @@ host_alive(const Heartbeats &heartbeats, const std::string &chassis,
            int64_t now_ms)
 {
     auto heartbeat = heartbeats.find(chassis);
-    if (heartbeat == heartbeats.end() || !heartbeat->second) {
-        return ConditionStatus::Unknown;
-    }
-    int64_t silent_ms = now_ms - heartbeat->second;
-    /* One of a clock that is ahead would speak for a dead host until then. */
-    return silent_ms > HOST_SILENCE_MS    ? ConditionStatus::False
-           : silent_ms < -HOST_SILENCE_MS ? ConditionStatus::Unknown
-                                          : ConditionStatus::True;
+    return heartbeat == heartbeats.end()
+               ? ConditionStatus::Unknown
+               : host_condition(chassis, heartbeat->second, now_ms).status;
 }
 
 /* The rows that speak for the tunnel as it is now: of the hypervisors that
@@ -156,27 +151,15 @@ add_host_alive(const Heartbeats &heartbeats, const Statuses &speaking,
                int64_t now_ms, TunnelView *view)
 {
     for (const TunnelStatus *status : speaking) {
-        Condition condition;
-        condition.status = host_alive(heartbeats, status->chassis, now_ms);
+        auto heartbeat = heartbeats.find(status->chassis);
+        Condition condition = host_condition(
+            status->chassis,
+            heartbeat == heartbeats.end() ? 0 : heartbeat->second, now_ms);
         if (condition.status == ConditionStatus::False) {
-            const std::string message =
-                "hypervisor " + status->chassis +
-                " has not been heard of for three minutes: see that "
-                "ovs-mirrord runs there and reaches the database";
-            condition.reason = "HOST_DEAD: " + message;
-            view->reasons.emplace("HOST_DEAD", message);
+            const std::string &said = condition.reason; /* CODE: words */
+            view->reasons.emplace("HOST_DEAD",
+                                  said.substr(said.find(": ") + 2));
             worsen(&view->health, Health::Degraded);
-        } else if (condition.status == ConditionStatus::Unknown) {
-            auto heartbeat = heartbeats.find(status->chassis);
-            bool ahead = heartbeat != heartbeats.end() && heartbeat->second;
-            condition.reason =
-                ahead ? "HOST_CLOCK: the last heartbeat of hypervisor " +
-                            status->chassis +
-                            " lies more than three minutes ahead: set its "
-                            "clock, or the one here, right"
-                      : "HOST_UNKNOWN: hypervisor " + status->chassis +
-                            " has sent no heartbeat yet: see that "
-                            "ovs-mirrord runs there";
         }
         add_condition(view, "HostAlive", condition);
     }

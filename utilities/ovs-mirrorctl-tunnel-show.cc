@@ -1,6 +1,7 @@
 /* ovs-mirrorctl: "tunnel-show", all that is known of one tunnel. */
 #include <cstring>
 
+#include "plugin/heartbeat.h"
 #include "plugin/told.h"
 #include "utilities/ovs-mirrorctl.h"
 
@@ -55,6 +56,20 @@ std::string
 crossing_text(const Attempt &a, const TunnelStatus &s)
 {
     return sees(a, s.account) ? s.peering : "";
+}
+
+/* What a hypervisor's row says, to who asks, and that it may be so no more
+ * where nothing has been heard of the hypervisor for long. */
+TunnelStatus
+last_word(const Attempt &a, TunnelStatus status)
+{
+    Condition alive = host_condition(
+        status.chassis, heartbeat_of(a.edit.model, status.chassis),
+        a.context.now_ms);
+    if (alive.status != ConditionStatus::True) {
+        status.conditions.edit()["HostAlive"] = alive;
+    }
+    return as_told_to(a.settings.account, std::move(status));
 }
 
 ordered_json
@@ -202,8 +217,7 @@ show_json(const Attempt &a, const TunnelView &v)
     }
     object["hypervisors"] = ordered_json::array();
     for (const TunnelStatus *status : statuses_of(model, v.id)) {
-        object["hypervisors"].push_back(
-            status_json(a, as_told_to(a.settings.account, *status)));
+        object["hypervisors"].push_back(status_json(a, last_word(a, *status)));
     }
     object["events"] = event_lines(a, v);
     return object;
@@ -364,7 +378,11 @@ show_hypervisor(ds *output, const Attempt &a, const TunnelStatus &s)
     const int64_t now_ms = a.context.now_ms;
     Block outer(output, 0), block(output, 4);
     outer.line("hypervisor", s.chassis);
+    bool is_dead = s.conditions.count("HostAlive") &&
+                   s.conditions.find("HostAlive")->second.status ==
+                       ConditionStatus::False;
     block.line("health", std::string(to_string(s.health)) +
+                             (is_dead ? " when it was last heard of" : "") +
                              (s.bound ? "" : "; the source NIC is not here"));
     block.line("reported", when_text(s.updated_ms, now_ms));
     block.line("heard from",
@@ -435,7 +453,7 @@ show_text(const Attempt &a, const TunnelView &v, const ordered_json &object,
         show_conditions(output, 4, v.conditions);
     }
     for (const TunnelStatus *status : statuses) {
-        show_hypervisor(output, a, as_told_to(a.settings.account, *status));
+        show_hypervisor(output, a, last_word(a, *status));
     }
     const auto events = event_lines(a, v);
     if (!events.empty()) {

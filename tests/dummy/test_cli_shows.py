@@ -191,6 +191,26 @@ class ShowTests(Shown):
         self.assertEqual([h["chassis"] for h in shown["hypervisors"]],
                          ["hv1", "hv2"])
 
+    def test_the_last_word_of_a_hypervisor_that_is_dead_is_told_as_such(
+            self):
+        """Another has the NIC, so that the tunnel itself is well."""
+        self.status(chassis="hv1")
+        self.status(chassis="hv2")
+        self.db.transact([{"op": "update", "table": "Chassis",
+                           "where": [["name", "==", "hv1"]],
+                           "row": {"heartbeat": self.now - 181000}}])
+        _, out = self.shown()
+        first, second = out.split("\nhypervisor: ")[1:]
+        self.assertIn("ok when it was last heard of", first)
+        self.assertIn("HostAlive: False, HOST_DEAD: hypervisor hv1", first)
+        self.assertNotIn("heard of", second)
+        shown = self.json("tunnel-show", "acme/web1-ids")
+        self.assertEqual(shown["health"], "ok")
+        self.assertRegex(
+            shown["hypervisors"][0]["conditions"]["HostAlive"],
+            r"^False \(HOST_DEAD: hypervisor hv1 ")
+        self.assertNotIn("HostAlive", shown["hypervisors"][1]["conditions"])
+
     def test_the_filter_of_one_that_is_shutting_down_is_not_known(self):
         self.status()
         self.ok("tunnel-del", "acme/web1-ids")

@@ -433,8 +433,10 @@ Agent::is_switch_clean() const
 bool
 Agent::is_control_clean() const
 {
-    return switch_.contended() || left_ || !namesake_.is_ours() ||
-           (!control_.connected() && !control_.connecting());
+    return switch_.contended() || !namesake_.is_ours() ||
+           (control_.connected()
+                ? left_ && !control_.writing() && control_.refused().empty()
+                : !control_.connecting());
 }
 
 bool
@@ -448,7 +450,7 @@ namespace {
 
 constexpr char FORGET[] =
     "delete this hypervisor with \"ovs-mirrorctl chassis-del\", which is "
-    "refused for three minutes yet";
+    "refused until it has not been heard of for three minutes";
 
 } // namespace
 
@@ -461,8 +463,10 @@ Agent::left_behind() const
         return "";
     }
     if (is_switch_clean() && is_control_clean()) {
-        bool unheard = !switch_.contended() && !left_ && namesake_.is_ours() &&
-                       !desired_.facts().settings.remote.empty();
+        const Settings &settings = desired_.facts().settings;
+        bool unheard = !switch_.contended() && namesake_.is_ours() &&
+                       !control_.connected() && !settings.remote.empty() &&
+                       !settings.chassis.empty();
         return unheard ? std::string("the control database cannot be reached "
                                      "and may still have our rows, by which "
                                      "tunnels seem to run; ") +

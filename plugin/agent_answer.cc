@@ -130,8 +130,10 @@ Agent::run_answer(const Subjects &telling)
     if (!started_ || cleanup_) {
         return;
     }
+    const int64_t told = own_chassis().cfg;
+    answer_.read(told);
     if (!answer_.answered()) {
-        answer_.inherit(own_chassis().cfg);
+        answer_.inherit(told);
     }
     if (answer_.is_next(control_.cfg())) {
         begin_answer(telling);

@@ -248,7 +248,9 @@ Agent::judge_vswitchd()
          * answer wait behind all of its flows. */
         for (const auto &[name, link] : links_) {
             waiting |= !link->connected() && !made_.unmade().count(name);
-            silent_ms = std::max(silent_ms, link->silent_ms());
+            if (!guard_.looks_through()) {
+                silent_ms = std::max(silent_ms, link->silent_ms());
+            }
         }
     }
     if (!waiting) {
@@ -258,7 +260,7 @@ Agent::judge_vswitchd()
     }
     vswitchd_away_ =
         (away_since_ms_ && time_msec() >= away_since_ms_ + AWAY_MS) ||
-        silent_ms >= SILENT_MS || guard_.timed_out();
+        silent_ms >= SILENT_MS || guard_.silent();
     desired_.set_vswitchd_alive(!vswitchd_away_);
 }
 

@@ -38,7 +38,7 @@ BridgeGuard::run(bool may_ask)
     for (auto &[name, bridge] : bridges_) {
         int64_t now = time_msec();
         if (may_ask && !bridge.look && !bridge.question.asked() &&
-            now >= bridge.next_check_ms) {
+            now >= bridge.next_check_ms && may_be_asked(bridge)) {
             bridge.asked_ms = now;
             bridge.question.ask(bridge.slow);
         }
@@ -49,6 +49,25 @@ BridgeGuard::run(bool may_ask)
             }
         }
     }
+}
+
+/* A slow one is asked alone. */
+bool
+BridgeGuard::may_be_asked(const Bridge &bridge) const
+{
+    return !looks_through() &&
+           !(bridge.slow &&
+             std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
+                 return b.second.question.asked();
+             }));
+}
+
+bool
+BridgeGuard::looks_through() const
+{
+    return std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
+        return b.second.slow && b.second.question.asked();
+    });
 }
 
 /* Of bridges that did not answer. */
@@ -63,9 +82,6 @@ BridgeGuard::take_life(bool lives)
             if (bridge.count.error == ETIMEDOUT &&
                 !std::exchange(bridge.slow, true)) {
                 bridge.failed_ms = 0;
-            } else if (bridge.count.error == ETIMEDOUT) {
-                bridge.unreachable = ovs_strerror(ETIMEDOUT);
-                bridge.news = true;
             } else if (!bridge.failed_ms) {
                 bridge.failed_ms = now;
             } else if (now >= bridge.failed_ms + REACH_MS &&
@@ -85,15 +101,22 @@ BridgeGuard::take_life(bool lives)
 void
 BridgeGuard::wait(bool may_ask) const
 {
+    may_ask &= !timed_out();
     for (const auto &[name, bridge] : bridges_) {
+        if (bridge.news && may_ask) {
+            poll_immediate_wake();
+        }
         if (bridge.question.asked()) {
-            bridge.question.wait();
-        } else if (may_ask && !timed_out()) {
+            bridge.question.wait(); /* Those that may not be asked now, too. */
+        } else if (may_ask && may_be_asked(bridge)) {
             poll_timer_wait_until(bridge.next_check_ms);
         }
     }
     if (!answered() && !life_ticket_) {
         poll_timer_wait_until(next_life_ms_);
+    }
+    if (timed_out() && !silent()) {
+        poll_timer_wait_until(timed_out_ms_ + SILENT_MS);
     }
 }
 
@@ -112,8 +135,9 @@ bool
 BridgeGuard::due() const
 {
     return !timed_out() &&
-           std::any_of(bridges_.begin(), bridges_.end(), [](const auto &b) {
-               return b.second.news || b.second.is_due();
+           std::any_of(bridges_.begin(), bridges_.end(), [&](const auto &b) {
+               return b.second.news ||
+                      (b.second.is_due() && may_be_asked(b.second));
            });
 }
 
@@ -122,16 +146,16 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
 {
     for (auto &[name, bridge] : bridges_) {
         if (may_ask && !timed_out()) {
-            keep_from_flooding(name, *facts, &bridge);
-            if (bridge.is_due()) {
+            keep_from_flooding(name, *facts, !looks_through(), &bridge);
+            if (bridge.is_due() && may_be_asked(bridge)) {
                 bridge.asked_ms = time_msec();
                 if (bridge.slow) {
                     bridge.question.ask(true);
                 } else {
                     take_in(name, bridge.question.ask_now(), &bridge);
                 }
-                if (bridge.count.flood) {
-                    keep_from_flooding(name, *facts, &bridge);
+                if (bridge.count.flood && !bridge.slow) {
+                    keep_from_flooding(name, *facts, true, &bridge);
                 }
             }
         }
@@ -146,10 +170,12 @@ BridgeGuard::look(bool may_ask, SwitchFacts *facts)
     }
 }
 
-/* Says "no-flood" of the ports of ours that do not have it yet. */
+/* Says "no-flood" of the ports of ours that do not have it yet, if it may ask:
+ * else they are exposed. */
 void
 BridgeGuard::keep_from_flooding(const std::string &name,
-                                const SwitchFacts &facts, Bridge *bridge)
+                                const SwitchFacts &facts, bool may_ask,
+                                Bridge *bridge)
 {
     std::map<uint32_t, std::string> wanted;
     std::set<uint32_t> ofports, done;
@@ -161,7 +187,11 @@ BridgeGuard::keep_from_flooding(const std::string &name,
             ofports.insert(ofport->second);
         }
     }
-    bridge->exposed = false;
+    bridge->exposed = !ofports.empty() && !may_ask;
+    if (!may_ask) {
+        bridge->look |= bridge->exposed;
+        return;
+    }
     if (!ofports.empty()) {
         int error = set_no_flood(management_socket(name), ofports, &done);
         bridge->exposed = error && error != EPROTO;
@@ -191,6 +221,7 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
         bridge->count.error = count.error;
         bridge->next_check_ms = beat_after(now);
         bridge->look = true;
+        timed_out_ms_ = now;
         return;
     }
     /* Part of it may have been our own loop's. */
@@ -202,6 +233,9 @@ BridgeGuard::take_in(const std::string &name, const FloodCount &count,
     bridge->news |= !bridge->checked || bridge->exposed;
     bridge->checked = true;
     bridge->slow &= now - bridge->asked_ms > QUICK_MS;
+    for (auto &[other, waits] : bridges_) {
+        waits.news |= waits.exposed; /* It may be asked again. */
+    }
     bridge->failed_ms = 0;
     bridge->news |= !bridge->unreachable.empty();
     bridge->unreachable.clear();
@@ -243,6 +277,12 @@ BridgeGuard::answered() const
 {
     return std::none_of(bridges_.begin(), bridges_.end(),
                         [](const auto &b) { return b.second.count.error; });
+}
+
+bool
+BridgeGuard::silent() const
+{
+    return timed_out() && time_msec() >= timed_out_ms_ + SILENT_MS;
 }
 
 bool

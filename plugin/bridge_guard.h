@@ -51,14 +51,18 @@ public:
      * vswitchd does not answer others either.  Says in 'facts' what is known
      * of all.  Blocks for a short time. */
     void look(bool may_ask, SwitchFacts *facts);
-    /* What is known holds until each has been looked at again, now. */
+    /* What is known holds until each has been looked at again, now, or has
+     * answered the question that is under way. */
     void recheck();
 
     /* Every bridge has answered its last question. */
     bool answered() const;
-    /* A question waited for its answer until its time was up, and there was no
-     * sign of life since. */
-    bool timed_out() const;
+    /* A question waited for its answer until its time was up, and the sign of
+     * life that was asked for then has not come for long. */
+    bool silent() const;
+    /* A bridge looks through its flows for us, which may take vswitchd's main
+     * loop long: others must not be taken for dead or slow by that. */
+    bool looks_through() const;
 
 private:
     /* How often a bridge is asked: this, or this many times as long as the
@@ -67,6 +71,9 @@ private:
     static constexpr int64_t PAUSE_FACTOR = 200;
     static constexpr int64_t PAUSE_MOST_MS = 30000;
     static constexpr int64_t LIFE_MS = 500;
+    /* How long a sign of life may take where a bridge has let a question
+     * wait: it may be that question which holds it up. */
+    static constexpr int64_t SILENT_MS = 1000;
     /* Who answers within this is slow no more. */
     static constexpr int64_t QUICK_MS = 350;
     /* How long there may be nobody to be asked while vswitchd lives: the
@@ -94,9 +101,12 @@ private:
         std::set<std::pair<std::string, int>> no_flood; /* Port, ofport. */
     };
 
+    bool timed_out() const;
     static void keep_from_flooding(const std::string &name,
-                                   const SwitchFacts &, Bridge *);
-    static void take_in(const std::string &name, const FloodCount &, Bridge *);
+                                   const SwitchFacts &, bool may_ask,
+                                   Bridge *);
+    void take_in(const std::string &name, const FloodCount &, Bridge *);
+    bool may_be_asked(const Bridge &) const;
     static void judge(const std::string &name, Bridge *);
     void take_life(bool lives);
 
@@ -104,6 +114,7 @@ private:
     std::map<std::string, Bridge> bridges_;
     uint64_t life_ticket_ = 0; /* 0: no sign of life is asked for. */
     int64_t next_life_ms_ = 0;
+    int64_t timed_out_ms_ = 0; /* When a question did, if any has. */
 };
 
 } // namespace pm

@@ -63,6 +63,16 @@ CfgAnswer::lost_sight()
 {
     answering_.reset();
     answered_.reset();
+    read_.reset();
+}
+
+void
+CfgAnswer::read(int64_t told)
+{
+    if (read_ && read_ == answered_ && told != *read_) {
+        lost_sight();
+    }
+    read_ = told;
 }
 
 } // namespace pm

@@ -46,9 +46,12 @@ public:
      * earlier, to count the same once more: what our row says then is what
      * was answered, and the rest begins anew. */
     void lost_sight();
+    /* What our row says now.  One that had the answer and has it no more is
+     * of a database that was put back while it ran. */
+    void read(int64_t told);
 
 private:
-    std::optional<int64_t> answering_, answered_, written_;
+    std::optional<int64_t> answering_, answered_, written_, read_;
     std::set<Uuid> tunnels_, filters_; /* That 'answering_' waits for. */
 };
 

@@ -1,5 +1,5 @@
-/* How often a hypervisor says that it is there, and when it is taken for
- * dead (core).
+/* How often a hypervisor says that it is there, and what is said of one that
+ * has not (core).
  *
  * The heartbeat is in its Chassis row; three missed make HostAlive False. */
 #ifndef PLUGIN_HEARTBEAT_H

@@ -168,6 +168,9 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
     };
     std::string refusal = refusal_of(desire, desired, context);
     std::string contested = contested_of(desire, context);
+    /* A reason that leaves it its copies does not keep it from them. */
+    bool lacks_nothing = status->health != Health::Disabled &&
+                         (desire.egress || status->reasons.empty());
     if (!refusal.empty()) {
         degrade("SWITCH_REFUSED", "the switch refused our flows (" + refusal +
                                       "); see the daemon's log");
@@ -176,27 +179,23 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
                 "somebody keeps removing or changing " + contested +
                     ", which is put back every few seconds only; find out "
                     "who and stop it");
-    } else if (status->reasons.empty() && status->health != Health::Disabled &&
-               !copying && !context.rows_refused.empty()) {
+    } else if (context.paused && desire.egress) {
+        condition.reason = std::string("PAUSED: ") + TOLD_PAUSED;
+    } else if (lacks_nothing && !copying && !context.rows_refused.empty()) {
         degrade("SWITCH_REFUSED",
                 "the switch's database refuses our rows (" +
                     context.rows_refused +
                     "), which is tried again; see the daemon's log");
-    } else if (status->reasons.empty() && status->health != Health::Disabled &&
-               !copying && status->observed_generation > 0) {
+    } else if (lacks_nothing && !copying && status->observed_generation > 0) {
         degrade("INSTALLING", "the switch is being brought to it again; "
                               "wait");
     }
     if (!condition.reason.empty()) {
         return;
     }
-    /* A reason that leaves it its copies does not keep it from them. */
-    auto paused = status->reasons.find("PAUSED");
-    auto told = paused != status->reasons.end() ? paused
-                : desire.egress                 ? status->reasons.end()
-                                                : status->reasons.begin();
-    if (told != status->reasons.end()) {
-        condition.reason = told->first + ": " + told->second;
+    if (!desire.egress && !status->reasons.empty()) {
+        condition.reason = status->reasons.begin()->first + ": " +
+                           status->reasons.begin()->second;
     } else if (status->health == Health::Disabled) {
         condition.reason = "DISABLED: set enabled=true to start it";
     } else if (lagging) {

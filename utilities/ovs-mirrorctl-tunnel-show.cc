@@ -59,7 +59,7 @@ crossing_text(const Attempt &a, const TunnelStatus &s)
 }
 
 /* What a hypervisor's row says, to who asks, and that it may be so no more
- * where nothing has been heard of the hypervisor for long. */
+ * where it is not known that the hypervisor lives. */
 TunnelStatus
 last_word(const Attempt &a, TunnelStatus status)
 {

@@ -345,7 +345,8 @@ class ReasonCases(ProductCases):
                                  f"vni={vni}")
         told = [(row["vni"], dict(row["conditions"][1])["Installed"])
                 for _, row in watch.changed if row["name"] == "first"]
-        self.assertEqual(told, [(vni, "True") for vni in (7002, 7003, 7004)])
+        self.assertEqual(list(dict.fromkeys(told)), [
+            (vni, "True") for vni in (7002, 7003, 7004)])
         reasons = self.control.tunnels()["first"]["reasons"]
         self.assertEqual([r["code"] for r in reasons], ["BRIDGE_FANOUT"])
 

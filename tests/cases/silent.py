@@ -9,6 +9,7 @@ import time
 
 from cases.daemon import DaemonLab
 from lab.control import MirrorDaemon
+from lab.process import run
 from lab.slow_bridge import SlowBridge
 from lab.unixctl import UnixctlError
 from lab.waiting import wait_until
@@ -109,7 +110,7 @@ class SilentCases(DaemonLab):
 
     def test_a_bridge_that_answers_late_is_waited_for(self):
         """As one with millions of flows: longer than a start waits for in
-        one go.  Where some of them flood, copies are kept from it."""
+        one go.  Where some of them flood, ports of ours are kept from it."""
         self.switch.ofctl("add-flow", "br-int",
                           "priority=9,dl_type=0x1234,actions=FLOOD")
         self.addCleanup(self.switch.ofctl, "del-flows", "br-int",
@@ -127,3 +128,9 @@ class SilentCases(DaemonLab):
             self.control.wait_running("second")
             self.lab.wait_copied(self.lab.talk("db1", "web1"), self.ids4,
                                  7003)
+            # Of web1, whose ports were let go and are made anew.
+            self.tunnel("first", self.ids4, 7001)
+            # Only OpenFlow 1.0 has that.
+            shown = run(["ovs-ofctl", "show", "br-int"],
+                        env=self.switch.env).stdout
+            self.assertEqual(shown.count("NO_FLOOD"), 4)

@@ -2,6 +2,7 @@
 millions of them is."""
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -58,19 +59,17 @@ class SlowBridge:
 
     def _pass_on(self, source, sink, may_wait):
         """Until either ends, or all does."""
-        source.settimeout(0.1)
         data = b""
         try:
             while not self._ended.is_set():
-                try:
-                    more = source.recv(1 << 16)
-                except TimeoutError:
+                if not select.select([source], [], [], 0.1)[0]:
                     continue
+                more = source.recv(1 << 16)
                 if not more:
                     break
                 data += more
                 data = self._pass_messages(data, sink, may_wait)
-        except OSError:
+        except (OSError, ValueError):
             pass            # The other way has ended.
         for end in (source, sink):
             try:

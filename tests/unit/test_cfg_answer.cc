@@ -105,6 +105,24 @@ TEST(CfgAnswer, OfADatabaseThatCameBackAsItWasEarlierIsGivenAnew)
     EXPECT_EQ(answer.to_tell(4, false), 5) << "it had been concerned";
 }
 
+TEST(CfgAnswer, OfADatabaseThatWasPutBackWhileItRanIsGivenAnew)
+{
+    CfgAnswer answer;
+    answer.read(4);
+    answer.inherit(4);
+    answer.begin(5, {}, {});
+    ASSERT_TRUE(answer.advance(everybody, everybody));
+    answer.read(4);
+    EXPECT_EQ(answer.to_tell(4, true), 5) << "it is on its way there";
+    answer.read(5);
+    answer.read(5);
+    EXPECT_FALSE(answer.is_next(5));
+    answer.read(4);
+    EXPECT_FALSE(answer.answered());
+    answer.inherit(4);
+    EXPECT_TRUE(answer.is_next(5));
+}
+
 TEST(CfgAnswer, IsNotGivenAgainForWhatTheDaemonBeforeAnswered)
 {
     CfgAnswer answer;

@@ -288,6 +288,21 @@ TEST_F(Status, DoesNotBlameAReasonThatLeavesItItsCopies)
               ConditionStatus::False);
     EXPECT_TRUE(
         status.conditions.at("Installed").reason.starts_with("INSTALLING: "));
+    context.paused = true;
+    EXPECT_TRUE(edit()
+                    .status.conditions.at("Installed")
+                    .reason.starts_with("PAUSED: "));
+    context.paused = false;
+    /* Nor does one that comes before it in the alphabet hide what does. */
+    actual = Actual{};
+    context.rows_refused = "no space";
+    status = edit().status;
+    EXPECT_TRUE(status.reasons.count("SWITCH_REFUSED"));
+    EXPECT_TRUE(status.conditions.at("Installed")
+                    .reason.starts_with("SWITCH_REFUSED: "));
+    context.rows_refused.clear();
+    EXPECT_TRUE(edit().status.reasons.count("INSTALLING"));
+    install();
     /* The code of what does keep it from them comes later in the alphabet. */
     context.refused[egress_key()] = "OFPBAC_BAD_OUT_PORT";
     EXPECT_TRUE(edit()

@@ -219,23 +219,20 @@ Agent::has_more_to_say() const
 
 /* Whether all that there is to say of a tunnel is that the switch is being
  * brought to it, which is over before anybody can have read it, mostly: then
- * one row is written where there were three.  So it is with one that is
- * degraded and copies.  As long as others have more to say it goes on being
- * so. */
+ * one row is written where there were three.  Of one that has never been in
+ * force other news that leave it its copies can wait as well.  As long as
+ * others have more to say it goes on being so. */
 bool
 Agent::is_underway(const Uuid &id, const TunnelStatus &status, bool lags)
 {
     const TunnelStatus *before = desired_.status_of(id);
-    auto installed = status.conditions.find("Installed");
-    auto desire = desired_.tunnels().find(id);
-    bool copies = desire != desired_.tunnels().end() && desire->second.egress;
-    if (!before || before->health != status.health ||
-        before->reasons != status.reasons ||
-        before->handles != status.handles ||
-        (status.health != Health::Ok && !copies) ||
-        before->bound != status.bound ||
-        installed == status.conditions.end() ||
-        installed->second.status != ConditionStatus::False) {
+    if (!before || !is_told_installing(status) ||
+        before->handles != status.handles || before->bound != status.bound) {
+        return false;
+    }
+    bool news =
+        before->health != status.health || before->reasons != status.reasons;
+    if (news && before->observed_generation > 0) {
         return false;
     }
     int64_t now = time_msec();

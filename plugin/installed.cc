@@ -210,6 +210,15 @@ set_installed(TunnelStatus *status, bool installed, bool lagging, bool copying,
 } // namespace
 
 bool
+is_told_installing(const TunnelStatus &status)
+{
+    auto installed = status.conditions.find("Installed");
+    return installed != status.conditions.end() &&
+           installed->second.status == ConditionStatus::False &&
+           installed->second.reason.starts_with("INSTALLING: ");
+}
+
+bool
 is_told_installed(const TunnelStatus &status)
 {
     auto installed = status.conditions.find("Installed");

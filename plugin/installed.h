@@ -17,8 +17,10 @@ struct StatusContext;
 bool is_installed(const Uuid &tunnel, const DesiredState &, const Actual &,
                   const std::set<OwnerKey> &outstanding);
 
-/* Whether the row says so. */
+/* Whether the row says so, or that the switch is being brought to it and
+ * nothing stands in the way. */
 bool is_told_installed(const TunnelStatus &);
+bool is_told_installing(const TunnelStatus &);
 
 /* Whether nothing is on its way for the tunnel: it is in force and the
  * datapath follows, or it has stopped or is not to run, or its row says that

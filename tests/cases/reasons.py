@@ -334,19 +334,20 @@ class ReasonCases(ProductCases):
         """So is one of what is not: that the switch is being brought to it
         is over before anybody can read it."""
         self.fan_out()
-        self.first()
-        self.control.wait_tunnel("first", lambda t: t["state"] == "Running",
-                                 "to run")
         self.daemon.wait_settled()
+        vnis = (7001, 7002, 7003)
         with RowWatch(self.control.socket, "Packet_Mirroring",
                       "Tunnel_Status") as watch:
-            for vni in (7002, 7003, 7004):
-                self.control.ctl("--wait=hv", "tunnel-set", "first",
-                                 f"vni={vni}")
+            self.first()
+            for vni in vnis[1:]:
+                self.control.ctl("--wait=hv", "sync")
+                self.control.ctl("tunnel-set", "first", f"vni={vni}")
+            self.control.ctl("--wait=hv", "sync")
         told = [(row["vni"], dict(row["conditions"][1])["Installed"])
                 for _, row in watch.changed if row["name"] == "first"]
+        # The first row comes before the switch is touched.
         self.assertEqual(list(dict.fromkeys(told)), [
-            (vni, "True") for vni in (7002, 7003, 7004)])
+            (7001, "False"), *((vni, "True") for vni in vnis)])
         reasons = self.control.tunnels()["first"]["reasons"]
         self.assertEqual([r["code"] for r in reasons], ["BRIDGE_FANOUT"])
 

@@ -239,7 +239,7 @@ private:
     bool started_ = false; /* Every input has been known at once. */
     bool paused_ = false;
     bool cleanup_ = false;
-    bool left_ = false; /* Our Chassis row is gone. */
+    bool left_ = false; /* Our Chassis row is on its way out. */
     CfgAnswer answer_;
     uint64_t rows_read_ = 0; /* How often. */
     /* As of which readings, and which desires, they were compared. */

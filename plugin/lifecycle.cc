@@ -18,14 +18,14 @@ using Statuses = std::vector<const TunnelStatus *>;
 /* Chassis -> when it was last heard of. */
 using Heartbeats = std::map<std::string, int64_t>;
 
-ConditionStatus
+Condition
 host_alive(const Heartbeats &heartbeats, const std::string &chassis,
            int64_t now_ms)
 {
     auto heartbeat = heartbeats.find(chassis);
-    return heartbeat == heartbeats.end()
-               ? ConditionStatus::Unknown
-               : host_condition(chassis, heartbeat->second, now_ms).status;
+    return host_condition(
+        chassis, heartbeat == heartbeats.end() ? 0 : heartbeat->second,
+        now_ms);
 }
 
 /* The rows that speak for the tunnel as it is now: of the hypervisors that
@@ -39,7 +39,7 @@ current(const Heartbeats &heartbeats, const Statuses &all, int64_t now_ms)
     for (const TunnelStatus *status : all) {
         if (status->bound) {
             bound.push_back(status);
-            if (host_alive(heartbeats, status->chassis, now_ms) !=
+            if (host_alive(heartbeats, status->chassis, now_ms).status !=
                 ConditionStatus::False) {
                 alive.push_back(status);
             }
@@ -151,10 +151,7 @@ add_host_alive(const Heartbeats &heartbeats, const Statuses &speaking,
                int64_t now_ms, TunnelView *view)
 {
     for (const TunnelStatus *status : speaking) {
-        auto heartbeat = heartbeats.find(status->chassis);
-        Condition condition = host_condition(
-            status->chassis,
-            heartbeat == heartbeats.end() ? 0 : heartbeat->second, now_ms);
+        Condition condition = host_alive(heartbeats, status->chassis, now_ms);
         if (condition.status == ConditionStatus::False) {
             const std::string &said = condition.reason; /* CODE: words */
             view->reasons.emplace("HOST_DEAD",

@@ -343,10 +343,14 @@ class ReasonCases(ProductCases):
                 self.control.ctl("--wait=hv", "sync")
                 self.control.ctl("tunnel-set", "first", f"vni={vni}")
             self.control.ctl("--wait=hv", "sync")
-        told = [(row["vni"], dict(row["conditions"][1])["Installed"])
-                for _, row in watch.changed if row["name"] == "first"]
+
+            def told():
+                return [(row["vni"], dict(row["conditions"][1])["Installed"])
+                        for _, row in watch.changed if row["name"] == "first"]
+            wait_until(lambda: (vnis[-1], "True") in told(),
+                       "the last row to be told")
         # The first row comes before the switch is touched.
-        self.assertEqual(list(dict.fromkeys(told)), [
+        self.assertEqual(list(dict.fromkeys(told())), [
             (7001, "False"), *((vni, "True") for vni in vnis)])
         reasons = self.control.tunnels()["first"]["reasons"]
         self.assertEqual([r["code"] for r in reasons], ["BRIDGE_FANOUT"])
